@@ -1,0 +1,1 @@
+"""One outside system per module: snapshot files, folders, the state directory, webhooks."""

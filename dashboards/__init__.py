@@ -1,0 +1,1 @@
+"""What people look at: tables on a terminal, later the console and Grafana."""

@@ -1,0 +1,1 @@
+"""What is known about beams: plain objects without files, clock, network or logging."""

@@ -1,0 +1,1 @@
+"""Alerts: what they are, and how consecutive odd shots become one."""

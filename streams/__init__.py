@@ -1,0 +1,1 @@
+"""Orchestration: settings, runners, metrics and the command line."""
