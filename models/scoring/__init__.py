@@ -1,0 +1,1 @@
+"""How unusual a reading is, from the device's own recent normal ones."""
