@@ -1,0 +1,1 @@
+"""Image, energy and spectrum of one stage at one shot, joined by event time."""

@@ -1,0 +1,161 @@
+"""An episode opens, is updated, and closes where its settings say, to the shot."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from models.alerts.alert import AlertChange, AlertEvent, AlertKind, AlertSource, Severity, alert_id
+from models.alerts.episodes import CERTAIN, EpisodeSettings, EpisodeTracker, severity_of
+from models.devices import parse_device
+from models.event_time import MILLISECOND_NS
+from models.results import Reason
+
+CAMERA = parse_device("LA_A3_32-Camera_1-Camera-1")
+SETTINGS = EpisodeSettings(quiet_shots=4, quiet_ms=10_000, weak_shots=2, weak_window_shots=4)
+OPENED, UPDATED, CLOSED = AlertChange.OPENED, AlertChange.UPDATED, AlertChange.CLOSED
+
+
+def tracker(settings: EpisodeSettings = SETTINGS, kind: AlertKind = AlertKind.IMAGE_ANOMALY) -> EpisodeTracker:
+    return EpisodeTracker(CAMERA, kind, settings, stage=CAMERA.stage, device=CAMERA.name, model="m1")
+
+
+def source(row: int) -> AlertSource:
+    return AlertSource(file="a.h5", sha256="0" * 64, path=f"/{row}")
+
+
+def observe(
+    subject: EpisodeTracker, scores: list[float], times_ms: list[int] | None = None
+) -> tuple[list[AlertEvent], list[bool]]:
+    """Shots at 10 Hz; a score above 0 is anomalous."""
+    score = np.array(scores)
+    times = np.array(times_ms if times_ms is not None else range(0, 100 * len(scores), 100), np.int64) * MILLISECOND_NS
+    reasons = np.full(len(scores), Reason.RESIDUAL, np.uint32)
+    events, mask = subject.observe_block(times, score, score > 0, reasons, source)
+    return events, mask.tolist()
+
+
+@pytest.mark.parametrize(
+    ("scores", "changes", "open_rows"),
+    [
+        # One strong shot opens at once; the fourth quiet shot closes.
+        ([0, 5, 0, 0, 0, 0, 0], [OPENED, CLOSED], [1, 2, 3, 4]),
+        # One less quiet shot leaves it open.
+        ([0, 5, 0, 0, 0], [OPENED], [1, 2, 3, 4]),
+        # A weak shot alone opens nothing.
+        ([0, 4, 0, 0, 0], [], []),
+        # Two weak ones, first and last of a window of four: the second opens.
+        ([4, 0, 0, 4], [OPENED], [3]),
+        # One shot further apart and they don't meet.
+        ([4, 0, 0, 0, 4], [], []),
+        # Anomalous by the frame's threshold, but below the weak score: never opens ...
+        ([3.4, 3.4, 3.4, 3.4], [], []),
+        # ... but keeps an open episode going: the quiet shots start anew behind it.
+        ([5, 0, 0, 0, 3.4, 0, 0, 0], [OPENED, UPDATED], [0, 1, 2, 3, 4, 5, 6, 7]),
+        # A rule that knows opens with its first shot.
+        ([0, CERTAIN], [OPENED], [1]),
+        # Two episodes, four quiet shots apart.
+        ([5, 0, 0, 0, 0, 6], [OPENED, CLOSED, OPENED], [0, 1, 2, 3, 5]),
+        # NaN is no score.
+        ([float("nan"), 0], [], []),
+    ],
+)
+def test_opens_and_closes_at_the_right_shot(
+    scores: list[float], changes: list[AlertChange], open_rows: list[int]
+) -> None:
+    events, mask = observe(tracker(), scores)
+    assert [event.change for event in events] == changes
+    assert np.flatnonzero(mask).tolist() == open_rows
+
+
+@pytest.mark.parametrize(
+    ("times_ms", "scores", "changes"),
+    [
+        # Exactly the quiet time behind the last odd shot: the same episode.
+        ([0, 10_000], [5, 5], [OPENED, UPDATED]),
+        # A millisecond more: another episode.
+        ([0, 10_001], [5, 5], [OPENED, CLOSED, OPENED]),
+        # A normal shot beyond the quiet time closes, though it is the first.
+        ([0, 10_001], [5, 0], [OPENED, CLOSED]),
+        # Weak shots further apart than the quiet time don't meet.
+        ([0, 10_001], [4, 4], []),
+    ],
+)
+def test_quiet_time_ends_episodes_of_slow_stages(
+    times_ms: list[int], scores: list[float], changes: list[AlertChange]
+) -> None:
+    assert [event.change for event in observe(tracker(), scores, times_ms)[0]] == changes
+
+
+def test_the_first_shot_of_a_weak_episode_is_the_first_odd_one_with_its_source_and_id() -> None:
+    (event,) = observe(tracker(), [0, 4, 0, 3.6])[0]
+    first_ns = 100 * MILLISECOND_NS
+    assert event.alert.id == alert_id(CAMERA, AlertKind.IMAGE_ANOMALY, first_ns)
+    assert (event.alert.first_shot_ns, event.alert.last_shot_ns) == (first_ns, 3 * first_ns)
+    assert (event.alert.shots, event.alert.score, event.alert.reasons) == (2, 4.0, ("residual",))
+    assert (event.alert.source.path, event.alert.model) == ("/1", "m1")
+
+
+def test_updates_come_with_growing_scores_and_doubling_shots_and_are_bounded() -> None:
+    # The score grows by 1 (6), the shots double from 2 to 4; 5.5 and 6.5 say nothing new.
+    events, _ = observe(tracker(), [5, 5.5, 6, 6.5])
+    assert [(e.change, e.alert.shots) for e in events] == [(OPENED, 1), (UPDATED, 2), (UPDATED, 4)]
+    bounded = EpisodeSettings(max_updates=3)
+    events, _ = observe(tracker(bounded), [5.0 + row for row in range(50)])
+    assert [e.change for e in events] == [OPENED, UPDATED, UPDATED, UPDATED]
+
+
+def test_a_rule_has_no_score() -> None:
+    (event,) = observe(tracker(kind=AlertKind.STUCK_FRAME), [CERTAIN])[0]
+    assert event.alert.score == 0.0
+    assert event.alert.severity is Severity.MEDIUM
+
+
+def test_finish_closes_and_forgets_weak_shots() -> None:
+    subject = tracker()
+    observe(subject, [5])
+    assert subject.is_open
+    assert subject.alert is not None
+    assert [event.change for event in subject.finish()] == [CLOSED]
+    assert subject.finish() == []
+    assert subject.alert is None
+
+
+def test_advance_closes_what_has_been_quiet() -> None:
+    subject = tracker()
+    observe(subject, [5])
+    assert subject.advance(10_000 * MILLISECOND_NS) == []
+    assert [event.change for event in subject.advance(10_001 * MILLISECOND_NS)] == [CLOSED]
+
+
+@pytest.mark.parametrize(
+    ("kind", "score", "shots", "severity"),
+    [
+        (AlertKind.IMAGE_ANOMALY, 4.9, 900, Severity.LOW),
+        (AlertKind.IMAGE_ANOMALY, 5.0, 1, Severity.MEDIUM),
+        (AlertKind.IMAGE_ANOMALY, 8.0, 1, Severity.HIGH),
+        (AlertKind.NO_BEAM, 0.0, 1, Severity.HIGH),
+        (AlertKind.INCOMPLETE_TRIPLET, 0.0, 9, Severity.LOW),
+        (AlertKind.INCOMPLETE_TRIPLET, 0.0, 10, Severity.MEDIUM),
+        (AlertKind.INCOMPLETE_TRIPLET, 0.0, 100, Severity.HIGH),
+    ],
+)
+def test_severity(kind: AlertKind, score: float, shots: int, severity: Severity) -> None:
+    assert severity_of(kind, score, shots) is severity
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"weak_score": 6.0},
+        {"weak_shots": 0},
+        {"weak_shots": 11},
+        {"quiet_shots": 0},
+        {"quiet_ms": 0},
+        {"update_score_step": 0.0},
+        {"max_updates": -1},
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(change: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="must"):
+        EpisodeSettings(**(asdict(EpisodeSettings()) | change))
