@@ -1,0 +1,1 @@
+"""Beam images: dark profile, cleaning, ISO 11146 features, reference maps and residuals."""
