@@ -1,0 +1,207 @@
+"""Models on disk: a folder with ``model.onnx`` and ``model.json``, the installed one, and the one that is shipped."""
+
+import hashlib
+import importlib.resources
+import json
+import os
+from collections.abc import Mapping
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import FatalError
+from models.images.autoencoder import LATENT_SIZE, Autoencoder
+from models.model_bundle import ModelBundle
+from models.records import FULL_SCALE_COUNTS, IMAGE_SHAPE
+
+FORMAT_VERSION = 1
+_NETWORK_FILE, _DESCRIPTION_FILE = "model.onnx", "model.json"
+#: The file below ``STATE/models`` that holds the name of the model in use.
+_CURRENT_FILE = "current"
+#: No network or description of ours comes near it; anything larger is not read.
+_MAX_BYTES = 256 << 20
+#: Largest difference of the self-test, relative to the largest value: processors differ in the order of sums.
+_SELF_TEST_TOLERANCE = 1e-3
+_SELF_TEST_PIXELS = 64
+
+
+def default_model() -> ModelBundle:
+    """The model that is shipped: trained on simulated beams of many cameras, for a new camera without any training."""
+    return _load(importlib.resources.files("connectors") / "data" / "default_model")
+
+
+def load_model(folder: Path) -> ModelBundle:
+    """Read and check a model: format, hash, shapes, and that it computes what it did when it was written.
+
+    Raises
+    ------
+    FatalError
+        With one sentence when it is missing, damaged, of another version, or computes something else here.
+    """
+    return _load(folder)
+
+
+def installed_model(state_dir: Path) -> ModelBundle:
+    """The model in use for a state directory: the one trained there last, else the one that is shipped."""
+    current = state_dir / "models" / _CURRENT_FILE
+    try:
+        name = current.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return default_model()
+    except (OSError, UnicodeDecodeError) as error:
+        raise FatalError(f"{current} can't be read ({error}); repair or remove it", reason="model_missing") from error
+    if not name or Path(name).name != name:
+        raise FatalError(f"{current} names no model; remove it to use the shipped one", reason="model_missing")
+    return load_model(current.parent / name)
+
+
+def install_model(state_dir: Path, bundle: ModelBundle) -> Path:
+    """Write a model below ``STATE/models`` and make it the one in use; returns its folder.
+
+    A crash at any point leaves the old model in use, or the new one. Older models stay, to go back to.
+    """
+    folder = state_dir / "models" / bundle.name
+    write_model(folder, bundle)
+    try:
+        _replace_file(folder.parent / _CURRENT_FILE, f"{bundle.name}\n".encode())
+    except OSError as error:
+        raise _unwritable(folder.parent, error) from error
+    return folder
+
+
+def write_model(folder: Path, bundle: ModelBundle) -> None:
+    """Write a model's folder; the description comes last, and without it a folder is no model.
+
+    Raises
+    ------
+    FatalError
+        If the network can't be run, or the folder can't be written.
+    """
+    description = json.dumps(_describe(bundle), indent=1, sort_keys=True).encode() + b"\n"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace_file(folder / _NETWORK_FILE, bundle.onnx)
+        _replace_file(folder / _DESCRIPTION_FILE, description)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _load(folder: Path | Traversable) -> ModelBundle:
+    description = _read_description(folder)
+    network = _read(folder / _NETWORK_FILE)
+    if hashlib.sha256(network).hexdigest() != description.get("sha256"):
+        raise FatalError(
+            f"{folder}: {_NETWORK_FILE} is not the file that {_DESCRIPTION_FILE} describes; install the model again",
+            reason="model_hash",
+        )
+    wanted = {"input_shape": list(IMAGE_SHAPE), "latent_size": LATENT_SIZE, "full_scale_counts": FULL_SCALE_COUNTS}
+    found = {key: description.get(key) for key in wanted}
+    if found != wanted:
+        raise FatalError(
+            f"{folder}: the model has {found}, this version needs {wanted}; train a new one", reason="model_shape"
+        )
+    try:
+        bundle = ModelBundle(
+            onnx=network,
+            seeds=dict(description["seeds"]),
+            trained_on=dict(description["trained_on"]),
+            library_versions=dict(description["library_versions"]),
+        )
+        _self_test(bundle.autoencoder(), description["self_test"], str(folder))
+        if description["name"] != bundle.name:
+            raise ValueError("the name fits another network or other seeds")
+    except (KeyError, TypeError, ValueError) as error:
+        raise FatalError(
+            f"{folder}: {_DESCRIPTION_FILE} lacks or garbles an entry ({error}); install the model again",
+            reason="model_damaged",
+        ) from error
+    return bundle
+
+
+def _read_description(folder: Path | Traversable) -> dict[str, Any]:
+    try:
+        description = json.loads(_read(folder / _DESCRIPTION_FILE))
+        version = description["format_version"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise FatalError(
+            f"{folder}: {_DESCRIPTION_FILE} is no description of a model; install the model again",
+            reason="model_damaged",
+        ) from error
+    if version != FORMAT_VERSION:
+        raise FatalError(
+            f"{folder}: the model has format {version}, this version reads {FORMAT_VERSION}; train a new one",
+            reason="model_format",
+        )
+    return dict(description)
+
+
+def _describe(bundle: ModelBundle) -> dict[str, Any]:
+    return {
+        "format_version": FORMAT_VERSION,
+        "name": bundle.name,
+        "sha256": hashlib.sha256(bundle.onnx).hexdigest(),
+        "input_shape": list(IMAGE_SHAPE),
+        "latent_size": LATENT_SIZE,
+        "full_scale_counts": FULL_SCALE_COUNTS,
+        "seeds": dict(bundle.seeds),
+        "trained_on": dict(bundle.trained_on),
+        "library_versions": dict(bundle.library_versions),
+        "self_test": {key: values.tolist() for key, values in _self_test_results(bundle.autoencoder()).items()},
+    }
+
+
+def _self_test_results(autoencoder: Autoencoder) -> Mapping[str, NDArray[np.float64]]:
+    """What the network makes of a round, slanted beam: the latent vector, and the pixels around its middle."""
+    rows, columns = np.mgrid[: IMAGE_SHAPE[0], : IMAGE_SHAPE[1]].astype(np.float64)
+    beam = 3000.0 * np.exp(-(((rows - 48.0) / 14.0) ** 2) - ((columns - 66.0 - 0.2 * rows) / 20.0) ** 2)
+    reconstruction, latent = autoencoder.reconstruct(beam[None].astype(np.float32))
+    pixels = reconstruction[0, 48 - 4 : 48 + 4, 72 - 4 : 72 + 4].reshape(_SELF_TEST_PIXELS)
+    return {"latent": latent[0].astype(np.float64), "reconstruction_counts": pixels.astype(np.float64)}
+
+
+def _self_test(autoencoder: Autoencoder, stored: Mapping[str, Any], where: str) -> None:
+    for key, found in _self_test_results(autoencoder).items():
+        wanted = np.asarray(stored[key], np.float64)
+        if wanted.shape != found.shape:
+            raise ValueError(f"self_test.{key} has {wanted.shape} values")
+        limit = _SELF_TEST_TOLERANCE * float(np.abs(wanted).max())
+        if not float(np.abs(found - wanted).max()) <= limit:
+            raise FatalError(
+                f"{where}: the network gives other results here than where it was trained (self-test of {key}); "
+                "install the model again or train a new one",
+                reason="model_self_test",
+            )
+
+
+def _read(file: Path | Traversable) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(_MAX_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FatalError(f"{file} is missing; install a model with petawatch train", reason="model_missing") from error
+    except OSError as error:
+        raise FatalError(
+            f"{file} can't be read ({error.strerror}); check its rights", reason="model_missing"
+        ) from error
+    if len(data) > _MAX_BYTES:
+        raise FatalError(f"{file} is larger than any model ({_MAX_BYTES} bytes)", reason="model_damaged")
+    return data
+
+
+def _replace_file(file: Path, data: bytes) -> None:
+    """Write a file so that after a crash there is the old one or the new one, never a part."""
+    fresh = file.with_name(f".{file.name}.new")
+    with fresh.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    fresh.replace(file)
+
+
+def _unwritable(folder: Path, error: OSError) -> FatalError:
+    return FatalError(
+        f"the model can't be written to {folder} ({error.strerror}); check rights and space", reason="model_write"
+    )
