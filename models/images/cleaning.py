@@ -1,9 +1,9 @@
 """Cleaning of raw camera images: one pass over the pixels gives the cleaned image and all sums over it.
 
 ``clean(raw, profile, out)`` cleans frames with a dark profile; ``clean_by_border(raw, probability, out)`` does it
-before there is one, with level and noise of each image's own border. Both write the cleaned images (value minus pedestal
-where the value is above the pixel's noise, else 0) into ``out`` and return ``CleanedFrames``: the features (the first
-ten columns of ``FEATURE_NAMES[RecordKind.CAMERA]``), how many pixels are bright, and a hash of the raw frame.
+before there is one, with level and noise of each image's own border. Both write the cleaned images (value minus
+pedestal where the value is above the pixel's noise, else 0) into ``out`` and return ``CleanedFrames``: the features
+(the first ten of ``FEATURE_NAMES[RecordKind.CAMERA]``), how many pixels are bright, and a hash of the raw frame.
 ``DarkTracker.clean`` of ``models.images.dark_tracker`` chooses between them frame by frame.
 """
 
