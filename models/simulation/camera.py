@@ -126,7 +126,7 @@ class SimulatedCamera:
     ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
         """The kernel's parameters of each shot: drift, vibration and jitter."""
         numbers = self._settings.shots_of_minute(minute)
-        seconds = np.arange(numbers.start, numbers.stop) / self._settings.rate_hz
+        seconds = np.arange(numbers.start, numbers.stop) / self._settings.hz
         draw = random_stream(self._settings.seed, Purpose.CAMERA_MINUTE, self._number, minute)
         jitter = correlated_jitter(draw, len(seconds), _JITTER)
         drift = self._drift.at(seconds)

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from models.devices import Device, RecordKind
+from models.devices import Device, RecordKind, Stage
 from models.event_time import MILLISECOND_NS, SECOND_NS
 from models.simulation.random_streams import Purpose, random_stream
-from models.simulation.settings import SimulationSettings
+from models.simulation.settings import Dialect, SimulationSettings
 
 
 class FaultKind(StrEnum):
@@ -65,6 +65,16 @@ _KIND_OF_DEVICE = {
     FaultKind.BANDWIDTH_DROP: RecordKind.SPECTROMETER,
 }
 _ANY_DEVICE = frozenset({FaultKind.MISSING_RECORD, FaultKind.STATE_FAULT})
+# The test period's files have images without states and times of their own, and no spectra; nothing is joined.
+_HIDDEN_IN_TEST_PERIOD = frozenset(
+    {
+        FaultKind.MISSING_BEAM,
+        FaultKind.MISSING_RECORD,
+        FaultKind.STATE_FAULT,
+        FaultKind.BANDWIDTH_DROP,
+        FaultKind.ENERGY_SPIKE,
+    }
+)
 
 #: New cameras learn from these many frames with beam: no fault happens among them.
 QUIET_BEAM_SHOTS = 400
@@ -120,9 +130,8 @@ class FaultLabel:
         """A fresh generator for the fault's place, direction and phase: the same for all its shots."""
         return random_stream(seed, Purpose.FAULT, self.number)
 
-    def document(self) -> dict[str, Any]:
-        """The label as it stands in ``labels.json``."""
-        stage = self.device.stage
+    def document(self, stage: Stage) -> dict[str, Any]:
+        """The label as it stands in ``labels.json``, for the stage that the files tell its device to be of."""
         return {
             "stage": [stage.front_end, stage.amp, stage.arm],
             "device": self.device.name,
@@ -144,7 +153,9 @@ def clock_time(event_time_ns: int) -> str:
 
 def shot_times_ns(settings: SimulationSettings, shots: range) -> NDArray[np.int64]:
     """Event times of shots, int64 ns, to the millisecond as the files write them."""
-    milliseconds = np.floor(np.arange(shots.start, shots.stop) * (1000 / settings.rate_hz) + 1e-6).astype(np.int64)
+    milliseconds = np.floor(np.arange(shots.start, shots.stop) * (1000 / settings.hz) + 1e-6).astype(np.int64)
+    if settings.dialect is Dialect.TEST:
+        milliseconds -= milliseconds % 100
     times_ns: NDArray[np.int64] = settings.start_ns + milliseconds * MILLISECOND_NS
     return times_ns
 
@@ -158,17 +169,18 @@ def plan_faults(settings: SimulationSettings, rosters: list[list[Device]]) -> tu
     if not settings.faults:
         return ()
     order = random_stream(settings.seed, Purpose.FAULT_ORDER)
-    spacing = max(round(settings.fault_spacing_s * settings.rate_hz), _SHORTEST_SPACING_SHOTS)
-    longest = max(1, min(round(_LONGEST_S * settings.rate_hz), spacing // 4))
+    spacing = max(round(settings.fault_spacing_s * settings.hz), _SHORTEST_SPACING_SHOTS)
+    longest = max(1, min(round(_LONGEST_S * settings.hz), spacing // 4))
     beam_on = settings.shots_of_minute(1).start
     begin = max(settings.shots_of_minute(2).start, beam_on + QUIET_BEAM_SHOTS)
     end = settings.shots_of_minute(settings.minutes - 1).stop
+    kinds = [kind for kind in FaultKind if settings.dialect is Dialect.PRODUCTION or kind not in _HIDDEN_IN_TEST_PERIOD]
     deck: list[tuple[FaultKind, int]] = []
     labels: list[FaultLabel] = []
     for stretch in range(begin, end - spacing + 1, spacing):
         for roster in rosters:
             if not deck:
-                deck = [(kind, part) for kind in FaultKind for part in range(3)]
+                deck = [(kind, part) for kind in kinds for part in range(3)]
                 order.shuffle(deck)
             kind, part = deck.pop()
             severity = (part + float(order.random())) / 3

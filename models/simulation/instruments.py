@@ -85,7 +85,7 @@ class SimulatedStage:
 
     def _seconds(self, minute: int) -> NDArray[np.float64]:
         numbers = self._settings.shots_of_minute(minute)
-        return np.arange(numbers.start, numbers.stop) / self._settings.rate_hz
+        return np.arange(numbers.start, numbers.stop) / self._settings.hz
 
     def _during(self, fault: FaultLabel, minute: int) -> slice:
         start = self._settings.shots_of_minute(minute).start

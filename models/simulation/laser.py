@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.devices import Device, RecordKind, Stage, parse_device
+from models.devices import NO_STAGE, Device, RecordKind, Stage, parse_device
 from models.records import DeviceState, RecordBlock, Refusal, SourceReference
 from models.simulation.beam_shape import phase_screens
 from models.simulation.camera import SimulatedCamera
 from models.simulation.faults import FaultKind, FaultLabel, clock_time, plan_faults, shot_times_ns
 from models.simulation.instruments import SimulatedStage
 from models.simulation.random_streams import Purpose, random_stream
-from models.simulation.settings import SIMULATED_STAGES, SimulationSettings
+from models.simulation.settings import SIMULATED_STAGES, Dialect, SimulationSettings
 
 _CAMERAS_PER_STAGE = 128
 
@@ -40,7 +40,7 @@ class DeviceMinute:
     state: NDArray[np.uint8]
     payload: NDArray[Any]
 
-    def blocks(self, source: SourceReference, rate_hz: float, records: int = 32) -> Iterator[RecordBlock]:
+    def blocks(self, source: SourceReference, interval_hz: float, records: int = 32) -> Iterator[RecordBlock]:
         """The same as a reader would hand it over, in blocks of up to ``records``."""
         for start in range(0, len(self.event_time_ns), records):
             part = slice(start, start + records)
@@ -55,7 +55,7 @@ class DeviceMinute:
                 refusal=np.full(len(times), Refusal.NONE, np.uint8),
                 payload=payload,
                 hdf5_group=tuple(f"/{clock_time(int(time))}/{self.device.name}" for time in times),
-                interval_hz=rate_hz,
+                interval_hz=interval_hz,
             )
 
 
@@ -77,14 +77,17 @@ class LaserSimulator:
 
     def __init__(self, settings: SimulationSettings, shapes: Mapping[str, NDArray[np.uint16]]) -> None:
         self.settings = settings
-        self.stages: tuple[Stage, ...] = SIMULATED_STAGES[: settings.stages]
+        test_period = settings.dialect is Dialect.TEST
+        self.stages: tuple[Stage, ...] = SIMULATED_STAGES[: 1 if test_period else settings.stages]
         self._shapes = [shapes[name] for name in sorted(shapes) if settings.shapes.holds(name)]
         if not self._shapes:
             raise ValueError(f"none of the {len(shapes)} shapes belongs to the set {settings.shapes.value!r}")
         draw = random_stream(settings.seed, Purpose.SCREENS)
         self._screens = phase_screens(draw)
         self._first_shape = int(draw.integers(len(self._shapes)))
-        self._rosters = [stage_devices(stage, settings.cameras_per_stage) for stage in self.stages]
+        self._rosters = [
+            stage_devices(stage, 1 if test_period else settings.cameras_per_stage) for stage in self.stages
+        ]
         self._instruments = [SimulatedStage(settings, stage, index) for index, stage in enumerate(self.stages)]
         self._cameras: dict[tuple[int, int], SimulatedCamera] = {}
         self.labels: tuple[FaultLabel, ...] = plan_faults(settings, self._rosters)
@@ -95,12 +98,29 @@ class LaserSimulator:
 
     def minute(self, stage_index: int, minute: int) -> dict[Device, DeviceMinute]:
         """What every device of a stage recorded in a minute (0 is without beam)."""
+        return {device: self.recording(stage_index, minute, device) for device in self._rosters[stage_index]}
+
+    def recording(self, stage_index: int, minute: int, device: Device) -> DeviceMinute:
+        """What one device of a stage recorded in a minute."""
         faults = self.faults_in(stage_index, minute)
-        energy = self._instruments[stage_index].relative_energy(minute, faults)
-        return {
-            device: self._device_minute(stage_index, minute, device, energy, faults)
-            for device in self._rosters[stage_index]
-        }
+        own = [fault for fault in faults if fault.device == device]
+        instruments = self._instruments[stage_index]
+        energy = instruments.relative_energy(minute, faults)
+        payload: NDArray[Any]
+        if device.kind is RecordKind.CAMERA:
+            payload = self.images(stage_index, self._rosters[stage_index].index(device), minute)
+        elif device.kind is RecordKind.ENERGY_METER:
+            payload = instruments.readings_j(minute, energy, own)
+        else:
+            payload = instruments.spectra(minute, energy, own)
+        shots = self.settings.shots_of_minute(minute)
+        whole = DeviceMinute(
+            device=device,
+            event_time_ns=shot_times_ns(self.settings, shots),
+            state=np.full(len(shots), DeviceState.ON, np.uint8),
+            payload=payload,
+        )
+        return _with_record_faults(whole, own, shots)
 
     def images(self, stage_index: int, camera_index: int, minute: int) -> NDArray[np.uint16]:
         """All frames of one camera in one minute, (n, 102, 128), also those whose record is missing in the files."""
@@ -137,31 +157,13 @@ class LaserSimulator:
         settings = self.settings
         return {
             "date": settings.date,
-            "hz": settings.rate_hz,
+            "hz": settings.hz,
             "minutes": settings.minutes,
-            "labels": [label.document() for label in self.labels],
+            "labels": [
+                label.document(label.device.stage if settings.dialect is Dialect.PRODUCTION else NO_STAGE)
+                for label in self.labels
+            ],
         }
-
-    def _device_minute(
-        self, stage_index: int, minute: int, device: Device, energy: NDArray[np.float64], faults: list[FaultLabel]
-    ) -> DeviceMinute:
-        own = [fault for fault in faults if fault.device == device]
-        instruments = self._instruments[stage_index]
-        payload: NDArray[Any]
-        if device.kind is RecordKind.CAMERA:
-            payload = self.images(stage_index, self._rosters[stage_index].index(device), minute)
-        elif device.kind is RecordKind.ENERGY_METER:
-            payload = instruments.readings_j(minute, energy, own)
-        else:
-            payload = instruments.spectra(minute, energy, own)
-        shots = self.settings.shots_of_minute(minute)
-        whole = DeviceMinute(
-            device=device,
-            event_time_ns=shot_times_ns(self.settings, shots),
-            state=np.full(len(shots), DeviceState.ON, np.uint8),
-            payload=payload,
-        )
-        return _with_record_faults(whole, own, shots)
 
     def _camera(self, stage_index: int, camera_index: int) -> SimulatedCamera:
         place = (stage_index, camera_index)

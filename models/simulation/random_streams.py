@@ -18,6 +18,7 @@ class Purpose(IntEnum):
     FAULT_ORDER = 7
     FAULT = 8
     SCREENS = 9
+    PUMP = 10
 
 
 def random_stream(seed: int, purpose: Purpose, index: int = 0, minute: int = 0) -> Generator:

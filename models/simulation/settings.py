@@ -50,7 +50,7 @@ class SimulationSettings:
         Length, with minute 0, in which there is no beam.
     stages, cameras_per_stage
         The first ``stages`` of ``SIMULATED_STAGES``; each also has an energy meter and a spectrometer.
-    rate_hz
+    hz
         Shots per second.
     seed
         Everything random follows from it.
@@ -60,6 +60,9 @@ class SimulationSettings:
         One fault per stage in each stretch of this length (or of 20 shots, where that is longer).
     gzip
         Whether the datasets of the files are compressed.
+    dialect
+        The test dialect has one camera and no stages, whatever ``stages`` and ``cameras_per_stage`` say, and its
+        images are numbered by tenths of a second.
     date, start_minute_of_day
         When minute 0 begins, in UTC; the test dialect always begins at midnight. 570 is 09:30.
     """
@@ -69,7 +72,7 @@ class SimulationSettings:
     minutes: int = 12
     stages: int = 4
     cameras_per_stage: int = 1
-    rate_hz: float = 10.0
+    hz: float = 10.0
     seed: int = 1
     faults: bool = True
     fault_spacing_s: float = 20.0
@@ -84,8 +87,12 @@ class SimulationSettings:
             raise ValueError(f"stages must be 1 to {len(SIMULATED_STAGES)}, got {self.stages}")
         if not 1 <= self.cameras_per_stage <= 100:
             raise ValueError(f"cameras_per_stage must be 1 to 100, got {self.cameras_per_stage}")
-        if not (math.isfinite(self.rate_hz) and 1 / 60 <= self.rate_hz <= 100):
-            raise ValueError(f"rate_hz must be 1/60 to 100, got {self.rate_hz:g}")
+        if not (math.isfinite(self.hz) and 1 / 60 <= self.hz <= 100):
+            raise ValueError(f"hz must be 1/60 to 100, got {self.hz:g}")
+        if self.dialect is Dialect.TEST and self.hz > 10:
+            raise ValueError(
+                f"hz must be 10 or less in the test dialect, whose images are 100 ms apart, got {self.hz:g}"
+            )
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"seed must be 0 to 2^63 - 1, got {self.seed}")
         if not (math.isfinite(self.fault_spacing_s) and self.fault_spacing_s > 0):
@@ -111,11 +118,11 @@ class SimulationSettings:
 
     def shots_of_minute(self, minute: int) -> range:
         """The numbers of the shots that are fired in a minute; shot k is fired k / rate after the start."""
-        return range(math.ceil(minute * 60 * self.rate_hz), math.ceil((minute + 1) * 60 * self.rate_hz))
+        return range(math.ceil(minute * 60 * self.hz), math.ceil((minute + 1) * 60 * self.hz))
 
     def minute_of_shot(self, shot: int) -> int:
         """The minute in which a shot is fired."""
-        minute = int(shot / (60 * self.rate_hz))
+        minute = int(shot / (60 * self.hz))
         while shot not in self.shots_of_minute(minute):
             minute += 1 if shot >= self.shots_of_minute(minute).stop else -1
         return minute

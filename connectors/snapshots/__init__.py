@@ -1,0 +1,1 @@
+"""The HDF5 snapshots that the laser's recorders drop."""

@@ -1,0 +1,111 @@
+"""`petawatch simulate`: some minutes of a laser with labelled faults, as files."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from connectors.beam_library import load_beam_shapes
+from connectors.snapshots.writer import snapshot_name, write_production_snapshot, write_test_period_day
+from models.devices import RecordKind
+from models.errors import FatalError
+from models.event_time import MILLISECOND_NS, MINUTE_NS
+from models.simulation.laser import DeviceMinute, LaserSimulator
+from models.simulation.random_streams import Purpose, random_stream
+from models.simulation.settings import Dialect, ShapeSet, SimulationSettings
+
+__all__ = ["Dialect", "ShapeSet", "SimulationSettings", "simulate_day"]
+
+#: Told how many files are written, and how many there will be.
+Progress = Callable[[int, int], None]
+
+# The reference, section 2.2: image numbers like 66541038, energies of pump GAIA 1 around 13.83 J, steps of 1000.
+_FIRST_IMAGE_NUMBER = 66_440_739
+_IMAGE_STEP_NS = 100 * MILLISECOND_NS
+_PUMP_ENERGY_J = 13.83
+_PUMPS = 6
+_SERIES_STEP = 1000
+
+
+def simulate_day(out: Path, settings: SimulationSettings, progress: Progress | None = None) -> Path:
+    """Write ``OUT/data/<R>Hz/<date>/*.h5`` and ``OUT/labels.json``.
+
+    Parameters
+    ----------
+    out
+        Made if absent; must not hold a simulation already.
+    settings
+        What is simulated.
+    progress
+        Called after every file.
+
+    Returns
+    -------
+    Path
+        ``OUT/data``, the folder to watch.
+
+    Raises
+    ------
+    FatalError
+        If there is a simulation in ``out`` already, or it can't be written.
+    """
+    data = out / "data"
+    simulator = LaserSimulator(settings, load_beam_shapes())
+    try:
+        if data.exists() and any(data.iterdir()):
+            raise FatalError(f"{out} holds a simulation already; remove it or name another folder", reason="not_empty")
+        folder = data / f"{settings.hz:g}Hz" / settings.date
+        folder.mkdir(parents=True, exist_ok=True)
+        # The labels first: they are known, and files may be watched while they come.
+        labels = json.dumps(simulator.labels_document(), indent=1)
+        (out / "labels.json").write_text(labels + "\n", encoding="utf-8")
+        if settings.dialect is Dialect.TEST:
+            _write_test_period(folder, simulator)
+            if progress:
+                progress(1, 1)
+            return data
+        total = settings.minutes * len(simulator.stages)
+        for done, _ in enumerate(write_production_minutes(folder, simulator), start=1):
+            if progress:
+                progress(done, total)
+    except OSError as error:
+        raise FatalError(f"can't write the simulation into {out} ({error.strerror})", reason="unwritable") from error
+    return data
+
+
+def write_production_minutes(folder: Path, simulator: LaserSimulator) -> Iterator[Path]:
+    """Write the files minute by minute, one per stage and minute, and hand over each one's path when it is whole."""
+    settings = simulator.settings
+    for minute in range(settings.minutes):
+        start_ns = settings.start_ns + minute * MINUTE_NS
+        for index, stage in enumerate(simulator.stages):
+            path = folder / snapshot_name(stage.front_end, index + 1, settings.date, start_ns)
+            write_production_snapshot(path, simulator.minute(index, minute), gzip=settings.gzip)
+            yield path
+
+
+def _write_test_period(folder: Path, simulator: LaserSimulator) -> None:
+    """One file with the first camera's images by number, and the series of the energy meter and the six pumps."""
+    settings = simulator.settings
+    devices = {device.kind: device for device in simulator.devices(0)}
+
+    def recordings(kind: RecordKind) -> Iterator[DeviceMinute]:
+        return (simulator.recording(0, minute, devices[kind]) for minute in range(settings.minutes))
+
+    def numbers(recording: DeviceMinute) -> NDArray[np.int64]:
+        elapsed: NDArray[np.int64] = (recording.event_time_ns - settings.start_ns) // _IMAGE_STEP_NS
+        return _FIRST_IMAGE_NUMBER + elapsed
+
+    images = ((camera.payload, numbers(camera)) for camera in recordings(RecordKind.CAMERA))
+    meters = list(recordings(RecordKind.ENERGY_METER))
+    energy_j = np.concatenate([meter.payload[:, 0] for meter in meters])
+    index = (np.concatenate([numbers(meter) for meter in meters]) - _FIRST_IMAGE_NUMBER) * _SERIES_STEP
+    states = ["ON"] * len(index)
+    series = {"EnergyMeter_1": (index, energy_j, states)}
+    for pump in range(1, _PUMPS + 1):
+        noise = random_stream(settings.seed, Purpose.PUMP, pump).standard_normal(len(index))
+        series[f"GAIA_{pump}"] = (index, _PUMP_ENERGY_J * (1 + 0.01 * noise), states)
+    path = folder / f"{settings.date}.h5"
+    write_test_period_day(path, images, series, gzip=settings.gzip)
