@@ -48,6 +48,15 @@ class CleanedFrames:
     bright_pixels: NDArray[np.int32]
     frame_hash: NDArray[np.uint64]
 
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def replace_from(self, start: int, later: "CleanedFrames") -> None:
+        """Put other results in the place of those from frame ``start`` on."""
+        self.features[start:] = later.features
+        self.bright_pixels[start:] = later.bright_pixels
+        self.frame_hash[start:] = later.frame_hash
+
 
 def clean(raw: NDArray[np.uint16], profile: DarkProfile, out: NDArray[np.float32]) -> CleanedFrames:
     """Clean frames with a dark profile.
@@ -150,8 +159,10 @@ def _fill_defects(
 def _hash_frame(words: NDArray[np.uint64]) -> np.uint64:
     total = np.uint64(0)
     for number in range(len(words)):
-        mixed = (words[number] + np.uint64(number) * _HASH_STEP) * _HASH_MIX
-        total += (mixed ^ (mixed >> _HASH_SHIFT)) * _HASH_STEP
+        key = np.uint64(number) * _HASH_STEP
+        mixed = words[number] ^ key
+        mixed = (mixed ^ (mixed >> _HASH_SHIFT)) * _HASH_MIX
+        total += (mixed ^ (mixed >> _HASH_SHIFT)) * (key | np.uint64(1))
     return total
 
 
