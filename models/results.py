@@ -51,6 +51,10 @@ class Reason(IntFlag):
     NO_BEAM = 1 << 10  # the camera is dark although the meter measures
     SUM_AGAINST_ENERGY = 1 << 11  # the sum of the pixels does not follow the measured energy
     INCOMPLETE = 1 << 12  # the shot lacks an image, an energy or a spectrum
+    MISSING_IMAGE = 1 << 13  # what it lacks
+    MISSING_ENERGY = 1 << 14
+    MISSING_SPECTRUM = 1 << 15
+    SILENT = 1 << 16  # the device has stopped recording while its stage fires
 
     def words(self) -> list[str]:
         """The reasons as lower-case words, in the order of this class."""
@@ -125,6 +129,8 @@ class ScoredBlock:
         uint32, shape (n,): ``Reason``.
     features
         float64, shape (n, len(FEATURE_NAMES[device.kind])), NaN where not known.
+    hdf5_group
+        n paths inside the file, for the sources of alerts; empty where they are not known.
     """
 
     device: Device
@@ -142,6 +148,7 @@ class ScoredBlock:
     interval_hz: float
     model: str = ""
     replacement: bool = False
+    hdf5_group: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.event_time_ns)
