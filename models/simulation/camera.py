@@ -133,13 +133,14 @@ class SimulatedCamera:
         wave = np.sin(2 * np.pi * self._vibration_hz * seconds)[:, None]
         shots = np.empty((len(seconds), SHOT_COLUMNS), np.float32)
         shots[:, 0:2] = drift[:, 0:2] + jitter[:, 0:2] + wave * self._vibration_px
-        size, ellipticity, angle = (1.0 * (drift[:, 2:5] + jitter[:, 2:5])).T
+        size, ellipticity, angle = (drift[:, 2:5] + jitter[:, 2:5]).T
         cosine, sine = np.cos(angle), np.sin(angle)
         shrink_x, shrink_y = np.exp(-size - ellipticity), np.exp(-size + ellipticity)
         shots[:, 2], shots[:, 3] = cosine * shrink_x, sine * shrink_x
         shots[:, 4], shots[:, 5] = -sine * shrink_y, cosine * shrink_y
         shots[:, 6:10] = jitter[:, 5:9]
-        shots[:, 10] = self._peak_counts * relative_energy * (1 + drift[:, 5] + jitter[:, 9])
+        brightness = (1 + drift[:, 5] + jitter[:, 9]) * np.exp(-2 * size)  # a wider beam is dimmer
+        shots[:, 10] = self._peak_counts * relative_energy * brightness
         travelled = self._wind_start + seconds[:, None, None] * self._wind
         offsets = np.floor(travelled).astype(np.int64) % 256
         return shots, offsets, jitter[:, 10:13].astype(np.float32)

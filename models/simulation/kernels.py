@@ -53,7 +53,7 @@ def render(
     """Beams as they arrive on the sensor, without noise.
 
     Each pixel looks up the shape at a place that is displaced, turned, stretched and bent by a cubic phase, and is
-    brightened by phase screens that travel across the beam.
+    brightened or dimmed by phase screens that travel across the beam: they move light about and make none.
 
     Parameters
     ----------
@@ -81,6 +81,7 @@ def render(
         m00, m01, m10, m11 = shots[n, 2], shots[n, 3], shots[n, 4], shots[n, 5]
         c0, c1, c2, c3 = shots[n, 6], shots[n, 7], shots[n, 8], shots[n, 9]
         brightness = shots[n, 10]
+        plain, lensed = np.float32(0.0), np.float32(0.0)
         for r in range(h):
             qy = np.float32(r) - centre[1] - dy
             v = qy * scale
@@ -98,12 +99,17 @@ def render(
                 upper = flat[at] * (one - ax) + flat[at + np.uint64(1)] * ax
                 lower = flat[at + np.uint64(columns)] * (one - ax) + flat[at + np.uint64(columns + 1)] * ax
                 out[c] = brightness * (upper * (one - ay) + lower * ay)
+                plain += out[c]
             for s in range(screens.shape[0]):
                 strength = screen_strength[n, s]
                 row = screens[s, screen_offset[n, s, 0] + r, screen_offset[n, s, 1] :]
                 for c in range(w):
                     lens = strength * row[c]
                     out[c] *= one + lens + half * lens * lens
+            for c in range(w):
+                lensed += out[c]
+        if lensed > np.float32(0.0):
+            signal[n] *= plain / lensed
 
 
 @kernel(fast_math=frozenset({"contract", "nsz"}))
