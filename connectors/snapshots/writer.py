@@ -109,6 +109,7 @@ class _Datasets:
         self._types: dict[np.dtype[Any], Any] = {}
         self._properties: dict[tuple[int, ...], Any] = {}
         self._scalar = h5s.create(h5s.SCALAR)
+        self._scalar_properties = self._creation(())
         self._texts: dict[int, Any] = {}
 
     def text(self, group: Any, name: bytes, value: bytes) -> None:
@@ -118,7 +119,7 @@ class _Datasets:
             self._texts[length] = h5t.C_S1.copy()
             self._texts[length].set_size(length)
             self._texts[length].set_strpad(h5t.STR_NULLPAD)
-        dataset = h5d.create(group, name, self._texts[length], self._scalar)
+        dataset = h5d.create(group, name, self._texts[length], self._scalar, dcpl=self._scalar_properties)
         dataset.write(h5s.ALL, h5s.ALL, np.array(value, f"S{length}"), self._texts[length])
 
     def array(self, group: Any, name: bytes, values: NDArray[Any]) -> None:
@@ -136,7 +137,8 @@ class _Datasets:
 
     def _creation(self, shape: tuple[int, ...]) -> Any:
         properties = h5p.create(h5p.DATASET_CREATE)
-        if self._gzip:
+        properties.set_obj_track_times(False)  # the same readings make the same bytes
+        if self._gzip and shape:
             properties.set_chunk(shape)
             properties.set_deflate(_GZIP_LEVEL)
         return properties
