@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from connectors.beam_library import load_beam_shapes
 from connectors.snapshots.writer import snapshot_name, write_production_snapshot, write_test_period_day
-from models.devices import RecordKind
 from models.errors import FatalError
-from models.event_time import MILLISECOND_NS, MINUTE_NS
-from models.simulation.laser import DeviceMinute, LaserSimulator
+from models.event_time import MILLISECOND_NS, MINUTE_NS, SECOND_NS
+from models.simulation.laser import FIRST_IMAGE_NUMBER, LaserSimulator
 from models.simulation.random_streams import Purpose, random_stream
 from models.simulation.settings import Dialect, ShapeSet, SimulationSettings
 
@@ -21,8 +20,8 @@ __all__ = ["Dialect", "ShapeSet", "SimulationSettings", "simulate_day"]
 #: Told how many files are written, and how many there will be.
 Progress = Callable[[int, int], None]
 
-# The reference, section 2.2: image numbers like 66541038, energies of pump GAIA 1 around 13.83 J, steps of 1000.
-_FIRST_IMAGE_NUMBER = 66_440_739
+# The reference, sections 2.2 and 3.4: images count tenths of a second; pump GAIA 1 has 13.83 J on average; the
+# series are of amplifier 2, which fires once a second, and their time index steps by 1000.
 _IMAGE_STEP_NS = 100 * MILLISECOND_NS
 _PUMP_ENERGY_J = 13.83
 _PUMPS = 6
@@ -87,25 +86,23 @@ def write_production_minutes(folder: Path, simulator: LaserSimulator) -> Iterato
 
 
 def _write_test_period(folder: Path, simulator: LaserSimulator) -> None:
-    """One file with the first camera's images by number, and the series of the energy meter and the six pumps."""
+    """One file with the images by number, and the series of the energy meter and of the six pumps."""
     settings = simulator.settings
-    devices = {device.kind: device for device in simulator.devices(0)}
-
-    def recordings(kind: RecordKind) -> Iterator[DeviceMinute]:
-        return (simulator.recording(0, minute, devices[kind]) for minute in range(settings.minutes))
-
-    def numbers(recording: DeviceMinute) -> NDArray[np.int64]:
-        elapsed: NDArray[np.int64] = (recording.event_time_ns - settings.start_ns) // _IMAGE_STEP_NS
-        return _FIRST_IMAGE_NUMBER + elapsed
-
-    images = ((camera.payload, numbers(camera)) for camera in recordings(RecordKind.CAMERA))
-    meters = list(recordings(RecordKind.ENERGY_METER))
-    energy_j = np.concatenate([meter.payload[:, 0] for meter in meters])
-    index = (np.concatenate([numbers(meter) for meter in meters]) - _FIRST_IMAGE_NUMBER) * _SERIES_STEP
-    states = ["ON"] * len(index)
-    series = {"EnergyMeter_1": (index, energy_j, states)}
+    camera, meter = simulator.devices(0)
+    cameras = (simulator.recording(0, minute, camera) for minute in range(settings.minutes))
+    images = ((minute.payload, _image_numbers(minute.event_time_ns, settings)) for minute in cameras)
+    meters = [simulator.recording(0, minute, meter) for minute in range(settings.minutes)]
+    since_ns = np.concatenate([minute.event_time_ns for minute in meters]) - settings.start_ns
+    seconds, shots = np.unique(since_ns // SECOND_NS, return_index=True)
+    energy_j = np.concatenate([minute.payload[:, 0] for minute in meters])[shots]
+    states = ["ON"] * len(seconds)
+    series = {meter.name: (seconds * _SERIES_STEP, energy_j, states)}
     for pump in range(1, _PUMPS + 1):
-        noise = random_stream(settings.seed, Purpose.PUMP, pump).standard_normal(len(index))
-        series[f"GAIA_{pump}"] = (index, _PUMP_ENERGY_J * (1 + 0.01 * noise), states)
-    path = folder / f"{settings.date}.h5"
-    write_test_period_day(path, images, series, gzip=settings.gzip)
+        noise = random_stream(settings.seed, Purpose.PUMP, pump).standard_normal(len(seconds))
+        series[f"GAIA_{pump}"] = (seconds * _SERIES_STEP, _PUMP_ENERGY_J * (1 + 0.01 * noise), states)
+    write_test_period_day(folder / f"{settings.date}.h5", camera.name, images, series, gzip=settings.gzip)
+
+
+def _image_numbers(event_time_ns: NDArray[np.int64], settings: SimulationSettings) -> NDArray[np.int64]:
+    elapsed: NDArray[np.int64] = (event_time_ns - settings.start_ns) // _IMAGE_STEP_NS
+    return FIRST_IMAGE_NUMBER + elapsed

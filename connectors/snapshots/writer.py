@@ -51,28 +51,30 @@ def write_production_snapshot(path: Path, minute: Mapping[Device, DeviceMinute],
 
 def write_test_period_day(
     path: Path,
-    image_groups: Iterable[tuple[NDArray[np.uint16], NDArray[np.int64]]],
+    data_group: str,
+    images: Iterable[tuple[NDArray[np.uint16], NDArray[np.int64]]],
     series: Mapping[str, tuple[NDArray[np.int64], NDArray[np.float64], Sequence[str]]],
     *,
     gzip: bool = False,
 ) -> None:
     """Write one day in the test period's dialect (the reference, section 2.2).
 
-    ``IMAGES/DTG_<first number>/<image number>``; beside it one group per energy meter or
+    ``IMAGES/<data group>/<image number>``; beside it one group per energy meter or
     pump with ``energy1Corrected``, ``timeIndex`` and ``STATE``. Written aside and moved into place when whole.
 
     Parameters
     ----------
-    image_groups
-        For each data group the frames (n, 102, 128) and their numbers (n,), n > 0.
+    data_group
+        Stands for one camera.
+    images
+        Its frames (n, 102, 128) and their numbers (n,), part by part.
     series
-        By device: time index, energy in joules, state of each reading.
+        By device: time index in milliseconds, energy in joules, state of each reading.
     """
     datasets = _Datasets(gzip=gzip)
     with _new_file(path) as file:
-        images = h5g.create(file, b"IMAGES")
-        for frames, numbers in image_groups:
-            group = h5g.create(images, f"DTG_{numbers[0]}".encode())
+        group = h5g.create(h5g.create(file, b"IMAGES"), data_group.encode())
+        for frames, numbers in images:
             for frame, number in zip(frames, numbers.tolist(), strict=True):
                 datasets.array(group, str(number).encode(), frame)
         for device, (time_index, energy_j, states) in series.items():

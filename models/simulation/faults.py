@@ -1,6 +1,7 @@
 """Which faults there are, how strong a severity is, and when they happen: known without making a pixel."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from models.devices import Device, RecordKind, Stage
+from models.devices import Device, RecordKind
 from models.event_time import MILLISECOND_NS, SECOND_NS
 from models.simulation.random_streams import Purpose, random_stream
 from models.simulation.settings import Dialect, SimulationSettings
@@ -130,8 +131,9 @@ class FaultLabel:
         """A fresh generator for the fault's place, direction and phase: the same for all its shots."""
         return random_stream(seed, Purpose.FAULT, self.number)
 
-    def document(self, stage: Stage) -> dict[str, Any]:
-        """The label as it stands in ``labels.json``, for the stage that the files tell its device to be of."""
+    def document(self) -> dict[str, Any]:
+        """The label as it stands in ``labels.json``."""
+        stage = self.device.stage
         return {
             "stage": [stage.front_end, stage.amp, stage.arm],
             "device": self.device.name,
@@ -160,7 +162,7 @@ def shot_times_ns(settings: SimulationSettings, shots: range) -> NDArray[np.int6
     return times_ns
 
 
-def plan_faults(settings: SimulationSettings, rosters: list[list[Device]]) -> tuple[FaultLabel, ...]:
+def plan_faults(settings: SimulationSettings, rosters: Sequence[Sequence[Device]]) -> tuple[FaultLabel, ...]:
     """All faults of a run, in the order of their shots.
 
     Every stretch of ``fault_spacing_s`` of every stage gets one, from a shuffled deck of all kinds in mild, medium
@@ -214,11 +216,11 @@ def _length(order: Generator, kind: FaultKind, part: int, longest: int) -> int:
     return min(high, int(low * (high / low) ** stretch + 0.5))
 
 
-def _pick_device(order: Generator, kind: FaultKind, roster: list[Device]) -> Device:
+def _pick_device(order: Generator, kind: FaultKind, roster: Sequence[Device]) -> Device:
     """One of the stage's devices that the kind can befall."""
     draw = float(order.random())
     if kind in _ANY_DEVICE:
-        candidates = roster
+        candidates = list(roster)
     else:
         wanted = _KIND_OF_DEVICE.get(kind, RecordKind.CAMERA)
         candidates = [device for device in roster if device.kind is wanted]

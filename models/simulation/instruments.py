@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.devices import Stage
 from models.simulation.faults import FaultKind, FaultLabel
 from models.simulation.kernels import NORMAL_TABLE, render_spectra
 from models.simulation.random_streams import Purpose, noise_key, random_stream
@@ -24,11 +23,11 @@ _SPECTRUM_NOISE = 0.004
 class SimulatedStage:
     """The pulse energy of one stage, its two readings, and its spectrum, of any minute."""
 
-    def __init__(self, settings: SimulationSettings, stage: Stage, number: int) -> None:
+    def __init__(self, settings: SimulationSettings, amp: str, number: int) -> None:
         self._settings = settings
         self._number = number
         draw = random_stream(settings.seed, Purpose.STAGE, number)
-        self.nominal_energy_j = PULSE_ENERGY_J[stage.amp] * draw.uniform(0.95, 1.1)
+        self.nominal_energy_j = PULSE_ENERGY_J[amp] * draw.uniform(0.95, 1.1)
         self._drift = SlowDrift.drawn(draw, np.array([0.01, 4.0, 0.004]))  # energy, centre (samples), width
         self._calibration = 1 + draw.normal(0, 0.003, 2)
         self._centre = draw.uniform(900, 1150)

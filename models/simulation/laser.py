@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,13 @@ from models.simulation.faults import FaultKind, FaultLabel, clock_time, plan_fau
 from models.simulation.instruments import SimulatedStage
 from models.simulation.random_streams import Purpose, random_stream
 from models.simulation.settings import SIMULATED_STAGES, Dialect, SimulationSettings
+
+#: The first image of the test period, and the devices that its files name (the reference, section 2.2).
+FIRST_IMAGE_NUMBER = 66_440_739
+TEST_PERIOD_DEVICES = (
+    Device(f"DTG_{FIRST_IMAGE_NUMBER}", NO_STAGE, RecordKind.CAMERA),
+    Device("EnergyMeter_1", NO_STAGE, RecordKind.ENERGY_METER),
+)
 
 _CAMERAS_PER_STAGE = 128
 
@@ -78,7 +84,7 @@ class LaserSimulator:
     def __init__(self, settings: SimulationSettings, shapes: Mapping[str, NDArray[np.uint16]]) -> None:
         self.settings = settings
         test_period = settings.dialect is Dialect.TEST
-        self.stages: tuple[Stage, ...] = SIMULATED_STAGES[: 1 if test_period else settings.stages]
+        self.stages: tuple[Stage, ...] = (NO_STAGE,) if test_period else SIMULATED_STAGES[: settings.stages]
         self._shapes = [shapes[name] for name in sorted(shapes) if settings.shapes.holds(name)]
         if not self._shapes:
             raise ValueError(f"none of the {len(shapes)} shapes belongs to the set {settings.shapes.value!r}")
@@ -86,14 +92,18 @@ class LaserSimulator:
         self._screens = phase_screens(draw)
         self._first_shape = int(draw.integers(len(self._shapes)))
         self._rosters = [
-            stage_devices(stage, 1 if test_period else settings.cameras_per_stage) for stage in self.stages
+            TEST_PERIOD_DEVICES if test_period else stage_devices(stage, settings.cameras_per_stage)
+            for stage in self.stages
         ]
-        self._instruments = [SimulatedStage(settings, stage, index) for index, stage in enumerate(self.stages)]
+        self._instruments = [
+            SimulatedStage(settings, "A2" if test_period else stage.amp, index)
+            for index, stage in enumerate(self.stages)
+        ]
         self._cameras: dict[tuple[int, int], SimulatedCamera] = {}
         self.labels: tuple[FaultLabel, ...] = plan_faults(settings, self._rosters)
 
     def devices(self, stage_index: int) -> list[Device]:
-        """The roster of a stage: its cameras, its energy meter, its spectrometer."""
+        """The roster of a stage: its cameras, its energy meter, its spectrometer (none in the test period)."""
         return list(self._rosters[stage_index])
 
     def minute(self, stage_index: int, minute: int) -> dict[Device, DeviceMinute]:
@@ -143,13 +153,11 @@ class LaserSimulator:
 
     def faults_in(self, stage_index: int, minute: int) -> list[FaultLabel]:
         """The faults of a stage that touch a minute."""
-        shots, stage = self.settings.shots_of_minute(minute), self.stages[stage_index]
+        shots, roster = self.settings.shots_of_minute(minute), self._rosters[stage_index]
         return [
             label
             for label in self.labels
-            if label.device.stage == stage
-            and label.first_shot < shots.stop
-            and label.first_shot + label.shots > shots.start
+            if label.device in roster and label.first_shot < shots.stop and label.first_shot + label.shots > shots.start
         ]
 
     def labels_document(self) -> dict[str, Any]:
@@ -159,10 +167,7 @@ class LaserSimulator:
             "date": settings.date,
             "hz": settings.hz,
             "minutes": settings.minutes,
-            "labels": [
-                label.document(label.device.stage if settings.dialect is Dialect.PRODUCTION else NO_STAGE)
-                for label in self.labels
-            ],
+            "labels": [label.document() for label in self.labels],
         }
 
     def _camera(self, stage_index: int, camera_index: int) -> SimulatedCamera:
@@ -197,16 +202,11 @@ def _with_record_faults(whole: DeviceMinute, faults: list[FaultLabel], shots: ra
     return replace(whole, event_time_ns=whole.event_time_ns[kept], state=whole.state[kept], payload=whole.payload[kept])
 
 
-@lru_cache(maxsize=64)
-def _stage_devices(stage: Stage, cameras: int) -> tuple[Device, ...]:
+def stage_devices(stage: Stage, cameras: int) -> tuple[Device, ...]:
+    """The devices of a stage, named as the control system does: cameras, an energy meter, a spectrometer."""
     prefix = f"{stage.front_end}_{stage.amp}_{stage.arm}"
     # From 10 on with three digits: "Camera_11" would read as the arm 11.
     numbers = [f"{number}" if number < 10 else f"{number:03d}" for number in range(1, cameras + 1)]
     names = [f"{prefix}-Camera_{number}-Camera-{number}" for number in numbers]
     names += [f"{prefix}-EM_1-EnergyMeter-1", f"{prefix}-Spectro_1-Spectro-1"]
     return tuple(parse_device(name) for name in names)
-
-
-def stage_devices(stage: Stage, cameras: int) -> list[Device]:
-    """The devices of a stage, named as the control system does."""
-    return list(_stage_devices(stage, cameras))

@@ -91,12 +91,12 @@ def test_a_day_of_the_test_period_has_numbered_images_and_series(tmp_path: Path)
     numbers = np.array([66_440_739, 66_440_740, 66_440_741, 66_440_750])
     series = {"GAIA_1": (np.array([0, 1000]), np.array([13.8, math.pi]), ["ON", "STANDBY"])}
 
-    groups = [(images[:2], numbers[:2]), (images[2:], numbers[2:])]
-    write_test_period_day(tmp_path / "2020-09-04.h5", groups, series)
+    parts = [(images[:2], numbers[:2]), (images[2:], numbers[2:])]
+    write_test_period_day(tmp_path / "2020-09-04.h5", "DTG_66440739", parts, series)
 
     with h5py.File(tmp_path / "2020-09-04.h5") as file:
-        assert list(file["IMAGES"]) == ["DTG_66440739", "DTG_66440741"]
-        np.testing.assert_array_equal(file["IMAGES/DTG_66440741/66440750"][()], images[3])
+        assert list(file["IMAGES"]) == ["DTG_66440739"]
+        np.testing.assert_array_equal(file["IMAGES/DTG_66440739/66440750"][()], images[3])
         assert file["GAIA_1/timeIndex"][()].tolist() == [0, 1000]
         assert file["GAIA_1/energy1Corrected"][1] == math.pi
         assert file["GAIA_1/STATE"][()].tolist() == [b"ON", b"STANDBY"]

@@ -63,12 +63,13 @@ def test_the_test_period_has_one_file_a_day(tmp_path: Path) -> None:
     (path,) = data.rglob("*.*")
     assert path.relative_to(data).as_posix() == "2Hz/2020-09-04/2020-09-04.h5"
     with h5py.File(path) as file:
-        numbers = sorted(int(number) for group in file["IMAGES"].values() for number in group)
+        numbers = sorted(int(number) for number in file["IMAGES/DTG_66440739"])
         assert len(numbers) == 9 * 120
         assert {after - before for before, after in itertools.pairwise(numbers)} == {5}
-        assert file["GAIA_6/energy1Corrected"].shape == file["EnergyMeter_1/timeIndex"].shape == (9 * 120,)
+        assert file["GAIA_6/energy1Corrected"].shape == file["EnergyMeter_1/timeIndex"].shape == (9 * 60,)
     labels = json.loads((tmp_path / "labels.json").read_text())["labels"]
     assert {tuple(label["stage"]) for label in labels} == {("", "", "00")}
+    assert {label["device"] for label in labels} <= {"DTG_66440739", "EnergyMeter_1"}
 
 
 def test_another_simulation_is_never_mixed_in(tmp_path: Path) -> None:

@@ -2,14 +2,14 @@ import itertools
 
 import pytest
 
-from models.devices import RecordKind
+from models.devices import Device, RecordKind
 from models.event_time import MINUTE_NS
 from models.simulation.faults import ALL_OR_NOTHING, FaultKind, magnitude, plan_faults, shot_times_ns
 from models.simulation.laser import stage_devices
 from models.simulation.settings import SIMULATED_STAGES, Dialect, SimulationSettings
 
 
-def rosters(settings: SimulationSettings):  # type: ignore[no-untyped-def]
+def rosters(settings: SimulationSettings) -> list[tuple[Device, ...]]:
     return [stage_devices(stage, settings.cameras_per_stage) for stage in SIMULATED_STAGES[: settings.stages]]
 
 
@@ -88,7 +88,7 @@ def test_another_seed_gives_other_faults_and_none_gives_none() -> None:
 def test_the_label_is_written_as_documented() -> None:
     settings = SimulationSettings()
     label = next(label for label in plan_faults(settings, rosters(settings)) if label.shots > 1)
-    document = label.document(label.device.stage)
+    document = label.document()
 
     assert set(document) == {"stage", "device", "kind", "severity", "shots", "t_first", "t_last"}
     assert document["stage"] == [label.device.stage.front_end, label.device.stage.amp, label.device.stage.arm]
