@@ -1,0 +1,270 @@
+"""Single datasets through HDF5's low-level calls: nothing is followed out of the file or believed unchecked."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5d, h5f, h5g, h5l, h5p, h5s, h5t, h5z
+
+from connectors.snapshots.chunk_filters import DEFLATE, SHUFFLE, ChunkError, chunk_grid, decode_chunk, place_chunk
+from connectors.snapshots.content import SnapshotContent
+from connectors.snapshots.limits import MEBIBYTE, ReadLimits
+from connectors.snapshots.payloads import MAX_STATE_BYTES, STATE, Values, check_energy_shape, parse_state
+from models.errors import RecordError
+from models.records import DeviceState, Refusal
+
+#: What h5py turns HDF5's errors into.
+HDF5_ERRORS = (
+    OSError,
+    KeyError,
+    ValueError,
+    RuntimeError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    NotImplementedError,
+    OverflowError,
+    ZeroDivisionError,
+    MemoryError,
+)
+ShapeCheck = Callable[[tuple[int, ...]], Refusal]
+
+_MEMORY_TYPES = {
+    (h5t.INTEGER, size, sign): np.dtype(f"{letter}{size}")
+    for size in (1, 2, 4, 8)
+    for sign, letter in ((h5t.SGN_NONE, "u"), (h5t.SGN_2, "i"))
+}
+# HDF5 reads the held bytes where they are: neither copied, nor written, nor freed by it.
+_IN_PLACE = 0x0002 | 0x0004
+_MAX_CHUNKS = 1024
+_FLOAT = np.dtype(np.float64)
+_FLOAT_BYTES = (2, 4, 8)
+_HEAP_REFERENCE = np.dtype([("length", "<u4"), ("address", "<u8"), ("number", "<u4")])
+
+
+def open_hdf5(content: SnapshotContent) -> h5f.FileID:
+    """Open a file for reading only: from memory where its bytes are held, else from the disk, without locking it.
+
+    Raises
+    ------
+    RecordError
+        ``damaged_hdf5``.
+    """
+    try:
+        if content.data is not None:
+            return h5f.open_file_image(content.data, _IN_PLACE)
+        access = h5p.create(h5p.FILE_ACCESS)
+        access.set_fapl_sec2()
+        access.set_file_locking(False, True)
+        return h5f.open(bytes(content.path), h5f.ACC_RDONLY, access)
+    except HDF5_ERRORS as error:
+        raise RecordError(
+            f"{content.path} is damaged: HDF5 can't open it; transfer it again", reason="damaged_hdf5"
+        ) from error
+
+
+def list_links(group: h5g.GroupID, most: int) -> list[tuple[bytes, bool]]:
+    """Names of a group's members in their order, and whether each is stored in the group itself (a hard link).
+
+    Raises
+    ------
+    RecordError
+        ``too_many_records`` when there are more than ``most``.
+    """
+    members: list[tuple[bytes, bool]] = []
+
+    def note(name: bytes, info: h5l.LinkInfo) -> bool | None:
+        members.append((name, info.type == h5l.TYPE_HARD))
+        return True if len(members) > most else None
+
+    group.links.iterate(note, info=True)
+    if len(members) > most:
+        raise RecordError(f"it holds more than max_records = {most} groups", reason="too_many_records")
+    return members
+
+
+class DatasetReader:
+    """Reads the datasets of one file.
+
+    Parameters
+    ----------
+    content
+        The file's bytes, for texts whose declared length must be seen before they are read.
+    """
+
+    def __init__(self, content: SnapshotContent, limits: ReadLimits) -> None:
+        self._content = content
+        self._limits = limits
+        self._types: dict[np.dtype[Any], h5t.TypeID] = {}
+
+    def state(self, group: h5g.GroupID) -> tuple[DeviceState, bool]:
+        """The state of a device, and whether it is there but can't be read (then it is ``MISSING``)."""
+        try:
+            dataset = open_dataset(group, STATE)
+            if isinstance(dataset, Refusal):
+                return DeviceState.MISSING, dataset is not Refusal.PAYLOAD_MISSING
+            if dataset.shape not in {(), (1,)}:
+                return DeviceState.OTHER, False
+            texts = self._texts(dataset)
+        except (*HDF5_ERRORS, ChunkError):
+            return DeviceState.MISSING, True
+        return (parse_state(texts[0]) if texts else DeviceState.OTHER), False
+
+    def values(self, group: h5g.GroupID, name: bytes, check: ShapeCheck) -> Values:
+        """All elements of a dataset of numbers whose declared shape is accepted; floats as float64."""
+        try:
+            dataset = open_dataset(group, name)
+            if isinstance(dataset, Refusal):
+                return dataset
+            refusal = _check_shape(dataset, check)
+            dtype = _native_type(dataset.get_type())
+            if refusal is not Refusal.NONE or dtype is None:
+                return refusal or Refusal.WRONG_TYPE
+            return self._read(dataset, dtype)
+        except (*HDF5_ERRORS, ChunkError):
+            return Refusal.UNREADABLE
+
+    def element_0(self, group: h5g.GroupID, name: bytes) -> Values:
+        """Element 0 of a scalar or one-dimensional dataset of numbers, as an array without axes."""
+        try:
+            dataset = open_dataset(group, name)
+            if isinstance(dataset, Refusal):
+                return dataset
+            refusal = _check_shape(dataset, check_energy_shape)
+            dtype = _native_type(dataset.get_type())
+            if refusal is not Refusal.NONE or dtype is None:
+                return refusal or Refusal.WRONG_TYPE
+            return self._read_element_0(dataset, dtype)
+        except (*HDF5_ERRORS, ChunkError):
+            return Refusal.UNREADABLE
+
+    def texts(self, group: h5g.GroupID, name: bytes, most: int) -> list[bytes] | None:
+        """A scalar or one-dimensional dataset of short texts; None when it can't be read as such."""
+        try:
+            dataset = open_dataset(group, name)
+            if isinstance(dataset, Refusal) or len(dataset.shape) > 1 or math.prod(dataset.shape) > most:
+                return None
+            return self._texts(dataset)
+        except (*HDF5_ERRORS, ChunkError):
+            return None
+
+    def _memory_type(self, dtype: np.dtype[Any]) -> h5t.TypeID:
+        if dtype not in self._types:
+            self._types[dtype] = h5t.py_create(dtype)
+        return self._types[dtype]
+
+    def _read(self, dataset: h5d.DatasetID, dtype: np.dtype[Any]) -> Values:
+        if dataset.get_offset() is None:
+            refusal, plist = _check_storage(dataset)
+            if refusal is not Refusal.NONE:
+                return refusal
+            if plist.get_layout() == h5d.CHUNKED:
+                return self._read_chunked(dataset, plist, dtype)
+        values = np.empty(dataset.shape, dtype=dtype)
+        dataset.read(h5s.ALL, h5s.ALL, values, self._memory_type(dtype))
+        return values
+
+    def _read_element_0(self, dataset: h5d.DatasetID, dtype: np.dtype[Any]) -> Values:
+        shape = dataset.shape
+        if shape in {(), (1,)}:
+            values = self._read(dataset, dtype)
+            return values if isinstance(values, Refusal) else values.reshape(())
+        if dataset.get_offset() is None:
+            refusal, plist = _check_storage(dataset)
+            if refusal is Refusal.NONE and shape[0] > self._limits.max_spectrum_samples:
+                refusal = Refusal.WRONG_SHAPE
+            if refusal is not Refusal.NONE:
+                return refusal
+            if plist.get_layout() == h5d.CHUNKED:
+                values = self._read_chunked(dataset, plist, dtype)
+                return values if isinstance(values, Refusal) else values[0]
+        space = dataset.get_space()
+        space.select_hyperslab((0,), (1,))
+        first = np.empty((1,), dtype=dtype)
+        dataset.read(h5s.create_simple((1,)), space, first, self._memory_type(dtype))
+        return first.reshape(())
+
+    def _read_chunked(self, dataset: h5d.DatasetID, plist: h5p.PropDCID, dtype: np.dtype[Any]) -> Values:
+        """Read a chunked dataset; the usual filters are undone here, since HDF5 would inflate without a bound."""
+        filters = [plist.get_filter(position)[0] for position in range(plist.get_nfilters())]
+        chunk, shape, stored = plist.get_chunk(), dataset.shape, dataset.dtype
+        chunk_bytes = math.prod(chunk) * stored.itemsize
+        chunks = math.prod(-(-extent // step) for extent, step in zip(shape, chunk, strict=True))
+        if chunk_bytes > self._limits.max_chunk_mib * MEBIBYTE or chunks > _MAX_CHUNKS:
+            return Refusal.UNREADABLE
+        if h5z.FILTER_DEFLATE not in filters and filters:
+            values = np.empty(shape, dtype=dtype)
+            dataset.read(h5s.ALL, h5s.ALL, values, self._memory_type(dtype))
+            return values
+        if not set(filters) <= {DEFLATE, SHUFFLE} or not dataset.get_type().equal(h5t.py_create(stored)):
+            return Refusal.UNREADABLE
+        values = np.empty(shape, dtype=stored)
+        for offset in chunk_grid(shape, chunk):
+            if dataset.get_chunk_info_by_coord(offset).size > 2 * chunk_bytes + MEBIBYTE:
+                return Refusal.UNREADABLE
+            mask, data = dataset.read_direct_chunk(offset)
+            place_chunk(values, offset, chunk, decode_chunk(data, filters, mask, chunk_bytes, stored.itemsize))
+        return values.astype(dtype, copy=False)
+
+    def _texts(self, dataset: h5d.DatasetID) -> list[bytes] | None:
+        """All elements of a dataset of texts; None for other types and texts that are too long to be a state."""
+        kind = dataset.get_type()
+        if kind.get_class() != h5t.STRING:
+            return None
+        if kind.is_variable_str():
+            return self._variable_texts(dataset)
+        if kind.get_size() > MAX_STATE_BYTES:
+            return None
+        values = self._read(dataset, np.dtype(f"S{kind.get_size()}"))
+        if isinstance(values, Refusal):
+            raise OSError("the texts are not in the file")
+        return [bytes(text) for text in values.ravel()]
+
+    def _variable_texts(self, dataset: h5d.DatasetID) -> list[bytes] | None:
+        """Texts in the file's heap: the length of each stands at its place, and is seen before it is allocated."""
+        offset, count = dataset.get_offset(), math.prod(dataset.shape)
+        if offset is None:
+            return None
+        declared = self._content.piece(offset, count * _HEAP_REFERENCE.itemsize)
+        if len(declared) < count * _HEAP_REFERENCE.itemsize:
+            return None
+        if count and np.frombuffer(declared, dtype=_HEAP_REFERENCE)["length"].max() > MAX_STATE_BYTES:
+            return None
+        text = np.empty(dataset.shape, dtype=h5py.string_dtype())
+        dataset.read(h5s.ALL, h5s.ALL, text, h5t.py_create(text.dtype))
+        return [value if isinstance(value, bytes) else str(value).encode("utf-8", "replace") for value in text.ravel()]
+
+
+def open_dataset(group: h5g.GroupID, name: bytes) -> h5d.DatasetID | Refusal:
+    """A dataset that is stored in its group itself; soft and external links are not followed."""
+    try:
+        info = group.links.get_info(name)
+    except HDF5_ERRORS:  # their type depends on HDF5's version
+        return Refusal.UNREADABLE if group.links.exists(name) else Refusal.PAYLOAD_MISSING
+    if info.type != h5l.TYPE_HARD:
+        return Refusal.UNREADABLE
+    return h5d.open(group, name)
+
+
+def _check_storage(dataset: h5d.DatasetID) -> tuple[Refusal, h5p.PropDCID]:
+    """Whether data without a place of their own in the file are in the file at all."""
+    plist = dataset.get_create_plist()
+    layout = plist.get_layout()
+    if layout == h5d.VIRTUAL or plist.get_external_count():
+        return Refusal.UNREADABLE, plist
+    never_written = layout != h5d.COMPACT and dataset.get_space_status() == h5d.SPACE_STATUS_NOT_ALLOCATED
+    return (Refusal.PAYLOAD_MISSING if never_written and 0 not in dataset.shape else Refusal.NONE), plist
+
+
+def _check_shape(dataset: h5d.DatasetID, check: ShapeCheck) -> Refusal:
+    shape = dataset.shape
+    return Refusal.WRONG_SHAPE if shape is None else check(shape)
+
+
+def _native_type(stored: h5t.TypeID) -> np.dtype[Any] | None:
+    kind, size = stored.get_class(), stored.get_size()
+    if kind == h5t.INTEGER:
+        return _MEMORY_TYPES.get((kind, size, stored.get_sign()))
+    return _FLOAT if kind == h5t.FLOAT and size in _FLOAT_BYTES else None

@@ -1,0 +1,187 @@
+"""Opens snapshots of both dialects and yields their records as blocks, in time order and within limits."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, tzinfo
+from pathlib import Path
+
+import numpy as np
+from h5py import h5g
+from numpy.typing import NDArray
+
+from connectors.snapshots.content import SnapshotContent, open_content
+from connectors.snapshots.hdf5_datasets import HDF5_ERRORS, list_links, open_hdf5
+from connectors.snapshots.limits import ReadLimits
+from connectors.snapshots.manifest import DeadLetterBox, Dialect, Manifest, RecordSource
+from connectors.snapshots.production import ProductionSource, printable
+from connectors.snapshots.test_period import IMAGES, TestPeriodSource
+from models.errors import RecordError
+from models.records import DeadLetter, RecordBlock, SourceReference
+from models.snapshot_names import SnapshotName, parse_acquisition_time, parse_snapshot_name
+
+_FEW_LINKS = 1000
+
+
+class Snapshot:
+    """An opened snapshot: its manifest, and its records as blocks."""
+
+    def __init__(
+        self, content: SnapshotContent, name: SnapshotName, dialect: Dialect, source: RecordSource, dead: DeadLetterBox
+    ) -> None:
+        self._content = content
+        self._source = source
+        self.manifest = _manifest(content, name, dialect, source, dead)
+
+    def blocks(self, block_records: int, *, replacement: bool = False) -> Iterator[RecordBlock]:
+        """All records, per device in time order and interleaved between the devices by the blocks' first times.
+
+        Parameters
+        ----------
+        block_records
+            At most so many records in a block; spectra of different lengths never share one.
+        replacement
+            Marks the blocks: the file replaces one that was read before.
+
+        Raises
+        ------
+        RecordError
+            ``changed_while_read`` when a file that is too large to be held changed meanwhile.
+        """
+        if block_records < 1:
+            raise ValueError(f"block_records must be 1 or more, got {block_records}")
+        for number, records in plan_blocks(self._source.index.device, self._source.index.event_time_ns, block_records):
+            yield from self._read(number, records, replacement)
+            if self._content.data is None:
+                self._content.check_unchanged()
+
+    def _read(self, number: int, records: NDArray[np.intp], replacement: bool) -> Iterator[RecordBlock]:
+        index = self._source.index
+        device, places = index.devices[number], self._source.places(records)
+        reading = self._source.read(device, records)
+        event_time_ns = index.event_time_ns[records]
+        for array in (event_time_ns, reading.state, reading.refusal):
+            array.setflags(write=False)
+        start = 0
+        for payload in reading.parts:
+            rows = slice(start, start + len(payload))
+            start = rows.stop
+            yield RecordBlock(
+                device=device,
+                source=self.manifest.source,
+                event_time_ns=event_time_ns[rows],
+                state=reading.state[rows],
+                refusal=reading.refusal[rows],
+                payload=payload,
+                hdf5_group=places[rows],
+                interval_hz=self.manifest.interval_hz,
+                replacement=replacement,
+            )
+
+
+@contextmanager
+def open_snapshot(
+    path: Path, *, root: Path, limits: ReadLimits | None = None, zone: tzinfo = UTC
+) -> Iterator[Snapshot]:
+    """Open a snapshot for reading; its dialect is chosen by its content.
+
+    Parameters
+    ----------
+    path
+        The file, below ``root``.
+    root
+        The watched root: the path below it is the file's identity.
+    zone
+        The time zone of the recorders.
+
+    Raises
+    ------
+    RecordError
+        When nothing of the file can be used: ``vanished``, ``permission``, ``symlink``, ``is_directory``,
+        ``not_a_file``, ``empty``, ``too_large``, ``not_hdf5``, ``no_date``, ``ambiguous_date``, ``damaged_hdf5``,
+        ``truncated``, ``too_many_records``, ``no_records`` or ``changed_while_read``.
+    RetryableError
+        ``storage`` when the disk or the network file system fails.
+    """
+    limits = limits or ReadLimits()
+    with open_content(path, limits) as content:
+        name = parse_snapshot_name(path.relative_to(root), root=root)
+        dead = DeadLetterBox(limits.dead_letters_kept)
+        try:
+            dialect, source = _open_source(content, name, zone, limits, dead)
+        except RecordError as error:
+            raise RecordError(f"{name.file}: {error}", reason=error.reason) from error
+        if not len(source.index.device) and not dead.counts:
+            raise RecordError(f"{name.file} holds no records", reason="no_records")
+        yield Snapshot(content, name, dialect, source, dead)
+
+
+def plan_blocks(
+    device: NDArray[np.int32], event_time_ns: NDArray[np.int64], block_records: int
+) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    """Cut the records of each device, in time order, into blocks; blocks are ordered by their first times.
+
+    Parameters
+    ----------
+    device, event_time_ns
+        Device number and time of each record in file order, shape (n,); equal times of a device stay in that order.
+
+    Yields
+    ------
+    tuple[int, NDArray[np.intp]]
+        Device number, and positions of the records.
+    """
+    order = np.lexsort((event_time_ns, device))
+    borders = np.flatnonzero(np.diff(device[order])) + 1
+    starts: list[int] = []
+    stops: list[int] = []
+    for first, last in zip([0, *borders.tolist()], [*borders.tolist(), len(order)], strict=True):
+        begins = range(first, last, block_records)
+        starts.extend(begins)
+        stops.extend(min(begin + block_records, last) for begin in begins)
+    begin_records = order[np.array(starts, dtype=np.intp)]
+    for block in np.lexsort((device[begin_records], event_time_ns[begin_records])).tolist():
+        yield int(device[begin_records[block]]), order[starts[block] : stops[block]]
+
+
+def _open_source(
+    content: SnapshotContent, name: SnapshotName, zone: tzinfo, limits: ReadLimits, dead: DeadLetterBox
+) -> tuple[Dialect, RecordSource]:
+    root = h5g.open(open_hdf5(content), b"/")
+    if _is_test_period(root, name):
+        return Dialect.TEST_PERIOD, TestPeriodSource(root, content, name, zone, limits, dead)
+    return Dialect.PRODUCTION, ProductionSource(root, content, name, zone, limits, dead)
+
+
+def _is_test_period(root: h5g.GroupID, name: SnapshotName) -> bool:
+    """Whether there are images without times; a day of series only is known by its name and its lack of times."""
+    try:
+        if root.links.exists(IMAGES):
+            return True
+        return name.test_period and not any(
+            parse_acquisition_time(printable(member)) is not None for member, _ in list_links(root, _FEW_LINKS)
+        )
+    except (*HDF5_ERRORS, RecordError):
+        return False
+
+
+def _manifest(
+    content: SnapshotContent, name: SnapshotName, dialect: Dialect, source: RecordSource, dead: DeadLetterBox
+) -> Manifest:
+    index, reference = source.index, SourceReference(file=name.file, sha256=content.sha256)
+    counts: Sequence[int] = np.bincount(index.device, minlength=len(index.devices)).tolist()
+    times = index.event_time_ns
+    return Manifest(
+        dialect=dialect,
+        source=reference,
+        size_bytes=content.size,
+        interval_hz=name.interval_hz,
+        series=name.series,
+        first_ns=int(times.min()) if len(times) else None,
+        last_ns=int(times.max()) if len(times) else None,
+        records={device.name: count for device, count in zip(index.devices, counts, strict=True)},
+        dead_letters=tuple(
+            DeadLetter(source=reference, hdf5_group=place, reason=str(reason)) for place, reason in dead.places
+        ),
+        dead_letter_counts={str(reason): count for reason, count in dead.counts.items()},
+        truncated=False,
+    )
