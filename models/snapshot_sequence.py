@@ -18,6 +18,7 @@ from models.state import State
 Item = TypeVar("Item")
 
 _NO_START = 1 << 62
+_RECENT_STARTS = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +32,8 @@ class SequenceSettings:
     missing_after_s
         A regular series that has been silent for so long misses a snapshot; NaN: the snapshot's length and 30 s.
     peer_lead
-        That is told only when another series with the same front end or folder is so many snapshots ahead, and still
-        delivers: recorders stop at different moments at the end of a run.
+        That is told only when another series with the same front end (or, without one, the same folder) has delivered
+        so many snapshots in a row since, and still delivers: recorders do not all stop and start in the same minute.
     lone_gap_snapshots
         A series without any such other one may miss so many snapshots in a row before this counts as a pause.
     stale_after_s
@@ -148,8 +149,9 @@ class _Series(Generic[Item]):
     held: list[_Held[Item]] = field(default_factory=list)
     last_start_ns: int | None = None
     last_arrival_ns: int = 0
+    run_start_ns: int = 0  # since when one followed the other without a gap
     steps: int = 0  # how many times a snapshot followed the one before at the right distance
-    recent_starts: deque[int] = field(default_factory=lambda: deque(maxlen=256))
+    recent_starts: deque[int] = field(default_factory=lambda: deque(maxlen=_RECENT_STARTS))
     missing_ns: int | None = None  # the expected start of the snapshot that was reported missing
 
     @property
@@ -170,6 +172,8 @@ class _Series(Generic[Item]):
         """It is this snapshot's turn."""
         if self.last_start_ns is not None and self.follows(start_ns):
             self.steps = min(self.steps + 1, 2) if 2 * (start_ns - self.last_start_ns) >= self.length_ns else 0
+        else:
+            self.run_start_ns = start_ns
         self.last_start_ns = start_ns
         self.recent_starts.append(start_ns)
 
@@ -181,6 +185,7 @@ class _Series(Generic[Item]):
             "length_ns": self.length_ns,
             "last_start_ns": self.last_start_ns,
             "last_arrival_ns": self.last_arrival_ns,
+            "run_start_ns": self.run_start_ns,
             "steps": self.steps,
             "recent_starts": np.array(self.recent_starts, dtype=np.int64),
             "missing_ns": self.missing_ns,
@@ -270,7 +275,10 @@ class SnapshotSequence(Generic[Item]):
         """Go on from a saved state."""
         self._series = {}
         for key, saved in state["series"].items():
-            values = {**saved, "recent_starts": deque((int(start) for start in saved["recent_starts"]), maxlen=256)}
+            values = {
+                **saved,
+                "recent_starts": deque((int(start) for start in saved["recent_starts"]), maxlen=_RECENT_STARTS),
+            }
             self._series[key] = _Series(key=key, **values)
         self._passed, self._released, self._changes, self._held_count = [], [], [], 0
 
@@ -338,7 +346,12 @@ class SnapshotSequence(Generic[Item]):
         if not peers:
             return start_ns - last_ns <= (self._settings.lone_gap_snapshots + 1.5) * series.length_ns
         half_ns = series.length_ns // 2
-        return any(last_ns + half_ns < seen < start_ns - half_ns for peer in peers for seen in peer.recent_starts)
+        missing = min(round((start_ns - last_ns) / series.length_ns) - 1, _RECENT_STARTS)
+        # More than half: recorders do not all stop and start in the same minute.
+        return any(
+            2 * sum(last_ns + half_ns < seen < start_ns - half_ns for seen in peer.recent_starts) > missing
+            for peer in peers
+        )
 
     def _peers(self, series: _Series[Item]) -> list[_Series[Item]]:
         """The other series that run when this one does: of its front end, else of its folder."""
@@ -368,12 +381,13 @@ class SnapshotSequence(Generic[Item]):
         """Whether another series that runs with this silent one still delivers, and is ahead."""
         if series.key in self._settings.always_expected:
             return True
-        ahead_ns = last_ns + round((self._settings.peer_lead - 0.5) * series.length_ns)
+        expected_ns = last_ns + series.length_ns
+        lead_ns = round((self._settings.peer_lead - 1.5) * series.length_ns)
         stale_ns = round(self._settings.stale_after_s * SECOND_NS)
         latest_ns = last_ns + (now_ns - series.last_arrival_ns) + stale_ns
         return any(
             peer.last_start_ns is not None
-            and ahead_ns <= peer.last_start_ns <= latest_ns
+            and max(peer.run_start_ns, expected_ns) + lead_ns <= peer.last_start_ns <= latest_ns
             and not self._is_silent(peer, now_ns)
             for peer in self._peers(series)
         )
