@@ -1,0 +1,65 @@
+"""The verdict of an evaluation on a terminal."""
+
+import math
+
+from rich.console import Console
+from rich.table import Table
+
+from models.evaluation import Detection, Evaluation, Rate
+
+
+def print_evaluation(evaluation: Evaluation, console: Console) -> None:
+    """Print what was found by kind and severity, and below it what was raised for nothing."""
+    table = Table(title="Found, with 95 % intervals")
+    for column in ("kind", "severity"):
+        table.add_column(column)
+    for column in ("faults", "faults found", "frames", "frames found"):
+        table.add_column(column, justify="right")
+    previous: str | None = None
+    for detection in evaluation.detections:
+        if previous is not None and previous != detection.kind:
+            table.add_section()
+        previous = detection.kind
+        table.add_row(*_cells(detection))
+    console.print(table)
+    for line in _lines(evaluation):
+        console.print(line, highlight=False)
+
+
+def _cells(detection: Detection) -> tuple[str, ...]:
+    return (
+        detection.kind or "all",
+        detection.severity or "all",
+        str(detection.faults.total),
+        _percent(detection.faults),
+        str(detection.frames.total),
+        _percent(detection.frames),
+    )
+
+
+def _percent(rate: Rate) -> str:
+    if not rate.total:
+        return "-"
+    low, high = rate.interval
+    return f"{100 * rate.value:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def _lines(evaluation: Evaluation) -> list[str]:
+    lines = ["False positives per record outside of labelled stretches:"]
+    for kind, rate in evaluation.false_positives.items():
+        low, high = rate.interval
+        shown = f"{rate.value:.2e} ({low:.1e} to {high:.1e})" if rate.total else "-"
+        lines.append(f"  {kind}: {shown}, {rate.count} of {rate.total}")
+    episodes = evaluation.false_episodes
+    value, low, high = episodes.per(12)
+    if math.isnan(value):
+        lines.append(f"False episodes: {episodes.count}; no camera was scored.")
+    else:
+        lines.append(
+            f"False episodes per camera and 12 h: {value:.1f} ({low:.1f} to {high:.1f}), "
+            f"{episodes.count} in {episodes.camera_hours:.2f} camera-hours"
+        )
+    lines += [f"  {kind}: {count}" for kind, count in evaluation.false_episodes_by_kind.items()]
+    counts = ", ".join(f"{count} {word}" for word, count in evaluation.frames.items())
+    lines.append(f"Frames: {counts}.")
+    return lines

@@ -1,0 +1,50 @@
+import io
+
+import numpy as np
+from rich.console import Console
+
+from dashboards.evaluation_table import print_evaluation
+from models.devices import Stage
+from models.evaluation import AlertSpan, LabelledFault, ScoredRecords, evaluate
+from models.results import Scoring
+
+STAGE = Stage("LA", "A3", "31")
+
+
+def printed(shots: int) -> str:
+    records = ScoredRecords(
+        stages=[STAGE],
+        event_time_ns=np.arange(shots) * 10**9,
+        stage=np.zeros(shots, np.int64),
+        kind=np.zeros(shots, np.uint8),
+        scoring=np.full(shots, Scoring.SCORED, np.uint8),
+        anomalous=np.arange(shots) % 50 == 10,
+    )
+    fault = LabelledFault(
+        stage=STAGE, device="camera", kind="rings", severity=0.9, shots=1, first_ns=10 * 10**9, last_ns=10 * 10**9
+    )
+    alerts = [
+        AlertSpan(stage=STAGE, kind="image_anomaly", first_ns=second * 10**9, last_ns=second * 10**9)
+        for second in (10, 60)
+    ]
+    stream = io.StringIO()
+    print_evaluation(evaluate([fault], records, alerts, rate_hz=1.0), Console(file=stream, width=120))
+    return stream.getvalue()
+
+
+def test_the_table_says_what_was_found_and_what_was_not() -> None:
+    text = printed(3601)
+
+    assert "rings" in text
+    assert "100.0 % (2.5 to 100.0)" in text
+    assert "camera: 1.97e-02" in text
+    assert "71 of 3600" in text
+    assert "False episodes per camera and 12 h: 12.0 (0.3 to 66.8), 1 in 1.00 camera-hours" in text
+    assert "Frames: 3600 normal, 1 labelled, 0 learning, 0 dark, 0 none." in text
+
+
+def test_without_any_frame_there_is_no_rate() -> None:
+    text = printed(0)
+
+    assert "camera: -, 0 of 0" in text
+    assert "no camera was scored" in text
