@@ -227,12 +227,12 @@ def central(vectors: NDArray[np.float64], sigma_floor: NDArray[np.float64]) -> N
 
     bool, shape (n,); False for a vector that is not finite.
     """
-    finite: NDArray[np.bool_] = np.isfinite(vectors).all(axis=1)
+    finite: NDArray[np.bool_] = np.asarray(np.isfinite(vectors).all(axis=1))
     if not finite.any():
         return finite
     median = np.median(vectors[finite], axis=0)
     deviation = np.abs(vectors - median)
     sigma = np.maximum(_SIGMA_PER_MAD * np.median(deviation[finite], axis=0), sigma_floor)
     with np.errstate(invalid="ignore"):
-        finite &= np.all(deviation <= _ROBUST_LIMIT * sigma, axis=1)
+        finite &= np.asarray(np.all(deviation <= _ROBUST_LIMIT * sigma, axis=1))
     return finite

@@ -180,7 +180,7 @@ def _normalised_exceedances(ordered: NDArray[np.float64]) -> tuple[NDArray[np.fl
     return ordered[-beyond:] - threshold, threshold, spread
 
 
-def fit_seed(scores_per_camera: Sequence[NDArray[np.float64]], settings: TailSettings | None = None) -> TailSeed:
+def fit_seed(scores_per_camera: Sequence[NDArray[np.floating[Any]]], settings: TailSettings | None = None) -> TailSeed:
     """The seed for new devices from the normal scores of several known ones.
 
     Parameters
@@ -218,14 +218,20 @@ class TailProbability:
     def __init__(self, settings: TailSettings, seed: TailSeed | None = None) -> None:
         self._settings = settings
         self._seed = seed or TailSeed()
-        self._ring = np.zeros(settings.ring_records)
+        self._ring = np.zeros(settings.ring_records, np.float32)
         self._count = 0
+        self._waiting: list[NDArray[np.float32]] = []
         self._fit: _Fit | None = None
 
     @property
     def count(self) -> int:
         """How many scores were learned so far."""
-        return self._count
+        return self._count + sum(map(len, self._waiting))
+
+    @property
+    def recent(self) -> NDArray[np.float32]:
+        """The scores behind the fit, float32, shape (at most ring_records,), in no order."""
+        return self._ring[: min(self._count, len(self._ring))].copy()
 
     @property
     def ready(self) -> bool:
@@ -246,19 +252,26 @@ class TailProbability:
         return probabilities
 
     def learn(self, scores: NDArray[np.float64]) -> None:
-        """Remember the scores of normal records, in their order; those that are not finite are left out."""
-        given = np.asarray(scores, np.float64)
+        """Remember the scores of normal records, in their order, as float32; those that are not finite are left out."""
+        given = np.asarray(scores, np.float32)
         finite = given[np.isfinite(given)]
-        places = (self._count + np.arange(len(finite))) % len(self._ring)
-        self._count += len(finite)
-        keep = slice(max(len(finite) - len(self._ring), 0), None)
-        self._ring[places[keep]] = finite[keep]
+        if len(finite):
+            self._waiting.append(finite)
 
     def refit(self) -> None:
-        """Bring the fit up to what was learned; nothing happens before there are ``minimum_records``."""
+        """Bring the fit up to what was learned; there is none before ``minimum_records``."""
+        for scores in self._waiting:
+            places = (self._count + np.arange(len(scores))) % len(self._ring)
+            self._count += len(scores)
+            keep = slice(max(len(scores) - len(self._ring), 0), None)
+            self._ring[places[keep]] = scores[keep]
+        self._waiting.clear()
+        self._fit_ring()
+
+    def _fit_ring(self) -> None:
         if self._count < self._settings.minimum_records:
             return
-        ordered = np.sort(self._ring[: min(self._count, len(self._ring))])
+        ordered = np.sort(self._ring[: min(self._count, len(self._ring))]).astype(np.float64)
         exceedances, threshold, spread = _normalised_exceedances(ordered)
         shape, scale = pareto_fit(exceedances, self._settings, self._seed.shape, self._seed.scale * spread)
         scale = max(scale, _RELATIVE_SCALE_FLOOR * spread)
@@ -266,12 +279,10 @@ class TailProbability:
         self._fit = _Fit(ordered, threshold, probability, shape, scale)
 
     def state(self) -> State:
-        """What was learned, and the fit in force."""
+        """What the fit in force is made of, and what was learned since."""
         kept = min(self._count, len(self._ring))
-        fit = self._fit
-        in_force = None if fit is None else [fit.threshold, fit.probability, fit.shape, fit.scale]
-        ordered = np.zeros(0) if fit is None else fit.ordered.copy()
-        return {"count": self._count, "ring": self._ring[:kept].copy(), "fit": in_force, "ordered": ordered}
+        waiting = np.concatenate([np.zeros(0, np.float32), *self._waiting])
+        return {"count": self._count, "ring": self._ring[:kept].copy(), "waiting": waiting}
 
     def restore(self, state: State) -> None:
         """Go on from a saved state.
@@ -281,33 +292,35 @@ class TailProbability:
         FatalError
             If it was saved with another ``ring_records``.
         """
-        count, ring = int(state["count"]), cast("NDArray[np.float64]", state["ring"])
+        count, ring = int(state["count"]), cast("NDArray[np.float32]", state["ring"])
         if len(ring) != min(count, len(self._ring)):
             raise FatalError(
                 "a saved state holds another number of scores than ring_records; set it back, or start a new state",
                 reason="state_settings",
             )
-        self._ring = np.zeros(len(self._ring))
+        self._ring[:] = 0.0
         self._ring[: len(ring)] = ring
         self._count = count
-        in_force = state["fit"]
+        waiting = np.array(state["waiting"], np.float32)
+        self._waiting = [waiting] if len(waiting) else []
         self._fit = None
-        if in_force is not None:
-            threshold, probability, shape, scale = (float(value) for value in in_force)
-            self._fit = _Fit(np.array(state["ordered"], np.float64), threshold, probability, shape, scale)
+        self._fit_ring()
 
 
-def smallest_of(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The probability of the smallest of several, corrected for their number: 1 - (1 - p)^k.
+def corrected(probability: NDArray[np.float64], number: int) -> NDArray[np.float64]:
+    """The probability that the smallest of ``number`` independent ones is at most this: 1 - (1 - p)^number.
 
-    Exact for independent scores, slightly too large (never too small) for scores that go together.
+    Exact for independent scores, too large (never too small) for scores that go together.
 
     Parameters
     ----------
-    probabilities
-        float64, shape (k, n), in (0, 1].
+    probability
+        float64, any shape, in [0, 1].
     """
-    smallest = probabilities.min(axis=0)
     with np.errstate(divide="ignore"):
-        corrected = -np.expm1(len(probabilities) * np.log1p(-smallest))
-    return cast("NDArray[np.float64]", corrected)
+        return cast("NDArray[np.float64]", -np.expm1(number * np.log1p(-probability)))
+
+
+def smallest_of(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The smallest of several probabilities, ``corrected`` for their number: (k, n) to (n,)."""
+    return corrected(probabilities.min(axis=0), len(probabilities))

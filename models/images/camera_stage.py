@@ -1,0 +1,340 @@
+"""One camera from raw blocks to scored rows, alerts and evidence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.admission import AdmissionGuard, AdmissionSettings
+from models.alerts.alert import AlertChange, AlertEvent, AlertKind, AlertSource, EvidenceFrame
+from models.alerts.episodes import CERTAIN, EpisodeSettings, EpisodeTracker
+from models.device_stage import DeviceOutput
+from models.devices import Device, RecordKind
+from models.images.beam_features import FEATURE_COUNT
+from models.images.dark_tracker import CleaningSettings, DarkTracker
+from models.images.evidence import EvidenceKeeper
+from models.images.image_scores import (
+    GROUP_FRAMES,
+    FrameBuffers,
+    FrameScores,
+    ImageScores,
+    ImageScoreSettings,
+    Network,
+)
+from models.images.residual import Float32Array
+from models.records import IMAGE_SHAPE, RecordBlock, Refusal
+from models.results import FEATURE_NAMES, Admission, Reason, ScoredBlock, Scoring
+from models.state import State
+from models.validity import ValidityLimits, judge
+
+_FEATURES = len(FEATURE_NAMES[RecordKind.CAMERA])
+_SATURATED = FEATURE_NAMES[RecordKind.CAMERA].index("saturated_fraction")
+# An odd frame with more of its pixels saturated than this is said to be so.
+_SATURATED_FRACTION = 1e-3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraSettings:
+    """How a camera's images are judged.
+
+    Attributes
+    ----------
+    frame_fpr
+        A frame is anomalous when its tail probability is below this.
+    relearn_after_frames
+        An image episode that has lasted for so many frames without a break is what the camera shows from now on (it was
+        realigned, or its exposure set anew): it is learned again from the start. 0: never.
+    image_episode, stuck_episode
+        When alerts open and close.
+    """
+
+    frame_fpr: float = 5e-4
+    relearn_after_frames: int = 36_000
+    validity: ValidityLimits = field(default_factory=ValidityLimits)
+    admission: AdmissionSettings = field(default_factory=AdmissionSettings)
+    cleaning: CleaningSettings = field(default_factory=CleaningSettings)
+    scores: ImageScoreSettings = field(default_factory=ImageScoreSettings)
+    image_episode: EpisodeSettings = field(default_factory=EpisodeSettings)
+    stuck_episode: EpisodeSettings = field(default_factory=EpisodeSettings)
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        if not 1e-9 <= self.frame_fpr <= 0.01:
+            raise ValueError("frame_fpr must be between 1e-9 and 0.01")
+        if self.relearn_after_frames < 0:
+            raise ValueError("relearn_after_frames must not be negative")
+
+
+class CameraStage:
+    """The processing of one camera (see ``models.device_stage.DeviceStage``).
+
+    Parameters
+    ----------
+    device
+        The camera.
+    settings
+        How its images are judged.
+    network
+        Reconstructs cleaned images; may be shared by the cameras that are processed in the same thread.
+    seeds
+        The model's seeds (``ModelBundle.seeds``).
+    buffers
+        Room for one group of frames, shared in the same way; None for its own.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        settings: CameraSettings,
+        network: Network,
+        seeds: Mapping[str, Any],
+        buffers: FrameBuffers | None = None,
+    ) -> None:
+        self._device = device
+        self._settings = settings
+        self._model = network.name
+        self._admission = AdmissionGuard(settings.admission)
+        self._dark = DarkTracker(settings.cleaning)
+        self._scores = ImageScores(settings.scores, network, seeds, buffers)
+        self._image = self._tracker(AlertKind.IMAGE_ANOMALY, settings.image_episode, self._model)
+        self._stuck = self._tracker(AlertKind.STUCK_FRAME, settings.stuck_episode, "")
+        self._evidence = EvidenceKeeper()
+        self._open_frames = 0
+        self._frame_before: dict[bool, int | None] = {False: None, True: None}  # its hash, by ``block.replacement``
+
+    def _tracker(self, kind: AlertKind, settings: EpisodeSettings, model: str) -> EpisodeTracker:
+        device = self._device
+        return EpisodeTracker(device, kind, settings, stage=device.stage, device=device.name, model=model)
+
+    def recent_scores(self) -> dict[str, NDArray[np.float32]]:
+        """Recent normal scores by name, for ``image_scores.fit_seeds``."""
+        return self._scores.recent_scores()
+
+    def process(self, block: RecordBlock) -> DeviceOutput:
+        """Clean, check and score one block (see ``DeviceStage``).
+
+        Records that are refused, known or late are passed on without a score. Those of a replacement are scored with
+        the references as they stand, teach nothing, and belong to no episode, since their time has passed.
+        """
+        refusal = judge(block, self._settings.validity)
+        if block.payload.shape[1:] != IMAGE_SHAPE or block.payload.dtype != np.uint16:
+            reason = Refusal.WRONG_TYPE if block.payload.shape[1:] == IMAGE_SHAPE else Refusal.WRONG_SHAPE
+            refusal[refusal == Refusal.NONE] = reason
+        admission = self._admission.judge(block)
+        count = len(block)
+        scored = ScoredBlock(
+            device=self._device,
+            source=block.source,
+            event_time_ns=block.event_time_ns,
+            state=block.state,
+            refusal=refusal,
+            admission=admission,
+            fires=np.zeros(count, np.bool_),
+            scoring=np.full(count, Scoring.NONE, np.uint8),
+            score=np.zeros(count, np.float32),
+            anomalous=np.zeros(count, np.bool_),
+            reasons=np.zeros(count, np.uint32),
+            features=np.full((count, _FEATURES), np.nan),
+            interval_hz=block.interval_hz,
+            model=self._model,
+            replacement=block.replacement,
+        )
+        output = DeviceOutput(scored=scored)
+        rows = np.flatnonzero((refusal == Refusal.NONE) & (admission == Admission.ACCEPTED))
+        while len(rows):
+            piece, rows = np.split(rows, [self._scores.room])
+            self._process_piece(block, piece, output)
+        return output
+
+    def _process_piece(self, block: RecordBlock, rows: NDArray[np.intp], output: DeviceOutput) -> None:
+        """Valid records of one group, in which all references stand still."""
+        scored = output.scored
+        raw = _frames(block.payload, rows)
+        cleaned = self._scores.buffers.cleaned[: len(rows)]
+        frames, dark = self._dark.clean(raw, cleaned, learn=not block.replacement)
+        scored.features[rows, :FEATURE_COUNT] = frames.features
+        scored.fires[rows] = ~dark
+        scored.scoring[rows[dark]] = Scoring.DARK
+        stuck = self._repeats(frames.frame_hash, replacement=block.replacement) & ~dark
+        lit = np.flatnonzero(~dark)
+        if len(lit) == 0:
+            return
+        if len(lit) < len(rows):
+            cleaned[: len(lit)] = cleaned[lit]
+            cleaned, rows, stuck = cleaned[: len(lit)], rows[lit], stuck[lit]
+        self._judge_stuck(block, rows, stuck, output)
+        features = scored.features[rows, :FEATURE_COUNT]
+        if not self._scores.learning:
+            self._score(block, rows, cleaned, features, stuck, output)
+            return
+        scored.scoring[rows] = Scoring.LEARNING
+        if not block.replacement:
+            self._observe_normal(block, rows, output)
+            self._scores.hold(cleaned[~stuck], features[~stuck])
+
+    def _repeats(self, frame_hash: NDArray[np.uint64], *, replacement: bool) -> NDArray[np.bool_]:
+        """Which frames are bit for bit the one before."""
+        before = self._frame_before[replacement]
+        repeats = np.zeros(len(frame_hash), np.bool_)
+        repeats[0] = before is not None and int(frame_hash[0]) == before
+        repeats[1:] = frame_hash[1:] == frame_hash[:-1]
+        self._frame_before[replacement] = int(frame_hash[-1])
+        return repeats
+
+    def _judge_stuck(
+        self, block: RecordBlock, rows: NDArray[np.intp], stuck: NDArray[np.bool_], output: DeviceOutput
+    ) -> None:
+        scored = output.scored
+        scored.anomalous[rows] = stuck
+        scored.reasons[rows[stuck]] = Reason.STUCK_FRAME
+        if not block.replacement:
+            certain = np.where(stuck, CERTAIN, 0.0)
+            events, _ = self._stuck.observe_block(
+                block.event_time_ns[rows],
+                certain,
+                stuck,
+                scored.reasons[rows],
+                lambda place: _source(block, int(rows[place])),
+            )
+            output.alerts.extend(events)
+
+    def _score(
+        self,
+        block: RecordBlock,
+        rows: NDArray[np.intp],
+        cleaned: Float32Array,
+        features: NDArray[np.float64],
+        stuck: NDArray[np.bool_],
+        output: DeviceOutput,
+    ) -> None:
+        scored, fpr = output.scored, self._settings.frame_fpr
+        scores = self._scores.score(cleaned, features)
+        odd = scores.probability < fpr
+        reasons = scores.reasons(fpr)
+        reasons[odd & (features[:, _SATURATED] > _SATURATED_FRACTION)] |= np.uint32(Reason.SATURATED)
+        scored.scoring[rows] = Scoring.SCORED
+        scored.score[rows] = -np.log10(scores.probability)
+        scored.anomalous[rows] |= odd
+        scored.reasons[rows] |= reasons
+        scored.features[rows, FEATURE_COUNT:] = scores.shown()
+        if block.replacement:
+            return
+        is_open = self._observe(block, rows, cleaned, scores, odd, reasons, output)
+        self._scores.learn(scores, cleaned, ~(odd | stuck | is_open))
+        self._relearn_after_long(is_open)
+
+    def _observe(
+        self,
+        block: RecordBlock,
+        rows: NDArray[np.intp],
+        cleaned: Float32Array,
+        scores: FrameScores,
+        odd: NDArray[np.bool_],
+        reasons: NDArray[np.uint32],
+        output: DeviceOutput,
+    ) -> NDArray[np.bool_]:
+        """Tell the image episode about the frames, each odd one with its evidence; where an episode is open."""
+        is_open = np.zeros(len(rows), np.bool_)
+        score = -np.log10(scores.probability)
+        start = 0
+        for place in np.flatnonzero(odd).tolist():
+            is_open[start:place] = self._observe_normal(block, rows[start:place], output)
+            row, here = int(rows[place]), slice(place, place + 1)
+            events, is_open[here] = self._image.observe_block(
+                block.event_time_ns[row : row + 1], score[here], odd[here], reasons[here], partial(_source, block, row)
+            )
+            self._take_closing(events, output)
+            reconstruction = scores.reconstruction[place].copy()
+            frame = EvidenceFrame(
+                alert_id="",
+                role="",
+                event_time_ns=int(block.event_time_ns[row]),
+                device=self._device,
+                source=_source(block, row),
+                raw=block.payload[row].copy(),
+                cleaned=cleaned[place].copy(),
+                reconstruction=reconstruction,
+                residual_z=self._scores.z_map(cleaned[place], reconstruction),
+            )
+            output.evidence.extend(self._evidence.add(frame, float(score[place])))
+            for event in events:
+                if event.change is AlertChange.OPENED:
+                    output.evidence.extend(self._evidence.open(event.alert))
+            start = place + 1
+        is_open[start:] = self._observe_normal(block, rows[start:], output)
+        return is_open
+
+    def _observe_normal(self, block: RecordBlock, rows: NDArray[np.intp], output: DeviceOutput) -> NDArray[np.bool_]:
+        """Tell the image episode about frames that are not odd."""
+        nothing = np.zeros(len(rows), np.uint32)
+        events, is_open = self._image.observe_block(
+            block.event_time_ns[rows], nothing.astype(np.float64), nothing.astype(np.bool_), nothing, _no_source
+        )
+        self._take_closing(events, output)
+        return is_open
+
+    def _take_closing(self, events: list[AlertEvent], output: DeviceOutput) -> None:
+        output.alerts.extend(events)
+        if any(event.change is AlertChange.CLOSED for event in events):
+            output.evidence.extend(self._evidence.close())
+
+    def _relearn_after_long(self, is_open: NDArray[np.bool_]) -> None:
+        """Begin anew at the end of a group when the episode has lasted too long to be a fault."""
+        closed = np.flatnonzero(~is_open)
+        self._open_frames = len(is_open) - 1 - int(closed[-1]) if len(closed) else self._open_frames + len(is_open)
+        limit = self._settings.relearn_after_frames
+        if limit and self._open_frames >= limit and self._scores.room == GROUP_FRAMES:
+            self._scores.begin_anew()
+            self._open_frames = 0
+
+    def finish(self) -> list[AlertEvent]:
+        """Close what is still open because the input has ended; ``closing_evidence`` has the last frames then."""
+        return self._image.finish() + self._stuck.finish()
+
+    def closing_evidence(self) -> list[EvidenceFrame]:
+        """The worst and the last frame of the episode that ``finish`` has closed; nothing if there was none."""
+        return self._evidence.close()
+
+    def state(self) -> State:
+        """All that later results depend on: about 0.5 MB."""
+        return {
+            "admission": self._admission.state(),
+            "dark": self._dark.state(),
+            "scores": self._scores.state(),
+            "image": self._image.state(),
+            "stuck": self._stuck.state(),
+            "evidence": self._evidence.state(),
+            "open_frames": self._open_frames,
+            "frame_before": [self._frame_before[False], self._frame_before[True]],
+        }
+
+    def restore(self, state: State) -> None:
+        """Go on from a saved state; a camera whose state is of another model learns anew."""
+        self._admission.restore(state["admission"])
+        self._dark.restore(state["dark"])
+        self._scores.restore(state["scores"])
+        self._image.restore(state["image"])
+        self._stuck.restore(state["stuck"])
+        self._evidence.restore(state["evidence"], self._device)
+        self._open_frames = int(state["open_frames"])
+        self._frame_before = dict(zip((False, True), state["frame_before"], strict=True))
+
+
+def _frames(payload: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[np.uint16]:
+    """The payload's rows: a view when they follow each other, always read-only (a kernel is compiled for one kind)."""
+    first, last = int(rows[0]), int(rows[-1])
+    frames: NDArray[np.uint16] = payload[first : last + 1] if last - first + 1 == len(rows) else payload[rows]
+    frames = np.ascontiguousarray(frames)[:]
+    frames.flags.writeable = False
+    return frames
+
+
+def _source(block: RecordBlock, row: int, _: int = 0) -> AlertSource:
+    return AlertSource(file=block.source.file, sha256=block.source.sha256, path=block.hdf5_group[row])
+
+
+def _no_source(_: int) -> AlertSource:
+    raise AssertionError("a frame that is not odd needs no source")
