@@ -1,0 +1,1 @@
+"""Spectra: their features, the rolling reference of a spectrometer, and the stage that scores them."""
