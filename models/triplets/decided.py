@@ -115,4 +115,9 @@ def decide_alone(scored: ScoredBlock) -> DecidedBlock:
 def select_rows(scored: ScoredBlock, rows: NDArray[np.intp] | slice) -> ScoredBlock:
     """The given rows of a block as a block of their own."""
     arrays: dict[str, Any] = {name: array[rows] for name, array in scored.arrays().items()}
-    return replace(scored, **arrays)
+    paths = scored.hdf5_group
+    if isinstance(rows, slice):
+        paths = paths[rows]
+    elif paths:
+        paths = tuple(paths[row] for row in rows.tolist())
+    return replace(scored, hdf5_group=paths, **arrays)
