@@ -1,14 +1,17 @@
 """`petawatch evaluate`: the labels of a simulated or hand-labelled day against what the watch made of it."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from connectors.state.reader import StateReader
 from models.devices import Stage
 from models.errors import FatalError
 from models.evaluation import KINDS, AlertSpan, Evaluation, LabelledFault, ScoredRecords, evaluate
@@ -21,7 +24,27 @@ COLUMNS = ("event_time", "front_end", "amp", "arm", "kind", "scoring", "anomalou
 _DAY_NS = 24 * 60 * MINUTE_NS
 
 
-def evaluate_day(labels_file: Path, shots: pa.Table, alerts: Iterable[Mapping[str, Any]]) -> Evaluation:
+def evaluate_state(labels_file: Path, state: Path) -> Evaluation:
+    """Compare a day's labels with what a state directory holds, also while a watch writes to it.
+
+    Raises
+    ------
+    FatalError
+        If the labels or the state directory can't be read.
+    """
+    with StateReader.open(state) as reader, TemporaryDirectory() as folder:
+        rows = Path(folder) / "shots.parquet"
+        reader.export(rows)
+        alerts = [
+            AlertSpan(
+                stage=alert.stage, kind=alert.kind.value, first_ns=alert.first_shot_ns, last_ns=alert.last_shot_ns
+            )
+            for alert, _ in reader.alerts()
+        ]
+        return evaluate_day(labels_file, pq.read_table(rows, columns=list(COLUMNS)), alerts)
+
+
+def evaluate_day(labels_file: Path, shots: pa.Table, alerts: Sequence[AlertSpan]) -> Evaluation:
     """Compare a day's labels with the results of the watch.
 
     Parameters
@@ -30,8 +53,6 @@ def evaluate_day(labels_file: Path, shots: pa.Table, alerts: Iterable[Mapping[st
         ``labels.json`` as ``petawatch simulate`` writes it.
     shots
         The rows of ``petawatch export``: at least the columns ``COLUMNS``.
-    alerts
-        The documents of ``petawatch alerts --json``.
 
     Raises
     ------
@@ -39,7 +60,7 @@ def evaluate_day(labels_file: Path, shots: pa.Table, alerts: Iterable[Mapping[st
         If the labels can't be read.
     """
     faults, rate_hz = read_labels(labels_file)
-    return evaluate(faults, scored_records(shots), [alert_span(alert) for alert in alerts], rate_hz=rate_hz)
+    return evaluate(faults, scored_records(shots), alerts, rate_hz=rate_hz)
 
 
 def read_labels(labels_file: Path) -> tuple[list[LabelledFault], float]:
@@ -81,17 +102,6 @@ def scored_records(shots: pa.Table) -> ScoredRecords:
         kind=_recoded(_codes(shots, "kind"), {kind.value: code for code, kind in enumerate(KINDS)}),
         scoring=_recoded(_codes(shots, "scoring"), {scoring.label: scoring.value for scoring in Scoring}),
         anomalous=shots["anomalous"].to_numpy(zero_copy_only=False).astype(np.bool_),
-    )
-
-
-def alert_span(alert: Mapping[str, Any]) -> AlertSpan:
-    """What the evaluation needs of a document of ``petawatch alerts --json``."""
-    stage = alert["stage"]
-    return AlertSpan(
-        stage=Stage(stage["front_end"], stage["amp"], stage["arm"]),
-        kind=str(alert["kind"]),
-        first_ns=parse_iso(alert["first_shot"]),
-        last_ns=parse_iso(alert["last_shot"]),
     )
 
 

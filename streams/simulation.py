@@ -15,7 +15,7 @@ from models.simulation.laser import FIRST_IMAGE_NUMBER, LaserSimulator
 from models.simulation.random_streams import Purpose, random_stream
 from models.simulation.settings import Dialect, ShapeSet, SimulationSettings
 
-__all__ = ["Dialect", "ShapeSet", "SimulationSettings", "simulate_day"]
+__all__ = ["Dialect", "ShapeSet", "SimulationSettings", "simulate"]
 
 #: Told how many files are written, and how many there will be.
 Progress = Callable[[int, int], None]
@@ -28,7 +28,7 @@ _PUMPS = 6
 _SERIES_STEP = 1000
 
 
-def simulate_day(out: Path, settings: SimulationSettings, progress: Progress | None = None) -> Path:
+def simulate(out: Path, settings: SimulationSettings, progress: Progress | None = None) -> Path:
     """Write ``OUT/data/<R>Hz/<date>/*.h5`` and ``OUT/labels.json``.
 
     Parameters

@@ -6,12 +6,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from connectors.state.directory import StateDirectory
 from models.devices import Stage
 from models.errors import FatalError
+from models.evaluation import AlertSpan
 from models.event_time import parse_iso
 from models.simulation.settings import SimulationSettings
-from streams.evaluation import evaluate_day, read_labels, scored_records
-from streams.simulation import simulate_day
+from streams.evaluation import evaluate_day, evaluate_state, read_labels, scored_records
+from streams.simulation import simulate
+from tests.unit.connectors.state.examples import commit_of
 
 LABELS = {
     "date": "2022-07-01",
@@ -29,17 +32,12 @@ LABELS = {
         }
     ],
 }
-ALERT = {
-    "id": "0123456789abcdef",
-    "kind": "image_anomaly",
-    "severity": "high",
-    "status": "closed",
-    "stage": {"front_end": "LA", "amp": "A3", "arm": "31"},
-    "device": "LA_A3_31-Camera_1-Camera-1",
-    "first_shot": "2022-07-01T09:32:10.200Z",
-    "last_shot": "2022-07-01T09:32:10.300Z",
-    "shots": 2,
-}
+ALERT = AlertSpan(
+    stage=Stage("LA", "A3", "31"),
+    kind="image_anomaly",
+    first_ns=parse_iso("2022-07-01T09:32:10.200Z"),
+    last_ns=parse_iso("2022-07-01T09:32:10.300Z"),
+)
 
 
 def table(rows: int = 10, *, dictionary: bool = False) -> pa.Table:
@@ -99,6 +97,21 @@ def test_rows_keep_their_stages(labels_file: Path) -> None:
     assert np.flatnonzero(records.anomalous).tolist() == [2, 3, 17]
 
 
+def test_a_state_directory_is_evaluated_as_it_stands(tmp_path: Path) -> None:
+    with StateDirectory.open(tmp_path / "state") as state:
+        state.commit(commit_of(0))  # 30 shots of three devices from 09:34:00 on, one alert over the first two
+    path = tmp_path / "labels.json"
+    label = {**LABELS["labels"][0], "t_first": "09-34-00-000", "t_last": "09-34-00-200"}  # type: ignore[index]
+    path.write_text(json.dumps({**LABELS, "labels": [label]}))
+
+    document = evaluate_state(path, tmp_path / "state").to_json()
+
+    assert document["detections"][0]["faults"]["count"] == 1
+    assert document["false_episodes"]["count"] == 0
+    assert sum(document["frames"].values()) == 30
+    assert document["frames"]["labelled"] == 3
+
+
 def test_no_rows_are_no_frames(labels_file: Path) -> None:
     document = evaluate_day(labels_file, table(rows=0), []).to_json()
 
@@ -108,7 +121,7 @@ def test_no_rows_are_no_frames(labels_file: Path) -> None:
 
 def test_the_labels_of_the_simulator_are_read(tmp_path: Path) -> None:
     settings = SimulationSettings(minutes=9, stages=2, hz=1.0)
-    simulate_day(tmp_path, settings)
+    simulate(tmp_path, settings)
     faults, rate_hz = read_labels(tmp_path / "labels.json")
 
     assert rate_hz == 1.0

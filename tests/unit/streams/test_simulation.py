@@ -7,7 +7,7 @@ import pytest
 
 from models.errors import FatalError
 from models.snapshot_names import parse_snapshot_name
-from streams.simulation import Dialect, SimulationSettings, simulate_day
+from streams.simulation import Dialect, SimulationSettings, simulate
 
 SMALL = SimulationSettings(minutes=9, stages=2, cameras_per_stage=2, hz=1.0)
 
@@ -18,7 +18,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_a_day_has_one_file_per_stage_and_minute_and_its_labels(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
-    data = simulate_day(tmp_path / "out", SMALL, lambda done, total: told.append((done, total)))
+    data = simulate(tmp_path / "out", SMALL, lambda done, total: told.append((done, total)))
 
     files = sorted(path.relative_to(data) for path in data.rglob("*.*"))
     assert data == tmp_path / "out" / "data"
@@ -34,7 +34,7 @@ def test_a_day_has_one_file_per_stage_and_minute_and_its_labels(tmp_path: Path) 
 
 
 def test_labels_name_shots_and_devices_that_the_files_hold(tmp_path: Path) -> None:
-    simulate_day(tmp_path, SMALL)
+    simulate(tmp_path, SMALL)
     shots: dict[str, set[str]] = {}
     for path in (tmp_path / "data").rglob("*.h5"):
         with h5py.File(path) as file:
@@ -50,15 +50,15 @@ def test_labels_name_shots_and_devices_that_the_files_hold(tmp_path: Path) -> No
 
 def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
     settings = SimulationSettings(minutes=2, stages=1, hz=1.0)
-    simulate_day(tmp_path / "a", settings)
-    simulate_day(tmp_path / "b", settings)
+    simulate(tmp_path / "a", settings)
+    simulate(tmp_path / "b", settings)
 
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
 def test_the_test_period_has_one_file_a_day(tmp_path: Path) -> None:
     settings = SimulationSettings(minutes=9, hz=2.0, dialect=Dialect.TEST, date="2020-09-04", fault_spacing_s=10.0)
-    data = simulate_day(tmp_path, settings)
+    data = simulate(tmp_path, settings)
 
     (path,) = data.rglob("*.*")
     assert path.relative_to(data).as_posix() == "2Hz/2020-09-04/2020-09-04.h5"
@@ -73,14 +73,14 @@ def test_the_test_period_has_one_file_a_day(tmp_path: Path) -> None:
 
 
 def test_another_simulation_is_never_mixed_in(tmp_path: Path) -> None:
-    simulate_day(tmp_path, SimulationSettings(minutes=1, stages=1, hz=1.0))
+    simulate(tmp_path, SimulationSettings(minutes=1, stages=1, hz=1.0))
 
     with pytest.raises(FatalError, match="holds a simulation already"):
-        simulate_day(tmp_path, SimulationSettings(minutes=1, stages=1, hz=1.0))
+        simulate(tmp_path, SimulationSettings(minutes=1, stages=1, hz=1.0))
 
 
 def test_a_folder_that_can_not_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(FatalError, match="can't write the simulation"):
-        simulate_day(tmp_path / "file" / "out", SimulationSettings(minutes=1, stages=1, hz=1.0))
+        simulate(tmp_path / "file" / "out", SimulationSettings(minutes=1, stages=1, hz=1.0))

@@ -22,11 +22,20 @@ from models.simulation.settings import Dialect, ShapeSet, SimulationSettings
         ({"minutes": 0}, "minutes"),
         ({"minutes": 871}, "minutes must be 1 to 870"),
         ({"start_minute_of_day": 1440}, "start_minute_of_day"),
+        ({"dialect": "old"}, "not a valid Dialect"),
+        ({"shapes": "round"}, "not a valid ShapeSet"),
     ],
 )
 def test_a_bad_setting_is_refused_with_a_sentence(changed: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         SimulationSettings(**changed)
+
+
+def test_words_of_a_settings_file_become_members() -> None:
+    settings = SimulationSettings(dialect="test", shapes="proof")  # type: ignore[arg-type]
+
+    assert settings.dialect is Dialect.TEST
+    assert settings.shapes is ShapeSet.PROOF
 
 
 @pytest.mark.parametrize("hz", [10.0, 1.0, 0.17, 3.3, 1 / 60])
