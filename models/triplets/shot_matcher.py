@@ -66,6 +66,11 @@ class ShotMatcher:
         self._takers: dict[str, int] = {}  # who took part in the very last one, and when
         self._nominal_period_ns = 0
 
+    @property
+    def devices(self) -> list[Device]:
+        """All that have been heard of or are expected, by name."""
+        return sorted({*self._frontiers, *self.roster.members}, key=_NAME)
+
     def frontier(self, device: Device) -> Frontier:
         """Up to when the device has reported."""
         return self._frontiers.setdefault(device, Frontier())
@@ -143,6 +148,12 @@ class ShotMatcher:
         """Records that were decided without a shot since the last call."""
         turned_away, self._turned_away = self._turned_away, []
         return turned_away
+
+    def waits_between(self, from_ns: int, to_ns: int) -> bool:
+        """Whether a record with an event time in ``from_ns <= t < to_ns`` has come and not left."""
+        waiting = [own.times for own in self._pending.values()]
+        waiting += [block.scored.event_time_ns for block in self._turned_away]
+        return any(bool(((times >= from_ns) & (times < to_ns)).any()) for times in waiting)
 
     def pending_records(self) -> dict[tuple[str, str], int]:
         """How many records have come and not left, by file and sha256."""

@@ -65,6 +65,21 @@ class StageJoin:
         self._sums: dict[tuple[Device, Device], SumAgainstEnergy] = {}
 
     @property
+    def stage(self) -> Stage:
+        """Whose records are joined."""
+        return self._stage
+
+    @property
+    def settings(self) -> JoinSettings:
+        """How they are joined."""
+        return self._settings
+
+    @property
+    def devices(self) -> list[Device]:
+        """All that have been heard of or are expected, by name."""
+        return self._matcher.devices
+
+    @property
     def roster(self) -> Roster:
         """Whom the stage expects."""
         return self._matcher.roster
@@ -115,6 +130,10 @@ class StageJoin:
         output = self._decide(final=True)
         output.alerts += self._alerts.finish()
         return output
+
+    def waits_between(self, from_ns: int, to_ns: int) -> bool:
+        """Whether a record with an event time in ``from_ns <= t < to_ns`` has come and not left."""
+        return self._matcher.waits_between(from_ns, to_ns)
 
     def pending_records(self) -> dict[tuple[str, str], int]:
         """How many records have come and not left, by file and sha256."""

@@ -123,19 +123,19 @@ def merged(outputs: Iterable[JoinOutput]) -> tuple[list[DecidedBlock], list[Aler
         decided += output.decided
         events += output.alerts
         t = output.triplets
-        for i in range(len(t)):
-            rows.append(
-                (
-                    int(t.event_time_ns[i]),
-                    bool(t.idle[i]),
-                    bool(t.complete[i]),
-                    int(t.missing_kinds[i]),
-                    t.missing_devices[i],
-                    int(t.devices[i]),
-                    float(t.score[i]),
-                    bool(t.anomalous[i]),
-                    int(t.reasons[i]),
-                    float(t.energy_j[i]).hex(),
-                )
+        rows += [
+            (
+                int(t.event_time_ns[i]),
+                bool(t.idle[i]),
+                bool(t.complete[i]),
+                int(t.missing_kinds[i]),
+                t.missing_devices[i],
+                int(t.devices[i]),
+                float(t.score[i]),
+                bool(t.anomalous[i]),
+                int(t.reasons[i]),
+                float(t.energy_j[i]).hex(),
             )
+            for i in range(len(t))
+        ]
     return decided, events, rows
