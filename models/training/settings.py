@@ -1,0 +1,58 @@
+"""How a model is trained."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSettings:
+    """Options of a training run.
+
+    Attributes
+    ----------
+    epochs
+        At most this many passes over the training frames.
+    patience_epochs
+        Training ends when the validation error has not fallen for so many epochs; the best weights are kept.
+    batch_frames
+        Frames per step.
+    learning_rate
+        Of Adam at the start; it falls along half a cosine to a hundredth at the last epoch.
+    validation_share
+        The last part of every camera's frames in time that training never sees.
+    seed
+        The same frames, seed and library versions give the same model.
+    frames_per_camera
+        At most this many frames of a camera are used, drawn evenly over its time.
+    frames_in_total
+        At most this many frames of all cameras together (52 kB of memory each).
+    minimum_frames
+        With fewer normal frames there is no training.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    epochs: int = 30
+    patience_epochs: int = 8
+    batch_frames: int = 32
+    learning_rate: float = 1e-3
+    validation_share: float = 0.2
+    seed: int = 20_220_701
+    frames_per_camera: int = 2_000
+    frames_in_total: int = 8_000
+    minimum_frames: int = 300
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "patience_epochs", "batch_frames", "minimum_frames"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0.0 < self.learning_rate < 1.0:
+            raise ValueError(f"learning_rate must be between 0 and 1, got {self.learning_rate}")
+        if not 0.0 < self.validation_share < 1.0:
+            raise ValueError(f"validation_share must be between 0 and 1, got {self.validation_share}")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must be 0 to 2^32 - 1, got {self.seed}")
+        if not self.minimum_frames <= self.frames_in_total <= 100_000:
+            raise ValueError("frames_in_total must be at least minimum_frames and at most 100,000")
+        if not 2 <= self.frames_per_camera <= self.frames_in_total:
+            raise ValueError("frames_per_camera must be at least 2 and at most frames_in_total")
