@@ -1,0 +1,59 @@
+"""Alerts as JSON: the row of ``petawatch alerts``, and the message that receivers get."""
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from connectors.evidence_store import EvidenceLink
+from models.alerts.alert import Alert, AlertChange, AlertEvent
+from models.event_time import MILLISECOND_NS, format_iso
+
+
+def alert_document(alert: Alert, evidence: Sequence[EvidenceLink] = ()) -> dict[str, Any]:
+    """The fields of an alert as JSON values.
+
+    Times are ISO 8601 in UTC with milliseconds; ``score`` is null when it is no finite number; the files of
+    ``evidence`` lie below the state directory.
+    """
+    return {
+        "id": alert.id,
+        "kind": alert.kind.value,
+        "severity": alert.severity.value,
+        "status": alert.status.value,
+        "stage": {"front_end": alert.stage.front_end, "amp": alert.stage.amp, "arm": alert.stage.arm},
+        "device": alert.device,
+        "first_shot": format_iso(alert.first_shot_ns),
+        "last_shot": format_iso(alert.last_shot_ns),
+        "shots": alert.shots,
+        "score": float(alert.score) if math.isfinite(alert.score) else None,
+        "reasons": list(alert.reasons),
+        "model": alert.model,
+        "source": {"file": alert.source.file, "sha256": alert.source.sha256, "path": alert.source.path},
+        "evidence": [
+            {"role": link.role, "shot": format_iso(link.event_time_ns), "png": link.png, "npz": link.npz}
+            for link in evidence
+        ],
+    }
+
+
+def alert_event_id(event: AlertEvent) -> str:
+    """The id of one step in an alert's life, the same wherever computed: receivers drop what they have seen."""
+    return f"{event.alert.id}-{event.change.value}"
+
+
+def alert_body(event: AlertEvent, *, now_ns: int, evidence: Sequence[EvidenceLink] = ()) -> bytes:
+    """What a receiver is sent, as UTF-8 JSON.
+
+    Besides the alert's fields: ``event`` (opened or closed), ``event_id``, ``sent_at`` (when the message was written)
+    and ``age_ms``, by how much the first odd shot (of a closing: the last) is older than that.
+    """
+    alert = event.alert
+    shot_ns = alert.last_shot_ns if event.change is AlertChange.CLOSED else alert.first_shot_ns
+    document = alert_document(alert, evidence) | {
+        "event": event.change.value,
+        "event_id": alert_event_id(event),
+        "sent_at": format_iso(now_ns),
+        "age_ms": (now_ns - shot_ns) // MILLISECOND_NS,
+    }
+    return json.dumps(document, allow_nan=False).encode()
