@@ -1,0 +1,1 @@
+"""What lies under ``--state DIR``: SQLite, Parquet, and the queries of the reading commands."""

@@ -1,0 +1,106 @@
+"""Alerts as they stand, and the evidence that is linked to them."""
+
+import json
+import math
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from connectors.evidence_store import EvidenceLink
+from models.alerts.alert import Alert, AlertEvent, AlertKind, AlertSource, AlertStatus, Severity
+from models.devices import Stage
+
+_COLUMNS = (
+    "id, kind, severity, status, front_end, amp, arm, device, first_shot_ns, last_shot_ns, shots, score, reasons,"
+    " model, source_file, source_sha256, source_path"
+)
+_UPDATES = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS.split(", ")[1:])
+_PAGE = 500
+
+
+def store_alerts(connection: sqlite3.Connection, events: Iterable[AlertEvent]) -> None:
+    """Write down how the alerts stand after some events."""
+    connection.executemany(
+        f"INSERT INTO alerts ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        f" ON CONFLICT (id) DO UPDATE SET {_UPDATES}",
+        [_row(event.alert) for event in events],
+    )
+
+
+def store_evidence(connection: sqlite3.Connection, links: Iterable[EvidenceLink]) -> None:
+    """Link evidence; one of the same role replaces the earlier."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO evidence (alert_id, role, event_time_ns, png, npz) VALUES (?, ?, ?, ?, ?)",
+        [(link.alert_id, link.role, link.event_time_ns, link.png, link.npz) for link in links],
+    )
+
+
+def read_alerts(connection: sqlite3.Connection) -> Iterator[tuple[Alert, tuple[EvidenceLink, ...]]]:
+    """All alerts by first shot, then id, with their evidence by event time, then role.
+
+    They are read in pages, so that a slow reader holds no old state of the database.
+    """
+    after: tuple[int, str] = (-(2**63), "")
+    while True:
+        rows = connection.execute(
+            f"SELECT {_COLUMNS} FROM alerts WHERE (first_shot_ns, id) > (?, ?)"  # noqa: S608
+            f" ORDER BY first_shot_ns, id LIMIT {_PAGE}",
+            after,
+        ).fetchall()
+        for row in rows:
+            yield _alert(row), _evidence(connection, row[0])
+        if len(rows) < _PAGE:
+            return
+        after = (rows[-1][8], rows[-1][0])
+
+
+def _evidence(connection: sqlite3.Connection, alert_id: str) -> tuple[EvidenceLink, ...]:
+    rows = connection.execute(
+        "SELECT role, event_time_ns, png, npz FROM evidence WHERE alert_id = ? ORDER BY event_time_ns, role",
+        (alert_id,),
+    )
+    return tuple(
+        EvidenceLink(alert_id=alert_id, role=role, event_time_ns=time_ns, png=png, npz=npz)
+        for role, time_ns, png, npz in rows
+    )
+
+
+def _row(alert: Alert) -> tuple[str | int | float, ...]:
+    return (
+        alert.id,
+        alert.kind,
+        alert.severity,
+        alert.status,
+        alert.stage.front_end,
+        alert.stage.amp,
+        alert.stage.arm,
+        alert.device,
+        alert.first_shot_ns,
+        alert.last_shot_ns,
+        alert.shots,
+        float(alert.score),
+        json.dumps(list(alert.reasons)),
+        alert.model,
+        alert.source.file,
+        alert.source.sha256,
+        alert.source.path,
+    )
+
+
+def _alert(row: tuple[Any, ...]) -> Alert:
+    values = dict(zip(_COLUMNS.split(", "), row, strict=True))
+    return Alert(
+        id=values["id"],
+        kind=AlertKind(values["kind"]),
+        severity=Severity(values["severity"]),
+        status=AlertStatus(values["status"]),
+        stage=Stage(values["front_end"], values["amp"], values["arm"]),
+        device=values["device"],
+        first_shot_ns=int(values["first_shot_ns"]),
+        last_shot_ns=int(values["last_shot_ns"]),
+        shots=int(values["shots"]),
+        score=math.nan if values["score"] is None else float(values["score"]),
+        reasons=tuple(json.loads(values["reasons"])),
+        model=values["model"],
+        source=AlertSource(file=values["source_file"], sha256=values["source_sha256"], path=values["source_path"]),
+    )

@@ -1,0 +1,127 @@
+"""What one transaction makes durable: everything in it, or nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from connectors.evidence_store import EvidenceLink
+from models.alerts.alert import AlertEvent
+from models.devices import Device, Stage
+from models.records import SourceReference
+from models.triplets.decided import DecidedBlock, TripletTable
+
+
+class FileStatus(StrEnum):
+    """What became of a file; the names are the ledger's."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRecord:
+    """One version of a file; writing the same (``path``, ``sha256``) again replaces what was known about it.
+
+    Attributes
+    ----------
+    path
+        Below the watched root, as in ``SourceReference.file``.
+    root
+        The watched root.
+    sha256
+        Of the content; empty when it could not be read.
+    reason
+        Bounded reason of a refusal, or of a file that was read in part; empty otherwise.
+    series
+        Which recorder's sequence of snapshots it belongs to; empty when unknown.
+    first_ns, last_ns
+        Event times of its earliest and its latest record; None without records.
+    records_read
+        All records that the reader counted in the file so far, those it dead-lettered included.
+    dead_letters
+        How many of them were dead-lettered, by reason.
+    replaced_sha256
+        The version that this one supersedes, None when it supersedes none. With one, all other versions of the path
+        are void: their rows do not count any more, nor do their records.
+    """
+
+    path: str
+    root: str
+    sha256: str
+    size_bytes: int
+    mtime_ns: int
+    status: FileStatus
+    reason: str = ""
+    series: str = ""
+    first_ns: int | None = None
+    last_ns: int | None = None
+    records_read: int = 0
+    dead_letters: Mapping[str, int] = field(default_factory=dict)
+    replaced_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxMessage:
+    """A message for one receiver; ``event_id`` tells a receiver that it came before."""
+
+    url: str
+    alert_id: str
+    event_id: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SupersededRows:
+    """Rows of earlier commits that are void, because they were decided again or are no longer true.
+
+    Attributes
+    ----------
+    subject
+        A device: its rows of the results at these times, except duplicates and late ones (which keep their outcome).
+        A stage: its triplets.
+    event_time_ns
+        int64, shape (n,), any order.
+    """
+
+    subject: Device | Stage
+    event_time_ns: NDArray[np.int64]
+
+
+@dataclass(slots=True, kw_only=True)
+class Commit:
+    """One step of the watch. A commit that failed changed nothing and may be given again as it is.
+
+    Attributes
+    ----------
+    stage_states
+        Encoded states of those stages that changed; an empty value removes the key.
+    files
+        Versions of files that are new or known better.
+    file_counts
+        Events that have no ``FileRecord``, by the ledger's names (``skipped``); replacements are counted from
+        ``FileRecord.replaced_sha256``.
+    alerts, evidence, outbox
+        In the order in which they happened; evidence is written before the commit that links it.
+    decided, triplets
+        The new rows. Those of a version of a file that is void are dropped: they are superseded already.
+    superseded
+        Applied to the rows of earlier commits, never to this commit's.
+    pending
+        How many records of each file the join (and whatever else waits) holds at this moment: all of them, not the
+        change. The ledger compares it with what it counted itself.
+    """
+
+    stage_states: dict[str, bytes] = field(default_factory=dict)
+    files: list[FileRecord] = field(default_factory=list)
+    file_counts: dict[str, int] = field(default_factory=dict)
+    alerts: list[AlertEvent] = field(default_factory=list)
+    evidence: list[EvidenceLink] = field(default_factory=list)
+    outbox: list[OutboxMessage] = field(default_factory=list)
+    decided: list[DecidedBlock] = field(default_factory=list)
+    triplets: list[TripletTable] = field(default_factory=list)
+    superseded: list[SupersededRows] = field(default_factory=list)
+    pending: dict[SourceReference, int] = field(default_factory=dict)

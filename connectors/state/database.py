@@ -1,0 +1,178 @@
+"""The SQLite file of a state directory: its tables, and how it is opened."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from connectors.state.failures import damaged
+from models.errors import FatalError
+from models.results import Outcome
+
+DATABASE_NAME = "petawatch.sqlite"
+#: Counts up with every change of the tables; a directory of a newer one is refused.
+SCHEMA_VERSION = 1
+
+_APPLICATION_ID = 0x50574154  # "PWAT"
+_BUSY_TIMEOUT_S = 20.0
+# States are a few hundred kB each: large pages halve the time to write them.
+_PAGE_BYTES = 16_384
+# States are written again and again: a long log writes each of them into the database once per this many bytes.
+_LOG_BYTES = 64 << 20
+
+_OUTCOME_COLUMNS = ", ".join(f"{outcome.value} INTEGER NOT NULL DEFAULT 0" for outcome in Outcome)
+
+_TABLES = f"""
+CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE states (key TEXT PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE file_versions (
+    id INTEGER PRIMARY KEY, path TEXT NOT NULL, sha256 TEXT NOT NULL, root TEXT NOT NULL, size_bytes INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL, series TEXT NOT NULL,
+    first_ns INTEGER, last_ns INTEGER, records_read INTEGER NOT NULL, dead_lettered INTEGER NOT NULL,
+    dead_letters TEXT NOT NULL, replaced_sha256 TEXT, latest INTEGER NOT NULL, void INTEGER NOT NULL DEFAULT 0,
+    decided_first_ns INTEGER, decided_last_ns INTEGER,
+    {_OUTCOME_COLUMNS}, UNIQUE (path, sha256));
+CREATE TABLE file_counts (name TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE file_voids (
+    path TEXT NOT NULL, sha256 TEXT NOT NULL, sequence INTEGER NOT NULL,
+    first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL);
+CREATE TABLE row_voids (what TEXT NOT NULL, subject TEXT NOT NULL, sequence INTEGER NOT NULL, times BLOB NOT NULL);
+CREATE TABLE row_buffer (
+    id INTEGER PRIMARY KEY, what TEXT NOT NULL, sequence INTEGER NOT NULL, rows INTEGER NOT NULL,
+    first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE TABLE parts (
+    id TEXT PRIMARY KEY, what TEXT NOT NULL, date TEXT NOT NULL, hour TEXT NOT NULL, sequence INTEGER NOT NULL,
+    rows INTEGER NOT NULL, first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL);
+CREATE INDEX parts_by_time ON parts (what, first_ns);
+CREATE TABLE triplet_minutes (
+    front_end TEXT NOT NULL, amp TEXT NOT NULL, arm TEXT NOT NULL, minute_ns INTEGER NOT NULL,
+    complete INTEGER NOT NULL, incomplete INTEGER NOT NULL, idle INTEGER NOT NULL, anomalous INTEGER NOT NULL,
+    PRIMARY KEY (front_end, amp, arm, minute_ns)) WITHOUT ROWID;
+CREATE TABLE alerts (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL, severity TEXT NOT NULL, status TEXT NOT NULL, front_end TEXT NOT NULL,
+    amp TEXT NOT NULL, arm TEXT NOT NULL, device TEXT NOT NULL, first_shot_ns INTEGER NOT NULL,
+    last_shot_ns INTEGER NOT NULL, shots INTEGER NOT NULL, score REAL, reasons TEXT NOT NULL,
+    model TEXT NOT NULL, source_file TEXT NOT NULL, source_sha256 TEXT NOT NULL, source_path TEXT NOT NULL);
+CREATE INDEX alerts_by_time ON alerts (first_shot_ns, id);
+CREATE TABLE evidence (
+    alert_id TEXT NOT NULL, role TEXT NOT NULL, event_time_ns INTEGER NOT NULL, png TEXT NOT NULL, npz TEXT NOT NULL,
+    PRIMARY KEY (alert_id, role)) WITHOUT ROWID;
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, url TEXT NOT NULL, alert_id TEXT NOT NULL, event_id TEXT NOT NULL,
+    body BLOB NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_attempt_ns INTEGER NOT NULL DEFAULT 0,
+    error TEXT NOT NULL DEFAULT '');
+CREATE INDEX outbox_lines ON outbox (url, alert_id, id);
+"""
+
+
+def open_for_writing(directory: Path) -> sqlite3.Connection:
+    """The directory's database, made when there is none, in WAL mode with ``synchronous=NORMAL``.
+
+    NORMAL writes the log to the disk at checkpoints only. A crash of the program loses nothing; a power failure may
+    lose the last commits as a whole, which equals an earlier crash: the work is done again from the source files,
+    which are still on disk, with the same results and the same ids. The database itself stays consistent. What
+    removes files that an earlier state needs is committed with ``durable``.
+
+    Raises
+    ------
+    FatalError
+        ``state_too_new`` or ``state_damaged``.
+    """
+    connection = _connect(f"file:{_quoted(directory)}?mode=rwc")
+    if not _version(connection, directory):
+        connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_BYTES // _PAGE_BYTES}")
+    connection.execute(f"PRAGMA journal_size_limit={_LOG_BYTES}")
+    if not _version(connection, directory):
+        with transaction(connection):
+            for statement in _TABLES.split(";\n"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+    return connection
+
+
+def open_for_reading(directory: Path) -> sqlite3.Connection:
+    """The directory's database, read-only, also while a watch writes to it.
+
+    Raises
+    ------
+    FatalError
+        ``state_missing`` when there is none, ``state_too_new`` or ``state_damaged``.
+    """
+    if not (directory / DATABASE_NAME).is_file():
+        raise _missing(directory)
+    connection = _connect(f"file:{_quoted(directory)}?mode=ro")
+    try:
+        version = _version(connection, directory)
+    except sqlite3.OperationalError:
+        connection.close()
+        if (directory / f"{DATABASE_NAME}-wal").exists():
+            raise
+        # Nobody writes, and this user can't make the files that readers of a log share: the database stands still.
+        connection = _connect(f"file:{_quoted(directory)}?mode=ro&immutable=1")
+        version = _version(connection, directory)
+    if not version:
+        raise _missing(directory)
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, *, durable: bool = False) -> Iterator[None]:
+    """Everything inside, or nothing; ``durable`` survives a power failure too."""
+    if durable:
+        connection.execute("PRAGMA synchronous=FULL")
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    finally:
+        if durable:
+            connection.execute("PRAGMA synchronous=NORMAL")
+
+
+@contextmanager
+def one_moment(connection: sqlite3.Connection) -> Iterator[None]:
+    """All reads inside see the database as it was at one moment."""
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("COMMIT")
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
+
+
+def _quoted(directory: Path) -> str:
+    return (directory.absolute() / DATABASE_NAME).as_uri().removeprefix("file:")
+
+
+def _version(connection: sqlite3.Connection, directory: Path) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    if version > SCHEMA_VERSION:
+        raise FatalError(
+            f"the state directory {directory} was written by a newer Petawatch (format {version}, this one knows "
+            f"{SCHEMA_VERSION}); use that version, or another --state",
+            reason="state_too_new",
+        )
+    if (version or application) and application != _APPLICATION_ID:
+        raise damaged(directory, f"{DATABASE_NAME} belongs to another program")
+    return version
+
+
+def _missing(directory: Path) -> FatalError:
+    return FatalError(
+        f"there is no state of a watch in {directory}; give the --state of a `petawatch watch`", reason="state_missing"
+    )

@@ -1,0 +1,94 @@
+"""What goes wrong with a state directory, as one clear sentence each."""
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from models.errors import FatalError, PetawatchError, RetryableError
+
+
+class PartGoneError(Exception):
+    """A listed part of the results is not there: another one took its place since it was listed, or it was removed."""
+
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR})
+
+
+@contextmanager
+def clear_failures(directory: Path) -> Iterator[None]:
+    """Turn failures of SQLite and of the file system into the three kinds of failure.
+
+    Raises
+    ------
+    RetryableError
+        ``disk_full``, ``state_busy`` or ``disk_error``: nothing was changed, the same call may be repeated.
+    FatalError
+        ``state_damaged`` or ``state_unusable``.
+    """
+    try:
+        yield
+    except PartGoneError as error:
+        raise damaged(directory, f"its listed part {error} is missing") from error
+    except sqlite3.Error as error:
+        failure = _of_sqlite(error, directory)
+        if failure is None:
+            raise
+        raise failure from error
+    except OSError as error:
+        failure = _of_system(error, directory)
+        if failure is None:
+            raise
+        raise failure from error
+
+
+def damaged(directory: Path, what: str) -> FatalError:
+    """The state directory holds something that can't be read."""
+    return FatalError(
+        f"the state directory {directory} is damaged ({what}); restore it from a copy, or start with a new one",
+        reason="state_damaged",
+    )
+
+
+def _disk_full(directory: Path) -> RetryableError:
+    return RetryableError(
+        f"the disk under {directory} is full; make room, the work goes on by itself", reason="disk_full"
+    )
+
+
+def _unusable(directory: Path, what: str) -> FatalError:
+    return FatalError(
+        f"the state directory {directory} can't be used ({what}); give one that this user may write to",
+        reason="state_unusable",
+    )
+
+
+def _of_sqlite(error: sqlite3.Error, directory: Path) -> PetawatchError | None:
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return None
+    failure: PetawatchError | None = None
+    match code & 0xFF:
+        case sqlite3.SQLITE_FULL:
+            failure = _disk_full(directory)
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            failure = RetryableError(f"another program holds the state directory {directory}", reason="state_busy")
+        case sqlite3.SQLITE_IOERR:
+            failure = RetryableError(f"the disk under {directory} fails ({error})", reason="disk_error")
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            failure = damaged(directory, str(error))
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+            failure = _unusable(directory, str(error))
+    return failure
+
+
+def _of_system(error: OSError, directory: Path) -> PetawatchError | None:
+    if error.errno in _FULL:
+        return _disk_full(directory)
+    if error.errno in _REFUSED:
+        return _unusable(directory, error.strerror or str(error))
+    if error.errno == errno.EIO:
+        return RetryableError(f"the disk under {directory} fails ({error})", reason="disk_error")
+    return None

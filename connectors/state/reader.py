@@ -1,0 +1,126 @@
+"""What the reading commands ask a state directory, also while a watch writes to it."""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from connectors.evidence_store import EvidenceLink
+from connectors.state.alert_rows import read_alerts
+from connectors.state.commit import FileRecord
+from connectors.state.database import open_for_reading
+from connectors.state.export import export_rows
+from connectors.state.failures import PartGoneError, clear_failures
+from connectors.state.ledger import find_file, read_ledger
+from connectors.state.row_columns import Rows, decided_blocks, subject_codes, times_ns, unified
+from connectors.state.row_source import RowSources, row_sources
+from connectors.state.triplet_minutes import TripletMinute, read_triplet_minutes
+from models.alerts.alert import Alert
+from models.devices import Device, Stage
+from models.triplets.decided import DecidedBlock
+
+_PART_ATTEMPTS = 5
+
+Result = TypeVar("Result")
+
+
+class StateReader:
+    """The queries of a state directory; takes no lock and changes nothing. Not for several threads at once.
+
+    All times are nanoseconds since 1970; a stretch of time is from ``from_ns`` on and before ``to_ns``, None is open.
+
+    Raises
+    ------
+    FatalError
+        By every method: ``state_damaged`` or ``state_unusable``.
+    RetryableError
+        By every method: ``state_busy`` or ``disk_error``.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open for reading.
+
+        Raises
+        ------
+        FatalError
+            ``state_missing`` when no watch has written there, ``state_too_new``.
+        """
+        with clear_failures(path):
+            return cls(path, open_for_reading(path))
+
+    def close(self) -> None:
+        """Let the directory go."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def ledger(self) -> dict[str, Any]:
+        """The account of all records; see ``read_ledger``."""
+        with clear_failures(self.path):
+            return read_ledger(self._connection)
+
+    def alerts(self) -> Iterator[tuple[Alert, tuple[EvidenceLink, ...]]]:
+        """All alerts by first shot, each with its evidence; links to what is no longer kept say ``expired``."""
+        with clear_failures(self.path):
+            for alert, links in read_alerts(self._connection):
+                yield alert, tuple(link.as_kept(self.path) for link in links)
+
+    def triplet_minutes(self, from_ns: int | None = None, to_ns: int | None = None) -> list[TripletMinute]:
+        """Counts of triplets by minute and stage."""
+        with clear_failures(self.path):
+            return read_triplet_minutes(self._connection, from_ns, to_ns)
+
+    def known_file(self, path: str) -> FileRecord | None:
+        """The latest version of a file (``SourceReference.file``); None when it was never seen."""
+        with clear_failures(self.path):
+            return find_file(self._connection, path)
+
+    def export(self, out: Path, from_ns: int | None = None, to_ns: int | None = None, what: str = Rows.SHOTS) -> int:
+        """Write ``shots`` or ``triplets`` as one Parquet file; the number of rows. See ``export_rows``."""
+        return self._read(Rows(what), from_ns, to_ns, lambda sources: export_rows(sources, out))
+
+    def rows_between(self, devices: Iterable[Device], from_ns: int | None, to_ns: int | None) -> list[DecidedBlock]:
+        """The decided rows of some devices that still count: blocks by device and file, each in order of event time."""
+        wanted = {device.name for device in devices}
+        return decided_blocks(self._of_subjects(Rows.SHOTS, wanted, from_ns, to_ns))
+
+    def triplet_times(self, stage: Stage, from_ns: int | None, to_ns: int | None) -> NDArray[np.int64]:
+        """int64, shape (n,), ascending: the event times of a stage's triplets that still count."""
+        return times_ns(self._of_subjects(Rows.TRIPLETS, {str(stage)}, from_ns, to_ns))
+
+    def _of_subjects(self, what: Rows, subjects: set[str], from_ns: int | None, to_ns: int | None) -> pa.Table:
+        def read(sources: RowSources) -> pa.Table:
+            found = []
+            for table in sources.tables():
+                rows = unified(table)
+                codes, texts = subject_codes(rows, what)
+                wanted = [code for code, text in enumerate(texts) if text in subjects]
+                found.append(rows.filter(pa.array(np.isin(codes, wanted))))
+            return unified(pa.concat_tables(found))
+
+        return self._read(what, from_ns, to_ns, read)
+
+    def _read(self, what: Rows, from_ns: int | None, to_ns: int | None, read: Callable[[RowSources], Result]) -> Result:
+        """Read rows while a watch may replace parts: then they are listed again and the reading starts anew."""
+        with clear_failures(self.path):
+            for _ in range(_PART_ATTEMPTS - 1):
+                with suppress(PartGoneError):
+                    return read(row_sources(self._connection, self.path, what, from_ns, to_ns))
+            return read(row_sources(self._connection, self.path, what, from_ns, to_ns))
