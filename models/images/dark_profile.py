@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from models.records import FULL_SCALE_COUNTS, IMAGE_SHAPE
 from models.state import State
@@ -37,7 +37,7 @@ _MOST_NEIGHBOURS = 8
 @lru_cache(maxsize=1024)
 def prediction_factor(frames: int, probability: float) -> float:
     """How many sigmas of ``frames`` readings one more exceeds with ``probability`` (one-sided, normal noise)."""
-    return float(stats.t.isf(probability, frames - 1) * np.sqrt(1.0 + 1.0 / frames))
+    return float(-special.stdtrit(frames - 1, probability) * np.sqrt(1.0 + 1.0 / frames))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
