@@ -58,6 +58,10 @@ class Roster:
         if time_ns < self.good_since(device):
             self._good_since[device] = time_ns
 
+    def expects(self, device: Device, time_ns: int) -> bool:
+        """Whether a shot at this time waits for the device."""
+        return self._expected_from.get(device, FOREVER_NS) <= time_ns
+
     def awaited(self, time_ns: int) -> tuple[list[Device], int]:
         """Who is waited for at a shot, by name, and the last time to which that stays so."""
         now = [device for device, since in self._expected_from.items() if since <= time_ns]

@@ -202,6 +202,8 @@ class ShotMatcher:
         self, device: Device, times: NDArray[np.int64], outcome: NDArray[np.uint8]
     ) -> NDArray[np.uint8]:
         """The outcomes of records whose shot has left; ``outcome`` is what those get that come too many."""
+        if not self.roster.expects(device, self._previous_ns):
+            return outcome  # expected since a moment within the jitter of that shot
         own_ns = self._takers.get(device.name)
         if own_ns is None:
             return np.full(len(times), _LATE)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -114,11 +115,11 @@ def told(events: Iterable[AlertEvent]) -> list[tuple[str, str, str, int, int]]:
     )
 
 
-def merged(outputs: Iterable[JoinOutput]) -> tuple[list[DecidedBlock], list[AlertEvent], list[tuple[object, ...]]]:
+def merged(outputs: Iterable[JoinOutput]) -> tuple[list[DecidedBlock], list[AlertEvent], list[tuple[Any, ...]]]:
     """The records, alerts and shots of several outputs."""
     decided: list[DecidedBlock] = []
     events: list[AlertEvent] = []
-    rows: list[tuple[object, ...]] = []
+    rows: list[tuple[Any, ...]] = []
     for output in outputs:
         decided += output.decided
         events += output.alerts
