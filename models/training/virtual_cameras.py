@@ -40,7 +40,7 @@ class VirtualCameraSettings:
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
-    cameras: int = 500
+    cameras: int = 600
     minutes_per_camera: int = 1
     seed: int = 1960
 
