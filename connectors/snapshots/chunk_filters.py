@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 DEFLATE, SHUFFLE = 1, 2
+#: Datasets in more chunks are refused: each costs as much as a record.
+MAX_CHUNKS = 1024
 
 
 class ChunkError(Exception):

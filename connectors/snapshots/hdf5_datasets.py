@@ -8,7 +8,15 @@ import h5py
 import numpy as np
 from h5py import h5d, h5f, h5g, h5l, h5p, h5s, h5t, h5z
 
-from connectors.snapshots.chunk_filters import DEFLATE, SHUFFLE, ChunkError, chunk_grid, decode_chunk, place_chunk
+from connectors.snapshots.chunk_filters import (
+    DEFLATE,
+    MAX_CHUNKS,
+    SHUFFLE,
+    ChunkError,
+    chunk_grid,
+    decode_chunk,
+    place_chunk,
+)
 from connectors.snapshots.content import SnapshotContent
 from connectors.snapshots.limits import MEBIBYTE, ReadLimits
 from connectors.snapshots.payloads import MAX_STATE_BYTES, STATE, Values, check_energy_shape, parse_state
@@ -38,7 +46,6 @@ _MEMORY_TYPES = {
 }
 # HDF5 reads the held bytes where they are: neither copied, nor written, nor freed by it.
 _IN_PLACE = 0x0002 | 0x0004
-_MAX_CHUNKS = 1024
 _FLOAT = np.dtype(np.float64)
 _FLOAT_BYTES = (2, 4, 8)
 _HEAP_REFERENCE = np.dtype([("length", "<u4"), ("address", "<u8"), ("number", "<u4")])
@@ -163,7 +170,9 @@ class DatasetReader:
             if plist.get_layout() == h5d.CHUNKED:
                 return self._read_chunked(dataset, plist, dtype)
         values = np.empty(dataset.shape, dtype=dtype)
-        dataset.read(h5s.ALL, h5s.ALL, values, self._memory_type(dtype))
+        # Texts are taken as they stand; numbers are converted to the machine's own.
+        memory_type = dataset.get_type() if dtype.kind == "S" else self._memory_type(dtype)
+        dataset.read(h5s.ALL, h5s.ALL, values, memory_type)
         return values
 
     def _read_element_0(self, dataset: h5d.DatasetID, dtype: np.dtype[Any]) -> Values:
@@ -192,13 +201,14 @@ class DatasetReader:
         chunk, shape, stored = plist.get_chunk(), dataset.shape, dataset.dtype
         chunk_bytes = math.prod(chunk) * stored.itemsize
         chunks = math.prod(-(-extent // step) for extent, step in zip(shape, chunk, strict=True))
-        if chunk_bytes > self._limits.max_chunk_mib * MEBIBYTE or chunks > _MAX_CHUNKS:
+        if chunk_bytes > self._limits.max_chunk_mib * MEBIBYTE or chunks > MAX_CHUNKS:
             return Refusal.UNREADABLE
         if h5z.FILTER_DEFLATE not in filters and filters:
             values = np.empty(shape, dtype=dtype)
             dataset.read(h5s.ALL, h5s.ALL, values, self._memory_type(dtype))
             return values
-        if not set(filters) <= {DEFLATE, SHUFFLE} or not dataset.get_type().equal(h5t.py_create(stored)):
+        plain = stored.kind == "S" or dataset.get_type().equal(h5t.py_create(stored))
+        if not plain or not set(filters) <= {DEFLATE, SHUFFLE}:
             return Refusal.UNREADABLE
         values = np.empty(shape, dtype=stored)
         for offset in chunk_grid(shape, chunk):

@@ -19,7 +19,8 @@ ENERGIES = (b"energy1Corrected", b"energy2Corrected")
 #: A state is a word; longer texts are none of the known states.
 MAX_STATE_BYTES = 64
 _MAX_PIXEL = np.iinfo(np.uint16).max
-_STATES = {state.name.encode(): state for state in DeviceState if state.name not in {"OTHER", "MISSING"}}
+#: The states by the texts that name them.
+KNOWN_STATES = {state.name.encode(): state for state in DeviceState if state.name not in {"OTHER", "MISSING"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +37,16 @@ class Reading:
 
     state: NDArray[np.uint8]
     refusal: NDArray[np.uint8]
-    parts: list[NDArray[Any]]
+    parts: Sequence[NDArray[Any]]
 
 
 def parse_state(text: bytes) -> DeviceState:
-    """The state that a text names, whatever its case and padding."""
-    return _STATES.get(text.strip(b"\0 \t\r\n").upper(), DeviceState.OTHER)
+    """The state that a text names, whatever its case and padding; a text ends at its first zero byte."""
+    return KNOWN_STATES.get(text.partition(b"\0")[0].strip().upper(), DeviceState.OTHER)
 
 
 def finish_reading(
-    state: NDArray[np.uint8], refusal: NDArray[np.uint8], parts: list[NDArray[Any]], unreadable: NDArray[np.bool_]
+    state: NDArray[np.uint8], refusal: NDArray[np.uint8], parts: Sequence[NDArray[Any]], unreadable: NDArray[np.bool_]
 ) -> Reading:
     """Put the refusals for the state first, and zero the rows of all refused records.
 

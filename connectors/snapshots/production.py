@@ -32,11 +32,22 @@ from models.records import DeviceState, Refusal
 from models.snapshot_names import SnapshotName, acquisition_times_ns, parse_acquisition_time
 
 _MAX_NAME_BYTES = 255
+NOT_FOLLOWED = -1
+_FOLLOWED = 0
 
 
 @dataclass(slots=True)
 class RecordList:
-    """The records of a file while its groups are listed."""
+    """The records of a file while its groups are listed.
+
+    Attributes
+    ----------
+    group, device
+        Of each record: position in ``group_names``, and of its device in ``table``.
+    target
+        Of each record: where its group stands, if the way of listing knows; ``NOT_FOLLOWED`` for a link that is not
+        stored in the group itself.
+    """
 
     limits: ReadLimits
     dead: DeadLetterBox
@@ -45,32 +56,30 @@ class RecordList:
     group_ms: list[int] = field(default_factory=list)
     group: list[int] = field(default_factory=list)
     device: list[int] = field(default_factory=list)
-    followed: list[bool] = field(default_factory=list)
+    target: list[int] = field(default_factory=list)
+    _known: dict[bytes, int] = field(default_factory=dict)
 
-    def add_group(self, name: bytes, members: list[tuple[bytes, bool]]) -> None:
+    def add_group(self, name: bytes, members: list[tuple[bytes, int]]) -> None:
         """Take one group of the first level: its devices are records if its name is a time."""
         text = printable(name)
         ms = parse_acquisition_time(text)
         if ms is None:
-            for member, _ in members or [(b"", True)]:
+            for member, _ in members or [(b"", NOT_FOLLOWED)]:
                 self.dead.add(f"{text}/{printable(member)}".rstrip("/"), DeadReason.TIME_SYNTAX)
-            return
-        self.group_names.append(text)
-        self.group_ms.append(ms)
-        for member, stored_here in members:
-            self._add_record(text, member, stored_here)
+        else:
+            self.group_names.append(text)
+            self.group_ms.append(ms)
+            for member, target in members:
+                self._add_record(text, member, target)
+        if len(self.group) + self.dead.counts.total() > self.limits.max_records:
+            raise RecordError(
+                f"it holds more than max_records = {self.limits.max_records} records", reason="too_many_records"
+            )
 
     def add_unreadable(self, name: bytes, reason: DeadReason) -> None:
         """Take a member of the first level that is no group: no device in it can be known."""
         text = printable(name)
         self.dead.add(text, DeadReason.TIME_SYNTAX if parse_acquisition_time(text) is None else reason)
-
-    def check_count(self) -> None:
-        """Refuse a file with too many parts."""
-        if len(self.group) + self.dead.counts.total() > self.limits.max_records:
-            raise RecordError(
-                f"it holds more than max_records = {self.limits.max_records} records", reason="too_many_records"
-            )
 
     def index(self, name: SnapshotName, zone: tzinfo) -> RecordIndex:
         """The records listed so far."""
@@ -81,16 +90,24 @@ class RecordList:
             event_time_ns=group_ns[np.array(self.group, dtype=np.intp)],
         )
 
-    def _add_record(self, group: str, member: bytes, stored_here: bool) -> None:
-        name = device_name(member)
-        number = None if name is None else self.table.number_of(parse_device(name))
+    def places(self, records: NDArray[np.intp]) -> tuple[str, ...]:
+        """``HH-MM-SS-mmm/DEVICE`` of each record."""
+        names, devices = self.group_names, self.table.devices
+        return tuple(f"{names[self.group[record]]}/{devices[self.device[record]].name}" for record in records.tolist())
+
+    def _add_record(self, group: str, member: bytes, target: int) -> None:
+        number = self._known.get(member)
         if number is None:
-            reason = DeadReason.DEVICE_NAME if name is None else DeadReason.TOO_MANY_DEVICES
-            self.dead.add(f"{group}/{printable(member)}", reason)
-            return
+            name = device_name(member)
+            number = None if name is None else self.table.number_of(parse_device(name))
+            if number is None:
+                reason = DeadReason.DEVICE_NAME if name is None else DeadReason.TOO_MANY_DEVICES
+                self.dead.add(f"{group}/{printable(member)}", reason)
+                return
+            self._known[member] = number
         self.group.append(len(self.group_names) - 1)
         self.device.append(number)
-        self.followed.append(stored_here)
+        self.target.append(target)
 
 
 class ProductionSource:
@@ -114,27 +131,22 @@ class ProductionSource:
         self._root = root
         self._limits = limits
         self._datasets = DatasetReader(content, limits)
-        records = _list_records(root, RecordList(limits, dead, DeviceTable(limits)))
-        self.index = records.index(name, zone)
-        self._group_names = records.group_names
-        self._group = np.array(records.group, dtype=np.intp)
-        self._followed = records.followed
+        self._records = _list_records(root, RecordList(limits, dead, DeviceTable(limits)))
+        self.index = self._records.index(name, zone)
 
     def places(self, records: NDArray[np.intp]) -> tuple[str, ...]:
         """``HH-MM-SS-mmm/DEVICE`` of each record."""
-        names = [device.name for device in self.index.devices]
-        return tuple(
-            f"{self._group_names[group]}/{names[device]}"
-            for group, device in zip(self._group[records].tolist(), self.index.device[records].tolist(), strict=True)
-        )
+        return self._records.places(records)
 
     def read(self, device: Device, records: NDArray[np.intp]) -> Reading:
         """States and payloads of some records of one device."""
-        groups = [self._open(place, record) for place, record in zip(self.places(records), records, strict=True)]
+        groups = [
+            self._open(place, record) for place, record in zip(self.places(records), records.tolist(), strict=True)
+        ]
         return read_devices(self._datasets, device.kind, groups, self._limits)
 
     def _open(self, place: str, record: int) -> h5g.GroupID | None:
-        if not self._followed[record]:
+        if self._records.target[record] == NOT_FOLLOWED:
             return None
         try:
             return h5g.open(self._root, place.encode())
@@ -203,6 +215,5 @@ def _list_records(root: h5g.GroupID, records: RecordList) -> RecordList:
         except HDF5_ERRORS:
             records.add_unreadable(name, DeadReason.UNREADABLE_GROUP)
         else:
-            records.add_group(name, links)
-        records.check_count()
+            records.add_group(name, [(link, _FOLLOWED if here else NOT_FOLLOWED) for link, here in links])
     return records

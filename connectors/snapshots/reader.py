@@ -2,35 +2,45 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, tzinfo
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from h5py import h5g
 from numpy.typing import NDArray
 
+from connectors.snapshots.classic_layout import SUPERBLOCK_BYTES, declared_end, walk_classic
+from connectors.snapshots.classic_source import ClassicSource
 from connectors.snapshots.content import SnapshotContent, open_content
-from connectors.snapshots.hdf5_datasets import HDF5_ERRORS, list_links, open_hdf5
+from connectors.snapshots.hdf5_datasets import HDF5_ERRORS, DatasetReader, list_links, open_hdf5
 from connectors.snapshots.limits import ReadLimits
 from connectors.snapshots.manifest import DeadLetterBox, Dialect, Manifest, RecordSource
-from connectors.snapshots.production import ProductionSource, printable
-from connectors.snapshots.test_period import IMAGES, TestPeriodSource
+from connectors.snapshots.production import ProductionSource
+from connectors.snapshots.test_period import TestPeriodSource, is_test_period
 from models.errors import RecordError
 from models.records import DeadLetter, RecordBlock, SourceReference
-from models.snapshot_names import SnapshotName, parse_acquisition_time, parse_snapshot_name
+from models.snapshot_names import SnapshotName, parse_snapshot_name
 
-_FEW_LINKS = 1000
+
+@dataclass(slots=True)
+class _Opened:
+    """A file for whose records a way of reading was found."""
+
+    dialect: Dialect
+    source: RecordSource
+    dead: DeadLetterBox
+    truncated: bool = False
 
 
 class Snapshot:
     """An opened snapshot: its manifest, and its records as blocks."""
 
-    def __init__(
-        self, content: SnapshotContent, name: SnapshotName, dialect: Dialect, source: RecordSource, dead: DeadLetterBox
-    ) -> None:
+    def __init__(self, content: SnapshotContent, name: SnapshotName, opened: _Opened) -> None:
         self._content = content
-        self._source = source
-        self.manifest = _manifest(content, name, dialect, source, dead)
+        self._source = opened.source
+        self.manifest = _manifest(content, name, opened)
 
     def blocks(self, block_records: int, *, replacement: bool = False) -> Iterator[RecordBlock]:
         """All records, per device in time order and interleaved between the devices by the blocks' first times.
@@ -105,14 +115,13 @@ def open_snapshot(
     limits = limits or ReadLimits()
     with open_content(path, limits) as content:
         name = parse_snapshot_name(path.relative_to(root), root=root)
-        dead = DeadLetterBox(limits.dead_letters_kept)
         try:
-            dialect, source = _open_source(content, name, zone, limits, dead)
+            opened = _open_source(content, name, zone, limits)
         except RecordError as error:
             raise RecordError(f"{name.file}: {error}", reason=error.reason) from error
-        if not len(source.index.device) and not dead.counts:
+        if not len(opened.source.index.device) and not opened.dead.counts:
             raise RecordError(f"{name.file} holds no records", reason="no_records")
-        yield Snapshot(content, name, dialect, source, dead)
+        yield Snapshot(content, name, opened)
 
 
 def plan_blocks(
@@ -143,35 +152,62 @@ def plan_blocks(
         yield int(device[begin_records[block]]), order[starts[block] : stops[block]]
 
 
-def _open_source(
-    content: SnapshotContent, name: SnapshotName, zone: tzinfo, limits: ReadLimits, dead: DeadLetterBox
-) -> tuple[Dialect, RecordSource]:
-    root = h5g.open(open_hdf5(content), b"/")
-    if _is_test_period(root, name):
-        return Dialect.TEST_PERIOD, TestPeriodSource(root, content, name, zone, limits, dead)
-    return Dialect.PRODUCTION, ProductionSource(root, content, name, zone, limits, dead)
+def _open_source(content: SnapshotContent, name: SnapshotName, zone: tzinfo, limits: ReadLimits) -> _Opened:
+    """Choose the dialect and the way of reading: the fast walk, HDF5 itself, at last what a damaged file still has."""
+    cut_off = (declared_end(content.piece(0, SUPERBLOCK_BYTES)) or 0) > content.size
+    opened = _walk(content, name, zone, limits, tolerant=False)
+    if opened is None:
+        try:
+            opened = _open_through_hdf5(content, name, zone, limits)
+        except RecordError as error:
+            if error.reason != "damaged_hdf5":
+                raise
+            opened = _walk(content, name, zone, limits, tolerant=True)
+            if opened is None or not len(opened.source.index.device):
+                reason = "truncated" if cut_off else error.reason
+                raise RecordError(f"it can't be read ({reason}); transfer it again", reason=reason) from error
+    opened.truncated |= cut_off
+    return opened
 
 
-def _is_test_period(root: h5g.GroupID, name: SnapshotName) -> bool:
-    """Whether there are images without times; a day of series only is known by its name and its lack of times."""
+def _walk(
+    content: SnapshotContent, name: SnapshotName, zone: tzinfo, limits: ReadLimits, *, tolerant: bool
+) -> _Opened | None:
+    dead = DeadLetterBox(limits.dead_letters_kept)
+    walked = None
+    if content.data is not None:
+        walked = walk_classic(content.data, name, zone, limits, dead, tolerant=tolerant)
+    if walked is None:
+        return None
+    open_root = None if tolerant else partial(_open_root, content)
+    source = ClassicSource(walked, DatasetReader(content, limits), limits, open_root)
+    return _Opened(Dialect.PRODUCTION, source, dead, walked.lost)
+
+
+def _open_through_hdf5(content: SnapshotContent, name: SnapshotName, zone: tzinfo, limits: ReadLimits) -> _Opened:
+    root, dead = _open_root(content), DeadLetterBox(limits.dead_letters_kept)
     try:
-        if root.links.exists(IMAGES):
-            return True
-        return name.test_period and not any(
-            parse_acquisition_time(printable(member)) is not None for member, _ in list_links(root, _FEW_LINKS)
-        )
-    except (*HDF5_ERRORS, RecordError):
-        return False
+        names = [member for member, _ in list_links(root, limits.max_records)]
+    except HDF5_ERRORS as error:
+        raise RecordError("its list of groups is damaged; transfer it again", reason="damaged_hdf5") from error
+    if is_test_period(names, name):
+        return _Opened(Dialect.TEST_PERIOD, TestPeriodSource(root, content, name, zone, limits, dead), dead)
+    return _Opened(Dialect.PRODUCTION, ProductionSource(root, content, name, zone, limits, dead), dead)
 
 
-def _manifest(
-    content: SnapshotContent, name: SnapshotName, dialect: Dialect, source: RecordSource, dead: DeadLetterBox
-) -> Manifest:
-    index, reference = source.index, SourceReference(file=name.file, sha256=content.sha256)
+def _open_root(content: SnapshotContent) -> h5g.GroupID:
+    try:
+        return h5g.open(open_hdf5(content), b"/")
+    except HDF5_ERRORS as error:
+        raise RecordError("its first group is damaged; transfer it again", reason="damaged_hdf5") from error
+
+
+def _manifest(content: SnapshotContent, name: SnapshotName, opened: _Opened) -> Manifest:
+    index, dead, reference = opened.source.index, opened.dead, SourceReference(file=name.file, sha256=content.sha256)
     counts: Sequence[int] = np.bincount(index.device, minlength=len(index.devices)).tolist()
     times = index.event_time_ns
     return Manifest(
-        dialect=dialect,
+        dialect=opened.dialect,
         source=reference,
         size_bytes=content.size,
         interval_hz=name.interval_hz,
@@ -183,5 +219,5 @@ def _manifest(
             DeadLetter(source=reference, hdf5_group=place, reason=str(reason)) for place, reason in dead.places
         ),
         dead_letter_counts={str(reason): count for reason, count in dead.counts.items()},
-        truncated=False,
+        truncated=opened.truncated,
     )

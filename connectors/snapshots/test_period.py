@@ -1,6 +1,7 @@
 """The dialect of the test period (the reference, section 2.2): one file per day, images without times, long series."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import tzinfo
 from functools import partial
@@ -28,7 +29,7 @@ from models.devices import NO_STAGE, Device, RecordKind
 from models.errors import RecordError
 from models.event_time import DAY_NS, MILLISECOND_NS
 from models.records import DeviceState, Refusal
-from models.snapshot_names import SnapshotName, midnight_ns
+from models.snapshot_names import SnapshotName, midnight_ns, parse_acquisition_time
 
 IMAGES = b"IMAGES"
 #: Images were taken at 10 Hz; their numbers count on by one.
@@ -44,6 +45,13 @@ _MAX_DEPTH = 4
 _SPAN_NS = 3660 * DAY_NS
 # Time indices from here on are milliseconds since 1970, smaller ones count from the beginning of the file.
 _ABSOLUTE_MS = 10**11
+
+
+def is_test_period(members: Iterable[bytes], name: SnapshotName) -> bool:
+    """Whether the first level of a file is of this dialect: images, or a daily file without any acquisition time."""
+    names = list(members)
+    untimed = name.test_period and not any(parse_acquisition_time(printable(member)) is not None for member in names)
+    return untimed or IMAGES in names
 
 
 @dataclass(slots=True)

@@ -328,7 +328,7 @@ def back_to_the_root(group: h5py.Group) -> None:
 
 
 def huge_chunks(group: h5py.Group) -> None:
-    group.create_dataset("ROIImageLow", IMAGE_SHAPE, "u2", chunks=(20_000, 20_000), maxshape=(None, None))[0, 0] = 1
+    group.create_dataset("ROIImageLow", IMAGE_SHAPE, "u2", chunks=(2000, 2000), maxshape=(None, None))[0, 0] = 1
 
 
 def damaged_deflate(group: h5py.Group) -> None:
@@ -338,7 +338,7 @@ def damaged_deflate(group: h5py.Group) -> None:
 
 def too_much_deflate(group: h5py.Group) -> None:
     dataset = group.create_dataset("ROIImageLow", IMAGE_SHAPE, "u2", chunks=IMAGE_SHAPE, compression="gzip")
-    dataset.id.write_direct_chunk((0, 0), zlib.compress(bytes(200_000_000)))
+    dataset.id.write_direct_chunk((0, 0), zlib.compress(bytes(50_000_000)))
 
 
 @pytest.mark.parametrize(
