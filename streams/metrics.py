@@ -1,0 +1,292 @@
+"""What Prometheus is told: a bounded set of series, updated per block and not per record."""
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from connectors.clock import Clock
+from connectors.webhooks import WebhookCounts
+from models.alerts.alert import AlertChange, AlertEvent, AlertKind, Severity
+from models.devices import Device, RecordKind
+from models.event_time import HOUR_NS, SECOND_NS
+from models.results import Outcome, ScoredBlock, Scoring
+from models.triplets.decided import OUTCOMES, DecidedBlock
+
+#: What becomes of a file (the ledger's ``files``).
+FILE_RESULTS = ("accepted", "rejected", "replaced", "skipped", "ignored")
+#: Upper ends of the classes of scores (-log10 of a tail probability).
+SCORE_BOUNDS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0)
+#: Upper ends of the classes of latencies, seconds.
+LATENCY_BOUNDS_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0)
+
+_MAX_DEVICES = 1_000
+_MAX_REASONS = 50
+# A wild time must not hide that its device has fallen silent.
+_AHEAD_NS = HOUR_NS
+
+
+class WatchMetrics:
+    """All that a running watch shows of itself, in a registry of its own.
+
+    The methods are called by the watch, from any of its threads; ages are computed when Prometheus asks.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.registry = CollectorRegistry()
+        self._clock = clock
+        self._moved_s = clock.monotonic_s()
+        self._stalled = ""
+        self._scores = _ScoreHistogram()
+        self._ages = _Ages(clock)
+        self.registry.register(self._scores)
+        self.registry.register(self._ages)
+        ProcessCollector(registry=self.registry)
+        self._make_counters(self.registry)
+        self._make_gauges(self.registry)
+
+    def scored(self, block: ScoredBlock) -> None:
+        """A device stage is done with a block: scores, and how recent the device's data are."""
+        self.loop_moved()
+        if not len(block):
+            return
+        kind = block.device.kind.value
+        for scoring, count in enumerate(np.bincount(block.scoring, minlength=len(Scoring))[: len(Scoring)]):
+            if count:
+                self._scorings.labels(kind, Scoring(scoring).label).inc(int(count))
+        anomalous = int(np.count_nonzero(block.anomalous))
+        if anomalous:
+            self._anomalous.labels(kind).inc(anomalous)
+        self._scores.observe(block.device.kind, block.score[block.scoring == Scoring.SCORED])
+        self._ages.saw(block.device, block.event_time_ns)
+
+    def decided(self, blocks: Iterable[DecidedBlock]) -> None:
+        """Records have found their outcome."""
+        for block in blocks:
+            kind = block.scored.device.kind.value
+            for code, count in enumerate(np.bincount(block.outcome, minlength=len(OUTCOMES))):
+                if count:
+                    self._records.labels(kind, OUTCOMES[code].value).inc(int(count))
+
+    def dead_letters(self, counts: Mapping[str, int]) -> None:
+        """Parts of a file were refused, by reason."""
+        for reason, count in counts.items():
+            self._dead_letters.labels(self._bounded(reason)).inc(count)
+
+    def file(self, result: str) -> None:
+        """A file was dealt with; ``result`` is one of ``FILE_RESULTS``."""
+        self._files.labels(result).inc()
+
+    def alerts(self, events: Iterable[AlertEvent], *, closed_ns: int | None = None) -> None:
+        """Alerts were made durable; those that opened count, with the time since their file was closed."""
+        now_ns = self._clock.now_ns()
+        for event in events:
+            if event.change is not AlertChange.OPENED:
+                continue
+            self._alerts.labels(event.alert.kind.value, event.alert.severity.value).inc()
+            if closed_ns is not None:
+                self._latency.observe(max(0.0, (now_ns - closed_ns) / SECOND_NS))
+
+    def committed(self) -> None:
+        """A commit is durable."""
+        self.loop_moved()
+        self._commits.inc()
+        self._ages.commit_s = self._clock.monotonic_s()
+
+    def loop_moved(self) -> None:
+        """The processing loop goes round: the sign of life behind ``/healthz``."""
+        self._moved_s = self._clock.monotonic_s()
+
+    def set_stalled(self, reason: str) -> None:
+        """The work waits for a bounded reason (a full disk), or goes on (an empty one)."""
+        self.loop_moved()
+        if reason != self._stalled:
+            self._stalled_gauge.clear()
+            if reason:
+                self._stalled_gauge.labels(self._bounded(reason)).set(1)
+        self._stalled = reason
+
+    @property
+    def stalled(self) -> str:
+        """Why the work waits; empty when it does not."""
+        return self._stalled
+
+    @property
+    def loop_age_s(self) -> float:
+        """Seconds since the processing loop last moved."""
+        return self._clock.monotonic_s() - self._moved_s
+
+    def set_model(self, name: str) -> None:
+        """The model that scores."""
+        self._model.info({"model": name})
+
+    def set_queue_depth(self, depth: int, queue: str = "snapshots") -> None:
+        """How much waits in a queue of the watch."""
+        self._queue.labels(queue).set(depth)
+
+    def set_ledger(self, *, read: int, ended: int, pending: int) -> None:
+        """The account of the records: read from files, ended in an outcome, still on their way."""
+        for state, count in (("read", read), ("ended", ended), ("pending", pending)):
+            self._ledger.labels(state).set(count)
+        self._unbalanced.set(read - ended - pending)
+
+    def set_evidence_bytes(self, size_bytes: int) -> None:
+        """How much evidence is stored."""
+        self._evidence.set(size_bytes)
+
+    def set_outbox(self, messages: int, oldest_ns: int | None = None) -> None:
+        """How many messages wait for their receivers, and since when (ns since 1970) the oldest does."""
+        self._outbox.set(messages)
+        self._ages.outbox_ns = oldest_ns if messages else None
+
+    def set_webhooks(self, counts: WebhookCounts) -> None:
+        """What the sender has counted since the start."""
+        self._ages.webhooks = counts
+
+    def _bounded(self, reason: str) -> str:
+        if len(self._reasons) < _MAX_REASONS:
+            self._reasons.add(reason)
+        return reason if reason in self._reasons else "other"
+
+    def _make_counters(self, registry: CollectorRegistry) -> None:
+        kinds = [kind.value for kind in RecordKind]
+        self._reasons: set[str] = set()
+        self._records = _counter(
+            "petawatch_records", "Records by where they ended.", registry,
+            kind=kinds, outcome=[outcome.value for outcome in Outcome],
+        )  # fmt: skip
+        self._scorings = _counter(
+            "petawatch_scored_records", "Records by how far they were scored.", registry,
+            kind=kinds, scoring=[scoring.label for scoring in Scoring],
+        )  # fmt: skip
+        self._anomalous = _counter("petawatch_anomalous_records", "Records found anomalous.", registry, kind=kinds)
+        self._dead_letters = Counter(
+            "petawatch_dead_letters", "Parts of files that are no record.", ["reason"], registry=registry
+        )
+        self._files = _counter("petawatch_files", "Files by what became of them.", registry, result=FILE_RESULTS)
+        self._alerts = _counter(
+            "petawatch_alerts_opened", "Alerts opened.", registry,
+            kind=[kind.value for kind in AlertKind], severity=[severity.value for severity in Severity],
+        )  # fmt: skip
+        self._commits = Counter("petawatch_commits", "Commits of state and results.", registry=registry)
+
+    def _make_gauges(self, registry: CollectorRegistry) -> None:
+        self._latency = Histogram(
+            "petawatch_file_close_to_alert_seconds",
+            "From the closing of a snapshot to the alert about a shot in it.",
+            registry=registry,
+            buckets=LATENCY_BOUNDS_S,
+        )
+        self._model = Info("petawatch_model", "The model that scores images.", registry=registry)
+        self._queue = Gauge("petawatch_queue_depth", "What waits in a queue.", ["queue"], registry=registry)
+        self._ledger = Gauge(
+            "petawatch_ledger_records", "Records by state of the account.", ["state"], registry=registry
+        )
+        self._unbalanced = Gauge(
+            "petawatch_ledger_unbalanced_records", "Records read that are neither ended nor pending.", registry=registry
+        )
+        self._evidence = Gauge("petawatch_evidence_bytes", "Evidence stored.", registry=registry)
+        self._outbox = Gauge("petawatch_outbox_messages", "Messages that wait for their receivers.", registry=registry)
+        self._stalled_gauge = Gauge("petawatch_stalled", "1 while the work waits.", ["reason"], registry=registry)
+
+
+def _counter(name: str, text: str, registry: CollectorRegistry, **labels: Sequence[str]) -> Counter:
+    """A counter whose series are all there from the start, at zero: rates need a first value."""
+    counter = Counter(name, text, list(labels), registry=registry)
+    names: list[tuple[str, ...]] = [()]
+    for values in labels.values():
+        names = [(*before, value) for before in names for value in values]
+    for combination in names:
+        counter.labels(*combination)
+    return counter
+
+
+class _ScoreHistogram:
+    """A histogram that takes a whole block at once: prometheus_client's takes value by value."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts = {kind: np.zeros(len(SCORE_BOUNDS) + 1, dtype=np.int64) for kind in RecordKind}
+        self._sums = dict.fromkeys(RecordKind, 0.0)
+
+    def observe(self, kind: RecordKind, scores: NDArray[np.float32]) -> None:
+        finite = scores[np.isfinite(scores)].astype(np.float64)
+        if not len(finite):
+            return
+        counts = np.bincount(np.searchsorted(SCORE_BOUNDS, finite), minlength=len(SCORE_BOUNDS) + 1)
+        with self._lock:
+            self._counts[kind] += counts
+            self._sums[kind] += float(finite.sum())
+
+    def collect(self) -> Iterator[Metric]:
+        family = HistogramMetricFamily(
+            "petawatch_score", "Scores: -log10 of the corrected tail probability.", labels=["kind"]
+        )
+        bounds = [*(str(bound) for bound in SCORE_BOUNDS), "+Inf"]
+        with self._lock:
+            for kind, counts in self._counts.items():
+                buckets = list(zip(bounds, np.cumsum(counts).tolist(), strict=True))
+                family.add_metric([kind.value], buckets, sum_value=self._sums[kind])
+        yield family
+
+
+class _Ages:
+    """Ages that go on growing while nothing comes, since they are computed when they are asked for."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._latest: dict[Device, int] = {}
+        self.commit_s = clock.monotonic_s()
+        self.outbox_ns: int | None = None
+        self.webhooks = WebhookCounts()
+
+    def saw(self, device: Device, event_time_ns: NDArray[np.int64]) -> None:
+        credible = event_time_ns[event_time_ns <= self._clock.now_ns() + _AHEAD_NS]
+        if not len(credible):
+            return
+        latest_ns = int(credible.max())
+        with self._lock:
+            known_ns = self._latest.get(device)
+            if known_ns is not None or len(self._latest) < _MAX_DEVICES:
+                self._latest[device] = latest_ns if known_ns is None else max(known_ns, latest_ns)
+
+    def collect(self) -> Iterator[Metric]:
+        now_ns = self._clock.now_ns()
+        data = GaugeMetricFamily(
+            "petawatch_data_age_seconds",
+            "Age of the latest shot that a device recorded.",
+            labels=["device", "kind", "stage"],
+        )
+        with self._lock:
+            latest = dict(self._latest)
+        for device, latest_ns in sorted(latest.items()):
+            stage = str(device.stage) if device.stage.front_end else ""
+            data.add_metric([_printable(device.name), device.kind.value, stage], max(0, now_ns - latest_ns) / SECOND_NS)
+        yield data
+        commit_age_s = self._clock.monotonic_s() - self.commit_s
+        yield GaugeMetricFamily("petawatch_commit_age_seconds", "Since the last commit, or the start.", commit_age_s)
+        outbox_age_s = 0.0 if self.outbox_ns is None else max(0, now_ns - self.outbox_ns) / SECOND_NS
+        yield GaugeMetricFamily(
+            "petawatch_outbox_oldest_age_seconds", "Age of the oldest waiting message.", outbox_age_s
+        )
+        yield self._deliveries()
+
+    def _deliveries(self) -> Metric:
+        family = CounterMetricFamily("petawatch_webhook_deliveries", "Attempts to deliver messages.", labels=["result"])
+        counts = self.webhooks
+        for result, count in (
+            ("delivered", counts.delivered),
+            ("failed", counts.failed),
+            ("given_up", counts.given_up),
+        ):
+            family.add_metric([result], count)
+        return family
+
+
+def _printable(name: str) -> str:
+    """A device's name as a label: at most 200 characters, and text that can be encoded."""
+    return name[:200].encode("utf-8", "backslashreplace").decode()
