@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.compilation import kernel
+from models.errors import FatalError
 from models.state import State
 
 _SIGMA_PER_MAD = 1.4826
@@ -212,12 +213,16 @@ class GuardedSmoother:
 
         Raises
         ------
-        ValueError
+        FatalError
             If it was saved with another kernel or restart length.
         """
         for name in _STATE_ARRAYS:
             if state[name].shape != getattr(self, f"_{name}").shape:
-                raise ValueError("the saved smoother has another kernel or restart_shots; start with a new state")
+                raise FatalError(
+                    "a saved state was made with another smoothing kernel or restart_shots; "
+                    "set them back, or start a new state",
+                    reason="state_settings",
+                )
             setattr(self, f"_{name}", state[name].copy())
 
 

@@ -43,12 +43,16 @@ class SpectrometerSettings:
         A spectrum is anomalous when a normal one is as unusual with a probability below this.
     light_fraction
         A spectrum whose sum is below this fraction of the usual one holds no light.
+    relearn_after_spectra
+        An episode that has lasted for so many spectra without a break is what the spectrometer shows from now on:
+        everything is learned anew. 0: never.
     reference
         How fast the usual spectrum and its moments follow the device.
     """
 
     frame_fpr: float = 5e-4
     light_fraction: float = 0.01
+    relearn_after_spectra: int = 36_000
     reference: DistanceSettings = field(default_factory=DistanceSettings)
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
     validity: ValidityLimits = field(default_factory=ValidityLimits)
@@ -62,6 +66,8 @@ class SpectrometerSettings:
             raise ValueError("frame_fpr must be above 0 and below 0.1")
         if not 0 <= self.light_fraction < 1:
             raise ValueError("light_fraction must be at least 0 and below 1")
+        if self.relearn_after_spectra < 0:
+            raise ValueError("relearn_after_spectra must not be negative")
 
 
 class SpectrometerStage:
@@ -88,6 +94,7 @@ class SpectrometerStage:
         self._samples = samples
         self._other_length = 0
         self._spectra = 0
+        self._open_spectra = 0
         self._first = _FirstSpectra()
         self._reference = ReferenceSpectrum(settings.reference.time_constant_records)
         self._distance = RollingDistance(settings.reference, _MOMENT_FLOORS)
@@ -111,9 +118,9 @@ class SpectrometerStage:
                 rows.scoring[rows.taken[lit]] = Scoring.LEARNING
                 self._score(rows, measured, lit)
                 if not block.replacement:
-                    events, normal = self._observe(block, rows, lit)
+                    events, is_open = self._observe(block, rows, lit)
                     alerts += events
-                    self._learn(rows, measured, lit, normal)
+                    self._learn(rows, measured, lit, is_open)
         return DeviceOutput(scored=rows.scored_block(), alerts=alerts)
 
     def _check_length(self, block: RecordBlock, refusal: NDArray[np.uint8], admission: NDArray[np.uint8]) -> None:
@@ -166,16 +173,18 @@ class SpectrometerStage:
     def _observe(
         self, block: RecordBlock, rows: ScoredRows, lit: NDArray[np.int64]
     ) -> tuple[list[AlertEvent], NDArray[np.bool_]]:
-        """Open and close episodes; also which of the spectra are normal and lie outside of them."""
+        """Open and close episodes; also where one is open."""
         places = rows.taken[lit]
-        odd = rows.anomalous[places]
-        events, open_mask = self._episodes.observe_block(
-            block.event_time_ns[places], rows.score[places], odd, rows.reasons[places], rows.source_of(places)
+        return self._episodes.observe_block(
+            block.event_time_ns[places],
+            rows.score[places],
+            rows.anomalous[places],
+            rows.reasons[places],
+            rows.source_of(places),
         )
-        return events, ~(odd | open_mask)
 
     def _learn(
-        self, rows: ScoredRows, measured: "_Measured", lit: NDArray[np.int64], normal: NDArray[np.bool_]
+        self, rows: ScoredRows, measured: "_Measured", lit: NDArray[np.int64], is_open: NDArray[np.bool_]
     ) -> None:
         """Remember the normal ones, and let what was remembered take effect after every 32nd spectrum."""
         settled = self._spectra >= _SETTLED_SPECTRA
@@ -187,7 +196,7 @@ class SpectrometerStage:
                 self._distance.start(self._first.moments)
                 self._first = _FirstSpectra()
             return
-        learned = lit[normal]
+        learned = lit[~(rows.anomalous[rows.taken[lit]] | is_open)]
         self._reference.learn(measured.binned[learned], measured.features[learned, 0])
         self._distance.learn(measured.moments[learned])
         if settled:
@@ -198,6 +207,15 @@ class SpectrometerStage:
             self._distance.apply()
             for tail in self._tails:
                 tail.refit()
+        self._relearn_after_long(is_open)
+
+    def _relearn_after_long(self, is_open: NDArray[np.bool_]) -> None:
+        """Begin anew at the end of a step when the episode has lasted too long to be a fault."""
+        closed = np.flatnonzero(~is_open)
+        self._open_spectra = len(is_open) - 1 - int(closed[-1]) if len(closed) else self._open_spectra + len(is_open)
+        limit = self._settings.relearn_after_spectra
+        if limit and self._open_spectra >= limit and self._spectra % _STEP == 0:
+            self._begin(samples=self._samples)
 
     def finish(self) -> list[AlertEvent]:
         """Close what is still open because the input has ended."""
@@ -211,6 +229,7 @@ class SpectrometerStage:
             "samples": self._samples,
             "other_length": self._other_length,
             "spectra": self._spectra,
+            "open_spectra": self._open_spectra,
             "first": self._first.state(),
             "reference": self._reference.state(),
             "distance": self._distance.state(),
@@ -224,6 +243,7 @@ class SpectrometerStage:
         self._begin(samples=int(state["samples"]))
         self._other_length = int(state["other_length"])
         self._spectra = int(state["spectra"])
+        self._open_spectra = int(state["open_spectra"])
         self._first.restore(state["first"])
         self._reference.restore(state["reference"])
         self._distance.restore(state["distance"])

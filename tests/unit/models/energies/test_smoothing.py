@@ -4,6 +4,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from models.energies.smoothing import GuardedSmoother, SmoothingSettings
+from models.errors import FatalError
 
 
 def readings(count: int, level: float = 13.83, spread: float = 0.14, seed: int = 0) -> NDArray[np.float64]:
@@ -112,7 +113,7 @@ def test_what_is_not_finite_is_refused() -> None:
 
 
 def test_a_state_of_another_kernel_is_refused() -> None:
-    with pytest.raises(ValueError, match="kernel"):
+    with pytest.raises(FatalError, match="kernel"):
         smoother(kernel_sigma_shots=3.0).restore(smoother().state())
 
 

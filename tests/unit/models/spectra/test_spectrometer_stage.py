@@ -93,6 +93,21 @@ def test_an_open_episode_stops_the_learning() -> None:
         assert encode_state({"part": stage.state()[part]["mean"]}) == encode_state({"part": before[part]["mean"]})
 
 
+@pytest.mark.parametrize("cut", [7, 1200])
+def test_what_lasts_too_long_to_be_a_fault_is_learned_anew(cut: int) -> None:
+    stage = SpectrometerStage(SPECTROMETER, SpectrometerSettings(relearn_after_spectra=300))
+    values = np.concatenate([spectra(400), spectra(800, seed=1, width=0.9)])
+    parts = [stage.process(block(values[start : start + cut], start)) for start in range(0, len(values), cut)]
+    scoring = np.concatenate([part.scored.scoring for part in parts])
+    anomalous = np.concatenate([part.scored.anomalous for part in parts])
+    assert anomalous[400:704].all()
+    assert (scoring[704:960] == Scoring.LEARNING).all()
+    assert (scoring[960:] == Scoring.SCORED).all()
+    assert not anomalous[960:].any()
+    events = [event for part in parts for event in part.alerts]
+    assert [event.change for event in events if event.change is not AlertChange.UPDATED] == ["opened", "closed"]
+
+
 def test_spectra_without_light_are_dark_and_leave_the_statistics_alone() -> None:
     plain, disturbed = new_stage(), new_stage()
     values = spectra(500)
