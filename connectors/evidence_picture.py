@@ -26,6 +26,9 @@ _LETTERS = (230, 232, 235)
 _QUIET_LETTERS = (165, 170, 178)
 _NOT_A_NUMBER = (128, 128, 128)
 
+# Pictures are written between a shot and its alert: this level takes a third of the time of the usual one.
+_COMPRESSION_LEVEL = 1
+
 _SCALE = 3
 _MARGIN = 14
 _LINE = LETTER_SHAPE[0] * 2 + 4
@@ -42,9 +45,14 @@ def evidence_png(frame: EvidenceFrame) -> bytes:
     pictures of different shots compare; values beyond the ends have the ends' colour, NaN is grey.
     """
     counts = (("raw", frame.raw), ("cleaned", frame.cleaned), ("reconstruction", frame.reconstruction))
-    panels = [(title, _count_colours(values), f"peak {_largest(values):.0f}") for title, values in counts]
-    largest = _largest(np.abs(frame.residual_z))
-    panels.append(("residual", _sigma_colours(frame.residual_z), f"largest {largest:.1f} sigma"))
+    panels = [(title, _count_colours(values), f"peak {_in_words(_largest(values), 0)}") for title, values in counts]
+    panels.append(
+        (
+            "residual",
+            _sigma_colours(frame.residual_z),
+            f"largest {_in_words(_largest(np.abs(frame.residual_z)), 1)} sigma",
+        )
+    )
     top = _MARGIN + 3 * _LINE + _MARGIN // 2
     height = top + _LINE + _PANEL[0] + 8 + _BAR + 6 + _LINE + _MARGIN // 2
     canvas = np.empty((height, 4 * _PANEL[1] + 5 * _MARGIN, 3), np.uint8)
@@ -71,10 +79,14 @@ def encode_png(picture: Picture) -> bytes:
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
-    unfiltered = np.zeros((rows, 1 + 3 * columns), np.uint8)
-    unfiltered[:, 1:] = picture.reshape(rows, -1)
+    lines = picture.reshape(rows, -1)
+    # Each row as its difference from the one above (filter 2): enlarged pixels repeat, so most of it is zeros.
+    filtered = np.empty((rows, 1 + 3 * columns), np.uint8)
+    filtered[:, 0] = 2
+    filtered[0, 1:] = lines[0]
+    np.subtract(lines[1:], lines[:-1], out=filtered[1:, 1:])
     header = struct.pack(">IIBBBBB", columns, rows, 8, 2, 0, 0, 0)
-    data = zlib.compress(unfiltered.tobytes(), 6)
+    data = zlib.compress(filtered.tobytes(), _COMPRESSION_LEVEL)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
@@ -117,15 +129,20 @@ def _sigma_colours(residual_z: NDArray[np.float32]) -> Picture:
 def _colours(values: NDArray[np.float64], points: tuple[tuple[int, int, int], ...]) -> Picture:
     """uint8, shape (..., 3): values from 0 to 1 on a scale that runs straight between some colours."""
     places = np.linspace(0, 1, len(points))
-    table = np.stack([np.interp(np.linspace(0, 1, 256), places, channel) for channel in zip(*points, strict=True)], -1)
+    table = np.stack([np.interp(np.linspace(0, 1, 257), places, channel) for channel in zip(*points, strict=True)], -1)
     finite = np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0)
-    picture: Picture = np.rint(table).astype(np.uint8)[np.rint(np.clip(finite, 0, 1) * 255).astype(np.intp)]
+    picture: Picture = np.rint(table).astype(np.uint8)[np.rint(np.clip(finite, 0, 1) * 256).astype(np.intp)]
     picture[np.isnan(values)] = _NOT_A_NUMBER
     return picture
 
 
 def _largest(values: NDArray[np.uint16] | NDArray[np.float32]) -> float:
-    return float(np.max(np.nan_to_num(values.astype(np.float64), nan=0.0)))
+    """The largest number, infinity included; NaN counts as 0."""
+    return float(np.max(np.where(np.isnan(values), 0, values)))
+
+
+def _in_words(number: float, digits: int) -> str:
+    return f"{number:.{digits}f}" if abs(number) < 1e6 else f"{number:.1e}"
 
 
 def _write(canvas: Picture, text: str, top: int, left: int, colour: tuple[int, int, int]) -> None:

@@ -201,7 +201,7 @@ def _arrays(frame: EvidenceFrame) -> bytes:
         "path": frame.source.path,
     }
     buffer = BytesIO()
-    np.savez_compressed(
+    np.savez(
         buffer,
         raw=frame.raw,
         cleaned=frame.cleaned,

@@ -11,7 +11,7 @@ from models.alerts.alert import Alert, AlertStatus, Severity
 from models.devices import NO_STAGE
 from models.event_time import SECOND_NS, format_iso
 
-_STYLES = {Severity.LOW: "cyan", Severity.MEDIUM: "yellow", Severity.HIGH: "bold red"}
+SEVERITY_STYLES = {Severity.LOW: "cyan", Severity.MEDIUM: "yellow", Severity.HIGH: "bold red"}
 _COLUMNS = ("first shot", "lasted", "kind", "severity", "status", "where", "shots", "score", "reasons", "evidence")
 # From so many letters on a terminal has room for paths.
 _WIDE = 180
@@ -32,7 +32,7 @@ def print_alerts(alerts: Iterable[tuple[Alert, Sequence[EvidenceLink]]], console
         console.print(_table(rows, wide=console.width >= _WIDE))
     else:
         for _, cells in rows:
-            console.out("\t".join(cells), highlight=False)
+            console.file.write("\t".join(cells) + "\n")  # the console itself would turn tabs into blanks
 
 
 def _table(rows: list[tuple[Alert, list[str]]], *, wide: bool) -> Table:
@@ -42,7 +42,7 @@ def _table(rows: list[tuple[Alert, list[str]]], *, wide: bool) -> Table:
         table.add_column(column, justify="right" if right else "left", overflow="fold")
     for alert, cells in rows:
         styled = [Text(cell) for cell in cells]
-        styled[3].stylize(_STYLES[alert.severity])
+        styled[3].stylize(SEVERITY_STYLES[alert.severity])
         if alert.status is AlertStatus.OPEN:
             styled[4].stylize("bold")
         table.add_row(*styled[: len(table.columns)])
@@ -50,21 +50,23 @@ def _table(rows: list[tuple[Alert, list[str]]], *, wide: bool) -> Table:
 
 
 def _cells(alert: Alert, evidence: Sequence[EvidenceLink]) -> list[str]:
-    return [
+    cells = [
         format_iso(alert.first_shot_ns),
         f"{(alert.last_shot_ns - alert.first_shot_ns) / SECOND_NS:.1f} s",
         alert.kind.value,
         alert.severity.value,
         alert.status.value,
-        _place(alert),
+        place_of(alert),
         str(alert.shots),
         f"{alert.score:.1f}" if alert.score else "-",
         ", ".join(alert.reasons),
         " ".join(f"{link.role}: {link.png}" for link in evidence),
     ]
+    # Names come from files: nothing in them steers a terminal.
+    return ["".join(letter if letter.isprintable() else "?" for letter in cell) for cell in cells]
 
 
-def _place(alert: Alert) -> str:
+def place_of(alert: Alert) -> str:
     """The device, else the stage, else the file."""
     if alert.device:
         return alert.device

@@ -36,4 +36,6 @@ def _verdict(ledger: Mapping[str, Any]) -> list[str]:
 
 
 def _print_line(console: Console, line: str) -> None:
+    # Names come from files: nothing in them steers a terminal.
+    line = "".join(letter if letter.isprintable() else "?" for letter in line)
     console.print(line, markup=False, highlight=False, soft_wrap=True)

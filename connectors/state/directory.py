@@ -138,16 +138,17 @@ class StateDirectory(StateReader):
             return self._row_store.flush(self.sequence)
 
     def _supersede_rows(self, commit: Commit, sequence: int) -> None:
-        for superseded in commit.superseded:
-            void = row_void(superseded, sequence)
-            rows = self._row_store.matching(void)
+        voids = [row_void(superseded, sequence) for superseded in commit.superseded]
+        for what in Rows:
+            of_kind = [void for void in voids if void.what is what]
+            rows = self._row_store.matching(what, of_kind)
             if not len(rows):
                 continue
-            if void.what is Rows.SHOTS:
+            if what is Rows.SHOTS:
                 remove_outcomes(self._connection, rows)
             else:
                 add_triplets(self._connection, rows, sign=-1)
-            store_row_voids(self._connection, [void])
+            store_row_voids(self._connection, of_kind)
 
     def _record_files(self, commit: Commit, sequence: int) -> None:
         counts = dict(commit.file_counts)

@@ -1,6 +1,7 @@
 """Decided rows on their way into Parquet: every commit buffers them in SQLite, a flush writes them as parts."""
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -66,16 +67,16 @@ class RowStore:
             self._hour_finished = True
         self._latest_hour = hour if self._latest_hour is None else max(hour, self._latest_hour)
 
-    def matching(self, void: RowVoid) -> pa.Table:
-        """The rows that a new void takes away: those at its subject and times that count until now."""
-        if not len(void.event_time_ns):
-            return SCHEMAS[void.what].empty_table()
-        first_ns, last_ns = int(void.event_time_ns[0]), int(void.event_time_ns[-1])
-        sources = row_sources(self._connection, self._directory, void.what, first_ns, last_ns + 1)
-        found = [SCHEMAS[void.what].empty_table()]
-        for table in sources.tables():
-            rows = unified(table)
-            found.append(rows.filter(pa.array(matching(rows, void.what, [void]))))
+    def matching(self, what: Rows, voids: Sequence[RowVoid]) -> pa.Table:
+        """The rows that new voids take away: those at their subjects and times that count until now."""
+        found = [SCHEMAS[what].empty_table()]
+        times = [void.event_time_ns for void in voids if len(void.event_time_ns)]
+        if times:
+            first_ns, last_ns = min(int(each[0]) for each in times), max(int(each[-1]) for each in times)
+            sources = row_sources(self._connection, self._directory, what, first_ns, last_ns + 1)
+            for table in sources.tables():
+                rows = unified(table)
+                found.append(rows.filter(pa.array(matching(rows, what, voids))))
         return unified(pa.concat_tables(found))
 
     def flush(self, sequence: int) -> int:
