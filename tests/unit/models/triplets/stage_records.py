@@ -58,7 +58,7 @@ def block(rows: Sequence[Row], *, file: str = "", hz: float = 10.0) -> ScoredBlo
     device, count = rows[0].device, len(rows)
     state_off = [DeviceState.STANDBY if r.refusal is Refusal.STATE_NOT_ON else DeviceState.ON for r in rows]
     features = np.ones((count, len(FEATURE_NAMES[device.kind])))
-    features[:, 0] = [row.strength for row in rows]
+    features[:, :1] = [[row.strength] for row in rows]
     return ScoredBlock(
         device=device,
         source=SourceReference(file=file or f"{device.name}.h5", sha256="0" * 64),
@@ -89,8 +89,9 @@ def outcomes(decided: Iterable[DecidedBlock]) -> dict[tuple[str, float], list[st
     """The outcomes of each record, by device and milliseconds; several where its time came several times."""
     found: dict[tuple[str, float], list[str]] = {}
     for part in decided:
-        ms = (part.scored.event_time_ns - START_NS) / MILLISECOND_NS
-        for time_ms, code in zip(ms.tolist(), part.outcome.tolist(), strict=True):
+        for time_ns, code in zip(part.scored.event_time_ns.tolist(), part.outcome.tolist(), strict=True):
+            whole_ms, rest_ns = divmod(time_ns - START_NS, MILLISECOND_NS)
+            time_ms = whole_ms + rest_ns / MILLISECOND_NS
             found.setdefault((part.scored.device.name, time_ms), []).append(OUTCOMES[code].value)
     return {key: sorted(words) for key, words in found.items()}
 
