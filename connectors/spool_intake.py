@@ -15,6 +15,7 @@ from connectors.spool_listing import (
     age_s,
     make_file,
     make_notice,
+    name_of,
     relative_name,
     why_ignored,
 )
@@ -71,6 +72,14 @@ class _Settling(NamedTuple):
     due_s: float
 
 
+class _Found(NamedTuple):
+    order: tuple[int, str]
+    file: SpoolFile
+
+    def __lt__(self, other: "_Found") -> bool:  # type: ignore[override]
+        return self.order < other.order
+
+
 class SpoolIntake:
     """What is known about the paths in the watched folders, and the bounded queue of what is to be told of them.
 
@@ -101,7 +110,7 @@ class SpoolIntake:
         self._writing: set[str] = set()  # created on this computer: will be closed here
         self._told: dict[str, NoticeReason] = {}
         self._unseen: set[str] = set()
-        self._found: list[SpoolFile] | None = None
+        self._found: list[_Found] | None = None
 
     @property
     def settled_at_s(self) -> float:
@@ -126,8 +135,8 @@ class SpoolIntake:
             self._writing.discard(path)
             self._told.pop(path, None)
         found, self._found = self._found or [], None
-        for file in sorted(found, key=_order):
-            self._hand_over(file)
+        for one in sorted(found):
+            self._hand_over(one.file)
 
     def events_were_lost(self) -> None:
         """The closing of files may have been missed."""
@@ -135,7 +144,7 @@ class SpoolIntake:
 
     def created(self, root: Path, path: str, status: os.stat_result) -> None:
         """A file was created on this computer."""
-        closes = status.st_nlink == 1 and why_ignored(Path(path).name, status) is None  # a hard link is never closed
+        closes = status.st_nlink == 1 and why_ignored(name_of(path), status) is None  # a hard link is never closed
         if closes and len(self._writing) < self._settings.queue_files:
             self._writing.add(path)
         else:
@@ -198,7 +207,7 @@ class SpoolIntake:
             self.queue.append(make_notice(root, path, NoticeReason.VANISHED))
 
     def _is_left_alone(self, root: Path, path: str, status: os.stat_result) -> bool:
-        reason = why_ignored(Path(path).name, status)
+        reason = why_ignored(name_of(path), status)
         if reason is None:
             return False
         temporary = reason in {NoticeReason.NOT_HDF5_NAME, NoticeReason.HIDDEN}  # perhaps an unfinished copy
@@ -214,10 +223,13 @@ class SpoolIntake:
             return True
         if self._handed.get(path) == stamp:
             return True
-        if any(os.path.lexists(f"{other}/{relative}") for other in self._roots[: self._roots.index(root)]):
+        if len(self._roots) > 1 and self._is_shadowed(root, relative):
             self.tell(make_notice(root, path, NoticeReason.SHADOWED), path)
             return True
         return False
+
+    def _is_shadowed(self, root: Path, relative: str) -> bool:
+        return any(os.path.lexists(f"{other}/{relative}") for other in self._roots[: self._roots.index(root)])
 
     def _has_settled(self, root: Path, path: str, status: os.stat_result) -> bool:
         stamp = (status.st_size, status.st_mtime_ns)
@@ -232,11 +244,11 @@ class SpoolIntake:
             self._settling[path] = _Settling(root, stamp, now_s + settle_s)
         return False
 
-    def _keep(self, found: list[SpoolFile], file: SpoolFile) -> None:
+    def _keep(self, found: list[_Found], file: SpoolFile) -> None:
         """Keep the earliest of what a pass finds, as many as the queue takes."""
-        found.append(file)
+        found.append(_Found(snapshot_order(file.relative), file))
         if len(found) >= 2 * self._settings.queue_files:
-            found.sort(key=_order)
+            found.sort()
             del found[self._settings.queue_files :]
             self.more = True
 
@@ -248,7 +260,3 @@ class SpoolIntake:
         if self._handed.get(str(file.path)) != stamp:  # it may have been closed while the pass had found it
             self._handed[str(file.path)] = stamp
             self.queue.append(file)
-
-
-def _order(file: SpoolFile) -> tuple[int, str]:
-    return snapshot_order(file.relative)

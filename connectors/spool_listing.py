@@ -5,7 +5,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 from connectors.clock import Clock
@@ -92,7 +92,10 @@ class SpoolFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpoolNotice:
-    """Something in the watched folders that an operator should know; ``sentence`` says what."""
+    """Something in the watched folders that an operator should know; ``sentence`` says what.
+
+    ``relative`` is the path below the root, of a shadowed file the whole path: the other has its relative one.
+    """
 
     root: Path
     relative: str
@@ -184,16 +187,24 @@ def walk(folder: str, visit: Callable[[str], None]) -> Iterator[Entry]:
 
 
 def relative_name(root: Path, path: str) -> str:
-    """The path below the root with ``/`` between the parts; bytes that are no UTF-8 are written as escapes."""
-    below = PurePosixPath(path).relative_to(root).as_posix()
-    return below.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    """The path below the root with ``/`` between the parts (``.`` for the root itself).
+
+    Bytes that are no UTF-8 are written as escapes.
+    """
+    below = path[len(str(root)) :].lstrip(os.sep) or "."
+    return below if below.isascii() else below.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def make_notice(root: Path, path: str, reason: NoticeReason, sentence: str = "") -> SpoolNotice:
     """A notice about a path with the reason's own sentence, or with another one."""
     relative = relative_name(root, path)
     name = str(root) if relative == "." else f"{root}/{relative}"
-    return SpoolNotice(root=root, relative=relative, reason=reason, sentence=f"{name} {sentence or _SENTENCES[reason]}")
+    return SpoolNotice(
+        root=root,
+        relative=name if reason is NoticeReason.SHADOWED else relative,
+        reason=reason,
+        sentence=f"{name} {sentence or _SENTENCES[reason]}",
+    )
 
 
 def trouble_notice(root: Path, path: str, error: OSError) -> SpoolNotice | None:
@@ -249,6 +260,11 @@ def make_file(root: Path, path: str, status: os.stat_result, closed_ns: int) -> 
         mtime_ns=status.st_mtime_ns,
         closed_ns=closed_ns,
     )
+
+
+def name_of(path: str) -> str:
+    """The last part of a path: ``Path.name`` without the price of a ``Path`` for each of many thousands."""
+    return path.rpartition(os.sep)[2]
 
 
 def age_s(status: os.stat_result, now_ns: int) -> float:

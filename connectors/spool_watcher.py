@@ -16,6 +16,7 @@ from connectors.spool_listing import (
     SpoolNotice,
     enters,
     make_notice,
+    name_of,
     open_roots,
     scan,
     trouble_notice,
@@ -69,13 +70,14 @@ class SpoolWatcher:
         self._pass_took_s = 0.0
         self._next_pass_s = clock.monotonic_s()
         self._looked_through = False
+        self._caught_up = False
         if self._notifier is None:
             self._tell_unwatched(str(self.roots[0]))
 
     @property
     def caught_up(self) -> bool:
         """Whether all that lay complete in the folders at the start has been handed over."""
-        return self._looked_through and not self._intake.queue and not self._intake.more
+        return self._caught_up
 
     @property
     def queue_depth(self) -> int:
@@ -90,7 +92,10 @@ class SpoolWatcher:
         if not queue and timeout_s > 0:
             self._wake.wait(min(timeout_s, self._until_due_s()))
             self._look()
-        return [queue.popleft() for _ in range(min(limit, len(queue)))]
+        items = [queue.popleft() for _ in range(min(limit, len(queue)))]
+        done = self._looked_through and self._pass is None and not queue and not self._intake.more
+        self._caught_up = self._caught_up or done
+        return items
 
     def wake(self) -> None:
         """Let a waiting ``take`` come back now; may be called from any thread."""
@@ -134,7 +139,7 @@ class SpoolWatcher:
 
     def _hear(self, root: Path, notification: Notification) -> None:
         kind, path, seen_ns = notification
-        if kind is NotificationKind.FOLDER and (path == str(root) or enters(Path(path).name)):
+        if kind is NotificationKind.FOLDER and (path == str(root) or enters(name_of(path))):
             self._folders_due[path] = root
             if len(self._folders_due) > _FOLDERS_DUE:
                 self._look_through_all_now()

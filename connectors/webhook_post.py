@@ -62,6 +62,21 @@ def split_address(url: str) -> SplitResult:
     return address
 
 
+def checked_addresses(urls: tuple[str, ...]) -> tuple[str, ...]:
+    """The same addresses.
+
+    Raises
+    ------
+    ValueError
+        With one sentence when one is no ``http`` or ``https`` address, or is given twice.
+    """
+    for position, url in enumerate(urls):
+        split_address(url)
+        if url in urls[:position]:
+            raise ValueError(f"the webhook address {url!r} is given twice")
+    return urls
+
+
 def receiver_name(url: str) -> str:
     """A webhook's scheme, host and port: its path and password may be secrets."""
     address = urlsplit(url)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from connectors.clock import Clock
-from connectors.webhook_post import WebhookPost, receiver_name, split_address
+from connectors.webhook_post import WebhookPost, receiver_name
 from models.errors import PetawatchError, RetryableError
 from models.event_time import HOUR_NS, SECOND_NS
 
@@ -22,12 +22,10 @@ _IDLE_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookSettings:
-    """Who is told of alerts, and how stubbornly.
+    """How stubbornly receivers are told of alerts.
 
     Attributes
     ----------
-    urls
-        ``http`` or ``https`` addresses, each gets every opening and closing.
     timeout_s
         A receiver that is silent for so long is tried again later.
     first_retry_s, max_retry_s
@@ -37,7 +35,6 @@ class WebhookSettings:
         error and is tried once a day.
     """
 
-    urls: tuple[str, ...] = ()
     timeout_s: float = 10.0
     first_retry_s: float = 1.0
     max_retry_s: float = 300.0
@@ -46,10 +43,6 @@ class WebhookSettings:
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
-        for url in self.urls:
-            split_address(url)
-        if len(set(self.urls)) < len(self.urls):
-            raise ValueError("a webhook address is given twice")
         if not self.timeout_s > 0 or not self.give_up_after_h > 0:
             raise ValueError("timeout_s and give_up_after_h are more than 0")
         if not 0 < self.first_retry_s <= self.max_retry_s:

@@ -303,12 +303,16 @@ def test_more_files_than_the_notifier_keeps_are_all_found(spool: Path, watch: Wa
     assert sorted(found) == [f"{number:03d}.h5" for number in range(100)]
 
 
-def test_a_backlog_beyond_the_queue_comes_earliest_first(spool: Path, watch: Watch, taken: Taken) -> None:
+@pytest.mark.parametrize("slice_s", [1.0, 0.0])
+def test_a_backlog_beyond_the_queue_comes_earliest_first(
+    spool: Path, watch: Watch, taken: Taken, slice_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool_watcher, "_SLICE_S", slice_s)  # with 0 the caller has its turn after every path
     for minute in reversed(range(50)):
         write(spool / NAME.format(minute), age_s=HOUR_S)
     watcher = watch(queue_files=7)
     found: list[str] = []
-    while not watcher.caught_up or not found:
+    while not watcher.caught_up:
         for item in watcher.take(0, limit=3):
             assert isinstance(item, SpoolFile)
             taken.add((item.relative, item.size, item.mtime_ns))
@@ -443,9 +447,8 @@ def test_of_two_files_of_one_identity_the_first_roots_counts(tmp_path: Path, wat
         (one, "a.h5"),
         (two, "b.h5"),
     ]
-    assert [(item.root, item.reason) for item in found if isinstance(item, SpoolNotice)] == [
-        (two, NoticeReason.SHADOWED)
-    ]
+    assert notices(found) == {f"{two}/a.h5": NoticeReason.SHADOWED}
+    assert [notice.relative for notice in scan([one, two], clock)[1]] == [f"{two}/a.h5"]
     clock.advance(100)
     assert watcher.take(0) == []
 

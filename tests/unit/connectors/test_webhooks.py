@@ -13,7 +13,7 @@ import pytest
 from connectors.alert_documents import alert_body, alert_document
 from connectors.clock import Clock, SystemClock
 from connectors.evidence_store import EvidenceLink
-from connectors.webhook_post import receiver_name
+from connectors.webhook_post import checked_addresses, receiver_name
 from connectors.webhooks import WebhookSender, WebhookSettings
 from models.alerts.alert import Alert, AlertChange, AlertEvent, AlertKind, AlertSource, AlertStatus, Severity
 from models.devices import Stage
@@ -142,7 +142,7 @@ def start(outbox: MemoryOutbox) -> Iterator[Start]:
     senders: list[WebhookSender] = []
 
     def begin(clock: Clock | None = None, **settings: float) -> WebhookSender:
-        chosen = WebhookSettings(**{"timeout_s": 5.0, "first_retry_s": 0.05, "max_retry_s": 0.2, **settings})  # type: ignore[arg-type]
+        chosen = WebhookSettings(**{"timeout_s": 5.0, "first_retry_s": 0.05, "max_retry_s": 0.2, **settings})
         senders.append(WebhookSender(outbox, clock or SystemClock(), chosen))
         senders[-1].start()
         return senders[-1]
@@ -371,21 +371,29 @@ def test_credentials_go_into_a_header_and_not_into_names(
 
 @pytest.mark.parametrize(
     "settings",
+    [{"timeout_s": 0.0}, {"first_retry_s": 2.0, "max_retry_s": 1.0}, {"give_up_after_h": 0.0}],
+)
+def test_settings_are_checked(settings: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="more than 0"):
+        WebhookSettings(**settings)
+
+
+@pytest.mark.parametrize(
+    "urls",
     [
-        {"urls": ("ftp://example.org",)},
-        {"urls": ("example.org",)},
-        {"urls": ("http://",)},
-        {"urls": ("http://host:99999/",)},
-        {"urls": ("http://a b/",)},
-        {"urls": ("http://a/", "http://a/")},
-        {"timeout_s": 0.0},
-        {"first_retry_s": 2.0, "max_retry_s": 1.0},
-        {"give_up_after_h": 0.0},
+        ("ftp://example.org",),
+        ("example.org",),
+        ("http://",),
+        ("http://host:99999/",),
+        ("http://a b/",),
+        ("http://host/\r\nX: y",),
+        ("http://a/", "http://a/"),
     ],
 )
-def test_settings_are_checked(settings: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"webhook address|more than 0"):
-        WebhookSettings(**settings)  # type: ignore[arg-type]
+def test_addresses_are_checked(urls: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="webhook address"):
+        checked_addresses(urls)
+    assert checked_addresses(("http://a/", "https://me:secret@b:8443/c?d=e")) != ()
 
 
 @pytest.mark.parametrize(("first", "longest", "hours", "attempts"), [(1.0, 1.0, 1.0, 3601), (3600.0, 3600.0, 0.5, 2)])
