@@ -246,7 +246,7 @@ def describe_records(data: Bytes, headers: Table, budget: Table, names: Bytes, l
 
 
 @kernel()
-def _heap_object(data: Bytes, address: Integer, number: Integer, budget: Table) -> tuple[Integer, Integer]:
+def heap_object(data: Bytes, address: Integer, number: Integer, budget: Table) -> tuple[Integer, Integer]:
     """Position and length of an object in a global heap collection; position -1 when it is not found."""
     size = len(data)
     nowhere = (np.int64(-1), np.int64(0))
@@ -311,7 +311,7 @@ def read_states(
             length = u32(data, at)
             if length < 1 or length > _MAX_TEXT:
                 continue
-            at, held = _heap_object(data, u64(data, at + 4), u32(data, at + 12), budget)
+            at, held = heap_object(data, u64(data, at + 4), u32(data, at + 12), budget)
             if at < 0 or held < length:
                 continue
         elif row[TYPE_CLASS] != TEXT or length > _MAX_TEXT:

@@ -4,6 +4,7 @@ What is positively understood is copied from where it stands; every other record
 both ways of reading say the same.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -250,7 +251,7 @@ def read_stored(data: NDArray[np.uint8], row: Table, limits: ReadLimits) -> NDAr
     if row[LAYOUT] == CHUNKED:
         values = _read_chunks(data, row, dtype, limits)
     elif row[FILTERS] == NO_FILTERS:
-        values = np.frombuffer(data, dtype, int(np.prod(shape)), int(row[ADDRESS])).reshape(shape)
+        values = np.frombuffer(data, dtype, math.prod(shape), int(row[ADDRESS])).reshape(shape)
     else:
         return None
     return values.astype(np.float64) if values is not None and letter == "f" else values
@@ -259,8 +260,8 @@ def read_stored(data: NDArray[np.uint8], row: Table, limits: ReadLimits) -> NDAr
 def _read_chunks(data: NDArray[np.uint8], row: Table, dtype: np.dtype[Any], limits: ReadLimits) -> NDArray[Any] | None:
     shape = _shape(row)
     chunk = (int(row[CHUNK_ROWS]), int(row[CHUNK_COLUMNS]))[: len(shape)]
-    size = int(np.prod(chunk, dtype=object)) * dtype.itemsize
-    wanted = int(np.prod([-(-extent // step) for extent, step in zip(shape, chunk, strict=True)], dtype=object))
+    size = math.prod(chunk) * dtype.itemsize
+    wanted = math.prod(-(-extent // step) for extent, step in zip(shape, chunk, strict=True))
     if size > limits.max_chunk_mib * MEBIBYTE or not 0 < wanted <= MAX_CHUNKS:
         return None
     entries = np.empty((wanted, CHUNK_ENTRY_COLUMNS), dtype=np.int64)

@@ -37,6 +37,8 @@ class SnapshotContent:
     ----------
     data
         All bytes, uint8, read-only, shape (size,); None for a file that is too large to be held.
+    base
+        Where HDF5's part begins, behind a user block: its addresses count from here.
     """
 
     path: Path
@@ -44,6 +46,7 @@ class SnapshotContent:
     before: os.stat_result
     data: NDArray[np.uint8] | None
     sha256: str
+    base: int
 
     @property
     def size(self) -> int:
@@ -93,12 +96,12 @@ def open_content(path: Path, limits: ReadLimits) -> Iterator[SnapshotContent]:
         before = os.fstat(descriptor)
         _check_kind(path, before, limits)
         try:
-            _check_signature(path, descriptor, before.st_size)
+            base = _find_signature(path, descriptor, before.st_size)
             hold = before.st_size <= limits.max_buffered_mib * MEBIBYTE
             data, sha256 = _hold(descriptor, before.st_size) if hold else (None, _hash(descriptor, before.st_size))
         except OSError as error:
             raise _translated(path, error) from error
-        content = SnapshotContent(path=path, descriptor=descriptor, before=before, data=data, sha256=sha256)
+        content = SnapshotContent(path=path, descriptor=descriptor, before=before, data=data, sha256=sha256, base=base)
         content.check_unchanged()
         if data is not None and len(data) != before.st_size:
             raise RecordError(f"{path} became shorter while it was read", reason="changed_while_read")
@@ -118,13 +121,13 @@ def _check_kind(path: Path, status: os.stat_result, limits: ReadLimits) -> None:
         raise RecordError(f"{path} is larger than max_file_mib = {limits.max_file_mib}", reason="too_large")
 
 
-def _check_signature(path: Path, descriptor: int, size: int) -> None:
-    """HDF5's signature stands at the beginning, or behind a user block of 512, 1024, ... bytes."""
+def _find_signature(path: Path, descriptor: int, size: int) -> int:
+    """Where HDF5's signature stands: at the beginning, or behind a user block of 512, 1024, ... bytes."""
     offset = 0
     while offset < size:
         found = os.pread(descriptor, len(SIGNATURE), offset)
         if found == SIGNATURE:
-            return
+            return offset
         if offset == 0 and size < len(SIGNATURE) and SIGNATURE.startswith(found):
             raise RecordError(f"{path} has only {size} bytes; transfer it again", reason="truncated")
         offset = max(_FIRST_USER_BLOCK, 2 * offset)

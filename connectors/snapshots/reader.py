@@ -154,7 +154,8 @@ def plan_blocks(
 
 def _open_source(content: SnapshotContent, name: SnapshotName, zone: tzinfo, limits: ReadLimits) -> _Opened:
     """Choose the dialect and the way of reading: the fast walk, HDF5 itself, at last what a damaged file still has."""
-    cut_off = (declared_end(content.piece(0, SUPERBLOCK_BYTES)) or 0) > content.size
+    end = declared_end(content.piece(0, SUPERBLOCK_BYTES))
+    cut_off = content.size < SUPERBLOCK_BYTES or (end is not None and end > content.size)
     opened = _walk(content, name, zone, limits, tolerant=False)
     if opened is None:
         try:

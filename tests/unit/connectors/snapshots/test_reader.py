@@ -527,9 +527,10 @@ def test_a_failing_disk_is_tried_again(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_file_behind_a_user_block(tmp_path: Path) -> None:
     path = tmp_path / NAME
     with h5py.File(path, "w", userblock_size=1024) as file:
-        file[f"{times(1)[0]}/{METER}/STATE"] = np.bytes_(b"ON")
+        file[f"{times(1)[0]}/{METER}/STATE"] = b"ON"
         file[f"{times(1)[0]}/{METER}/energy1Corrected"] = [1.5]
     [block] = read(path)
+    assert block.state[0] == DeviceState.ON
     assert block.payload[0, 0] == 1.5
 
 
@@ -537,14 +538,14 @@ def test_a_file_behind_a_user_block(tmp_path: Path) -> None:
 def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, grow: bool) -> None:
     path = write_production(tmp_path / NAME, minute(1))
     size = path.stat().st_size
-    original = content_module._check_signature
+    original = content_module._find_signature
 
-    def change_then_check(*arguments: Any) -> None:
+    def change_then_check(*arguments: Any) -> int:
         with path.open("r+b") as file:
             file.truncate(size + (100 if grow else -100))
-        original(*arguments)
+        return original(*arguments)
 
-    monkeypatch.setattr(content_module, "_check_signature", change_then_check)
+    monkeypatch.setattr(content_module, "_find_signature", change_then_check)
     assert refused(path) == "changed_while_read"
 
 
