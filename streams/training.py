@@ -1,6 +1,7 @@
 """`petawatch train`: a model from the normal frames of snapshots, installed into a state directory."""
 
 import importlib.util
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -148,13 +149,21 @@ def train_model(
 
 
 def require_training_extra() -> None:
-    """Raise a FatalError with one sentence unless what training needs is installed."""
+    """Prepare for the import of the learning framework.
+
+    Raises
+    ------
+    FatalError
+        With one sentence, unless what training needs is installed.
+    """
     missing = [name for name in ("tensorflow", "onnx") if importlib.util.find_spec(name) is None]
     if missing:
         raise FatalError(
             f"training needs {' and '.join(missing)}; install the extra with: pip install 'petawatch[training]'",
             reason="training_extra",
         )
+    # TensorFlow reads it when it is imported; its messages about missing graphics cards help nobody here.
+    os.putenv("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def _ignore(done: int, total: int) -> None:

@@ -1,0 +1,21 @@
+"""An alert as it happens: one line."""
+
+from rich.console import Console
+from rich.text import Text
+
+from dashboards.alert_table import SEVERITY_STYLES, place_of
+from models.alerts.alert import AlertChange, AlertEvent
+from models.event_time import SECOND_NS, format_iso
+
+
+def print_alert_event(event: AlertEvent, console: Console, *, now_ns: int) -> None:
+    """Print an opening or a closing, with the age of the shot; updates are not printed."""
+    alert = event.alert
+    if event.change is AlertChange.UPDATED:
+        return
+    age_s = (now_ns - alert.first_shot_ns) / SECOND_NS
+    words = f"{alert.shots} shots" if event.change is AlertChange.CLOSED else f"{age_s:.0f} s ago"
+    line = Text(f"{format_iso(alert.first_shot_ns)} ({words}) {event.change.value} ")
+    line.append(alert.kind.value, SEVERITY_STYLES[alert.severity])
+    line.append(f" {place_of(alert)} {', '.join(alert.reasons)} [{alert.id}]")
+    console.print(line, soft_wrap=True, highlight=False)

@@ -1,0 +1,66 @@
+"""The command `petawatch`: one module a command in ``streams.commands``, and one way to say what went wrong."""
+
+import sys
+from collections.abc import Sequence
+
+import click
+import typer
+
+from models.errors import PetawatchError
+from streams.commands import (
+    alerts,
+    bench,
+    check,
+    demo,
+    evaluate,
+    export,
+    ledger,
+    simulate,
+    train,
+    watch,
+)
+
+USAGE_ERROR = 2
+FAILURE = 1
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="petawatch",
+    help="Watches every shot of a high-power laser: scores, triplets, alerts, and a balanced account of every record.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (demo, simulate, watch, check, train, evaluate, alerts, ledger, export, bench):
+    command.register(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and end the process; every failure is one sentence on standard error."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code: 0 done, 1 failure, 2 wrong usage."""
+    try:
+        result = app(args=list(arguments), standalone_mode=False)
+    except click.exceptions.Abort:
+        return INTERRUPTED
+    except click.ClickException as error:
+        _complain(error.format_message())
+        return USAGE_ERROR
+    except (KeyboardInterrupt, BrokenPipeError):
+        return INTERRUPTED
+    except PetawatchError as error:
+        _complain(str(error))
+        return FAILURE
+    except OSError as error:
+        _complain(f"{error.filename or 'the system'}: {error.strerror or error}; look at the path and its rights")
+        return FAILURE
+    return int(result) if isinstance(result, int) else 0
+
+
+def _complain(sentence: str) -> None:
+    sys.stderr.write(f"petawatch: {' '.join(sentence.split())}\n")

@@ -1,0 +1,1 @@
+"""The commands, one module each; heavy imports happen inside them, so that `petawatch --help` is quick."""

@@ -1,0 +1,35 @@
+"""`petawatch bench`: speed and memory on this machine."""
+
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: petawatch bench throughput --json")(bench)
+
+
+def bench(
+    name: Annotated[
+        str, typer.Argument(help="Which: kernels, reading, throughput, latency, memory; all when left out.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    minutes: Annotated[int, typer.Option(min=1, help="Minutes of the facility's load for memory.")] = 60,
+) -> None:
+    """Measure the figures that the documentation names, with a description of the machine."""
+    import json
+
+    from dashboards.figure_table import print_figures
+    from rich.console import Console
+
+    from streams.benchmarks import BENCHMARKS
+    from streams.benchmarks.figure import machine
+
+    if name and name not in BENCHMARKS:
+        raise typer.BadParameter(f"there is no benchmark {name!r}; there are {', '.join(BENCHMARKS)}")
+    figures = [figure for key, run in BENCHMARKS.items() if name in {"", key} for figure in run(minutes)]
+    if as_json:
+        typer.echo(json.dumps({"machine": machine(), "figures": [figure.to_json() for figure in figures]}))
+    else:
+        print_figures(machine(), figures, Console())

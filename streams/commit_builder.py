@@ -1,0 +1,117 @@
+"""From what the pipeline gave to what is made durable: evidence on disk, messages for receivers, one transaction."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from connectors.alert_documents import alert_body, alert_event_id
+from connectors.clock import Clock
+from connectors.evidence_store import EvidenceLink, EvidenceStore
+from connectors.state.commit import Commit, OutboxMessage
+from connectors.state.directory import StateDirectory
+from models.alerts.alert import AlertChange, AlertEvent
+from models.errors import RetryableError
+from streams.metrics import WatchMetrics
+from streams.watch_pipeline import PipelineOutput
+
+_RETRY_PAUSE_S = 2.0
+
+
+class CommitBuilder:
+    """Turns outputs into commits and makes them durable; waits as long as the disk is full.
+
+    Parameters
+    ----------
+    webhook_urls
+        Each gets a message for every opening and closing of an alert.
+    tell
+        Called with a sentence when the work has to wait.
+    on_commit
+        Called after every commit (to wake the sender of webhooks, to show progress).
+    """
+
+    def __init__(
+        self,
+        *,
+        state: StateDirectory,
+        evidence: EvidenceStore,
+        webhook_urls: Sequence[str],
+        clock: Clock,
+        metrics: WatchMetrics,
+        on_commit: Callable[[list[AlertEvent]], None],
+        tell: Callable[[str], None],
+    ) -> None:
+        self._state = state
+        self._evidence = evidence
+        self._webhook_urls = webhook_urls
+        self._clock = clock
+        self._metrics = metrics
+        self._on_commit = on_commit
+        self._tell = tell
+
+    def commit(self, output: PipelineOutput, commit: Commit, *, closed_ns: int | None = None) -> None:
+        """Add an output to a commit and make it durable.
+
+        Parameters
+        ----------
+        commit
+            What is known beside the output: states, files, pending records.
+        closed_ns
+            When the file behind it was closed, for the latency of its alerts.
+        """
+        commit.decided += output.decided
+        commit.triplets += output.triplets
+        commit.alerts += output.alerts
+        self._until_done(lambda: self._write_evidence(output, commit))
+        commit.outbox += self._messages(commit)
+        self._until_done(lambda: self._state.commit(commit))
+        self._observe(commit, closed_ns)
+        self._on_commit(commit.alerts)
+
+    def flush_rows(self) -> None:
+        """Write the buffered rows out as Parquet."""
+        self._until_done(self._state.flush)
+
+    def _observe(self, commit: Commit, closed_ns: int | None) -> None:
+        metrics = self._metrics
+        metrics.committed()
+        metrics.decided(commit.decided)
+        metrics.alerts(commit.alerts, closed_ns=closed_ns)
+        for record in commit.files:
+            metrics.file(record.status.value)
+        for name, count in commit.file_counts.items():
+            for _ in range(count):
+                metrics.file(name)
+        if commit.evidence:
+            metrics.set_evidence_bytes(self._evidence.total_bytes)
+
+    def _write_evidence(self, output: PipelineOutput, commit: Commit) -> None:
+        commit.evidence = [self._evidence.write(frame) for frame in output.evidence]
+
+    def _messages(self, commit: Commit) -> Iterable[OutboxMessage]:
+        now_ns = self._clock.now_ns()
+        links: dict[str, list[EvidenceLink]] = {}
+        for link in commit.evidence:
+            links.setdefault(link.alert_id, []).append(link)
+        for event in commit.alerts:
+            if event.change is AlertChange.UPDATED:
+                continue
+            body = alert_body(event, now_ns=now_ns, evidence=links.get(event.alert.id, []))
+            for url in self._webhook_urls:
+                yield OutboxMessage(url=url, alert_id=event.alert.id, event_id=alert_event_id(event), body=body)
+
+    def _until_done(self, work: Callable[[], object]) -> None:
+        """Nothing is lost when the disk is full: the same work is done again until it succeeds."""
+        stalled = False
+        while True:
+            try:
+                work()
+            except RetryableError as error:
+                if not stalled:
+                    self._tell(f"{error}; the watch waits and tries again")
+                stalled = True
+                self._metrics.set_stalled(error.reason)
+                self._clock.sleep(_RETRY_PAUSE_S)
+            else:
+                if stalled:
+                    self._tell("the watch goes on")
+                    self._metrics.set_stalled("")
+                return

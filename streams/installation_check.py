@@ -1,0 +1,86 @@
+"""What is wrong with an installation: configuration, folders, rights, receivers, model."""
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from connectors.model_files import installed_model
+from models.errors import PetawatchError
+from streams.settings import Settings, load_settings
+
+_CONNECT_TIMEOUT_S = 3.0
+_LOW_DISK_BYTES = 5 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    ok: bool
+    sentence: str
+
+
+def check_installation(config: Path | None, folders: list[Path], state: Path | None) -> Iterator[Finding]:
+    """Look at everything that a watch needs; nothing is changed, and no alert is sent."""
+    try:
+        settings = load_settings(config)
+    except PetawatchError as error:
+        yield Finding("configuration", False, str(error))
+        return
+    yield Finding("configuration", True, str(config) if config else "defaults and environment")
+    for folder in folders:
+        yield _folder(folder)
+    if state is not None:
+        yield _state(state)
+    yield _model(state)
+    yield from _receivers(settings)
+
+
+def _folder(folder: Path) -> Finding:
+    what = f"folder {folder}"
+    if not folder.is_dir():
+        return Finding(what, False, "is no folder; mount it, or name the folder into which the recorders write")
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return Finding(what, False, "may not be read by this user; give it the right to list and read")
+    snapshots = sum(1 for _ in folder.rglob("*.h5"))
+    return Finding(what, True, f"readable, {snapshots} snapshots below it")
+
+
+def _state(state: Path) -> Finding:
+    what = f"state {state}"
+    existing = next(path for path in (state, *state.absolute().parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        return Finding(
+            what, False, f"{existing} may not be written by this user; choose another directory or its rights"
+        )
+    free = shutil.disk_usage(existing).free
+    if free < _LOW_DISK_BYTES:
+        return Finding(what, False, f"only {free / 2**30:.1f} GiB are free there; make room")
+    return Finding(what, True, f"writable, {free / 2**30:.0f} GiB free")
+
+
+def _model(state: Path | None) -> Finding:
+    try:
+        bundle = installed_model(state or Path())
+        bundle.autoencoder()
+    except PetawatchError as error:
+        return Finding("model", False, str(error))
+    return Finding("model", True, bundle.name)
+
+
+def _receivers(settings: Settings) -> Iterator[Finding]:
+    """Whether somebody listens at each webhook's address."""
+    for url in settings.webhook_urls:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        what = f"webhook {parts.scheme}://{parts.hostname}:{port}"
+        try:
+            with socket.create_connection((parts.hostname or "", port), _CONNECT_TIMEOUT_S):
+                yield Finding(what, True, "accepts connections")
+        except OSError as error:
+            yield Finding(what, False, f"does not answer ({error.strerror or error}); alerts would wait for it")

@@ -1,0 +1,128 @@
+"""Settings: defaults, then a TOML file, then the environment; loaded once, checked at once.
+
+Each option is written where it is used, as a dataclass beside its stage or connector; this module only nests them.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from connectors.evidence_store import EvidenceSettings
+from connectors.snapshots.limits import ReadLimits
+from connectors.spool_intake import SpoolSettings
+from connectors.webhooks import WebhookSettings
+from models.energies.meter_stage import MeterSettings
+from models.errors import FatalError
+from models.images.camera_stage import CameraSettings
+from models.snapshot_sequence import SequenceSettings
+from models.spectra.spectrometer_stage import SpectrometerSettings
+from models.triplets.join_settings import JoinSettings
+from streams.work_units import UnitSettings
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{name!r} is no time zone; write for example Europe/Bucharest") from error
+    return name
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured.
+
+    Attributes
+    ----------
+    time_zone
+        Of the times in the snapshots' names and groups.
+    threads
+        Devices that are worked on at once; 0 takes the processor's cores.
+    webhook_urls
+        Each gets every opening and closing of an alert.
+    commit_interval_s
+        The longest time between two commits while there is work.
+    silence_after_s
+        A recorder that delivers no files for so long, by the clock, is not waited for.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="PETAWATCH_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
+    threads: Annotated[int, Field(ge=0, le=256)] = 0
+    webhook_urls: tuple[str, ...] = ()
+    commit_interval_s: Annotated[float, Field(gt=0, le=10)] = 5.0
+    silence_after_s: Annotated[float, Field(gt=0)] = 150.0
+    reading: ReadLimits = ReadLimits()
+    units: UnitSettings = UnitSettings()
+    spool: SpoolSettings = SpoolSettings()
+    sequence: SequenceSettings = SequenceSettings()
+    camera: CameraSettings = CameraSettings()
+    meter: MeterSettings = MeterSettings()
+    spectrometer: SpectrometerSettings = SpectrometerSettings()
+    join: JoinSettings = JoinSettings()
+    evidence: EvidenceSettings = EvidenceSettings()
+    webhooks: WebhookSettings = WebhookSettings()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the snapshots."""
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def worker_threads(self) -> int:
+        """Devices that are worked on at once."""
+        return self.threads or len(os.sched_getaffinity(0))
+
+
+def load_settings(config: Path | None, **overrides: Any) -> Settings:
+    """Read the settings.
+
+    Parameters
+    ----------
+    config
+        A TOML file, or None for the defaults and the environment alone.
+    overrides
+        Values from the command line; they win.
+
+    Raises
+    ------
+    FatalError
+        With one sentence that names the file, the option and what is wrong with it.
+    """
+    if config is not None and not config.is_file():
+        raise FatalError(f"the configuration {config} is no file; give the path of a TOML file", reason="configuration")
+
+    class FileSettings(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            layers = [init_settings, env_settings]
+            if config is not None:
+                layers.append(TomlConfigSettingsSource(settings_cls, config))
+            return tuple(layers)
+
+    try:
+        return FileSettings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = ".".join(str(part) for part in first["loc"]) or "the configuration"
+        where = f"in {config}" if config is not None else "in the environment or on the command line"
+        raise FatalError(f"{option} {where}: {first['msg']}", reason="configuration") from error
+    except ValueError as error:  # TOML syntax
+        raise FatalError(f"the configuration {config} can't be read: {error}", reason="configuration") from error
