@@ -14,6 +14,7 @@ from models.alerts.episodes import CERTAIN, EpisodeSettings, EpisodeTracker
 from models.device_stage import DeviceOutput
 from models.devices import Device, RecordKind
 from models.images.beam_features import FEATURE_COUNT
+from models.images.dark_profile import DarkProfile
 from models.images.dark_tracker import CleaningSettings, DarkTracker
 from models.images.evidence import EvidenceKeeper
 from models.images.image_scores import (
@@ -103,6 +104,7 @@ class CameraStage:
         self._stuck = self._tracker(AlertKind.STUCK_FRAME, settings.stuck_episode, "")
         self._evidence = EvidenceKeeper()
         self._open_frames = 0
+        self._noise_of: tuple[DarkProfile | None, float] = (None, 0.0)
         self._frame_before: dict[bool, int | None] = {False: None, True: None}  # its hash, by ``block.replacement``
 
     def _tracker(self, kind: AlertKind, settings: EpisodeSettings, model: str) -> EpisodeTracker:
@@ -173,7 +175,16 @@ class CameraStage:
         scored.scoring[rows] = Scoring.LEARNING
         if not block.replacement:
             self._observe_normal(block, rows, output)
-            self._scores.hold(cleaned[~stuck], features[~stuck])
+            self._scores.hold(cleaned[~stuck], features[~stuck], self._noise_counts())
+
+    def _noise_counts(self) -> float:
+        """Median noise of the pixels without beam; 0 as long as it is not known."""
+        profile = self._dark.profile
+        if profile is None:
+            return 0.0
+        if self._noise_of[0] is not profile:
+            self._noise_of = (profile, float(np.median(profile.sigma)))
+        return self._noise_of[1]
 
     def _repeats(self, frame_hash: NDArray[np.uint64], *, replacement: bool) -> NDArray[np.bool_]:
         """Which frames are bit for bit the one before."""
@@ -223,7 +234,7 @@ class CameraStage:
         if block.replacement:
             return
         is_open = self._observe(block, rows, cleaned, scores, odd, reasons, output)
-        self._scores.learn(scores, cleaned, ~(odd | stuck | is_open))
+        self._scores.learn(scores, cleaned, ~(odd | stuck | is_open), self._noise_counts())
         self._relearn_after_long(is_open)
 
     def _observe(

@@ -285,8 +285,14 @@ class ImageScores:
             probability=probabilities.min(axis=0),
         )
 
-    def learn(self, scores: FrameScores, cleaned: Float32Array, keep: NDArray[np.bool_]) -> None:
-        """Learn from the frames of ``score`` marked in ``keep``, and go on by all of them."""
+    def learn(self, scores: FrameScores, cleaned: Float32Array, keep: NDArray[np.bool_], noise_counts: float) -> None:
+        """Learn from the frames of ``score`` marked in ``keep``, and go on by all of them.
+
+        Parameters
+        ----------
+        noise_counts
+            Noise of a pixel without beam, as far as known, else 0.
+        """
         self._maps.learn(cleaned, scores.reconstruction, keep)
         self._latent.learn(scores.latent[keep])
         self._moments.learn(scores.vectors[keep])
@@ -294,9 +300,9 @@ class ImageScores:
             tail.learn(row[keep])
         self._frames += len(cleaned)
         if self._frames % GROUP_FRAMES == 0:
-            self._apply()
+            self._apply(noise_counts)
 
-    def hold(self, cleaned: Float32Array, features: NDArray[np.float64]) -> None:
+    def hold(self, cleaned: Float32Array, features: NDArray[np.float64], noise_counts: float) -> None:
         """Take up to ``room`` frames of the learning phase; the odd ones among them are found at the group's end."""
         start = self._start
         if start is None:
@@ -305,18 +311,18 @@ class ImageScores:
         start.vectors.append(beam_vector(features))
         self._frames += len(cleaned)
         if self._frames % GROUP_FRAMES == 0 or self._frames == self._settings.learning_frames:
-            self._learn_group(start)
+            self._learn_group(start, noise_counts)
             if self._frames >= self._settings.learning_frames:
                 self._end_learning(start)
 
-    def _apply(self) -> None:
-        self._maps.apply()
+    def _apply(self, noise_counts: float) -> None:
+        self._maps.apply(noise_counts)
         self._latent.apply()
         self._moments.apply()
         for tail in self._tails:
             tail.refit()
 
-    def _learn_group(self, start: _Start) -> None:
+    def _learn_group(self, start: _Start, noise_counts: float) -> None:
         """Judge the held frames by each other and by all before, and teach the maps those that are not odd."""
         count = len(start.held)
         cleaned = np.stack(start.held, out=self.buffers.cleaned[:count])
@@ -325,7 +331,7 @@ class ImageScores:
         self._network.run(cleaned, reconstruction, latent)
         first = not self._maps.ready
         if first:
-            self._maps.start(cleaned, reconstruction)
+            self._maps.start(cleaned, reconstruction, noise_counts)
         logs = _logs(self._maps.scores(cleaned, reconstruction)).T
         vectors = np.concatenate(start.vectors)
         start.vectors = [vectors]
@@ -333,7 +339,7 @@ class ImageScores:
         kept &= central(vectors, _MOMENTS_FLOOR)[-count:]
         if not first:
             self._maps.learn(cleaned, reconstruction, kept)
-            self._maps.apply()
+            self._maps.apply(noise_counts)
         if self._frames - count < _FIRST_SCORED_FRAME:
             logs[:] = np.nan
         start.latents = np.concatenate([start.latents, latent])

@@ -42,6 +42,9 @@ class MapSettings:
         After this many normal frames an old one counts for 1/e.
     read_noise_counts
         No pixel's sigma is below this.
+    dark_noise_factor
+        Nor below this times the noise of the camera's dark frames: the cleaning cuts at about 5.5 of these sigmas, so
+        at the rim of the beam pixels leap from zero by that much, some of them once in a thousand frames.
     shot_noise_counts
         No pixel's variance is below this times the usual signal, counts squared per count.
     neighbourhood_frames
@@ -52,7 +55,8 @@ class MapSettings:
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     time_constant_frames: float = 1000.0
-    read_noise_counts: float = 2.0
+    read_noise_counts: float = 3.0
+    dark_noise_factor: float = 2.5
     shot_noise_counts: float = 0.05
     neighbourhood_frames: float = 50.0
 
@@ -61,8 +65,8 @@ class MapSettings:
             raise ValueError("time_constant_frames must be between 64 and 1,000,000")
         if not self.read_noise_counts > 0.0:
             raise ValueError("read_noise_counts must be above 0: a variance without a floor decays to nothing")
-        if self.shot_noise_counts < 0.0 or self.neighbourhood_frames < 0.0:
-            raise ValueError("shot_noise_counts and neighbourhood_frames must not be negative")
+        if min(self.dark_noise_factor, self.shot_noise_counts, self.neighbourhood_frames) < 0.0:
+            raise ValueError("dark_noise_factor, shot_noise_counts and neighbourhood_frames must not be negative")
 
 
 def _thinned(images: Float32Array) -> Float32Array:
@@ -83,6 +87,7 @@ class ReferenceMaps:
 
     def _clear(self) -> None:
         self._weight = 0.0
+        self._noise_counts = 0.0
         self._mean = np.zeros(IMAGE_SHAPE, np.float32)
         self._signal = np.zeros(SCALE_SHAPES[-1], np.float32)
         self._variance = np.zeros(FIELD_SIZE, np.float32)
@@ -112,8 +117,9 @@ class ReferenceMaps:
         sharp = cleaned - reconstruction - self._mean
         return cast("Float32Array", sharp * self._inverse[:_PIXELS].reshape(IMAGE_SHAPE))
 
-    def start(self, cleaned: Float32Array, reconstruction: Float32Array) -> None:
-        """First maps from the medians of n >= 8 frames, of which less than half may be odd."""
+    def start(self, cleaned: Float32Array, reconstruction: Float32Array, noise_counts: float) -> None:
+        """First maps from the medians of n >= 8 frames, of which less than half may be odd; noise as in ``apply``."""
+        self._noise_counts = noise_counts
         residual = cleaned - reconstruction
         self._mean = np.ascontiguousarray(np.median(residual, axis=0), np.float32)
         self._signal = np.asarray(np.median(_thinned(cleaned), axis=0), np.float32)
@@ -133,12 +139,19 @@ class ReferenceMaps:
             self._pending += added
             self._newest[:] = _thinned(cleaned[np.flatnonzero(keep)[-1]])
 
-    def apply(self) -> None:
-        """Bring the maps up to what was learned."""
+    def apply(self, noise_counts: float) -> None:
+        """Bring the maps up to what was learned.
+
+        Parameters
+        ----------
+        noise_counts
+            Noise of a pixel without beam, as far as known, else 0.
+        """
         count = self._pending
         if count == 0:
             return
         self._weight = self._weight * float(np.exp(-count / self._settings.time_constant_frames)) + count
+        self._noise_counts = noise_counts
         part = np.float32(count / self._weight)
         shift = part * (self._total / np.float32(count)).reshape(IMAGE_SHAPE)
         self._variance *= np.float32(1.0) - part
@@ -157,7 +170,7 @@ class ReferenceMaps:
         settings = self._settings
         own = np.float32(self._weight / (self._weight + settings.neighbourhood_frames))
         floor = np.maximum(self._signal, 0.0) * np.float32(settings.shot_noise_counts)
-        floor += np.float32(settings.read_noise_counts**2)
+        floor += np.float32(max(settings.read_noise_counts, settings.dark_noise_factor * self._noise_counts) ** 2)
         for scale, shape in enumerate(SCALE_SHAPES):
             where = scale_slice(scale)
             variance = self._variance[where].reshape(shape)
@@ -173,6 +186,7 @@ class ReferenceMaps:
         """The maps, and the sums that wait to be applied."""
         state: State = {
             "weight": self._weight,
+            "noise_counts": self._noise_counts,
             "mean": self._mean.copy(),
             "signal": self._signal.copy(),
             "variance": self._variance.copy(),
@@ -194,6 +208,7 @@ class ReferenceMaps:
             raise FatalError("saved reference maps have another size; start a new state", reason="state_settings")
         self._clear()
         self._weight, self._pending = float(state["weight"]), int(state["pending"])
+        self._noise_counts = float(state["noise_counts"])
         self._mean, self._signal = np.array(state["mean"]), np.array(state["signal"])
         self._variance = np.array(state["variance"])
         if self._pending:

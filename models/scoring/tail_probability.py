@@ -32,7 +32,8 @@ class TailSettings:
     minimum_records
         Fewer than this give no probability.
     shape_lower, shape_upper
-        Limits of the generalised Pareto shape; 0 is exponential, above it heavier.
+        Limits of the generalised Pareto shape; 0 is exponential, above it heavier. A shape well below 0 has an end,
+        just beyond which a normal record would count as impossible.
     shape_prior_exceedances, scale_prior_exceedances
         The weight of the seed against the device's own records, counted in records beyond the threshold. A shape is
         hard to learn from a hundred records and alike on all devices; a scale is neither.
@@ -42,7 +43,7 @@ class TailSettings:
 
     ring_records: int = 2000
     minimum_records: int = 100
-    shape_lower: float = -0.2
+    shape_lower: float = -0.05
     shape_upper: float = 0.3
     shape_prior_exceedances: float = 100.0
     scale_prior_exceedances: float = 10.0
@@ -72,7 +73,7 @@ class TailSeed:
         Generalised Pareto scale, in units of the distance from the median to the 95 % quantile of the scores.
     """
 
-    shape: float = 0.05
+    shape: float = 0.0
     scale: float = 0.45
 
     def to_json(self) -> dict[str, float]:
