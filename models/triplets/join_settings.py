@@ -23,6 +23,9 @@ class JoinSettings:
     wild_ms
         A device's latest time moves by no more than this (or five shot periods, if longer) on the word of one record,
         and a minority of a stage's devices that recorded alone in such a stretch of time has wild clocks.
+    jump_ms
+        A device's latest time jumps further than this only when its records stay there for ``roster_learning_ms``: a
+        snapshot with a wrong date is over before that.
     roster
         Names of the devices that are expected to record. A stage of which some are named expects exactly those; the
         others learn.
@@ -51,6 +54,7 @@ class JoinSettings:
     silent_after_ms: int = 3_000
     silent_after_shots: int = 20
     wild_ms: int = 10_000
+    jump_ms: int = 3_600_000
     roster: tuple[str, ...] = ()
     roster_learning_ms: int = 120_000
     roster_minimum_records: int = 3
@@ -70,6 +74,8 @@ class JoinSettings:
             raise ValueError("silent_after_ms must not be negative, silent_after_shots must lie between 1 and 10,000")
         if self.wild_ms <= 2 * self.join_jitter_ms:
             raise ValueError("wild_ms must be more than twice join_jitter_ms")
+        if self.jump_ms < self.wild_ms:
+            raise ValueError("jump_ms must be at least wild_ms")
         if self.roster_learning_ms < 0 or self.roster_minimum_records < 1:
             raise ValueError("roster_learning_ms must not be negative, roster_minimum_records must be at least 1")
         if self.max_pending_shots < 1:

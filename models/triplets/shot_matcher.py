@@ -73,7 +73,12 @@ class ShotMatcher:
 
     def frontier(self, device: Device) -> Frontier:
         """Up to when the device has reported."""
-        return self._frontiers.setdefault(device, Frontier())
+        own = self._frontiers.get(device)
+        if own is None:
+            settings = self._settings
+            own = Frontier(settings.jump_ms * MILLISECOND_NS, settings.roster_learning_ms * MILLISECOND_NS)
+            self._frontiers[device] = own
+        return own
 
     def add(self, block: ScoredBlock) -> None:
         """Take in consecutive rows of one device."""
@@ -123,16 +128,9 @@ class ShotMatcher:
         times = [self._times_until(device, horizon_ns + self._jitter_ns) for device in devices]
         clusters = cluster_shots(times, self._jitter_ns)
         shots = int(np.searchsorted(clusters.start_ns, horizon_ns, side="right"))
-        wild_ns = self._usual_ns(self._period())
-        rule = LeavingRule(
-            limit_ns=limit_ns,
-            doubt_limit_ns=limit_ns if final or forced_ns > NEVER_NS else limit_ns - wild_ns,
-            period_ns=self._period(),
-            wild_ns=wild_ns,
-            previous_ns=self._previous_ns,
-        )
         reported = clusters.present[:shots, is_awaited].sum(axis=1)
         next_ns = self._next_ns(clusters, shots, devices, times)
+        rule = self._rule(limit_ns, at_once=final or forced_ns > NEVER_NS)
         count, wild = leaving_shots(clusters.start_ns[:shots], reported, len(awaited), next_ns, rule)
         return self._take_batch(clusters, count, wild, devices, is_awaited) if count else None
 
@@ -210,6 +208,17 @@ class ShotMatcher:
         behind = np.where(times < self._previous_ns, _LATE, outcome)
         behind[times == own_ns] = _DUPLICATE
         return behind
+
+    def _rule(self, limit_ns: int, *, at_once: bool) -> LeavingRule:
+        period_ns = self._period()
+        wild_ns = self._usual_ns(period_ns)
+        return LeavingRule(
+            limit_ns=limit_ns,
+            doubt_limit_ns=limit_ns if at_once else limit_ns - wild_ns,
+            period_ns=period_ns,
+            wild_ns=wild_ns,
+            previous_ns=self._previous_ns,
+        )
 
     def _settle(self, *, force: bool) -> bool:
         """Fix the roster once everyone heard of has reported beyond the learning time."""

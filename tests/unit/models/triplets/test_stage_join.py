@@ -162,6 +162,28 @@ def test_a_wild_timestamp_is_no_shot_and_moves_nothing(wild_ms: float, device: o
     assert len(table) == 61
 
 
+def test_a_snapshot_with_tomorrows_date_does_not_make_today_late() -> None:
+    join, outputs = StageJoin(STAGE, SETTINGS), []
+    tomorrow = [replace(row, ms=row.ms + 86_400_000) for row in shots(600)]
+    for rows in (shots(600), tomorrow, shots(600, first=600), shots(600, first=1_200)):
+        for part in blocks(rows):
+            join.add(part)
+            outputs.append(join.decide())
+    assert tally(merged(outputs)[0]) == {"triplet": 5_400}
+    assert merged(outputs)[2][-1][0] == START_NS + 179_900 * MILLISECOND_NS
+    assert tally(join.finish().decided) == {"triplet": 1_800}
+
+
+def test_after_a_night_the_first_shots_wait_until_the_jump_is_sure() -> None:
+    join = StageJoin(STAGE, replace(SETTINGS, roster_learning_ms=30_000))
+    for part in [*blocks(shots(100)), *blocks([replace(row, ms=row.ms + 43_200_000) for row in shots(300)])]:
+        join.add(part)
+    assert len(join.decide().triplets) == 100
+    for part in blocks([replace(row, ms=row.ms + 43_200_000) for row in shots(25, first=300)]):
+        join.add(part)
+    assert len(join.decide().triplets) == 325
+
+
 def test_a_complete_shot_leaves_at_once_and_an_incomplete_one_with_the_watermark() -> None:
     join = StageJoin(STAGE, SETTINGS)
     for part in blocks(shots(40)):
@@ -424,6 +446,7 @@ def test_pixels_that_do_not_follow_the_energy_are_odd() -> None:
         {"silent_after_ms": -1},
         {"silent_after_shots": 0},
         {"wild_ms": 10},
+        {"jump_ms": 9_999},
         {"roster_learning_ms": -1},
         {"roster_minimum_records": 0},
         {"max_pending_shots": 0},
