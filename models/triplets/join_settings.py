@@ -41,8 +41,10 @@ class JoinSettings:
         How often the sum of a normal image may be taken for one that does not follow the energy.
     sum_time_constant_shots
         How long the ratio of sum and energy is remembered.
-    stage_episodes, device_episodes
-        Episodes about the stage (incomplete triplets, sums of pixels) and about a device (its state, silence, no beam).
+    incomplete_episodes
+        Episodes of incomplete triplets: records lost within a minute of each other are one.
+    device_episodes
+        All other episodes that the join finds: a device's state, its silence, no beam, sums of pixels.
     tail
         How the departures of the sum from the energy become probabilities.
     """
@@ -61,7 +63,7 @@ class JoinSettings:
     max_pending_shots: int = 6_000
     sum_fpr: float = 1e-4
     sum_time_constant_shots: int = 1_000
-    stage_episodes: EpisodeSettings = field(default_factory=lambda: EpisodeSettings(quiet_shots=600))
+    incomplete_episodes: EpisodeSettings = field(default_factory=lambda: EpisodeSettings(quiet_shots=600))
     device_episodes: EpisodeSettings = field(default_factory=EpisodeSettings)
     tail: TailSettings = field(default_factory=TailSettings)
 

@@ -193,7 +193,8 @@ class StageAlerts:
     def _tracker(self, kind: AlertKind, device: Device | None) -> EpisodeTracker:
         tracker = self._trackers.get((kind, device))
         if tracker is None:
-            settings = self._settings.stage_episodes if device is None else self._settings.device_episodes
+            incomplete = kind is AlertKind.INCOMPLETE_TRIPLET
+            settings = self._settings.incomplete_episodes if incomplete else self._settings.device_episodes
             subject, name = (self._stage, "") if device is None else (device, device.name)
             tracker = EpisodeTracker(subject, kind, settings, stage=self._stage, device=name)
             self._trackers[kind, device] = tracker

@@ -36,7 +36,7 @@ SETTINGS = JoinSettings(
     roster_learning_ms=1_000,
     silent_after_ms=300,
     silent_after_shots=4,
-    stage_episodes=EPISODES,
+    incomplete_episodes=EPISODES,
     device_episodes=EPISODES,
 )
 CONFIGURED = replace(SETTINGS, roster=tuple(device.name for device in DEVICES))
