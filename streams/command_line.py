@@ -3,8 +3,8 @@
 import sys
 from collections.abc import Sequence
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from models.errors import PetawatchError
 from streams.commands import (
@@ -46,9 +46,9 @@ def run(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code: 0 done, 1 failure, 2 wrong usage."""
     try:
         result = app(args=list(arguments), standalone_mode=False)
-    except click.exceptions.Abort:
+    except typer.Abort:
         return INTERRUPTED
-    except click.ClickException as error:
+    except TyperException as error:
         _complain(error.format_message())
         return USAGE_ERROR
     except (KeyboardInterrupt, BrokenPipeError):

@@ -96,7 +96,9 @@ class CommitBuilder:
                 continue
             body = alert_body(event, now_ns=now_ns, evidence=links.get(event.alert.id, []))
             for url in self._webhook_urls:
-                yield OutboxMessage(url=url, alert_id=event.alert.id, event_id=alert_event_id(event), body=body)
+                yield OutboxMessage(
+                    url=url, alert_id=event.alert.id, event_id=alert_event_id(event), body=body, created_ns=now_ns
+                )
 
     def _until_done(self, work: Callable[[], object]) -> None:
         """Nothing is lost when the disk is full: the same work is done again until it succeeds."""

@@ -19,6 +19,7 @@ from models.devices import Device
 from models.errors import RecordError
 from models.records import SourceReference
 from models.results import ScoredBlock
+from models.snapshot_sequence import SnapshotSequence
 from models.state import State, decode_state, encode_state
 from streams.commit_builder import CommitBuilder
 from streams.device_strands import DeviceStrands
@@ -47,7 +48,13 @@ class _Job:
 
 
 class EmbeddedRunner:
-    """Processes files one after another and makes what they gave durable."""
+    """Processes files one after another and makes what they gave durable.
+
+    Parameters
+    ----------
+    sequence
+        The order of the files, which the caller keeps; its state is saved and restored with everything else.
+    """
 
     def __init__(
         self,
@@ -55,12 +62,14 @@ class EmbeddedRunner:
         state: StateDirectory,
         pipeline: WatchPipeline,
         builder: CommitBuilder,
+        sequence: SnapshotSequence[SpoolFile],
         settings: Settings,
         metrics: WatchMetrics,
     ) -> None:
         self._state = state
         self._pipeline = pipeline
         self._builder = builder
+        self._sequence = sequence
         self._settings = settings
         self._metrics = metrics
         self._strands = DeviceStrands(settings.worker_threads)
@@ -79,12 +88,12 @@ class EmbeddedRunner:
         with ThreadPoolExecutor(1, thread_name_prefix="reader") as reader:
             for unit in _read_ahead(reader, self._units(known)):
                 jobs.append(self._start(unit))
-                self._metrics.set_queue_depth(len(jobs))
+                self._metrics.set_queue_depth(len(jobs), "units")
                 while len(jobs) > _UNITS_AHEAD:
                     self._complete(jobs.popleft())
             while jobs:
                 self._complete(jobs.popleft())
-                self._metrics.set_queue_depth(len(jobs))
+                self._metrics.set_queue_depth(len(jobs), "units")
 
     def finish(self) -> None:
         """The input has ended: decide what waits, close what is open, write the results out."""
@@ -228,7 +237,9 @@ class EmbeddedRunner:
 
     def _commit(self, output: PipelineOutput, commit: Commit, unit: WorkUnit | None = None) -> None:
         commit.stage_states |= self._pipeline.take_changed_joins()
-        commit.stage_states[_RUNNER_KEY] = encode_state({"position": self._position, "series": self._progress.state()})
+        commit.stage_states[_RUNNER_KEY] = encode_state(
+            {"position": self._position, "series": self._progress.state(), "sequence": self._sequence.state()}
+        )
         commit.pending = self._pipeline.pending_records() | self._unread(unit)
         self._builder.commit(output, commit, closed_ns=unit.file.closed_ns if unit else None)
 
@@ -243,6 +254,7 @@ class EmbeddedRunner:
     def _restore(self, state: State) -> None:
         self._position = state["position"]
         self._progress.restore(state["series"])
+        self._sequence.restore(state["sequence"])
 
 
 def _read_ahead(reader: ThreadPoolExecutor, units: Iterator[WorkUnit]) -> Iterator[WorkUnit]:

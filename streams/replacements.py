@@ -86,9 +86,9 @@ def _touched_shots(
     devices = {block.device for block in blocks} | set(live.devices)
     rows = state.rows_between(devices, from_ns, to_ns)
     times = [block.event_time_ns for block in blocks]
-    times += [row.scored.event_time_ns for row in rows if row.scored.source == old]
+    times += [row.scored.event_time_ns for row in rows if row.scored.source.file == old.file]
     touched = np.unique(np.concatenate(times))
-    others = [_still_open(row, touched, jitter_ns) for row in rows if row.scored.source != old]
+    others = [_still_open(row, touched, jitter_ns) for row in rows if row.scored.source.file != old.file]
     triplets = state.triplet_times(live.stage, from_ns, to_ns)
     return _TouchedShots([block for block in others if len(block)], triplets[_near(triplets, touched, jitter_ns)])
 

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from connectors.evidence_store import EvidenceSettings
 from connectors.snapshots.limits import ReadLimits
 from connectors.spool_intake import SpoolSettings
+from connectors.webhook_post import checked_addresses
 from connectors.webhooks import WebhookSettings
 from models.energies.meter_stage import MeterSettings
 from models.errors import FatalError
@@ -59,7 +60,7 @@ class Settings(BaseSettings):
 
     time_zone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
     threads: Annotated[int, Field(ge=0, le=256)] = 0
-    webhook_urls: tuple[str, ...] = ()
+    webhook_urls: Annotated[tuple[str, ...], AfterValidator(checked_addresses)] = ()
     commit_interval_s: Annotated[float, Field(gt=0, le=10)] = 5.0
     silence_after_s: Annotated[float, Field(gt=0)] = 150.0
     reading: ReadLimits = ReadLimits()

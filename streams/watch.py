@@ -8,7 +8,7 @@ from threading import Event
 from connectors.clock import Clock, SystemClock
 from connectors.evidence_store import EvidenceStore
 from connectors.model_files import installed_model
-from connectors.spool_listing import SpoolFile, SpoolNotice, scan
+from connectors.spool_listing import NoticeReason, SpoolFile, SpoolNotice, scan
 from connectors.spool_watcher import SpoolWatcher
 from connectors.state.commit import Commit, FileRecord, FileStatus
 from connectors.state.directory import StateDirectory
@@ -18,16 +18,17 @@ from models.alerts.file_alerts import snapshot_alert
 from models.device_stage import DeviceStage
 from models.devices import Device, RecordKind
 from models.energies.meter_stage import MeterStage
+from models.errors import FatalError
 from models.images.camera_stage import CameraStage
 from models.model_bundle import ModelBundle
 from models.records import SourceReference
 from models.snapshot_sequence import MissingSnapshot, SnapshotSequence
 from models.spectra.spectrometer_stage import SpectrometerStage
-from models.state import decode_state, encode_state
 from models.unscored_stage import UnscoredStage
 from streams.commit_builder import CommitBuilder
 from streams.embedded_runner import EmbeddedRunner
-from streams.http_health import HealthServer
+from streams.housekeeping import Housekeeping
+from streams.http_health import HealthServer, ReadyPart
 from streams.metrics import WatchMetrics
 from streams.per_thread import PerThreadBuffers, PerThreadNetwork
 from streams.series_progress import series_of
@@ -36,7 +37,6 @@ from streams.watch_pipeline import StageFactory, WatchPipeline
 
 _LOOK_EVERY_S = 0.5
 _PROGRESS_FILES = 64
-_SEQUENCE_KEY = "sequence"
 
 
 def stage_factory(settings: Settings, bundle: ModelBundle) -> StageFactory:
@@ -69,7 +69,10 @@ class Watch:
         clock: Clock,
         state: StateDirectory,
         runner: EmbeddedRunner,
+        sequence: SnapshotSequence[SpoolFile],
+        housekeeping: Housekeeping,
         metrics: WatchMetrics,
+        watching: Callable[[], None],
         tell: Callable[[str], None],
     ) -> None:
         self._tell = tell
@@ -79,10 +82,10 @@ class Watch:
         self._state = state
         self._runner = runner
         self._metrics = metrics
-        self._sequence: SnapshotSequence[SpoolFile] = SnapshotSequence(settings.sequence, settings.zone)
-        states = state.load_states()
-        if _SEQUENCE_KEY in states:
-            self._sequence.restore(decode_state(states[_SEQUENCE_KEY]))
+        self._sequence = sequence
+        self._housekeeping = housekeeping
+        self._watching = watching
+        self._caught_up = False
         self._last_file_s: dict[str, float] = {}
         self._stop = Event()
         self._spool: SpoolWatcher | None = None
@@ -90,6 +93,9 @@ class Watch:
     def run_once(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Process what lies in the folders now, decide everything, and return."""
         files, notices = scan(self._paths, self._clock)
+        for notice in notices:
+            if notice.reason is NoticeReason.ROOT_MISSING:
+                raise FatalError(notice.sentence, reason="spool")
         self._note(notices)
         for file in files:
             if not self._is_taken(file.relative, file.size, file.mtime_ns):
@@ -100,11 +106,13 @@ class Watch:
             self._runner.process(due[done : done + _PROGRESS_FILES])
         self._report_series()
         self._runner.finish()
+        self._housekeeping.drain_outbox()
         (progress or _ignore)(len(due), len(due))
 
     def run(self) -> None:
         """Watch the folders until ``stop`` is called."""
         self._spool = SpoolWatcher(self._paths, self._clock, self._settings.spool, self._is_taken)
+        self._watching()
         try:
             while not self._stop.is_set():
                 self._step(self._spool)
@@ -125,6 +133,10 @@ class Watch:
             if isinstance(file, SpoolFile):
                 self._sequence.offer(file, file.relative, now_ns)
         ready = [snapshot.item for snapshot in self._sequence.ready(now_ns)]
+        if spool.caught_up and not self._caught_up:
+            # What lay there at the start waits for nothing that could still come before it.
+            self._caught_up = True
+            ready += [snapshot.item for snapshot in self._sequence.flush()]
         self._metrics.set_queue_depth(spool.queue_depth + self._sequence.held + len(ready))
         for file in ready:
             self._last_file_s[series_of(file.relative)] = self._clock.monotonic_s()
@@ -135,6 +147,7 @@ class Watch:
         self._silence_series()
         if self._state.flush_due and not ready:
             self._runner.flush_rows()
+        self._housekeeping.tick()
         self._metrics.loop_moved()
 
     def _report_series(self) -> None:
@@ -155,8 +168,7 @@ class Watch:
                     status=AlertStatus.OPEN if missing else AlertStatus.CLOSED,
                 )
             )
-        commit = Commit(stage_states={_SEQUENCE_KEY: encode_state(self._sequence.state())})
-        self._runner.report(alerts, commit)
+        self._runner.report(alerts, Commit())
 
     def _silence_series(self) -> None:
         """Recorders that deliver nothing for long hold up nobody."""
@@ -226,7 +238,9 @@ def open_watch(
         state = stack.enter_context(StateDirectory.open(state_path))
         bundle = installed_model(state_path)
         metrics.set_model(bundle.name)
-        sender = WebhookSender(state.outbox(), clock, settings.webhooks)
+        outbox = state.outbox()
+        stack.callback(outbox.close)
+        sender = WebhookSender(outbox, clock, settings.webhooks)
         stack.callback(sender.stop)
         evidence = EvidenceStore(state_path, settings.evidence)
 
@@ -245,17 +259,25 @@ def open_watch(
             tell=tell or _ignore,
         )
         pipeline = WatchPipeline(stage_factory(settings, bundle), settings.join)
-        runner = EmbeddedRunner(state=state, pipeline=pipeline, builder=builder, settings=settings, metrics=metrics)
+        sequence: SnapshotSequence[SpoolFile] = SnapshotSequence(settings.sequence, settings.zone)
+        runner = EmbeddedRunner(
+            state=state, pipeline=pipeline, builder=builder, sequence=sequence, settings=settings, metrics=metrics
+        )
         stack.callback(runner.close)
         sender.start()
         if health is not None:
-            health.ready()
+            health.ready(ReadyPart.MODEL, ReadyPart.STATE)
         yield Watch(
             paths,
             settings=settings,
             clock=clock,
             state=state,
             runner=runner,
+            sequence=sequence,
+            housekeeping=Housekeeping(
+                state=state, evidence=evidence, outbox=outbox, sender=sender, metrics=metrics, clock=clock
+            ),
+            watching=_ignore if health is None else health.ready,
             metrics=metrics,
             tell=tell or _ignore,
         )

@@ -66,12 +66,19 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxMessage:
-    """A message for one receiver; ``event_id`` tells a receiver that it came before."""
+    """A message for one receiver; ``event_id`` tells a receiver that it came before.
+
+    Attributes
+    ----------
+    created_ns
+        When it was written, ns since 1970, by the clock.
+    """
 
     url: str
     alert_id: str
     event_id: str
     body: bytes
+    created_ns: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,8 @@ class WaitingMessage:
 def store_messages(connection: sqlite3.Connection, messages: Iterable[OutboxMessage]) -> None:
     """Put messages at the ends of their lines, inside a commit."""
     connection.executemany(
-        "INSERT INTO outbox (url, alert_id, event_id, body) VALUES (?, ?, ?, ?)",
-        [(message.url, message.alert_id, message.event_id, message.body) for message in messages],
+        "INSERT INTO outbox (url, alert_id, event_id, body, created_ns) VALUES (?, ?, ?, ?, ?)",
+        [(each.url, each.alert_id, each.event_id, each.body, each.created_ns) for each in messages],
     )
 
 
@@ -86,6 +86,12 @@ class SqliteOutbox:
         """How many messages wait."""
         with self._lock, clear_failures(self._path):
             return int(self._connection.execute("SELECT count(*) FROM outbox").fetchone()[0])
+
+    def oldest_ns(self) -> int | None:
+        """When the oldest waiting message was written, ns since 1970; None when none waits."""
+        with self._lock, clear_failures(self._path):
+            row = self._connection.execute("SELECT min(created_ns) FROM outbox").fetchone()
+        return None if row[0] is None else int(row[0])
 
     def close(self) -> None:
         """Let the database go."""

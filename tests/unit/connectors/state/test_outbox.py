@@ -7,7 +7,7 @@ from connectors.webhooks import Outbox
 
 
 def _message(url: str, alert: str, event: str) -> OutboxMessage:
-    return OutboxMessage(url=url, alert_id=alert, event_id=event, body=f'{{"event": "{event}"}}'.encode())
+    return OutboxMessage(url=url, alert_id=alert, event_id=event, body=f'{{"event": "{event}"}}'.encode(), created_ns=7)
 
 
 def test_only_the_first_of_each_line_is_due(tmp_path: Path) -> None:
