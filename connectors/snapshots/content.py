@@ -59,16 +59,16 @@ class SnapshotContent:
             return self.data[offset : offset + length].tobytes()
         return os.pread(self.descriptor, length, offset)
 
-    def check_unchanged(self) -> None:
-        """Make sure that what was read from the disk is what was hashed.
+    def check_unchanged(self, descriptor: int | None = None) -> None:
+        """Make sure that what is read from the disk, also through another descriptor, is what was hashed.
 
         Raises
         ------
         RecordError
             ``changed_while_read``.
         """
-        now = os.fstat(self.descriptor)
-        if (now.st_size, now.st_mtime_ns) != (self.before.st_size, self.before.st_mtime_ns):
+        now = os.fstat(self.descriptor if descriptor is None else descriptor)
+        if _identity(now) != _identity(self.before):
             raise RecordError(
                 f"{self.path} changed while it was read; it will be read again when it is complete",
                 reason="changed_while_read",
@@ -108,6 +108,10 @@ def open_content(path: Path, limits: ReadLimits) -> Iterator[SnapshotContent]:
         yield content
     finally:
         os.close(descriptor)
+
+
+def _identity(status: os.stat_result) -> tuple[int, ...]:
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def _check_kind(path: Path, status: os.stat_result, limits: ReadLimits) -> None:

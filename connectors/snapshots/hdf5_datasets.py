@@ -59,7 +59,7 @@ def open_hdf5(content: SnapshotContent) -> h5f.FileID:
     Raises
     ------
     RecordError
-        ``damaged_hdf5``.
+        ``damaged_hdf5``, or ``changed_while_read`` when another file has taken its name.
     """
     try:
         if content.data is not None:
@@ -67,11 +67,13 @@ def open_hdf5(content: SnapshotContent) -> h5f.FileID:
         access = h5p.create(h5p.FILE_ACCESS)
         access.set_fapl_sec2()
         access.set_file_locking(False, True)
-        return h5f.open(bytes(content.path), h5f.ACC_RDONLY, access)
+        file = h5f.open(bytes(content.path), h5f.ACC_RDONLY, access)
+        content.check_unchanged(file.get_vfd_handle())
     except HDF5_ERRORS as error:
         raise RecordError(
             f"{content.path} is damaged: HDF5 can't open it; transfer it again", reason="damaged_hdf5"
         ) from error
+    return file
 
 
 def list_links(group: h5g.GroupID, most: int) -> list[tuple[bytes, bool]]:
@@ -124,28 +126,27 @@ class DatasetReader:
     def values(self, group: h5g.GroupID, name: bytes, check: ShapeCheck) -> Values:
         """All elements of a dataset of numbers whose declared shape is accepted; floats as float64."""
         try:
-            dataset = open_dataset(group, name)
-            if isinstance(dataset, Refusal):
-                return dataset
-            refusal = _check_shape(dataset, check)
-            dtype = _native_type(dataset.get_type())
-            if refusal is not Refusal.NONE or dtype is None:
-                return refusal or Refusal.WRONG_TYPE
-            return self._read(dataset, dtype)
+            opened = _open_numbers(group, name, check)
+            if isinstance(opened, Refusal):
+                return opened
+            dataset, shape, dtype = opened
+            return self._read(dataset, shape, dtype, self._memory_type(dtype))
         except (*HDF5_ERRORS, ChunkError):
             return Refusal.UNREADABLE
 
     def element_0(self, group: h5g.GroupID, name: bytes) -> Values:
         """Element 0 of a scalar or one-dimensional dataset of numbers, as an array without axes."""
         try:
-            dataset = open_dataset(group, name)
-            if isinstance(dataset, Refusal):
-                return dataset
-            refusal = _check_shape(dataset, check_energy_shape)
-            dtype = _native_type(dataset.get_type())
-            if refusal is not Refusal.NONE or dtype is None:
-                return refusal or Refusal.WRONG_TYPE
-            return self._read_element_0(dataset, dtype)
+            opened = _open_numbers(group, name, check_energy_shape)
+            if isinstance(opened, Refusal):
+                return opened
+            dataset, shape, dtype = opened
+            if shape not in {(), (1,)} and dataset.get_offset() is not None:
+                return self._read_first(dataset, dtype)
+            if math.prod(shape) > self._limits.max_spectrum_samples:
+                return Refusal.WRONG_SHAPE
+            values = self._read(dataset, shape, dtype, self._memory_type(dtype))
+            return values if isinstance(values, Refusal) else values.reshape(-1)[0]
         except (*HDF5_ERRORS, ChunkError):
             return Refusal.UNREADABLE
 
@@ -164,33 +165,21 @@ class DatasetReader:
             self._types[dtype] = h5t.py_create(dtype)
         return self._types[dtype]
 
-    def _read(self, dataset: h5d.DatasetID, dtype: np.dtype[Any]) -> Values:
-        if dataset.get_offset() is None:
+    def _read(
+        self, dataset: h5d.DatasetID, shape: tuple[int, ...], dtype: np.dtype[Any], memory_type: h5t.TypeID
+    ) -> Values:
+        if dataset.get_offset() is None:  # not in one piece: only then may it be chunked, virtual or stored elsewhere
             refusal, plist = _check_storage(dataset)
             if refusal is not Refusal.NONE:
                 return refusal
             if plist.get_layout() == h5d.CHUNKED:
                 return self._read_chunked(dataset, plist, dtype)
-        values = np.empty(dataset.shape, dtype=dtype)
-        # Texts are taken as they stand; numbers are converted to the machine's own.
-        memory_type = dataset.get_type() if dtype.kind == "S" else self._memory_type(dtype)
+        values = np.empty(shape, dtype=dtype)
         dataset.read(h5s.ALL, h5s.ALL, values, memory_type)
         return values
 
-    def _read_element_0(self, dataset: h5d.DatasetID, dtype: np.dtype[Any]) -> Values:
-        shape = dataset.shape
-        if shape in {(), (1,)}:
-            values = self._read(dataset, dtype)
-            return values if isinstance(values, Refusal) else values.reshape(())
-        if dataset.get_offset() is None:
-            refusal, plist = _check_storage(dataset)
-            if refusal is Refusal.NONE and shape[0] > self._limits.max_spectrum_samples:
-                refusal = Refusal.WRONG_SHAPE
-            if refusal is not Refusal.NONE:
-                return refusal
-            if plist.get_layout() == h5d.CHUNKED:
-                values = self._read_chunked(dataset, plist, dtype)
-                return values if isinstance(values, Refusal) else values[0]
+    def _read_first(self, dataset: h5d.DatasetID, dtype: np.dtype[Any]) -> Values:
+        """Only the first element of a long array that stands in one piece."""
         space = dataset.get_space()
         space.select_hyperslab((0,), (1,))
         first = np.empty((1,), dtype=dtype)
@@ -229,7 +218,8 @@ class DatasetReader:
             return self._variable_texts(dataset)
         if kind.get_size() > MAX_STATE_BYTES:
             return None
-        values = self._read(dataset, np.dtype(f"S{kind.get_size()}"))
+        # Texts are taken as they stand, whatever their padding and character set.
+        values = self._read(dataset, dataset.shape, np.dtype(f"S{kind.get_size()}"), kind)
         if isinstance(values, Refusal):
             raise OSError("the texts are not in the file")
         return [bytes(text) for text in values.ravel()]
@@ -285,9 +275,19 @@ def _check_storage(dataset: h5d.DatasetID) -> tuple[Refusal, h5p.PropDCID]:
     return (Refusal.PAYLOAD_MISSING if never_written and 0 not in dataset.shape else Refusal.NONE), plist
 
 
-def _check_shape(dataset: h5d.DatasetID, check: ShapeCheck) -> Refusal:
+def _open_numbers(
+    group: h5g.GroupID, name: bytes, check: ShapeCheck
+) -> tuple[h5d.DatasetID, tuple[int, ...], np.dtype[Any]] | Refusal:
+    """A dataset of numbers with its shape, which is accepted, and its type in memory."""
+    dataset = open_dataset(group, name)
+    if isinstance(dataset, Refusal):
+        return dataset
     shape = dataset.shape
-    return Refusal.WRONG_SHAPE if shape is None else check(shape)
+    refusal = Refusal.WRONG_SHAPE if shape is None else check(shape)
+    if refusal is not Refusal.NONE:
+        return refusal
+    dtype = _native_type(dataset.get_type())
+    return Refusal.WRONG_TYPE if dtype is None else (dataset, shape, dtype)
 
 
 def _native_type(stored: h5t.TypeID) -> np.dtype[Any] | None:

@@ -240,7 +240,7 @@ class TestPeriodSource:
         kind = RecordKind.OTHER
         if not _PUMP.search(path) and not all(isinstance(values, Refusal) for values in energies):
             kind = RecordKind.ENERGY_METER
-        event_time_ns, good = self._series_times(steps)
+        event_time_ns, good = _series_times(steps, self._start_ns)
         for row in np.flatnonzero(~good).tolist():
             self._dead.add(f"{path}/{row}", DeadReason.TIME_INDEX)
         device = self._new_device(path, kind)
@@ -261,15 +261,6 @@ class TestPeriodSource:
             )
         )
         return True
-
-    def _series_times(self, steps: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Event times of the readings whose time index can be one, and which those are."""
-        good = np.isfinite(steps)
-        first = float(steps[good].min()) if good.any() else 0.0
-        start_ns = 0 if first >= _ABSOLUTE_MS else self._start_ns
-        since = steps - (0.0 if first >= _ABSOLUTE_MS else first)
-        good[good] = np.abs(start_ns + since[good] * TIME_UNIT_NS - self._start_ns) <= _SPAN_NS
-        return start_ns + np.rint(since[good] * TIME_UNIT_NS).astype(np.int64), good
 
     def _series_states(
         self, group: h5g.GroupID, names: list[bytes], count: int
@@ -292,3 +283,13 @@ def _padded(values: Values, count: int) -> NDArray[np.float64]:
     if not isinstance(values, Refusal):
         padded[: len(values)] = values[:count]
     return padded
+
+
+def _series_times(steps: NDArray[np.float64], day_ns: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Event times of the readings whose time index can be one, and which those are."""
+    good = np.isfinite(steps)
+    first = float(steps[good].min()) if good.any() else 0.0
+    start_ns, first = (0, 0.0) if first >= _ABSOLUTE_MS else (day_ns, first)
+    since_ns = (np.where(good, steps, first) - first) * TIME_UNIT_NS
+    good &= np.abs(start_ns + since_ns - day_ns) <= _SPAN_NS
+    return start_ns + np.rint(since_ns[good]).astype(np.int64), good

@@ -110,7 +110,7 @@ def corruptions(draw: st.DrawFn) -> bytes:
     return bytes(data[: draw(st.one_of(st.just(len(data)), st.integers(9, len(data))))])
 
 
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=250, deadline=None, derandomize=True)
 @given(corruptions())
 def test_corrupted_bytes_never_crash_nor_hang_nor_change_a_value(data: bytes) -> None:
     with TemporaryDirectory() as folder:
