@@ -1,17 +1,17 @@
 """Which records a device stage takes: each once, and none that comes too late.
 
-A device's frontier is the event time of the newest record it took. A record whose time is known is a duplicate; one
-that is not newer than the frontier and not known is late. Neither is scored again.
+A device's frontier is the event time of the newest record that is believed. A record whose time is known is a
+duplicate; one that is not newer than the frontier and not known is late. Neither is scored again.
 
-A single wild time (a year ahead) must not make everything after it late. So a record more than ``wild_time_s`` ahead of
-the frontier does not move it: it is late itself, and only held as a candidate. The next record confirms it when it
-follows the candidate within ``wild_time_s``: then the device had paused, the frontier jumps there, and the one record
-that announced the jump stays late. That is the price: after a pause of more than ``wild_time_s`` the first record of a
-device is not scored. A jump by a whole file with a wrong date is undone in the same way: until the new time line has
-gone on for ``wild_time_s``, a record that continues the line from before the jump is taken and makes that one the
-device's own again. The very first record sets the frontier only until a second one confirms it.
+A single wild time must not make everything after it late. So a record far ahead of the frontier (``wild_time_s``, or
+ten periods of the acquisition rate if that is longer) is taken, but does not move the frontier: it is only held as a
+candidate. The next record confirms it when it follows the candidate closely: then the device had paused, and the
+frontier jumps there. A jump by a whole file with a wrong date is undone: until the new time line has gone on for
+``wrong_date_s``, a record that continues the line from before the jump makes that one the device's own again. The very
+first record sets the frontier only until a second one confirms it.
 """
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -23,7 +23,10 @@ from models.records import RecordBlock
 from models.results import Admission
 from models.state import State
 
-_NONE = np.iinfo(np.int64).min  # no such time
+_NONE = int(np.iinfo(np.int64).min)  # no such time
+_FAR_PERIODS = 10
+_UNKNOWN_PERIOD_NS = 12 * SECOND_NS  # two minutes, where no folder names the rate
+_MOST_AHEAD = 63  # wild times that are remembered as taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,19 +38,24 @@ class AdmissionSettings:
     dedup_window_s
         How long the exact event times are remembered.
     wild_time_s
-        A time so far ahead of the newest one waits for a second record to confirm it.
+        A time so far (or ten periods) ahead of the newest one waits for a second record to confirm it.
+    wrong_date_s
+        A jump in time is undone when records continue the line from before within so much time after it.
     """
 
     dedup_window_s: float = 3600.0
-    wild_time_s: float = 3600.0
+    wild_time_s: float = 10.0
+    wrong_date_s: float = 3600.0
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         if not 0 < self.dedup_window_s <= 86_400:
             raise ValueError("dedup_window_s must be above 0 and at most 86400 (a day of times is kept in memory)")
-        if not 0 < self.wild_time_s < float("inf"):
+        if not 0 < self.wild_time_s < math.inf:
             raise ValueError("wild_time_s must be above 0 and finite")
+        if not 0 < self.wrong_date_s < math.inf:
+            raise ValueError("wrong_date_s must be above 0 and finite")
 
 
 class AdmissionGuard:
@@ -56,10 +64,12 @@ class AdmissionGuard:
     def __init__(self, settings: AdmissionSettings) -> None:
         self._window_ns = round(settings.dedup_window_s * SECOND_NS)
         self._wild_ns = round(settings.wild_time_s * SECOND_NS)
+        self._wrong_date_ns = round(settings.wrong_date_s * SECOND_NS)
         self._known = _KnownTimes()
         self._frontier = _NONE
         self._confirmed = False
         self._candidate = _NONE
+        self._ahead: list[int] = []  # taken, and not believed (yet)
         self._other_line = _NONE  # where the time line from before the last jump stood
         self._jumped_to = _NONE
         self._last_replacement: tuple[str, int] = ("", _NONE)
@@ -72,39 +82,45 @@ class AdmissionGuard:
         """
         if block.replacement:
             return self._judge_replacement(block)
-        times = block.event_time_ns
-        if self._continues(times):
+        times, far_ns = block.event_time_ns, self._far_ns(block.interval_hz)
+        if self._continues(times, far_ns):
             self._known.append(times)
             self._frontier = int(times[-1])
+            self._candidate = _NONE
             self._after_step()
             return np.zeros(len(times), np.uint8)
-        return np.array([self._judge_one(int(time)) for time in times], np.uint8)
+        return np.array([self._judge_one(int(time), far_ns) for time in times], np.uint8)
 
-    def _continues(self, times: NDArray[np.int64]) -> bool:
-        """Whether a whole block goes on in the settled state, so that every record is accepted."""
-        if len(times) == 0 or not self._confirmed or self._candidate != _NONE or self._other_line != _NONE:
+    def _far_ns(self, interval_hz: float) -> int:
+        """How far ahead of the frontier a record is not believed at once."""
+        period_ns = SECOND_NS / interval_hz if interval_hz > 0 else _UNKNOWN_PERIOD_NS
+        return max(self._wild_ns, round(_FAR_PERIODS * period_ns))
+
+    def _continues(self, times: NDArray[np.int64], far_ns: int) -> bool:
+        """Whether a whole block goes on from the frontier, so that every record is accepted."""
+        if len(times) == 0 or not self._confirmed or self._known.latest > self._frontier:
+            return False
+        if any(self._frontier < time <= times[-1] for time in self._ahead):
             return False
         steps = np.diff(times, prepend=self._frontier)
-        return bool(steps.min() > 0 and steps.max() <= self._wild_ns)
+        return bool(steps.min() > 0 and steps.max() <= far_ns)
 
-    def _judge_one(self, time: int) -> Admission:
-        if self._known.contains(time):
+    def _judge_one(self, time: int, far_ns: int) -> Admission:
+        if time in self._ahead or self._known.contains(time):
             return Admission.DUPLICATE
-        if self._follows(self._frontier, time):
+        if _follows(self._frontier, time, far_ns):
             return self._accept(time, confirmed=True)
-        if not self._confirmed and (self._frontier == _NONE or abs(time - self._frontier) > self._wild_ns):
-            self._known.clear()
+        if not self._confirmed and (self._frontier == _NONE or abs(time - self._frontier) > far_ns):
             return self._accept(time, confirmed=False)
         newer = time > self._frontier
-        if self._follows(self._other_line, time) or (newer and self._follows(self._candidate, time)):
+        if _follows(self._other_line, time, far_ns) or (newer and _follows(self._candidate, time, far_ns)):
             self._other_line, self._jumped_to = self._frontier, time
             return self._accept(time, confirmed=True)
-        if newer:
-            self._candidate = time
-        return Admission.LATE
-
-    def _follows(self, before: int, time: int) -> bool:
-        return before != _NONE and before < time <= before + self._wild_ns
+        if not newer:
+            return Admission.LATE
+        self._candidate = time
+        self._ahead = [*self._ahead[-_MOST_AHEAD:], time]
+        return Admission.ACCEPTED
 
     def _accept(self, time: int, *, confirmed: bool) -> Admission:
         self._frontier = time
@@ -116,10 +132,10 @@ class AdmissionGuard:
 
     def _after_step(self) -> None:
         """Forget times beyond the window, and the line from before a jump once the new one has lasted."""
-        self._known.forget_before(self._oldest_kept())
-        if self._other_line != _NONE and self._frontier - self._jumped_to > self._wild_ns:
+        if self._other_line != _NONE and self._frontier - self._jumped_to > self._wrong_date_ns:
             self._other_line = self._jumped_to = _NONE
             self._known.forget_after(self._frontier)
+        self._known.forget_before(self._oldest_kept())
 
     def _oldest_kept(self) -> int:
         line = self._frontier if self._other_line == _NONE else min(self._frontier, self._other_line)
@@ -144,6 +160,7 @@ class AdmissionGuard:
             "frontier": self._frontier,
             "confirmed": self._confirmed,
             "candidate": self._candidate,
+            "ahead": self._ahead,
             "other_line": self._other_line,
             "jumped_to": self._jumped_to,
             "last_replacement": list(self._last_replacement),
@@ -155,10 +172,15 @@ class AdmissionGuard:
         self._frontier = int(state["frontier"])
         self._confirmed = bool(state["confirmed"])
         self._candidate = int(state["candidate"])
+        self._ahead = [int(time) for time in state["ahead"]]
         self._other_line = int(state["other_line"])
         self._jumped_to = int(state["jumped_to"])
         sha256, time = state["last_replacement"]
         self._last_replacement = (str(sha256), int(time))
+
+
+def _follows(before: int, time: int, within_ns: int) -> bool:
+    return before != _NONE and before < time <= before + within_ns
 
 
 class _KnownTimes:
@@ -171,6 +193,11 @@ class _KnownTimes:
     @property
     def _times(self) -> NDArray[np.int64]:
         return self._buffer[self._start : self._end]
+
+    @property
+    def latest(self) -> int:
+        """The latest known time."""
+        return int(self._buffer[self._end - 1]) if self._end > self._start else _NONE
 
     def contains(self, time: int) -> bool:
         place = int(np.searchsorted(self._times, time))

@@ -72,6 +72,10 @@ class Device:
         """Whether its records belong into triplets."""
         return self.kind is not RecordKind.OTHER and self.stage != NO_STAGE
 
+    def __hash__(self) -> int:
+        # Devices are keys everywhere; a name's hash is computed once.
+        return hash(self.name)
+
     def __str__(self) -> str:
         return self.name
 

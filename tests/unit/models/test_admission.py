@@ -38,7 +38,7 @@ def judge(
 
 @pytest.fixture
 def guard() -> AdmissionGuard:
-    return AdmissionGuard(AdmissionSettings(dedup_window_s=100, wild_time_s=1000))
+    return AdmissionGuard(AdmissionSettings(dedup_window_s=100, wild_time_s=1000, wrong_date_s=1000))
 
 
 def test_known_times_are_duplicates_and_unknown_old_ones_late(guard: AdmissionGuard) -> None:
@@ -52,23 +52,30 @@ def test_times_are_forgotten_beyond_the_window(guard: AdmissionGuard) -> None:
 
 
 def test_one_wild_time_does_not_make_the_later_ones_late(guard: AdmissionGuard) -> None:
-    assert judge(guard, [0, 1, 1e6, 2, 3]) == [A, A, L, A, A]
+    assert judge(guard, [0, 1, 1e6, 2, 3]) == [A, A, A, A, A]
+    assert judge(guard, [1e6, 3.5, 2.5]) == [D, A, L]
+
+
+def test_how_far_is_wild_follows_the_acquisition_rate() -> None:
+    guard = AdmissionGuard(AdmissionSettings(wild_time_s=0.5))
+    assert judge(guard, [0, 0.1, 1.05, 0.2]) == [A, A, A, L]  # 10 Hz: ten periods are a second
+    assert judge(guard, [3, 1.2]) == [A, A]
 
 
 def test_a_pause_is_believed_with_its_second_record(guard: AdmissionGuard) -> None:
-    assert judge(guard, [0, 1, 5000, 5001, 5002]) == [A, A, L, A, A]
+    assert judge(guard, [0, 1, 5000, 5001, 5002, 5000]) == [A, A, A, A, A, D]
     assert judge(guard, [1500]) == [L]
 
 
 def test_a_file_of_another_day_does_not_take_the_frontier_away(guard: AdmissionGuard) -> None:
     assert judge(guard, [0, 1]) == [A, A]
-    assert judge(guard, [86_400 + second for second in range(4)]) == [L, A, A, A]
+    assert judge(guard, [86_400 + second for second in range(4)]) == [A, A, A, A]
     assert judge(guard, [2, 3, 4, 3]) == [A, A, A, D]
     assert judge(guard, [86_402]) == [D]
 
 
 def test_the_line_from_before_a_jump_is_forgotten_once_the_new_one_lasted(guard: AdmissionGuard) -> None:
-    assert judge(guard, [0, 1, 5000, 5001, 5900, 6002, 2]) == [A, A, L, A, A, A, L]
+    assert judge(guard, [0, 1, 5000, 5001, 5900, 6002, 2]) == [A, A, A, A, A, A, L]
 
 
 def test_a_wild_first_record_does_not_set_the_frontier(guard: AdmissionGuard) -> None:
@@ -98,7 +105,7 @@ def hostile_times(rng: np.random.Generator, count: int) -> list[int]:
     return [int(times[place - 1] if again[place] and place else times[place]) for place in range(count)]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(8))
 def test_cuts_and_restarts_change_nothing(seed: int) -> None:
     rng = np.random.default_rng(seed)
     settings = AdmissionSettings(dedup_window_s=20, wild_time_s=1000)
