@@ -37,6 +37,11 @@ _SATURATED = FEATURE_NAMES[RecordKind.CAMERA].index("saturated_fraction")
 _SATURATED_FRACTION = 1e-3
 
 
+def _image_episode() -> EpisodeSettings:
+    """Strict enough for 0.4 false episodes in 36,000 normal frames of simulated cameras (3 are allowed)."""
+    return EpisodeSettings(strong_score=4.5, weak_score=3.3, weak_shots=2)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraSettings:
     """How a camera's images are judged.
@@ -58,7 +63,7 @@ class CameraSettings:
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
     cleaning: CleaningSettings = field(default_factory=CleaningSettings)
     scores: ImageScoreSettings = field(default_factory=ImageScoreSettings)
-    image_episode: EpisodeSettings = field(default_factory=EpisodeSettings)
+    image_episode: EpisodeSettings = field(default_factory=_image_episode)
     stuck_episode: EpisodeSettings = field(default_factory=EpisodeSettings)
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
