@@ -18,6 +18,14 @@ class DeviceOutput:
     evidence: list[EvidenceFrame] = field(default_factory=list)
 
 
+@dataclass(slots=True, kw_only=True)
+class DeviceClosing:
+    """What the end of the input gave: the closings of what was open, and the last frames of image episodes."""
+
+    alerts: list[AlertEvent] = field(default_factory=list)
+    evidence: list[EvidenceFrame] = field(default_factory=list)
+
+
 class DeviceStage(Protocol):
     """The processing of one device: blocks in, rows, alerts and evidence out.
 
@@ -29,7 +37,7 @@ class DeviceStage(Protocol):
         """Clean, check and score one block; a block that is a ``replacement`` is scored without learning."""
         ...
 
-    def finish(self) -> list[AlertEvent]:
+    def finish(self) -> DeviceClosing:
         """Close what is still open because the input has ended."""
         ...
 

@@ -3,8 +3,7 @@
 import numpy as np
 
 from models.admission import AdmissionGuard, AdmissionSettings
-from models.alerts.alert import AlertEvent
-from models.device_stage import DeviceOutput
+from models.device_stage import DeviceClosing, DeviceOutput
 from models.devices import Device
 from models.records import RecordBlock
 from models.results import FEATURE_NAMES, ScoredBlock, Scoring
@@ -43,9 +42,9 @@ class UnscoredStage:
             )
         )
 
-    def finish(self) -> list[AlertEvent]:
+    def finish(self) -> DeviceClosing:
         """Nothing is ever open."""
-        return []
+        return DeviceClosing()
 
     def state(self) -> State:
         """All that later results depend on."""

@@ -109,7 +109,9 @@ class WatchPipeline:
         """The input has ended: let go everything and close what is open."""
         output = PipelineOutput()
         for device in sorted(self._device_stages):
-            output.alerts += self._device_stages[device].finish()
+            closing = self._device_stages[device].finish()
+            output.alerts += closing.alerts
+            output.evidence += closing.evidence
         for stage in sorted(self._joins):
             self._changed_joins.add(stage)
             output.add_join(self._joins[stage].finish())

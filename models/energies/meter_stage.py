@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from models.admission import AdmissionGuard, AdmissionSettings
 from models.alerts.alert import AlertEvent, AlertKind
 from models.alerts.episodes import CERTAIN, EpisodeSettings, EpisodeTracker
-from models.device_stage import DeviceOutput
+from models.device_stage import DeviceClosing, DeviceOutput
 from models.devices import Device
 from models.energies.smoothing import GuardedSmoother, SmoothedReadings, SmoothingSettings
 from models.records import RecordBlock
@@ -124,9 +124,9 @@ class MeterStage:
             self._tail.refit()
         return events + step_events
 
-    def finish(self) -> list[AlertEvent]:
+    def finish(self) -> DeviceClosing:
         """Close what is still open because the input has ended."""
-        return self._outliers.finish() + self._steps.finish()
+        return DeviceClosing(alerts=self._outliers.finish() + self._steps.finish())
 
     def state(self) -> State:
         """All that later results depend on."""

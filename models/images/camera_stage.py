@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.admission import AdmissionGuard, AdmissionSettings
 from models.alerts.alert import AlertChange, AlertEvent, AlertKind, AlertSource, EvidenceFrame
 from models.alerts.episodes import CERTAIN, EpisodeSettings, EpisodeTracker
-from models.device_stage import DeviceOutput
+from models.device_stage import DeviceClosing, DeviceOutput
 from models.devices import Device, RecordKind
 from models.images.beam_features import FEATURE_COUNT
 from models.images.dark_profile import DarkProfile
@@ -306,13 +306,9 @@ class CameraStage:
             self._scores.begin_anew()
             self._open_frames = 0
 
-    def finish(self) -> list[AlertEvent]:
-        """Close what is still open because the input has ended; ``closing_evidence`` has the last frames then."""
-        return self._image.finish() + self._stuck.finish()
-
-    def closing_evidence(self) -> list[EvidenceFrame]:
-        """The worst and the last frame of the episode that ``finish`` has closed; nothing if there was none."""
-        return self._evidence.close()
+    def finish(self) -> DeviceClosing:
+        """Close what is still open because the input has ended, with the worst and the last frame of the episode."""
+        return DeviceClosing(alerts=self._image.finish() + self._stuck.finish(), evidence=self._evidence.close())
 
     def state(self) -> State:
         """All that later results depend on: about 0.5 MB."""

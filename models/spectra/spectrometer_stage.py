@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from models.admission import AdmissionGuard, AdmissionSettings
 from models.alerts.alert import AlertEvent, AlertKind
 from models.alerts.episodes import EpisodeSettings, EpisodeTracker
-from models.device_stage import DeviceOutput
+from models.device_stage import DeviceClosing, DeviceOutput
 from models.devices import Device
 from models.records import RecordBlock, Refusal
 from models.results import Admission, Reason, Scoring
@@ -217,9 +217,9 @@ class SpectrometerStage:
         if limit and self._open_spectra >= limit and self._spectra % _STEP == 0:
             self._begin(samples=self._samples)
 
-    def finish(self) -> list[AlertEvent]:
+    def finish(self) -> DeviceClosing:
         """Close what is still open because the input has ended."""
-        return self._episodes.finish()
+        return DeviceClosing(alerts=self._episodes.finish())
 
     def state(self) -> State:
         """All that later results depend on: some 50 kB, 250 kB more while the reference starts."""

@@ -61,8 +61,9 @@ def result(cuts: list[int], saves: list[bool]) -> Result:
             rows.setdefault(name, []).append(array.tobytes())
         alerts += output.alerts
         evidence += output.evidence
-    alerts += stage.finish()
-    evidence += stage.closing_evidence()
+    closing = stage.finish()
+    alerts += closing.alerts
+    evidence += closing.evidence
     joined = b"".join(b"".join(parts) for parts in rows.values())
     alerts.sort(key=lambda event: event.alert.kind)  # between the kinds there is no order
     return joined, alerts, [evidence_bytes(frame) for frame in evidence], encode_state(stage.state())

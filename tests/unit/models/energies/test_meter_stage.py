@@ -42,7 +42,7 @@ def energies(count: int, level: float = 30.0, seed: int = 0) -> NDArray[np.float
 def run(values: NDArray[np.float64], stage: MeterStage | None = None) -> tuple[ScoredBlock, list[AlertEvent]]:
     stage = stage or MeterStage(METER, MeterSettings())
     output = stage.process(block(values))
-    return output.scored, output.alerts + stage.finish()
+    return output.scored, output.alerts + stage.finish().alerts
 
 
 def test_energies_are_learning_first_and_scored_then() -> None:
@@ -156,7 +156,7 @@ def test_cuts_and_restarts_change_nothing(seed: int) -> None:
         saved = encode_state(stage.state())
         stage = MeterStage(METER, MeterSettings())
         stage.restore(decode_state(saved))
-    alerts += stage.finish()
+    alerts += stage.finish().alerts
     for name, array in expected.arrays().items():
         np.testing.assert_array_equal(np.concatenate([part.arrays()[name] for part in parts]), array, err_msg=name)
     assert {event.alert for event in alerts} == {event.alert for event in expected_alerts}

@@ -130,9 +130,10 @@ def test_evidence_of_an_episode_that_the_end_of_the_input_closes(learned: Camera
     frames = beam_frames(5, seed=3)
     frames[-1] = with_hot_spot(frames[-1])
     run(learned, frames, NEXT)
-    assert [event.change for event in learned.finish()] == [AlertChange.CLOSED]
-    assert [frame.role for frame in learned.closing_evidence()] == ["last"]
-    assert not learned.closing_evidence()
+    closing = learned.finish()
+    assert [event.change for event in closing.alerts] == [AlertChange.CLOSED]
+    assert [frame.role for frame in closing.evidence] == ["last"]
+    assert not learned.finish().evidence
 
 
 def test_a_saturated_frame_says_so(learned: CameraStage) -> None:

@@ -50,7 +50,7 @@ def new_stage() -> SpectrometerStage:
 def run(values: NDArray[np.float64]) -> tuple[ScoredBlock, list[AlertEvent]]:
     stage = new_stage()
     output = stage.process(block(values))
-    return output.scored, output.alerts + stage.finish()
+    return output.scored, output.alerts + stage.finish().alerts
 
 
 def test_spectra_are_learning_first_scored_from_the_256th_on_and_rarely_anomalous() -> None:
@@ -189,7 +189,7 @@ def test_cuts_and_restarts_change_nothing(seed: int) -> None:
         saved = encode_state(stage.state())
         stage = new_stage()
         stage.restore(decode_state(saved))
-    alerts += stage.finish()
+    alerts += stage.finish().alerts
     for name, array in expected.arrays().items():
         np.testing.assert_array_equal(np.concatenate([part.arrays()[name] for part in parts]), array, err_msg=name)
     assert alerts == expected_alerts
