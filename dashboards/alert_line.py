@@ -13,9 +13,17 @@ def print_alert_event(event: AlertEvent, console: Console, *, now_ns: int) -> No
     alert = event.alert
     if event.change is AlertChange.UPDATED:
         return
-    age_s = (now_ns - alert.first_shot_ns) / SECOND_NS
-    words = f"{alert.shots} shots" if event.change is AlertChange.CLOSED else f"{age_s:.0f} s ago"
+    age = duration((now_ns - alert.first_shot_ns) / SECOND_NS)
+    words = f"{alert.shots} shots" if event.change is AlertChange.CLOSED else f"{age} ago"
     line = Text(f"{format_iso(alert.first_shot_ns)} ({words}) {event.change.value} ")
     line.append(alert.kind.value, SEVERITY_STYLES[alert.severity])
     line.append(f" {place_of(alert)} {', '.join(alert.reasons)} [{alert.id}]")
     console.print(line, soft_wrap=True, highlight=False)
+
+
+def duration(seconds: float) -> str:
+    """A length of time in its natural unit, for example ``42 s`` or ``3 d``."""
+    for unit, unit_s in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * unit_s:
+            return f"{seconds / unit_s:.0f} {unit}"
+    return f"{seconds:.0f} s"

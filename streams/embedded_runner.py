@@ -16,7 +16,7 @@ from connectors.state.directory import StateDirectory
 from models.alerts.alert import AlertEvent, AlertKind, AlertStatus
 from models.alerts.file_alerts import snapshot_alert
 from models.devices import Device
-from models.errors import RecordError
+from models.errors import RecordError, RetryableError
 from models.records import SourceReference
 from models.results import ScoredBlock
 from models.snapshot_sequence import SnapshotSequence
@@ -83,10 +83,13 @@ class EmbeddedRunner:
 
     def process(self, files: Iterable[SpoolFile]) -> None:
         """Read, process and commit these files in their order; returns when all of it is durable."""
+        self.process_units(self._units([(file, self._history(file)) for file in files]))
+
+    def process_units(self, units: Iterator[WorkUnit]) -> None:
+        """Process and commit units in their order; they are asked for on a thread of their own, one ahead."""
         jobs: deque[_Job] = deque()
-        known = [(file, self._history(file)) for file in files]
         with ThreadPoolExecutor(1, thread_name_prefix="reader") as reader:
-            for unit in _read_ahead(reader, self._units(known)):
+            for unit in _read_ahead(reader, units):
                 jobs.append(self._start(unit))
                 self._metrics.set_queue_depth(len(jobs), "units")
                 while len(jobs) > _UNITS_AHEAD:
@@ -203,12 +206,12 @@ class EmbeddedRunner:
         for block in _scored(runs):
             self._metrics.scored(block)
 
-    def _refuse(self, unit: WorkUnit, error: RecordError) -> None:
+    def _refuse(self, unit: WorkUnit, error: RecordError | RetryableError) -> None:
         record = _file_record(unit)
         if error.reason == "not_hdf5":
             self._commit(PipelineOutput(), Commit(files=[replace(record, status=FileStatus.IGNORED)]), unit)
             return
-        record = replace(record, status=FileStatus.REJECTED)
+        self._position = {}
         alert = self._rejected(record, AlertStatus.OPEN)
         self._commit(PipelineOutput(alerts=[alert]), Commit(files=[record]), unit)
 
@@ -272,7 +275,7 @@ def _scored(runs: dict[Device, DeviceRun]) -> list[ScoredBlock]:
 def _file_record(unit: WorkUnit) -> FileRecord:
     """What is known about a unit's file once the unit is committed."""
     file, manifest = unit.file, unit.manifest
-    if manifest is None or unit.refused is not None:
+    if manifest is None or (unit.refused is not None and not unit.records):
         return FileRecord(
             path=file.relative,
             root=str(file.root),
@@ -290,7 +293,7 @@ def _file_record(unit: WorkUnit) -> FileRecord:
         size_bytes=file.size,
         mtime_ns=file.mtime_ns,
         status=FileStatus.ACCEPTED,
-        reason="truncated" if manifest.truncated else "",
+        reason=unit.refused.reason if unit.refused else "truncated" if manifest.truncated else "",
         series=manifest.series,
         first_ns=manifest.first_ns,
         last_ns=manifest.last_ns,

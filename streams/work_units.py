@@ -9,7 +9,7 @@ from connectors.snapshots.manifest import Manifest
 from connectors.snapshots.reader import open_snapshot
 from connectors.spool_listing import SpoolFile
 from models.devices import Device
-from models.errors import RecordError
+from models.errors import RecordError, RetryableError
 from models.records import RecordBlock
 
 
@@ -41,7 +41,7 @@ class WorkUnit:
     manifest
         What the whole file holds; None when it was refused.
     refused
-        Why the file could not be read, or could not be read on from this unit.
+        Why the file could not be read; with ``records``, why it could not be read on behind them.
     unchanged
         The file's content is the known one: there is nothing to do.
     replaced_sha256
@@ -54,7 +54,7 @@ class WorkUnit:
 
     file: SpoolFile
     manifest: Manifest | None
-    refused: RecordError | None = None
+    refused: RecordError | RetryableError | None = None
     unchanged: bool = False
     replaced_sha256: str | None = None
     index: int = 0
@@ -84,7 +84,7 @@ def read_units(
 ) -> Iterator[WorkUnit]:
     """Read a snapshot once, as units in order; a file that can't be read gives one unit that says why."""
     manifest: Manifest | None = None
-    position = 0
+    position = records = 0
     try:
         with open_snapshot(file.path, root=file.root, limits=limits, zone=zone) as snapshot:
             manifest = snapshot.manifest
@@ -105,8 +105,10 @@ def read_units(
                         blocks=unit.blocks,
                         records=unit.records,
                     )
-    except RecordError as error:
-        yield WorkUnit(file=file, manifest=manifest, refused=error, index=position)
+                records = unit.records
+    except (RecordError, RetryableError) as error:
+        # A disk that can't be read now may be readable later: the file is refused, and taken when it changes.
+        yield WorkUnit(file=file, manifest=manifest, refused=error, index=position, records=records)
 
 
 @dataclass(slots=True)

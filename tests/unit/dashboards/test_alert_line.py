@@ -1,0 +1,32 @@
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from dashboards.alert_line import duration, print_alert_event
+from models.alerts.alert import AlertChange, AlertEvent
+from models.event_time import SECOND_NS
+from tests.unit.connectors.state.examples import alert_event
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "0 s"), (119, "119 s"), (121, "2 min"), (7_300, "2 h"), (300_000, "3 d")]
+)
+def test_durations_have_their_natural_unit(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_openings_show_the_age_of_the_shot_and_updates_nothing() -> None:
+    alert = replace(alert_event().alert, shots=3)
+    now_ns = alert.first_shot_ns + 42 * SECOND_NS
+    lines = {}
+    for change in AlertChange:
+        out = io.StringIO()
+        print_alert_event(AlertEvent(change=change, alert=alert), Console(file=out, width=80), now_ns=now_ns)
+        lines[change] = out.getvalue()
+    assert "42 s ago" in lines[AlertChange.OPENED]
+    assert alert.id in lines[AlertChange.OPENED]
+    assert "3 shots" in lines[AlertChange.CLOSED]
+    assert lines[AlertChange.UPDATED] == ""
+    assert lines[AlertChange.OPENED].count("\n") == 1
