@@ -91,7 +91,8 @@ class StageAlerts:
     ) -> None:
         incomplete, lacks = ~verdict.complete[firing], verdict.reasons[firing] & INCOMPLETE_REASONS
         self._feed(AlertKind.INCOMPLETE_TRIPLET, None, batch, firing, incomplete, lacks, events)
-        odd, score = verdict.sum_odd[firing], verdict.sum_score[firing]
+        # An odd image or an odd energy raises an alert of its own: the sum that follows from it is only a reason.
+        odd, score = (verdict.sum_odd & ~_told_by_devices(batch))[firing], verdict.sum_score[firing]
         self._feed(AlertKind.IMAGE_ANOMALY, None, batch, firing, odd, Reason.SUM_AGAINST_ENERGY, events, score)
 
     def _observe_device(
@@ -199,6 +200,15 @@ class StageAlerts:
             tracker = EpisodeTracker(subject, kind, settings, stage=self._stage, device=name)
             self._trackers[kind, device] = tracker
         return tracker
+
+
+def _told_by_devices(batch: ShotBatch) -> NDArray[np.bool_]:
+    """bool, shape (shots,): whether a camera or a meter finds its own record of the shot anomalous."""
+    told = np.zeros(len(batch), np.bool_)
+    for rows in batch.rows:
+        if rows.device.kind is not RecordKind.SPECTROMETER:
+            told[rows.shot[rows.taken & rows.anomalous]] = True
+    return told
 
 
 def _saved(device: Device | None) -> list[str] | None:

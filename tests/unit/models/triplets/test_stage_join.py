@@ -438,6 +438,17 @@ def test_pixels_that_do_not_follow_the_energy_are_odd() -> None:
     assert float(table.score[900]) >= 5.0
 
 
+@pytest.mark.parametrize("teller", [CAMERA, METER])
+def test_a_sum_that_follows_from_what_a_device_has_told_is_a_reason_and_no_alert(teller: Device) -> None:
+    rows = [
+        replace(row, anomalous=True) if row.device == teller and 90_000 <= row.ms < 91_000 else row
+        for row in sums(1_000, slice(900, 910))
+    ]
+    output = join_all(rows)
+    assert np.flatnonzero(output.triplets.reasons & Reason.SUM_AGAINST_ENERGY).tolist() == list(range(900, 910))
+    assert output.alerts == []
+
+
 @pytest.mark.parametrize(
     "change",
     [
