@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from models.devices import parse_device
+from models.devices import Device, parse_device
 from models.event_time import MILLISECOND_NS, SECOND_NS
 from models.records import Refusal
 from models.results import Admission, Reason
