@@ -10,11 +10,35 @@ from rich.table import Table
 class ShownFigure(Protocol):
     """What is shown of a figure."""
 
-    name: str
-    value: float
-    unit: str
-    wanted: str
-    spread: tuple[float, float] | None
+    @property
+    def name(self) -> str:
+        """What was measured."""
+        ...
+
+    @property
+    def value(self) -> float:
+        """The median, where there were repeats."""
+        ...
+
+    @property
+    def unit(self) -> str:
+        """Of value and spread."""
+        ...
+
+    @property
+    def wanted(self) -> str:
+        """What the specification asks for; empty when nothing."""
+        ...
+
+    @property
+    def spread(self) -> tuple[float, float] | None:
+        """Smallest and largest of the repeats."""
+        ...
+
+    @property
+    def load(self) -> float:
+        """The machine's load average meanwhile."""
+        ...
 
 
 def print_figures(machine: Mapping[str, Any], figures: Sequence[ShownFigure], console: Console) -> None:
@@ -23,15 +47,17 @@ def print_figures(machine: Mapping[str, Any], figures: Sequence[ShownFigure], co
     if not console.is_terminal:
         for figure in figures:
             console.out(
-                f"{figure.name}: {_number(figure)} {figure.unit}{_spread(figure)} (wanted: {figure.wanted or '-'})"
+                f"{figure.name}: {_number(figure)} {figure.unit}{_spread(figure)} "
+                f"(wanted: {figure.wanted or '-'}; load {figure.load:.1f})"
             )
         console.out(f"machine: {description}")
         return
     table = Table(title="Figures", caption=description)
-    for column in ("figure", "median", "unit", "from .. to", "wanted"):
-        table.add_column(column, justify="right" if column == "median" else "left")
+    for column in ("figure", "median", "unit", "from .. to", "wanted", "load"):
+        table.add_column(column, justify="right" if column in {"median", "load"} else "left")
     for figure in figures:
-        table.add_row(figure.name, _number(figure), figure.unit, _spread(figure), figure.wanted)
+        load = f"{figure.load:.1f}"
+        table.add_row(figure.name, _number(figure), figure.unit, _spread(figure), figure.wanted, load)
     console.print(table)
 
 

@@ -1,4 +1,4 @@
-"""Compile every kernel once, so that the first watch is ready at once: watches a simulated minute and a half."""
+"""Compile every kernel once, so that the first watch is ready at once: watches three simulated minutes."""
 
 import tempfile
 from pathlib import Path
@@ -9,13 +9,13 @@ from streams.simulation import simulate
 from streams.watch import open_watch
 
 
-def main() -> None:
-    """Simulate, watch, throw away."""
-    with tempfile.TemporaryDirectory() as folder:
+def compile_kernels() -> None:
+    """Simulate, watch, throw away: after it every kernel is compiled, kept on disk and loaded."""
+    with tempfile.TemporaryDirectory(prefix="petawatch-warm-up-") as folder:
         data = simulate(Path(folder, "day"), SimulationSettings(minutes=3, stages=1))
         with open_watch([data], Path(folder, "state"), load_settings(None)) as running:
             running.run_once()
 
 
 if __name__ == "__main__":
-    main()
+    compile_kernels()

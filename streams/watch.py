@@ -34,6 +34,7 @@ from streams.per_thread import PerThreadBuffers, PerThreadNetwork
 from streams.series_progress import series_of
 from streams.settings import Settings
 from streams.watch_pipeline import StageFactory, WatchPipeline
+from streams.work_units import WorkUnit
 
 _LOOK_EVERY_S = 0.5
 _PROGRESS_FILES = 64
@@ -108,6 +109,10 @@ class Watch:
         self._runner.finish()
         self._housekeeping.drain_outbox()
         (progress or _ignore)(len(due), len(due))
+
+    def process_units(self, units: Iterator[WorkUnit]) -> None:
+        """Process units that are made in memory, as those of files (for benchmarks)."""
+        self._runner.process_units(units)
 
     def run(self) -> None:
         """Watch the folders until ``stop`` is called."""

@@ -102,14 +102,18 @@ def _empty(frames: int) -> CleanedFrames:
 
 
 @kernel()
-def _threshold_frame(
+def threshold_frame(
     raw: NDArray[np.uint16],
     threshold: NDArray[np.uint16],
     pedestal: NDArray[np.float32],
     out: NDArray[np.float32],
     columns: NDArray[np.float64],
 ) -> tuple[int, int]:
-    """Clean one frame and add up its columns; only element-wise operations, so that every row is vector code."""
+    """Clean one frame and add up its columns; how many pixels are bright, and how many saturated.
+
+    Only element-wise operations, so that every row is vector code. The arrays are those of one frame as in ``clean``;
+    ``columns`` is float64, shape (4, 128): see ``beam_features.write_features``.
+    """
     columns[:] = 0.0
     bright = saturated = 0
     for y in range(_HEIGHT):
@@ -180,7 +184,7 @@ def _clean_frames(
 ) -> None:
     columns = np.empty((_COLUMN_SUMS, _WIDTH))
     for frame in range(len(raw)):
-        bright, saturated = _threshold_frame(raw[frame], threshold, pedestal, out[frame], columns)
+        bright, saturated = threshold_frame(raw[frame], threshold, pedestal, out[frame], columns)
         _fill_defects(out[frame], defects, neighbours, columns)
         write_features(out[frame], columns, saturated, features[frame])
         bright_pixels[frame] = bright
@@ -205,7 +209,7 @@ def _clean_frames_by_border(
         level, sigma = border_level(raw[frame], no_pedestal, histogram)
         pedestal[:] = np.float32(level)
         threshold[:] = np.uint16(min(max(np.floor(level + factor * sigma), 0.0), 65534.0))
-        bright, saturated = _threshold_frame(raw[frame], threshold, pedestal, out[frame], columns)
+        bright, saturated = threshold_frame(raw[frame], threshold, pedestal, out[frame], columns)
         write_features(out[frame], columns, saturated, features[frame])
         bright_pixels[frame] = bright
         frame_hash[frame] = _hash_frame(raw[frame].reshape(_HEIGHT * _WIDTH).view(np.uint64))

@@ -5,7 +5,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -19,6 +19,8 @@ class Figure:
         What the specification asks for, as text.
     spread
         Smallest and largest of the repeats, where there were any.
+    load
+        The machine's load average over the last minute, when it was measured.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Figure:
     unit: str
     wanted: str = ""
     spread: tuple[float, float] | None = None
+    load: float = field(default_factory=lambda: os.getloadavg()[0])
 
     def to_json(self) -> dict[str, object]:
         """The figure as JSON values."""
@@ -35,6 +38,7 @@ class Figure:
             "unit": self.unit,
             "wanted": self.wanted,
             "spread": list(self.spread) if self.spread else None,
+            "load": round(self.load, 2),
         }
 
 
@@ -51,7 +55,6 @@ def machine() -> dict[str, object]:
         "memory_gib": round(memory_kib / 2**20, 1),
         "python": platform.python_version(),
         "system": platform.platform(),
-        "load": os.getloadavg()[0],
     }
 
 

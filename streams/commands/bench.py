@@ -20,15 +20,19 @@ def bench(
     """Measure the figures that the documentation names, with a description of the machine."""
     import json
 
-    from dashboards.figure_table import print_figures
     from rich.console import Console
 
+    from dashboards.figure_table import print_figures
     from streams.benchmarks import BENCHMARKS
-    from streams.benchmarks.figure import machine
+    from streams.benchmarks.figure import Figure, machine
 
     if name and name not in BENCHMARKS:
         raise typer.BadParameter(f"there is no benchmark {name!r}; there are {', '.join(BENCHMARKS)}")
-    figures = [figure for key, run in BENCHMARKS.items() if name in {"", key} for figure in run(minutes)]
+    figures: list[Figure] = []
+    for key, run in BENCHMARKS.items():
+        if name in {"", key}:
+            typer.echo(f"measuring {key}", err=True)
+            figures += run(minutes)
     if as_json:
         typer.echo(json.dumps({"machine": machine(), "figures": [figure.to_json() for figure in figures]}))
     else:

@@ -1,0 +1,78 @@
+"""Each benchmark at a tiny size: it runs, and gives figures with units."""
+
+import math
+from collections.abc import Iterable
+
+import pytest
+
+from streams.benchmarks import BENCHMARKS
+from streams.benchmarks.cpu_seconds import CpuSeconds
+from streams.benchmarks.figure import Figure, machine, median_figure
+from streams.benchmarks.kernels import KernelSize, measure_kernels
+from streams.benchmarks.latency import LatencySize, measure_latency
+from streams.benchmarks.memory import MemorySize, measure_memory
+from streams.benchmarks.reading import ReadingSize, measure_reading
+from streams.benchmarks.throughput import ThroughputSize, measure_throughput
+
+
+def _checked(figures: Iterable[Figure]) -> dict[str, Figure]:
+    by_name = {}
+    for figure in figures:
+        assert figure.name not in by_name
+        assert math.isfinite(figure.value)
+        assert figure.unit
+        if figure.spread is not None:
+            assert figure.spread[0] <= figure.value <= figure.spread[1]
+        by_name[figure.name] = figure
+    return by_name
+
+
+def test_every_kernel_has_its_wanted_figure() -> None:
+    figures = _checked(measure_kernels(KernelSize(repeats=3)))
+    assert {figure.wanted for figure in figures.values()} == {"", "0.3", "3", "5", "8", "20"}
+    assert all(0 < figure.value < 1e5 for figure in figures.values())
+    whole = figures["camera stage: the whole scoring step"].value
+    assert figures["the network alone"].value < whole
+
+
+def test_reading_counts_all_records_of_both_kinds_of_files() -> None:
+    figures = _checked(measure_reading(ReadingSize(repeats=2, hz=1.0)))
+    assert len(figures) == 6
+    assert sum("180 records" in name for name in figures) == 6
+
+
+def test_throughput_tells_whose_time_it_was() -> None:
+    figures = _checked(measure_throughput(ThroughputSize(stages=1, minutes=2, hz=2.0)))
+    images, records = figures["images a second, whole watch"], figures["records a second, whole watch"]
+    assert 2.5 < records.value / images.value < 3.5
+    assert images.wanted == ">= 2000"
+    assert figures["processor time per image, cleaning and scoring"].value > 0
+
+
+def test_latency_of_one_and_of_several_snapshots() -> None:
+    figures = _checked(measure_latency(LatencySize(repeats=2, recorders=2)))
+    assert [figure.wanted for figure in figures.values()] == ["", "<= 1", "<= 45", "<= 45", ""]
+    assert all(figure.value > 0 for figure in figures.values())
+
+
+def test_memory_is_that_of_the_watching_process() -> None:
+    figures = _checked(measure_memory(MemorySize(minutes=2, recorders=2)))
+    peak = figures["peak resident memory, 2 cameras"].value
+    assert 0.05 < figures["resident memory after 2 minutes, 2 cameras"].value <= peak < 4
+
+
+def test_processor_time_of_this_thread_is_counted_under_its_name() -> None:
+    with CpuSeconds() as cpu:
+        sum(number * number for number in range(300_000))
+    assert 0 < cpu.by_thread["MainThread"] <= cpu.total + 0.02
+
+
+def test_a_figure_as_json() -> None:
+    figure = median_figure("reading", [0.3, 0.1, 0.2], unit="ms", per=1e3, wanted="250")
+    document = figure.to_json()
+    assert (document["value"], document["spread"]) == (pytest.approx(200), pytest.approx([100, 300]))
+    assert {"cpu", "cores", "memory_gib", "python", "system"} == machine().keys()
+
+
+def test_the_names_of_the_command() -> None:
+    assert list(BENCHMARKS) == ["kernels", "reading", "throughput", "latency", "memory"]
