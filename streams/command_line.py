@@ -1,6 +1,7 @@
 """The command `petawatch`: one module a command in ``streams.commands``, and one way to say what went wrong."""
 
 import sys
+import traceback
 from collections.abc import Sequence
 
 import typer
@@ -58,6 +59,10 @@ def run(arguments: Sequence[str]) -> int:
         return FAILURE
     except OSError as error:
         _complain(f"{error.filename or 'the system'}: {error.strerror or error}; look at the path and its rights")
+        return FAILURE
+    except Exception as error:  # noqa: BLE001 - an operator gets one sentence that a developer can start from
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        _complain(f"internal error, please report it: {type(error).__name__}: {error} ({frame.filename}:{frame.lineno})")
         return FAILURE
     return int(result) if isinstance(result, int) else 0
 
