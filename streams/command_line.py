@@ -47,24 +47,25 @@ def run(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code: 0 done, 1 failure, 2 wrong usage."""
     try:
         result = app(args=list(arguments), standalone_mode=False)
-    except typer.Abort:
+    except (typer.Abort, KeyboardInterrupt, BrokenPipeError):
         return INTERRUPTED
     except TyperException as error:
         _complain(error.format_message())
         return USAGE_ERROR
-    except (KeyboardInterrupt, BrokenPipeError):
-        return INTERRUPTED
-    except PetawatchError as error:
-        _complain(str(error))
-        return FAILURE
-    except OSError as error:
-        _complain(f"{error.filename or 'the system'}: {error.strerror or error}; look at the path and its rights")
-        return FAILURE
-    except Exception as error:  # noqa: BLE001 - an operator gets one sentence that a developer can start from
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        _complain(f"internal error, please report it: {type(error).__name__}: {error} ({frame.filename}:{frame.lineno})")
+    except Exception as error:  # noqa: BLE001 - an operator gets one sentence, whatever happens
+        _complain(_sentence(error))
         return FAILURE
     return int(result) if isinstance(result, int) else 0
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, PetawatchError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename or 'the system'}: {error.strerror or error}; look at the path and its rights"
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{frame.filename}:{frame.lineno}"
+    return f"internal error, please report it: {type(error).__name__}: {error} ({place})"
 
 
 def _complain(sentence: str) -> None:
