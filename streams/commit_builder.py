@@ -26,6 +26,8 @@ class CommitBuilder:
         Called with a sentence when the work has to wait.
     on_commit
         Called after every commit (to wake the sender of webhooks, to show progress).
+    stopping
+        Whether the watch is to end: then it waits for nothing, and what could not be written is done again by the next.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class CommitBuilder:
         metrics: WatchMetrics,
         on_commit: Callable[[list[AlertEvent]], None],
         tell: Callable[[str], None],
+        stopping: Callable[[], bool],
     ) -> None:
         self._state = state
         self._evidence = evidence
@@ -46,6 +49,7 @@ class CommitBuilder:
         self._metrics = metrics
         self._on_commit = on_commit
         self._tell = tell
+        self._stopping = stopping
 
     def commit(self, output: PipelineOutput, commit: Commit, *, closed_ns: int | None = None) -> None:
         """Add an output to a commit and make it durable.
@@ -109,6 +113,8 @@ class CommitBuilder:
             except RetryableError as error:
                 if not stalled:
                     self._tell(f"{error}; the watch waits and tries again")
+                if self._stopping():
+                    raise
                 stalled = True
                 self._metrics.set_stalled(error.reason)
                 self._clock.sleep(_RETRY_PAUSE_S)

@@ -1,6 +1,5 @@
 """How far each recorder's series of snapshots has come, and which devices it records."""
 
-from collections.abc import Iterable
 from datetime import tzinfo
 from pathlib import PurePosixPath
 
@@ -30,7 +29,7 @@ class SeriesProgress:
         self._zone = zone
         self._devices: dict[str, set[str]] = {}
 
-    def snapshot_read(self, file: SpoolFile, manifest: Manifest, devices: Iterable[Device]) -> tuple[list[Device], int]:
+    def snapshot_read(self, file: SpoolFile, manifest: Manifest) -> tuple[list[Device], int]:
         """A whole snapshot has been read.
 
         Returns
@@ -41,7 +40,7 @@ class SeriesProgress:
             not say when the snapshot begins and how long it is.
         """
         known = self._devices.setdefault(manifest.series, set())
-        known.update(device.name for device in devices if len(known) < _MAX_DEVICES)
+        known.update(sorted(manifest.records)[: _MAX_DEVICES - len(known)])
         name = _name(file.relative)
         start_ns = snapshot_start_ns(name, self._zone) if name is not None else None
         if name is None or start_ns is None or manifest.last_ns is None or not name.length_s > 0:

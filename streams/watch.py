@@ -38,6 +38,8 @@ from streams.work_units import WorkUnit
 
 _LOOK_EVERY_S = 0.5
 _PROGRESS_FILES = 64
+# What lies in every folder of recorders; whatever else is left alone, an operator should mend.
+_ORDINARY = frozenset({NoticeReason.NOT_HDF5_NAME, NoticeReason.HIDDEN})
 
 
 def stage_factory(settings: Settings, bundle: ModelBundle) -> StageFactory:
@@ -74,6 +76,7 @@ class Watch:
         housekeeping: Housekeeping,
         metrics: WatchMetrics,
         watching: Callable[[], None],
+        stop: Event,
         tell: Callable[[str], None],
     ) -> None:
         self._tell = tell
@@ -88,7 +91,7 @@ class Watch:
         self._watching = watching
         self._caught_up = False
         self._last_file_s: dict[str, float] = {}
-        self._stop = Event()
+        self._stop = stop
         self._spool: SpoolWatcher | None = None
 
     def run_once(self, progress: Callable[[int, int], None] | None = None) -> None:
@@ -102,10 +105,10 @@ class Watch:
             if not self._is_taken(file.relative, file.size, file.mtime_ns):
                 self._sequence.offer(file, file.relative, self._clock.now_ns())
         due = [snapshot.item for snapshot in self._sequence.flush()]
+        self._report_series()
         for done in range(0, len(due), _PROGRESS_FILES):
             (progress or _ignore)(done, len(due))
             self._runner.process(due[done : done + _PROGRESS_FILES])
-        self._report_series()
         self._runner.finish()
         self._housekeeping.drain_outbox()
         (progress or _ignore)(len(due), len(due))
@@ -145,10 +148,11 @@ class Watch:
         self._metrics.set_queue_depth(spool.queue_depth + self._sequence.held + len(ready))
         for file in ready:
             self._last_file_s[series_of(file.relative)] = self._clock.monotonic_s()
+        # Told before the files are processed: with the first of them the order is saved as if all had their turn.
+        self._report_series()
         if ready:
             self._runner.process(ready)
         self._runner.complete_replacements()
-        self._report_series()
         self._silence_series()
         if self._state.flush_due and not ready:
             self._runner.flush_rows()
@@ -204,8 +208,9 @@ class Watch:
         ]
         if records:
             self._runner.report([], Commit(files=records))
+        new = {record.path for record in records}
         for notice in notices:
-            if not notice.ignored:
+            if not notice.ignored or (notice.relative in new and notice.reason not in _ORDINARY):
                 self._tell(notice.sentence)
 
 
@@ -237,6 +242,7 @@ def open_watch(
         If the state directory is in use or damaged, the model does not fit, or the port is taken.
     """
     clock = clock or SystemClock()
+    stop = Event()
     with ExitStack() as stack:
         metrics = WatchMetrics(clock)
         health = None if http == "off" else stack.enter_context(HealthServer(http, metrics, clock))
@@ -262,11 +268,18 @@ def open_watch(
             metrics=metrics,
             on_commit=committed,
             tell=tell or _ignore,
+            stopping=stop.is_set,
         )
         pipeline = WatchPipeline(stage_factory(settings, bundle), settings.join)
         sequence: SnapshotSequence[SpoolFile] = SnapshotSequence(settings.sequence, settings.zone)
         runner = EmbeddedRunner(
-            state=state, pipeline=pipeline, builder=builder, sequence=sequence, settings=settings, metrics=metrics
+            state=state,
+            pipeline=pipeline,
+            builder=builder,
+            sequence=sequence,
+            settings=settings,
+            metrics=metrics,
+            stopping=stop.is_set,
         )
         stack.callback(runner.close)
         sender.start()
@@ -284,6 +297,7 @@ def open_watch(
             ),
             watching=_ignore if health is None else health.ready,
             metrics=metrics,
+            stop=stop,
             tell=tell or _ignore,
         )
 

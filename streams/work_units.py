@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from typing import ClassVar
 
 from connectors.snapshots.limits import ReadLimits
 from connectors.snapshots.manifest import Manifest
@@ -11,56 +12,6 @@ from connectors.spool_listing import SpoolFile
 from models.devices import Device
 from models.errors import RecordError, RetryableError
 from models.records import RecordBlock
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileHistory:
-    """What earlier work knows about a file's path.
-
-    Attributes
-    ----------
-    sha256
-        The content that was read before, empty when it was unreadable; None when the path is new.
-    units_done
-        Units of that content that are committed already, when an earlier run ended in the middle of it; else 0.
-    replaced_sha256
-        What that content itself had replaced, when an earlier run ended in the middle of it.
-    """
-
-    sha256: str | None = None
-    units_done: int = 0
-    replaced_sha256: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkUnit:
-    """A part of a snapshot, usually the whole of it.
-
-    Attributes
-    ----------
-    manifest
-        What the whole file holds; None when it was refused.
-    refused
-        Why the file could not be read; with ``records``, why it could not be read on behind them.
-    unchanged
-        The file's content is the known one: there is nothing to do.
-    replaced_sha256
-        The content that this one replaces, None when the path is new. Replacing records are scored without learning.
-    index
-        Number of the unit in its file.
-    records
-        Records in this unit's blocks and in all units of the file before it.
-    """
-
-    file: SpoolFile
-    manifest: Manifest | None
-    refused: RecordError | RetryableError | None = None
-    unchanged: bool = False
-    replaced_sha256: str | None = None
-    index: int = 0
-    last: bool = True
-    blocks: dict[Device, list[RecordBlock]] = field(default_factory=dict)
-    records: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,27 +26,120 @@ class UnitSettings:
         Payload after which a unit ends: bounds the memory, and the work that a crash costs.
     """
 
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
     block_records: int = 256
     unit_bytes: int = 64 << 20
+
+    def __post_init__(self) -> None:
+        if self.block_records < 1 or self.unit_bytes < 1:
+            raise ValueError("block_records and unit_bytes are at least 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedFile:
+    """How far an earlier run came with a file in the middle of which it ended.
+
+    Attributes
+    ----------
+    units_done
+        Units that are committed.
+    cut
+        How they were cut: the rest is cut in the same way, also when the settings have changed since.
+    replaced_sha256
+        What the content replaces.
+    """
+
+    units_done: int
+    cut: UnitSettings
+    replaced_sha256: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileHistory:
+    """What earlier work knows about a file's path.
+
+    Attributes
+    ----------
+    sha256
+        The content that came last, empty when it could not be read at all; None when the path is new.
+    counted_sha256
+        The content whose records count: an earlier one than ``sha256`` when that was refused; None without any.
+    counted_whole
+        Whether all of that content could be read.
+    started
+        With it, the content ``sha256`` is not wholly committed yet.
+    """
+
+    sha256: str | None = None
+    counted_sha256: str | None = None
+    counted_whole: bool = False
+    started: StartedFile | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkUnit:
+    """A part of a snapshot, usually the whole of it.
+
+    Attributes
+    ----------
+    manifest
+        What the whole file holds; None when it was refused.
+    refused
+        Why the file could not be read; with ``records``, why it could not be read on behind them.
+    unchanged
+        The file's content is the one that counts already: there is nothing to do.
+    replaced_sha256
+        The content that this one replaces, None when the path is new. Replacing records are scored without learning.
+    index
+        Number of the unit in its file.
+    records
+        Records in this unit's blocks and in all units of the file before it.
+    cut
+        How the file is cut into units.
+    """
+
+    file: SpoolFile
+    manifest: Manifest | None
+    refused: RecordError | RetryableError | None = None
+    unchanged: bool = False
+    replaced_sha256: str | None = None
+    index: int = 0
+    last: bool = True
+    blocks: dict[Device, list[RecordBlock]] = field(default_factory=dict)
+    records: int = 0
+    cut: UnitSettings = field(default_factory=UnitSettings)
+
+    @property
+    def replaces(self) -> bool:
+        """Whether its records supersede others."""
+        return self.replaced_sha256 is not None and self.refused is None
 
 
 def read_units(
     file: SpoolFile, history: FileHistory, limits: ReadLimits, zone: tzinfo, settings: UnitSettings
 ) -> Iterator[WorkUnit]:
-    """Read a snapshot once, as units in order; a file that can't be read gives one unit that says why."""
+    """Read a snapshot once, as units in order; a file that can't be read gives one unit that says why.
+
+    What is left of a snapshot that was cut off counts, but not in the place of content that was whole.
+    """
     manifest: Manifest | None = None
     position = records = 0
     try:
         with open_snapshot(file.path, root=file.root, limits=limits, zone=zone) as snapshot:
             manifest = snapshot.manifest
-            known = history.sha256 == manifest.source.sha256
-            if known and not history.units_done:
+            sha256 = manifest.source.sha256
+            started = history.started if history.sha256 == sha256 else None
+            if started is None and history.counted_sha256 == sha256:
                 yield WorkUnit(file=file, manifest=manifest, unchanged=True)
                 return
-            replaced = history.replaced_sha256 if known else history.sha256
-            blocks = snapshot.blocks(settings.block_records, replacement=replaced is not None)
-            for position, unit in enumerate(_cut(blocks, settings.unit_bytes)):
-                if position >= (history.units_done if known else 0):
+            if started is None and manifest.truncated and history.counted_whole:
+                raise RecordError(f"{file.relative} is cut off; transfer it again", reason="truncated")
+            replaced = history.sha256 if started is None else started.replaced_sha256
+            cut = settings if started is None else started.cut
+            blocks = snapshot.blocks(cut.block_records, replacement=replaced is not None)
+            for position, unit in enumerate(_cut(blocks, cut.unit_bytes)):
+                if started is None or position >= started.units_done:
                     yield WorkUnit(
                         file=file,
                         manifest=manifest,
@@ -104,6 +148,7 @@ def read_units(
                         last=unit.last,
                         blocks=unit.blocks,
                         records=unit.records,
+                        cut=cut,
                     )
                 records = unit.records
     except (RecordError, RetryableError) as error:

@@ -15,7 +15,7 @@ from models.triplets.decided import DecidedBlock, TripletTable
 
 
 class FileStatus(StrEnum):
-    """What became of a file; the names are the ledger's."""
+    """What became of a file; the names are the ledger's. What is left of a damaged file is counted all the same."""
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"

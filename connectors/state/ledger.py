@@ -171,10 +171,11 @@ def store_pending(connection: sqlite3.Connection, pending: Mapping[SourceReferen
     connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('pending', ?)", (json.dumps(rows),))
 
 
-def find_file(connection: sqlite3.Connection, path: str) -> FileRecord | None:
-    """The latest version of a file."""
+def find_file(connection: sqlite3.Connection, path: str, *, counted: bool = False) -> FileRecord | None:
+    """The latest version of a file, or the one whose records count: an earlier one when the latest was refused."""
+    wanted = "NOT void AND (status = 'accepted' OR records_read > 0) ORDER BY latest DESC" if counted else "latest"
     row = connection.execute(
-        f"SELECT {_FILE_COLUMNS} FROM file_versions WHERE path = ? AND latest",  # noqa: S608
+        f"SELECT {_FILE_COLUMNS} FROM file_versions WHERE path = ? AND {wanted}",  # noqa: S608
         (path,),
     ).fetchone()
     if row is None:

@@ -18,11 +18,12 @@ from connectors.state.database import open_for_reading
 from connectors.state.export import export_rows
 from connectors.state.failures import PartGoneError, clear_failures
 from connectors.state.ledger import find_file, read_ledger
-from connectors.state.row_columns import Rows, decided_blocks, subject_codes, times_ns, unified
+from connectors.state.row_columns import Rows, codes_of, decided_blocks, subject_codes, times_ns, unified
 from connectors.state.row_source import RowSources, row_sources
 from connectors.state.triplet_minutes import TripletMinute, read_triplet_minutes
 from models.alerts.alert import Alert
 from models.devices import Device, Stage
+from models.records import SourceReference
 from models.triplets.decided import DecidedBlock
 
 _PART_ATTEMPTS = 5
@@ -92,6 +93,11 @@ class StateReader:
         with clear_failures(self.path):
             return find_file(self._connection, path)
 
+    def counted_file(self, path: str) -> FileRecord | None:
+        """The version of a file whose records count; it is not the latest one when that was refused as a whole."""
+        with clear_failures(self.path):
+            return find_file(self._connection, path, counted=True)
+
     def export(self, out: Path, from_ns: int | None = None, to_ns: int | None = None, what: str = Rows.SHOTS) -> int:
         """Write ``shots`` or ``triplets`` as one Parquet file; the number of rows. See ``export_rows``."""
         return self._read(Rows(what), from_ns, to_ns, lambda sources: export_rows(sources, out))
@@ -101,19 +107,37 @@ class StateReader:
         wanted = {device.name for device in devices}
         return decided_blocks(self._of_subjects(Rows.SHOTS, wanted, from_ns, to_ns))
 
+    def rows_of_file(self, source: SourceReference, from_ns: int | None, to_ns: int | None) -> list[DecidedBlock]:
+        """The decided rows of one content of a file that still count, as ``rows_between`` gives them."""
+
+        def of_file(rows: pa.Table) -> NDArray[np.bool_]:
+            files, paths = codes_of(rows, "file")
+            contents, digests = codes_of(rows, "sha256")
+            if source.file not in paths or source.sha256 not in digests:
+                return np.zeros(len(rows), np.bool_)
+            wanted: NDArray[np.bool_] = (files == paths.index(source.file)) & (contents == digests.index(source.sha256))
+            return wanted
+
+        return decided_blocks(self._matching(Rows.SHOTS, from_ns, to_ns, of_file))
+
     def triplet_times(self, stage: Stage, from_ns: int | None, to_ns: int | None) -> NDArray[np.int64]:
         """int64, shape (n,), ascending: the event times of a stage's triplets that still count."""
         return times_ns(self._of_subjects(Rows.TRIPLETS, {str(stage)}, from_ns, to_ns))
 
     def _of_subjects(self, what: Rows, subjects: set[str], from_ns: int | None, to_ns: int | None) -> pa.Table:
+        def of_subjects(rows: pa.Table) -> NDArray[np.bool_]:
+            codes, texts = subject_codes(rows, what)
+            wanted: NDArray[np.bool_] = np.isin(codes, [code for code, text in enumerate(texts) if text in subjects])
+            return wanted
+
+        return self._matching(what, from_ns, to_ns, of_subjects)
+
+    def _matching(
+        self, what: Rows, from_ns: int | None, to_ns: int | None, wanted: Callable[[pa.Table], NDArray[np.bool_]]
+    ) -> pa.Table:
         def read(sources: RowSources) -> pa.Table:
-            found = []
-            for table in sources.tables():
-                rows = unified(table)
-                codes, texts = subject_codes(rows, what)
-                wanted = [code for code, text in enumerate(texts) if text in subjects]
-                found.append(rows.filter(pa.array(np.isin(codes, wanted))))
-            return unified(pa.concat_tables(found))
+            tables = (unified(table) for table in sources.tables())
+            return unified(pa.concat_tables([rows.filter(pa.array(wanted(rows))) for rows in tables]))
 
         return self._read(what, from_ns, to_ns, read)
 
