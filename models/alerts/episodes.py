@@ -81,7 +81,7 @@ class EpisodeSettings:
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
-    strong_score: float = 5.0
+    strong_score: float = 6.0
     weak_score: float = 3.5
     weak_shots: int = 3
     weak_window_shots: int = 10

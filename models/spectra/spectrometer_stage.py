@@ -28,8 +28,9 @@ _START_SPECTRA = 2 * _STEP
 _SETTLED_SPECTRA = 4 * _STEP
 # After so many spectra in a row of another length the spectrometer has been set to it.
 _NEW_LENGTH_SPECTRA = 32
-# No moment counts as steadier than this: log of the sum, centre, FWHM, rms width (samples), number of peaks.
-_MOMENT_FLOORS = np.array([1e-3, 0.05, 0.1, 0.05, 0.2])
+# No moment counts as steadier than this: log of the sum, centre, FWHM, rms width (samples), number of peaks. A count
+# jumps: one that is nearly always the same has hardly any sigma, and its first other value would look like a fault.
+_MOMENT_FLOORS = np.array([1e-3, 0.05, 0.1, 0.05, 1.0])
 _SHAPE, _MOMENTS = FEATURE_COUNT, FEATURE_COUNT + 1  # columns of the features
 
 

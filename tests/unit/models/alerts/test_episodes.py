@@ -12,7 +12,7 @@ from models.event_time import MILLISECOND_NS
 from models.results import Reason
 
 CAMERA = parse_device("LA_A3_32-Camera_1-Camera-1")
-SETTINGS = EpisodeSettings(quiet_shots=4, quiet_ms=10_000, weak_shots=2, weak_window_shots=4)
+SETTINGS = EpisodeSettings(strong_score=5.0, quiet_shots=4, quiet_ms=10_000, weak_shots=2, weak_window_shots=4)
 OPENED, UPDATED, CLOSED = AlertChange.OPENED, AlertChange.UPDATED, AlertChange.CLOSED
 
 
@@ -100,7 +100,7 @@ def test_updates_come_with_growing_scores_and_doubling_shots_and_are_bounded() -
     # The score grows by 1 (6), the shots double from 2 to 4; 5.5 and 6.5 say nothing new.
     events, _ = observe(tracker(), [5, 5.5, 6, 6.5])
     assert [(e.change, e.alert.shots) for e in events] == [(OPENED, 1), (UPDATED, 2), (UPDATED, 4)]
-    bounded = EpisodeSettings(max_updates=3)
+    bounded = EpisodeSettings(strong_score=5.0, max_updates=3)
     events, _ = observe(tracker(bounded), [5.0 + row for row in range(50)])
     assert [e.change for e in events] == [OPENED, UPDATED, UPDATED, UPDATED]
 
@@ -147,7 +147,7 @@ def test_severity(kind: AlertKind, score: float, shots: int, severity: Severity)
 @pytest.mark.parametrize(
     "change",
     [
-        {"weak_score": 6.0},
+        {"weak_score": 6.5},
         {"weak_shots": 0},
         {"weak_shots": 11},
         {"quiet_shots": 0},
