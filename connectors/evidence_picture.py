@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +22,12 @@ _VIRIDIS = (
 )
 # ColorBrewer's RdBu, from blue over white to red.
 _BLUE_WHITE_RED = ((5, 48, 97), (67, 147, 195), (247, 247, 247), (214, 96, 77), (103, 0, 31))
-_BACKGROUND = (24, 26, 30)
-_LETTERS = (230, 232, 235)
-_QUIET_LETTERS = (165, 170, 178)
-_NOT_A_NUMBER = (128, 128, 128)
+# Places in the palette: four single colours, then two scales whose middle is a colour of its own.
+_BACKGROUND, _LETTERS, _QUIET_LETTERS, _NOT_A_NUMBER = range(4)
+_SINGLE_COLOURS = ((24, 26, 30), (230, 232, 235), (165, 170, 178), (128, 128, 128))
+_SCALE_COLOURS = 125
+_COUNTS_AT = len(_SINGLE_COLOURS)
+_SIGMAS_AT = _COUNTS_AT + _SCALE_COLOURS
 
 # Pictures are written between a shot and its alert: this level takes a third of the time of the usual one.
 _COMPRESSION_LEVEL = 1
@@ -34,7 +37,10 @@ _MARGIN = 14
 _LINE = LETTER_SHAPE[0] * 2 + 4
 _BAR = 14
 _PANEL = (IMAGE_SHAPE[0] * _SCALE, IMAGE_SHAPE[1] * _SCALE)
+_TITLES = ("raw", "cleaned", "reconstruction", "residual")
+_TOP = _MARGIN + 3 * _LINE + _MARGIN // 2
 
+#: Places in a palette, uint8, shape (rows, columns): a third of the work of three colours a pixel.
 Picture = NDArray[np.uint8]
 
 
@@ -44,50 +50,80 @@ def evidence_png(frame: EvidenceFrame) -> bytes:
     Counts are coloured from 0 to 4092 and the residual from -10 to 10 sigmas, whatever the image holds, so that
     pictures of different shots compare; values beyond the ends have the ends' colour, NaN is grey.
     """
-    counts = (("raw", frame.raw), ("cleaned", frame.cleaned), ("reconstruction", frame.reconstruction))
-    panels = [(title, _count_colours(values), f"peak {_in_words(_largest(values), 0)}") for title, values in counts]
-    panels.append(
-        (
-            "residual",
-            _sigma_colours(frame.residual_z),
-            f"largest {_in_words(_largest(np.abs(frame.residual_z)), 1)} sigma",
-        )
-    )
-    top = _MARGIN + 3 * _LINE + _MARGIN // 2
-    height = top + _LINE + _PANEL[0] + 8 + _BAR + 6 + _LINE + _MARGIN // 2
-    canvas = np.empty((height, 4 * _PANEL[1] + 5 * _MARGIN, 3), np.uint8)
-    canvas[:] = _BACKGROUND
+    panels = [
+        (_count_colours(values), f"peak {_in_words(_largest(values), 0)}")
+        for values in (frame.raw, frame.cleaned, frame.reconstruction)
+    ]
+    largest = _in_words(_largest(np.abs(frame.residual_z)), 1)
+    panels.append((_sigma_colours(frame.residual_z), f"largest {largest} sigma"))
+    canvas = _empty_picture().copy()
     _write_heading(canvas, frame)
-    for number, (title, colours, note) in enumerate(panels):
-        left = _MARGIN + number * (_PANEL[1] + _MARGIN)
-        _write(canvas, title, top, left, _LETTERS)
-        _write(canvas, note, top, left + _PANEL[1] - _width(note), _QUIET_LETTERS)
-        _put(canvas, colours.repeat(_SCALE, axis=0).repeat(_SCALE, axis=1), top + _LINE, left)
-    bars = top + _LINE + _PANEL[0] + 8
-    width = 3 * _PANEL[1] + 2 * _MARGIN
-    _draw_scale(canvas, _VIRIDIS, (bars, _MARGIN, width), np.linspace(0, FULL_SCALE_COUNTS, 5), "counts")
-    ends = RESIDUAL_SCALE_SIGMAS
-    right = _MARGIN + 3 * (_PANEL[1] + _MARGIN)
-    _draw_scale(canvas, _BLUE_WHITE_RED, (bars, right, _PANEL[1]), np.linspace(-ends, ends, 3), "sigma")
-    return encode_png(canvas)
+    for number, (colours, note) in enumerate(panels):
+        left = _panel_left(number)
+        _write(canvas, note, _TOP, left + _PANEL[1] - _width(note), _QUIET_LETTERS)
+        _put(canvas, colours.repeat(_SCALE, axis=0).repeat(_SCALE, axis=1), _TOP + _LINE, left)
+    return encode_png(canvas, _palette())
 
 
-def encode_png(picture: Picture) -> bytes:
-    """A PNG of uint8, shape (rows, columns, 3), red, green and blue (ISO/IEC 15948)."""
-    rows, columns, _ = picture.shape
+def encode_png(picture: Picture, palette: NDArray[np.uint8]) -> bytes:
+    """A PNG (ISO/IEC 15948).
+
+    Parameters
+    ----------
+    picture
+        uint8, shape (rows, columns): places in the palette.
+    palette
+        uint8, shape (up to 256, 3): red, green and blue.
+    """
+    rows, columns = picture.shape
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
-    lines = picture.reshape(rows, -1)
     # Each row as its difference from the one above (filter 2): enlarged pixels repeat, so most of it is zeros.
-    filtered = np.empty((rows, 1 + 3 * columns), np.uint8)
+    filtered = np.empty((rows, 1 + columns), np.uint8)
     filtered[:, 0] = 2
-    filtered[0, 1:] = lines[0]
-    np.subtract(lines[1:], lines[:-1], out=filtered[1:, 1:])
-    header = struct.pack(">IIBBBBB", columns, rows, 8, 2, 0, 0, 0)
-    data = zlib.compress(filtered.tobytes(), _COMPRESSION_LEVEL)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    filtered[0, 1:] = picture[0]
+    np.subtract(picture[1:], picture[:-1], out=filtered[1:, 1:])
+    header = struct.pack(">IIBBBBB", columns, rows, 8, 3, 0, 0, 0)
+    data = zlib.compress(filtered.data, _COMPRESSION_LEVEL)
+    chunks = ((b"IHDR", header), (b"PLTE", palette.tobytes()), (b"IDAT", data), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(name, content) for name, content in chunks)
+
+
+@lru_cache(maxsize=1)
+def _palette() -> NDArray[np.uint8]:
+    scales = [_colours_between(points) for points in (_VIRIDIS, _BLUE_WHITE_RED)]
+    palette: NDArray[np.uint8] = np.concatenate([np.array(_SINGLE_COLOURS, np.uint8), *scales])
+    return palette
+
+
+def _colours_between(points: tuple[tuple[int, int, int], ...]) -> NDArray[np.uint8]:
+    """uint8, shape (125, 3): a scale that runs straight between some colours."""
+    steps, places = np.linspace(0, 1, _SCALE_COLOURS), np.linspace(0, 1, len(points))
+    channels = [np.interp(steps, places, channel) for channel in zip(*points, strict=True)]
+    colours: NDArray[np.uint8] = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+    return colours
+
+
+@lru_cache(maxsize=1)
+def _empty_picture() -> Picture:
+    """What is the same in all pictures: titles and scales."""
+    height = _TOP + _LINE + _PANEL[0] + 8 + _BAR + 6 + _LINE + _MARGIN // 2
+    canvas = np.full((height, _panel_left(len(_TITLES))), _BACKGROUND, np.uint8)
+    for number, title in enumerate(_TITLES):
+        _write(canvas, title, _TOP, _panel_left(number), _LETTERS)
+    bars = _TOP + _LINE + _PANEL[0] + 8
+    width = _panel_left(3) - _MARGIN - _panel_left(0)
+    _draw_scale(canvas, _COUNTS_AT, (bars, _panel_left(0), width), np.linspace(0, FULL_SCALE_COUNTS, 5), "counts")
+    ends = RESIDUAL_SCALE_SIGMAS
+    _draw_scale(canvas, _SIGMAS_AT, (bars, _panel_left(3), _PANEL[1]), np.linspace(-ends, ends, 3), "sigma")
+    canvas.setflags(write=False)
+    return canvas
+
+
+def _panel_left(number: int) -> int:
+    return _MARGIN + number * (_PANEL[1] + _MARGIN)
 
 
 def _write_heading(canvas: Picture, frame: EvidenceFrame) -> None:
@@ -101,15 +137,11 @@ def _write_heading(canvas: Picture, frame: EvidenceFrame) -> None:
 
 
 def _draw_scale(
-    canvas: Picture,
-    colours: tuple[tuple[int, int, int], ...],
-    place: tuple[int, int, int],
-    ticks: NDArray[np.float64],
-    unit: str,
+    canvas: Picture, colours_at: int, place: tuple[int, int, int], ticks: NDArray[np.float64], unit: str
 ) -> None:
     """A bar from the first tick to the last; ``place`` is its top, left and width."""
     top, left, width = place
-    _put(canvas, _colours(np.linspace(0, 1, width), colours)[None].repeat(_BAR, axis=0), top, left)
+    _put(canvas, _colours(np.linspace(0, 1, width), colours_at)[None].repeat(_BAR, axis=0), top, left)
     for position, tick in zip(np.linspace(0, width, len(ticks)).astype(int).tolist(), ticks, strict=True):
         text = f"{tick:.0f}" if tick != ticks[-1] else f"{tick:.0f} {unit}"
         begin = min(max(position - _width(text) // 2, 0), width - _width(text))
@@ -119,20 +151,17 @@ def _draw_scale(
 
 
 def _count_colours(counts: NDArray[np.uint16] | NDArray[np.float32]) -> Picture:
-    return _colours(counts.astype(np.float64) / FULL_SCALE_COUNTS, _VIRIDIS)
+    return _colours(counts.astype(np.float64) / FULL_SCALE_COUNTS, _COUNTS_AT)
 
 
 def _sigma_colours(residual_z: NDArray[np.float32]) -> Picture:
-    return _colours(residual_z.astype(np.float64) / (2 * RESIDUAL_SCALE_SIGMAS) + 0.5, _BLUE_WHITE_RED)
+    return _colours(residual_z.astype(np.float64) / (2 * RESIDUAL_SCALE_SIGMAS) + 0.5, _SIGMAS_AT)
 
 
-def _colours(values: NDArray[np.float64], points: tuple[tuple[int, int, int], ...]) -> Picture:
-    """uint8, shape (..., 3): values from 0 to 1 on a scale that runs straight between some colours."""
-    places = np.linspace(0, 1, len(points))
-    table = np.stack([np.interp(np.linspace(0, 1, 257), places, channel) for channel in zip(*points, strict=True)], -1)
-    finite = np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0)
-    picture: Picture = np.rint(table).astype(np.uint8)[np.rint(np.clip(finite, 0, 1) * 256).astype(np.intp)]
-    picture[np.isnan(values)] = _NOT_A_NUMBER
+def _colours(values: NDArray[np.float64], first: int) -> Picture:
+    """Values from 0 to 1 as places in the palette, on the scale that begins at ``first``; infinities are its ends."""
+    places = np.rint(np.clip(values, 0, 1) * (_SCALE_COLOURS - 1))
+    picture: Picture = np.where(np.isnan(places), _NOT_A_NUMBER, places + first).astype(np.uint8)
     return picture
 
 
@@ -145,7 +174,7 @@ def _in_words(number: float, digits: int) -> str:
     return f"{number:.{digits}f}" if abs(number) < 1e6 else f"{number:.1e}"
 
 
-def _write(canvas: Picture, text: str, top: int, left: int, colour: tuple[int, int, int]) -> None:
+def _write(canvas: Picture, text: str, top: int, left: int, colour: int) -> None:
     dots = text_dots(text, 2)
     canvas[top : top + dots.shape[0], left : left + dots.shape[1]][dots] = colour
 

@@ -50,10 +50,11 @@ def _decode(png: bytes) -> NDArray[np.uint8]:
         chunks[name] = data
         position += 12 + length
     columns, rows, depth, kind = struct.unpack_from(">IIBB", chunks[b"IHDR"])
-    assert (depth, kind) == (8, 2)
-    lines = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(rows, 1 + 3 * columns)
+    assert (depth, kind) == (8, 3)
+    palette = np.frombuffer(chunks[b"PLTE"], np.uint8).reshape(-1, 3)
+    lines = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(rows, 1 + columns)
     assert (lines[:, 0] == 2).all()
-    return np.cumsum(lines[:, 1:], axis=0, dtype=np.uint8).reshape(rows, columns, 3)
+    return palette[np.cumsum(lines[:, 1:], axis=0, dtype=np.uint8)]
 
 
 def _panel(picture: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
@@ -67,8 +68,9 @@ def _panel(picture: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
 
 
 def test_png_holds_the_pixels() -> None:
-    picture = np.random.default_rng(1).integers(0, 256, (5, 7, 3)).astype(np.uint8)
-    np.testing.assert_array_equal(_decode(encode_png(picture)), picture)
+    rng = np.random.default_rng(1)
+    picture, palette = (rng.integers(0, 256, shape).astype(np.uint8) for shape in ((5, 7), (256, 3)))
+    np.testing.assert_array_equal(_decode(encode_png(picture, palette)), palette[picture])
 
 
 def test_colours_are_absolute() -> None:
