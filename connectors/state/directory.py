@@ -139,7 +139,7 @@ class StateDirectory(StateReader):
 
     def _supersede_rows(self, commit: Commit, sequence: int) -> None:
         voids = [row_void(superseded, sequence) for superseded in commit.superseded]
-        for what in Rows:
+        for what in Rows if voids else ():
             of_kind = [void for void in voids if void.what is what]
             rows = self._row_store.matching(what, of_kind)
             if not len(rows):

@@ -103,7 +103,7 @@ class Autoencoder:
         self._request.set_tensor(INPUT_NAME, ov.Tensor(images, shared_memory=True))
         self._request.set_tensor(RECONSTRUCTION_NAME, ov.Tensor(reconstruction, shared_memory=True))
         self._request.set_tensor(LATENT_NAME, ov.Tensor(latent, shared_memory=True))
-        self._request.infer()
+        self._request.infer(share_outputs=True)  # else they are copied once more, for nobody
 
 
 def _compile(onnx_model: bytes, name: str) -> Any:
