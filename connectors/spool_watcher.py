@@ -69,15 +69,8 @@ class SpoolWatcher:
         self._pass_is_full = False
         self._pass_took_s = 0.0
         self._next_pass_s = clock.monotonic_s()
-        self._looked_through = False
-        self._caught_up = False
         if self._notifier is None:
             self._tell_unwatched(str(self.roots[0]))
-
-    @property
-    def caught_up(self) -> bool:
-        """Whether all that lay complete in the folders at the start has been handed over."""
-        return self._caught_up
 
     @property
     def queue_depth(self) -> int:
@@ -92,10 +85,7 @@ class SpoolWatcher:
         if not queue and timeout_s > 0:
             self._wake.wait(min(timeout_s, self._until_due_s()))
             self._look()
-        items = [queue.popleft() for _ in range(min(limit, len(queue)))]
-        done = self._looked_through and self._pass is None and not queue and not self._intake.more
-        self._caught_up = self._caught_up or done
-        return items
+        return [queue.popleft() for _ in range(min(limit, len(queue)))]
 
     def wake(self) -> None:
         """Let a waiting ``take`` come back now; may be called from any thread."""
@@ -192,7 +182,6 @@ class SpoolWatcher:
     def _end_pass(self) -> None:
         self._pass = None
         if self._pass_is_full:
-            self._looked_through = True
             self._intake.end_pass()
             wait_s = max(self._settings.rescan_s, self._pass_took_s / _PASS_SHARE)
             self._next_pass_s = self._clock.monotonic_s() + wait_s

@@ -89,7 +89,6 @@ class Watch:
         self._sequence = sequence
         self._housekeeping = housekeeping
         self._watching = watching
-        self._caught_up = False
         self._last_file_s: dict[str, float] = {}
         self._stop = stop
         self._spool: SpoolWatcher | None = None
@@ -141,10 +140,6 @@ class Watch:
             if isinstance(file, SpoolFile):
                 self._sequence.offer(file, file.relative, now_ns)
         ready = [snapshot.item for snapshot in self._sequence.ready(now_ns)]
-        if spool.caught_up and not self._caught_up:
-            # What lay there at the start waits for nothing that could still come before it.
-            self._caught_up = True
-            ready += [snapshot.item for snapshot in self._sequence.flush()]
         self._metrics.set_queue_depth(spool.queue_depth + self._sequence.held + len(ready))
         for file in ready:
             self._last_file_s[series_of(file.relative)] = self._clock.monotonic_s()

@@ -159,11 +159,9 @@ def test_what_came_while_it_was_away_is_found_in_the_order_of_the_names(
     known = write(spool / "10Hz" / NAME.format(2), age_s=HOUR_S)
     taken.add((f"10Hz/{known.name}", known.stat().st_size, known.stat().st_mtime_ns))
     watcher = watch()
-    assert not watcher.caught_up
     found = watcher.take(0)
     places = [(item.path.stem[-12:-7], item.path.parent.name) for item in found if isinstance(item, SpoolFile)]
     assert places == [(f"09-0{minute}", folder) for minute in (3, 4, 5) for folder in ("10Hz", "1Hz")]
-    assert watcher.caught_up
 
 
 def test_a_file_whose_closing_can_not_be_seen_has_to_settle(spool: Path, watch: Watch, clock: ManualClock) -> None:
@@ -312,7 +310,7 @@ def test_a_backlog_beyond_the_queue_comes_earliest_first(
         write(spool / NAME.format(minute), age_s=HOUR_S)
     watcher = watch(queue_files=7)
     found: list[str] = []
-    while not watcher.caught_up:
+    while len(found) < 50:
         for item in watcher.take(0, limit=3):
             assert isinstance(item, SpoolFile)
             taken.add((item.relative, item.size, item.mtime_ns))

@@ -1,0 +1,127 @@
+"""A watch that is killed at any point goes on and ends with what an undisturbed one gives."""
+
+import importlib
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.watch_results import WatchResults, assert_same_results, assert_tidy, commit_number, read_results
+from tests.support.watching import petawatch, petawatch_running, wait_until, watch_once
+
+_KILLS = 3
+
+#: Files are committed in several units, so that a crash often falls into the middle of one; the rest of a file is cut
+#: as its beginning was, whatever the settings say then.
+_CUTS = [{"unit_bytes": 2_000_000, "block_records": 64}, {"unit_bytes": 900_000, "block_records": 10}]
+
+_STEPS = [
+    ("connectors.state.directory", "StateDirectory.commit", 2),
+    ("connectors.state.directory", "store_messages", 2),  # in the middle of a transaction
+    ("connectors.state.directory", "store_pending", 2),  # its last statement
+    ("connectors.evidence_store", "_write_whole", 2),
+    ("streams.commit_builder", "CommitBuilder._observe", 1),  # right after a commit
+    ("connectors.state.row_store", "transaction", 1),  # the parts are staged, and not listed
+    ("connectors.state.row_store", "publish", 2),  # the parts are listed, and not in their places
+]
+
+
+class _Crash(BaseException):
+    """Nothing handles it, so that a watch in the same process ends there as a dead one does."""
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 7))])
+def test_killed_at_random_points(seed: int, day: Path, undisturbed: WatchResults, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    random = np.random.default_rng(seed)
+    command = ("watch", day, "--state", state, "--once")
+    kills = 0
+    while kills < _KILLS:
+        commits = commit_number(state) + int(random.integers(1, 14))
+        cut = _CUTS[kills % 2]
+        environment = {f"PETAWATCH_UNITS__{name.upper()}": str(value) for name, value in cut.items()}
+        with petawatch_running(*command, environment=environment) as process:
+            wait_until(lambda: process.poll() is not None or commit_number(state) >= commits, every_s=0.01)  # noqa: B023
+            time.sleep(float(random.random()) * 0.2)
+            if process.poll() is not None:
+                break
+            process.kill()
+            process.wait()
+            kills += 1
+    assert kills
+    ended = petawatch(*command)
+    assert ended.returncode == 0, ended.stderr
+    assert_same_results(read_results(state), undisturbed)
+    assert_tidy(state)
+
+
+def test_crashed_once_in_each_step(
+    day: Path, undisturbed: WatchResults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "state"
+    for where, name, times in _STEPS:
+        with monkeypatch.context() as patch, pytest.raises(_Crash):
+            _crash_at(patch, where, name, times)
+            watch_once(day, state)
+    assert_same_results(watch_once(day, state), undisturbed)
+    assert_tidy(state)
+
+
+def test_crashed_before_and_after_every_third_commit(
+    day: Path, undisturbed: WatchResults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each run gets three units further, until one comes to its end."""
+    state = tmp_path / "state"
+    results = None
+    runs = 0
+    while results is None:
+        with monkeypatch.context() as patch:
+            before = ("connectors.state.directory", "StateDirectory.commit", 4)
+            after = ("streams.commit_builder", "CommitBuilder._observe", 3)
+            _crash_at(patch, *(before if runs % 2 else after))
+            try:
+                results = watch_once(day, state, units=_CUTS[runs % 2])
+            except _Crash:
+                runs += 1
+    assert runs > 10
+    assert_same_results(results, undisturbed)
+    assert_tidy(state)
+
+
+def test_a_snapshot_that_was_missing_is_told_of_also_after_a_crash(
+    snapshots: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order of the files is saved with the first commit: what was missing must be in it."""
+    folder = tmp_path / "data" / "10Hz" / "2022-07-01"
+    folder.mkdir(parents=True)
+    for minute in (30, 31, 32, 34):
+        shutil.copyfile(snapshots[0], folder / snapshots[0].name.replace("09-30", f"09-{minute}"))
+    expected = watch_once(tmp_path / "data", tmp_path / "undisturbed")
+    assert [alert["status"] for alert in expected.alerts_of("snapshot_missing")] == ["closed"]
+    with monkeypatch.context() as patch, pytest.raises(_Crash):
+        _crash_at(patch, "connectors.state.directory", "StateDirectory.commit", 3)
+        watch_once(tmp_path / "data", tmp_path / "state")
+    assert_same_results(watch_once(tmp_path / "data", tmp_path / "state"), expected)
+
+
+def _crash_at(patch: pytest.MonkeyPatch, where: str, name: str, times: int) -> None:
+    """Crash when a function is called for the n-th time, before it does anything."""
+    owner: Any = importlib.import_module(where)
+    *path, last = name.split(".")
+    for part in path:
+        owner = getattr(owner, part)
+    original: Callable[..., Any] = getattr(owner, last)
+    calls = 0
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == times:
+            raise _Crash(name)
+        return original(*arguments, **options)
+
+    patch.setattr(owner, last, counted)
