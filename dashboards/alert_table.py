@@ -8,7 +8,6 @@ from rich.text import Text
 
 from connectors.evidence_store import EvidenceLink
 from models.alerts.alert import Alert, AlertStatus, Severity
-from models.devices import NO_STAGE
 from models.event_time import SECOND_NS, format_iso
 
 SEVERITY_STYLES = {Severity.LOW: "cyan", Severity.MEDIUM: "yellow", Severity.HIGH: "bold red"}
@@ -39,7 +38,8 @@ def _table(rows: list[tuple[Alert, list[str]]], *, wide: bool) -> Table:
     table = Table(title="Alerts", caption=None if wide else "the paths of the evidence: petawatch alerts --json")
     for column in _COLUMNS[: None if wide else -1]:
         right = column in {"lasted", "shots", "score"}
-        table.add_column(column, justify="right" if right else "left", overflow="fold")
+        whole = column in {"first shot", "kind", "severity", "status"}
+        table.add_column(column, justify="right" if right else "left", overflow="fold", no_wrap=whole)
     for alert, cells in rows:
         styled = [Text(cell) for cell in cells]
         styled[3].stylize(SEVERITY_STYLES[alert.severity])
@@ -67,7 +67,7 @@ def _cells(alert: Alert, evidence: Sequence[EvidenceLink]) -> list[str]:
 
 
 def place_of(alert: Alert) -> str:
-    """The device, else the stage, else the file."""
+    """The device, else the stage, else the file or the series of files."""
     if alert.device:
         return alert.device
-    return alert.source.file if alert.stage == NO_STAGE else str(alert.stage)
+    return str(alert.stage) if alert.stage.amp else alert.source.file

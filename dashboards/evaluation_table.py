@@ -9,7 +9,17 @@ from models.evaluation import Detection, Evaluation, Rate
 
 
 def print_evaluation(evaluation: Evaluation, console: Console) -> None:
-    """Print what was found by kind and severity, and below it what was raised for nothing."""
+    """What was found by kind and severity, and below it what was raised for nothing; plain lines without a terminal."""
+    if console.is_terminal:
+        console.print(_table(evaluation))
+    else:
+        for detection in evaluation.detections:
+            console.out("\t".join(_cells(detection)), highlight=False)
+    for line in _lines(evaluation):
+        console.out(line, highlight=False)
+
+
+def _table(evaluation: Evaluation) -> Table:
     table = Table(title="Found, with 95 % intervals")
     for column in ("kind", "severity"):
         table.add_column(column)
@@ -21,9 +31,7 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
             table.add_section()
         previous = detection.kind
         table.add_row(*_cells(detection))
-    console.print(table)
-    for line in _lines(evaluation):
-        console.print(line, highlight=False)
+    return table
 
 
 def _cells(detection: Detection) -> tuple[str, ...]:

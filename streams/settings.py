@@ -44,8 +44,6 @@ class Settings(BaseSettings):
         Devices that are worked on at once; 0 takes the processor's cores.
     webhook_urls
         Each gets every opening and closing of an alert.
-    commit_interval_s
-        The longest time between two commits while there is work.
     silence_after_s
         A recorder that delivers no files for so long, by the clock, is not waited for.
     """
@@ -61,7 +59,6 @@ class Settings(BaseSettings):
     time_zone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
     threads: Annotated[int, Field(ge=0, le=256)] = 0
     webhook_urls: Annotated[tuple[str, ...], AfterValidator(checked_addresses)] = ()
-    commit_interval_s: Annotated[float, Field(gt=0, le=10)] = 5.0
     silence_after_s: Annotated[float, Field(gt=0)] = 150.0
     reading: ReadLimits = ReadLimits()
     units: UnitSettings = UnitSettings()

@@ -49,9 +49,9 @@ def demo(
         with StateReader.open(state) as reader:
             print_alerts(reader.alerts(), console)
             print_ledger(reader.ledger(), console)
-        console.print(f"pictures of the odd shots: {state / 'evidence'}")
-        console.print(f"what was put in:           {folder / 'labels.json'}")
-        console.print(f"every shot as a row:       petawatch export shots.parquet --state {state}")
+        typer.echo(f"pictures of the odd shots: {state / 'evidence'}")
+        typer.echo(f"what was put in:           {folder / 'labels.json'}")
+        typer.echo(f"every shot as a row:       petawatch export shots.parquet --state {state}")
         if not once:
-            console.print(f"metrics: http://{http}/metrics; new snapshots in {data} are watched; stop with Ctrl-C")
+            typer.echo(f"metrics: http://{http}/metrics; new snapshots in {data} are watched; stop with Ctrl-C")
             running.run()

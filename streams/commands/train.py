@@ -12,7 +12,7 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    paths: Annotated[list[Path], typer.Argument(help="Snapshots, or folders with snapshots.")],
+    paths: Annotated[list[Path], typer.Argument(help="Folders with snapshots.")],
     state: Annotated[Path, typer.Option(help="State directory that the model is installed into.")],
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
 ) -> None:
