@@ -3,7 +3,8 @@
 import importlib
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,7 @@ def test_crashed_once_in_each_step(
 ) -> None:
     state = tmp_path / "state"
     for where, name, times in _STEPS:
-        with monkeypatch.context() as patch, pytest.raises(_Crash):
-            _crash_at(patch, where, name, times)
+        with _crash_at(monkeypatch, where, name, times), pytest.raises(_Crash):
             watch_once(day, state)
     assert_same_results(watch_once(day, state), undisturbed)
     assert_tidy(state)
@@ -79,10 +79,9 @@ def test_crashed_before_and_after_every_third_commit(
     results = None
     runs = 0
     while results is None:
-        with monkeypatch.context() as patch:
-            before = ("connectors.state.directory", "StateDirectory.commit", 4)
-            after = ("streams.commit_builder", "CommitBuilder._observe", 3)
-            _crash_at(patch, *(before if runs % 2 else after))
+        before = ("connectors.state.directory", "StateDirectory.commit", 4)
+        after = ("streams.commit_builder", "CommitBuilder._observe", 3)
+        with _crash_at(monkeypatch, *(before if runs % 2 else after)):
             try:
                 results = watch_once(day, state, units=_CUTS[runs % 2])
             except _Crash:
@@ -102,13 +101,14 @@ def test_a_snapshot_that_was_missing_is_told_of_also_after_a_crash(
         shutil.copyfile(snapshots[0], folder / snapshots[0].name.replace("09-30", f"09-{minute}"))
     expected = watch_once(tmp_path / "data", tmp_path / "undisturbed")
     assert [alert["status"] for alert in expected.alerts_of("snapshot_missing")] == ["closed"]
-    with monkeypatch.context() as patch, pytest.raises(_Crash):
-        _crash_at(patch, "connectors.state.directory", "StateDirectory.commit", 3)
+    in_third = _crash_at(monkeypatch, "connectors.state.directory", "StateDirectory.commit", 3)
+    with in_third, pytest.raises(_Crash):
         watch_once(tmp_path / "data", tmp_path / "state")
     assert_same_results(watch_once(tmp_path / "data", tmp_path / "state"), expected)
 
 
-def _crash_at(patch: pytest.MonkeyPatch, where: str, name: str, times: int) -> None:
+@contextmanager
+def _crash_at(monkeypatch: pytest.MonkeyPatch, where: str, name: str, times: int) -> Iterator[None]:
     """Crash when a function is called for the n-th time, before it does anything."""
     owner: Any = importlib.import_module(where)
     *path, last = name.split(".")
@@ -124,4 +124,6 @@ def _crash_at(patch: pytest.MonkeyPatch, where: str, name: str, times: int) -> N
             raise _Crash(name)
         return original(*arguments, **options)
 
-    patch.setattr(owner, last, counted)
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, last, counted)
+        yield

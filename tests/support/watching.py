@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from connectors.clock import Clock
 from models.alerts.alert import AlertEvent
 from streams.settings import load_settings
 from streams.watch import Watch, open_watch
@@ -25,9 +24,9 @@ QUICK = {"spool": {"settle_s": 0.2, "settle_empty_s": 0.2, "rescan_s": 0.5}, "se
 _COMMAND = "import sys; from streams.command_line import main; main(sys.argv[1:])"
 
 
-def watch_once(data: Path, state: Path, *, clock: Clock | None = None, **options: Any) -> WatchResults:
+def watch_once(data: Path, state: Path, *, tell: Callable[[str], None] | None = None, **options: Any) -> WatchResults:
     """Process what lies in a folder, and give what a user would see."""
-    with open_watch([data], state, load_settings(None, **options), clock=clock) as watch:
+    with open_watch([data], state, load_settings(None, **options), tell=tell) as watch:
         watch.run_once()
     return read_results(state)
 
