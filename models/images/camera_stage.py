@@ -148,6 +148,7 @@ class CameraStage:
             interval_hz=block.interval_hz,
             model=self._model,
             replacement=block.replacement,
+            hdf5_group=block.hdf5_group,
         )
         output = DeviceOutput(scored=scored)
         rows = np.flatnonzero((refusal == Refusal.NONE) & (admission == Admission.ACCEPTED))

@@ -182,6 +182,11 @@ def test_images_of_another_shape_or_type_are_refused(learned: CameraStage) -> No
     assert (signed.scored.refusal == Refusal.WRONG_TYPE).all()
 
 
+def test_rows_say_where_they_stand_in_the_file() -> None:
+    block = camera_block(dark_frames(3), 0)
+    assert new_stage().process(block).scored.hdf5_group == block.hdf5_group
+
+
 def test_a_replacement_is_scored_and_teaches_nothing(learned: CameraStage) -> None:
     frames = beam_frames(64, seed=7)
     frames[5] = with_hot_spot(frames[5])
