@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from models.devices import RecordKind
 from models.records import IMAGE_SHAPE, DeviceState, RecordBlock, Refusal
 
+# No instrument reads more than this: it is garbage, and the squares of such numbers overflow.
+_LARGEST_READING = 1e100
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidityLimits:
@@ -22,7 +25,7 @@ class ValidityLimits:
     energy_over_j
         A reading counts as measured energy only above this, in joules.
     energy_up_to_j
-        A meter's reading above this is out of range, in joules.
+        A meter's reading above this is out of range, in joules; one beyond 1e100 always is.
     spectrum_sum_over
         The samples of a spectrum sum to more than this, in the spectrometer's own units.
     spectrum_samples
@@ -98,7 +101,8 @@ def _judge_energies(payload: NDArray[Any], limits: ValidityLimits) -> NDArray[np
     """A missing reading is NaN: only both missing, or an infinite one, are not finite."""
     refusal = np.zeros(len(payload), dtype=np.uint8)
     refusal[~(payload > limits.energy_over_j).any(axis=1)] = Refusal.NO_ENERGY
-    refusal[(payload > limits.energy_up_to_j).any(axis=1)] = Refusal.OUT_OF_RANGE
+    too_large = (payload > limits.energy_up_to_j) | (np.abs(payload) > _LARGEST_READING)
+    refusal[too_large.any(axis=1)] = Refusal.OUT_OF_RANGE
     refusal[np.isinf(payload).any(axis=1) | np.isnan(payload).all(axis=1)] = Refusal.NOT_FINITE
     return refusal
 
@@ -106,11 +110,12 @@ def _judge_energies(payload: NDArray[Any], limits: ValidityLimits) -> NDArray[np
 def _judge_spectra(payload: NDArray[Any], limits: ValidityLimits) -> NDArray[np.uint8]:
     """Sums the samples; earlier code counted them, and an all-zero spectrum passed (the reference, section 5)."""
     refusal = np.zeros(len(payload), dtype=np.uint8)
-    finite = np.isfinite(payload).all(axis=1)
-    with np.errstate(over="ignore"):  # a sum that overflows to infinity is still more than the limit
-        sums = payload.sum(axis=1, where=finite[:, np.newaxis])
+    largest, smallest = payload.max(axis=1, initial=0.0), payload.min(axis=1, initial=0.0)
+    credible = (largest <= _LARGEST_READING) & (smallest >= -_LARGEST_READING)  # False for NaN
+    sums = payload.sum(axis=1, where=credible[:, np.newaxis])
     refusal[~(sums > limits.spectrum_sum_over)] = Refusal.EMPTY_SPECTRUM
-    refusal[~finite] = Refusal.NOT_FINITE
+    odd = np.flatnonzero(~credible)
+    refusal[odd] = np.where(np.isfinite(payload[odd]).all(axis=1), Refusal.OUT_OF_RANGE, Refusal.NOT_FINITE)
     if limits.spectrum_samples and payload.shape[1] != limits.spectrum_samples:
         refusal[:] = Refusal.WRONG_SHAPE
     return refusal

@@ -21,6 +21,8 @@ _SIGMA_PER_MAD = 1.4826
 _SIGMA_FLOOR = 5e-4
 # What is learned of a difference: at most so many sigmas of it.
 _LEARNING_LIMIT = 6.0
+# And of a sum: at most so many times the usual one. One wild sum would make all others count as dark for ever.
+_LEARNING_LIMIT_SUM = 8.0
 
 
 def normalise(spectra: NDArray[np.float64], sums: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -89,8 +91,9 @@ class ReferenceSpectrum:
     def learn(self, binned: NDArray[np.float64], sums: NDArray[np.float64]) -> None:
         """Remember normal spectra."""
         _learn(binned, self._mean, self._sigma(), self._total, self._squares)
+        limit = _LEARNING_LIMIT_SUM * self.usual_sum
         for total in sums.tolist():  # one after the other: the same rounding however the records are cut
-            self._total_sum += total
+            self._total_sum += min(total, limit)
         self._pending += len(binned)
 
     def apply(self) -> None:

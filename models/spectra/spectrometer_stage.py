@@ -260,14 +260,14 @@ class _Measured:
     features, light
         As ``spectrum_features`` gives them.
     binned
-        As ``normalise`` gives them.
+        As ``normalise`` gives them, of spectra with light.
     moments
-        float64, shape (n, 5): the features with the logarithm of the sum, for the distance.
+        float64, shape (n, 5): the features with the logarithm of the sum, for the distance; of spectra with light.
     """
 
     def __init__(self, spectra: NDArray[np.float64]) -> None:
         self.features, self.light = spectrum_features(spectra)
-        sums = self.features[:, 0]
+        sums = np.where(self.light, self.features[:, 0], 1.0)  # without light it may be zero or negative
         self.binned = normalise(spectra, sums)
         self.moments = self.features.copy()
         self.moments[:, 0] = np.log(sums)

@@ -29,6 +29,10 @@ _PROMINENCE_FRACTION = 0.1
 _NOISE_LEFT = 489.0 / 6561.0
 # So many times the variance of smoothed noise is light; noise itself scatters by about a tenth.
 _LIGHT_RATIO = 3.0
+# A largest value below this is rounding; and light of which less than this part is left in the sum is none, but
+# negative values that happen to cancel it.
+_LEAST_PEAK = 1e-100
+_LEAST_SUM_BY_PEAK = 1e-3
 
 
 def spectrum_features(spectra: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -37,13 +41,13 @@ def spectrum_features(spectra: NDArray[np.float64]) -> tuple[NDArray[np.float64]
     Parameters
     ----------
     spectra
-        float64, shape (n, samples), finite, >= 0, any unit; at least 64 samples.
+        float64, shape (n, samples), within 1e100 of zero, any unit; at least 64 samples.
 
     Returns
     -------
     tuple
         float64, shape (n, 5): sum (the spectrum's own unit), centre, FWHM, rms width (samples), number of peaks; a
-        spectrum without a positive sum has its sum, no peaks, and NaN elsewhere. And bool, shape (n,): light.
+        spectrum with (nearly) nothing in its sum has that, no peaks, and NaN elsewhere. And bool, shape (n,): light.
     """
     features = np.empty((len(spectra), FEATURE_COUNT))
     light = np.zeros(len(spectra), np.bool_)
@@ -79,7 +83,7 @@ def _spectrum_features(spectra: NDArray[np.float64], features: NDArray[np.float6
             peak = max(peak, inner[place])
         row[:] = np.nan
         row[0], row[4] = total, 0.0
-        if total > 0.0 and peak > 0.0:
+        if peak > _LEAST_PEAK and total > _LEAST_SUM_BY_PEAK * peak:
             row[1], row[3] = _centre_and_width(inner, _MOMENT_FRACTION * peak)
             row[2] = _width_at(inner, 0.5 * peak)
             row[4] = _count_peaks(inner, _PROMINENCE_FRACTION * peak)

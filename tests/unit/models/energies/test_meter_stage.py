@@ -56,6 +56,12 @@ def test_energies_are_learning_first_and_scored_then() -> None:
     assert (scored.score[first:] > 0).any()
 
 
+def test_garbage_from_the_first_reading_on_does_not_blind_the_meter() -> None:
+    scored, _ = run(np.concatenate([np.full(60, 1.7e308), energies(600)]))
+    assert set(scored.refusal[:60]) == {Refusal.OUT_OF_RANGE}
+    assert scored.fires[60:].all()
+
+
 def test_normal_shots_are_rarely_anomalous() -> None:
     scored, alerts = run(energies(30_000, seed=1))
     assert scored.anomalous.sum() <= 30  # 15 expected

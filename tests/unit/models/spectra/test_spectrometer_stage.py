@@ -62,6 +62,25 @@ def test_spectra_are_learning_first_scored_from_the_256th_on_and_rarely_anomalou
     assert not alerts
 
 
+def test_spectra_whose_sum_cancels_or_vanishes_are_dark() -> None:
+    values = np.zeros((4, 2047))
+    values[0, :3] = 1e16, 1.0, -1e16  # more than 0 in one order of summing, 0 in another
+    values[1, [100, 1000, 1900]] = 1e90, -1e90, 1e-3
+    values[2, 1000] = 5e-324
+    values[3, ::7] = 1e-200
+    scored, _ = run(np.concatenate([values, spectra(10)]))
+    assert not scored.fires[:4].any()
+    assert scored.fires[4:].all()
+
+
+def test_one_wild_sum_while_it_learns_does_not_make_it_blind() -> None:
+    values = spectra(800)
+    values[100] *= 1e6
+    scored, _ = run(values)
+    assert scored.fires.all()
+    assert set(scored.scoring[256:]) == {Scoring.SCORED}
+
+
 def test_a_drop_of_the_bandwidth_opens_an_episode_that_points_to_its_shot() -> None:
     values = spectra(800)
     values[600:605] = spectra(5, seed=1, width=0.93)
