@@ -8,6 +8,7 @@ from threading import Event
 from connectors.clock import Clock, SystemClock
 from connectors.evidence_store import EvidenceStore
 from connectors.model_files import installed_model
+from connectors.process_memory import return_large_arrays
 from connectors.spool_listing import NoticeReason, SpoolFile, SpoolNotice, scan
 from connectors.spool_watcher import SpoolWatcher
 from connectors.state.commit import Commit, FileRecord, FileStatus
@@ -238,6 +239,7 @@ def open_watch(
     """
     clock = clock or SystemClock()
     stop = Event()
+    return_large_arrays()
     with ExitStack() as stack:
         metrics = WatchMetrics(clock)
         health = None if http == "off" else stack.enter_context(HealthServer(http, metrics, clock))

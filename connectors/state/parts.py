@@ -13,9 +13,10 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from connectors.state.failures import PartGoneError, damaged
-from connectors.state.row_columns import SCHEMAS, Rows, sorted_rows, text_columns, times_ns
+from connectors.state.row_columns import SCHEMAS, Rows, row_order, text_columns, times_ns, unified
 from models.event_time import HOUR_NS, SECOND_NS
 
 #: Rows that are read at a time; a row group of all features is about 10 MB.
@@ -64,12 +65,14 @@ class Part:
 def stage_parts(directory: Path, table: pa.Table, what: Rows, sequence: int, origin: str) -> list[Part]:
     """Write rows as one part per hour, aside and down to the disk.
 
-    ``origin`` tells apart the parts that are written with the same ``sequence``.
+    ``origin`` tells apart the parts that are written with the same ``sequence``. Hundreds of megabytes of rows may
+    wait: hand over the only reference, so that they are in memory no more than twice.
     """
     if not len(table):
         return []
-    table = sorted_rows(table, what)
-    times = times_ns(table)
+    table = unified(table)
+    order = row_order(table, what)
+    times = times_ns(table)[order]
     (directory / _STAGING).mkdir(exist_ok=True)
     hours = times // HOUR_NS
     starts = np.flatnonzero(np.diff(hours, prepend=hours[0] - 1)).tolist()
@@ -89,20 +92,22 @@ def stage_parts(directory: Path, table: pa.Table, what: Rows, sequence: int, ori
         )
         staged.append(part)
         with (directory / part.staged_path).open("wb") as file:
-            write_table(table.slice(start, stop - start), file)
+            write_table(table, order[start:stop], file)
             file.flush()
             os.fsync(file.fileno())
     _sync_folder(directory / _STAGING)
     return staged
 
 
-def write_table(table: pa.Table, sink: object) -> None:
-    """Rows as Parquet in the form of all results: plain strings, row groups that are read at a time."""
-    pq.write_table(table, sink, compression=_COMPRESSION, row_group_size=ROW_GROUP_ROWS, store_schema=False)
+def write_table(table: pa.Table, order: NDArray[np.intp], sink: object) -> None:
+    """Some rows of a table as Parquet in the form of all results, in row groups that are put in order one by one."""
+    with parquet_writer(sink, table.schema) as writer:
+        for start in range(0, len(order), ROW_GROUP_ROWS):
+            writer.write_table(table.take(pa.array(order[start : start + ROW_GROUP_ROWS])))
 
 
 def parquet_writer(sink: object, schema: pa.Schema) -> pq.ParquetWriter:
-    """Writes tables with a ``plain_schema`` one after the other in the same form."""
+    """Writes tables one after the other in the form of all results; dictionary columns become plain strings."""
     return pq.ParquetWriter(sink, schema, compression=_COMPRESSION, store_schema=False)
 
 

@@ -219,10 +219,15 @@ def codes_of(table: pa.Table, name: str) -> tuple[NDArray[np.intp], list[str]]:
 def sorted_rows(table: pa.Table, what: Rows) -> pa.Table:
     """The rows by event time, then device (or stage), then as they were."""
     table = unified(table)
+    return table.take(pa.array(row_order(table, what)))
+
+
+def row_order(table: pa.Table, what: Rows) -> NDArray[np.intp]:
+    """int, shape (n,): the places of a ``unified`` table's rows in the order of ``sorted_rows``."""
     codes, texts = subject_codes(table, what)
     rank = np.argsort(np.argsort(texts)) if texts else np.empty(0, np.intp)
-    order = np.lexsort((rank[codes], times_ns(table)))
-    return table.take(pa.array(order))
+    order: NDArray[np.intp] = np.lexsort((rank[codes], times_ns(table)))
+    return order
 
 
 def _texts(texts: Sequence[str | None], lengths: NDArray[np.intp]) -> pa.Array:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from connectors.state.database import transaction
 from connectors.state.parts import Part, PartFile, clear_staging, list_part, list_parts, publish, stage_parts
 from connectors.state.row_columns import SCHEMAS, Rows, times_ns, unified
-from connectors.state.row_source import buffered_rows, decode_rows, encode_rows, row_sources
+from connectors.state.row_source import BufferedRows, buffered_rows, decode_rows, encode_rows, row_sources
 from connectors.state.voids import RowVoid, Voids, load_voids, matching
 from models.event_time import HOUR_NS
 
@@ -121,8 +121,7 @@ class RowStore:
             buffered = buffered_rows(self._connection, what)
             if buffered:
                 last = max(last, buffered[-1].id)
-                tables = [voids.remaining(decode_rows(rows.data), what, rows.sequence) for rows in buffered]
-                staged += stage_parts(self._directory, pa.concat_tables(tables), what, sequence, "buffer")
+                staged += stage_parts(self._directory, _remaining(voids, what, buffered), what, sequence, "buffer")
         return last, staged
 
     def _stage_rewritten(self, voids: Voids, sequence: int) -> tuple[list[Part], list[Part]]:
@@ -144,3 +143,12 @@ class RowStore:
             "SELECT coalesce(sum(rows), 0), count(DISTINCT sequence) FROM row_buffer"
         ).fetchone()
         self._rows, self._commits, self._hour_finished = int(rows), int(commits), False
+
+
+def _remaining(voids: Voids, what: Rows, buffered: list[BufferedRows]) -> pa.Table:
+    """What counts of some buffered rows, which are let go one after the other."""
+    tables = []
+    while buffered:
+        rows = buffered.pop(0)
+        tables.append(voids.remaining(decode_rows(rows.data), what, rows.sequence))
+    return pa.concat_tables(tables)

@@ -19,7 +19,7 @@ from tests.unit.connectors.state.examples import CAMERA, commit_of, decided, fil
 
 # Every step of a flush that touches the disk, by what it calls.
 STEPS = [
-    (parts, "sorted_rows"),
+    (parts, "row_order"),
     (parts, "write_table"),
     (os, "fsync"),
     (row_store, "list_part"),
@@ -142,7 +142,7 @@ def test_a_kill_in_a_commit_is_as_if_it_had_not_begun(tmp_path: Path, monkeypatc
             assert _contents(state) == after
 
 
-@pytest.mark.parametrize(("owner", "name"), [step for step in STEPS if step[1] not in {"sorted_rows", "list_part"}])
+@pytest.mark.parametrize(("owner", "name"), [step for step in STEPS if step[1] not in {"row_order", "list_part"}])
 def test_a_full_disk_at_any_step_of_a_flush_is_retried(
     owner: Any, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
