@@ -24,8 +24,8 @@ _START = re.compile(r"[_ ]([01]\d|2[0-3])-([0-5]\d)(?:-([0-5]\d)(?:-(\d{3})(?!\d
 _ACQUISITION_TIME = re.compile(r"([01]\d|2[0-3])-([0-5]\d)-([0-5]\d)-(\d{3})", re.ASCII)
 _RATE_FOLDER = re.compile(r"(\d+(?:\.\d+)?) ?Hz", re.ASCII | re.IGNORECASE)
 _FRONT_ENDS = {"F1": "LA", "F2": "LB"}
-#: Dates outside of these years can't be event times in 64-bit nanoseconds with room to spare.
-_YEARS = range(1970, 2201)
+#: Dates outside of these years are no event times: the join's ``FOREVER_NS`` lies in 2116.
+_YEARS = range(1970, 2101)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ def parse_snapshot_name(path: PurePath, *, root: PurePath | None = None) -> Snap
     Raises
     ------
     RecordError
-        ``no_date`` when neither the name nor a folder holds a calendar date between 1970 and 2200,
+        ``no_date`` when neither the name nor a folder holds a calendar date between 1970 and 2100,
         ``ambiguous_date`` when an irregular name holds several.
     """
     stem = PurePosixPath(path.name).stem

@@ -42,7 +42,8 @@ _PUMP = re.compile(r"gaia|saga|atlas|pump", re.IGNORECASE)
 _TIME_NAMES = re.compile(rb"time|index", re.IGNORECASE)
 _STATE_NAMES = re.compile(rb"state", re.IGNORECASE)
 _MAX_DEPTH = 4
-_SPAN_NS = 3660 * DAY_NS
+# A daily file holds a day; times further from it are garbage, and each hour of theirs would make a file of results.
+_SPAN_NS = 31 * DAY_NS
 # Time indices from here on are milliseconds since 1970, smaller ones count from the beginning of the file.
 _ABSOLUTE_MS = 10**11
 

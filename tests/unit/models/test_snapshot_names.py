@@ -114,6 +114,7 @@ def test_an_irregular_name_with_a_clear_date(path: str) -> None:
         ("run.h5", "no_date"),
         ("x_2022-02-30.h5", "no_date"),
         ("x_1066-10-14.h5", "no_date"),
+        ("x_2101-01-01.h5", "no_date"),
         ("x_12022-07-011.h5", "no_date"),
         ("LA_Recorder_60s_snapshot_.h5", "no_date"),
         ("from_2022-07-01_to_2022-07-02.h5", "ambiguous_date"),

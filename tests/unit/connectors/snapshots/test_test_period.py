@@ -62,6 +62,7 @@ def test_data_groups_share_the_first_number_of_the_file(tmp_path: Path) -> None:
 def test_odd_images_and_names_are_counted(tmp_path: Path) -> None:
     [image] = random_images(1)
     group = {"1": image, "2": image.T, "3": image.astype("f8"), "none": image, "9" * 18: image}
+    group[f"{32 * 864_000}"] = image  # a month later
     path = write_test_period(tmp_path / DAY, {"DTG_1": group})
     with h5py.File(path, "a") as file:
         file.create_group("IMAGES/DTG_1/4")
@@ -73,7 +74,7 @@ def test_odd_images_and_names_are_counted(tmp_path: Path) -> None:
     manifest, devices = read(path)
     [block] = devices["DTG_1"]
     assert manifest.dead_letter_counts == {
-        "image_number": 2,
+        "image_number": 3,
         "link_not_followed": 1,
         "unreadable_group": 1,
         "device_name": 1,
