@@ -15,6 +15,7 @@ from connectors.spool_listing import (
     age_s,
     make_file,
     make_notice,
+    mtime_ns,
     name_of,
     relative_name,
     why_ignored,
@@ -216,7 +217,7 @@ class SpoolIntake:
         return True
 
     def _is_known(self, root: Path, path: str, status: os.stat_result) -> bool:
-        stamp = (status.st_size, status.st_mtime_ns)
+        stamp = (status.st_size, mtime_ns(status))
         relative = relative_name(root, path)
         if self._is_taken(relative, *stamp):
             self._handed.pop(path, None)
@@ -232,7 +233,7 @@ class SpoolIntake:
         return any(os.path.lexists(f"{other}/{relative}") for other in self._roots[: self._roots.index(root)])
 
     def _has_settled(self, root: Path, path: str, status: os.stat_result) -> bool:
-        stamp = (status.st_size, status.st_mtime_ns)
+        stamp = (status.st_size, mtime_ns(status))
         settle_s = self._settings.settle_s if status.st_size else self._settings.settle_empty_s
         if age_s(status, self._clock.now_ns()) >= settle_s:
             return True

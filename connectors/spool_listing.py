@@ -15,6 +15,8 @@ from models.snapshot_sequence import snapshot_order
 
 #: How the names of snapshots end (the reference, section 2.1).
 SNAPSHOT_SUFFIX = ".h5"
+# In the year 2262: file systems know later times, SQLite's integers do not.
+_LATEST_NS = 2**63 - 1
 
 
 class NoticeReason(StrEnum):
@@ -77,7 +79,7 @@ class SpoolFile:
     size
         Bytes.
     mtime_ns
-        Time of the last change by the file system's clock, ns since 1970.
+        ``mtime_ns`` of its status.
     closed_ns
         Wall-clock time, ns since 1970, at which it was seen to be complete.
     """
@@ -257,7 +259,7 @@ def make_file(root: Path, path: str, status: os.stat_result, closed_ns: int) -> 
         path=Path(path),
         relative=relative_name(root, path),
         size=status.st_size,
-        mtime_ns=status.st_mtime_ns,
+        mtime_ns=mtime_ns(status),
         closed_ns=closed_ns,
     )
 
@@ -267,6 +269,11 @@ def name_of(path: str) -> str:
     return path.rpartition(os.sep)[2]
 
 
+def mtime_ns(status: os.stat_result) -> int:
+    """Time of the last change by the file system's clock, ns since 1970; a wild one is cut to what 64 bits hold."""
+    return min(max(status.st_mtime_ns, -_LATEST_NS), _LATEST_NS)
+
+
 def age_s(status: os.stat_result, now_ns: int) -> float:
     """Seconds since a file was last changed, by two computers' clocks: negative when the file's is ahead."""
-    return (now_ns - status.st_mtime_ns) / SECOND_NS
+    return (now_ns - mtime_ns(status)) / SECOND_NS

@@ -517,6 +517,14 @@ def test_many_folders_of_many_threads_are_all_seen(spool: Path, watch: Watch, cl
     )
 
 
+def test_a_wild_time_of_change_fits_into_64_bits(spool: Path) -> None:
+    path = spool / "x.h5"
+    path.touch()
+    os.utime(path, (13_569_465_600, 13_569_465_600))  # the year 2400
+    [file], _ = scan([spool], SystemClock())
+    assert file.mtime_ns == 2**63 - 1
+
+
 def test_scan_lists_once_and_in_order(spool: Path, tmp_path: Path) -> None:
     for folder, minute in (("b", 1), ("a", 2), ("a", 1)):
         write(spool / folder / NAME.format(minute))
