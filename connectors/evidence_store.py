@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -158,8 +159,9 @@ class EvidenceStore:
             (kept.folder / f"{name}.{ending}").unlink(missing_ok=True)
         del self._kept[name]
         self._total_bytes -= kept.size_bytes
-        if not any(kept.folder.iterdir()):
-            kept.folder.rmdir()
+        with suppress(FileNotFoundError):  # an operator may remove a day by hand
+            if not any(kept.folder.iterdir()):
+                kept.folder.rmdir()
 
 
 def _find_kept(folder: Path) -> dict[str, _Kept]:

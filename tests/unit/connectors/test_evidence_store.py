@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import struct
 import zlib
 from dataclasses import replace
@@ -181,6 +182,15 @@ def test_the_old_go_by_age(tmp_path: Path) -> None:
     assert store.expire(written_ns + 2 * DAY_NS + 1) == 1
     assert list((tmp_path / "evidence").iterdir()) == []
     assert store.total_bytes == 0
+
+
+def test_a_day_that_was_removed_by_hand_is_gone(tmp_path: Path) -> None:
+    store = EvidenceStore(tmp_path, EvidenceSettings(keep_days=2))
+    written_ns = (tmp_path / store.write(_frame()).npz).stat().st_mtime_ns
+    shutil.rmtree(tmp_path / "evidence")
+    assert store.expire(written_ns + 3 * DAY_NS) == 1
+    link = store.write(_frame())
+    assert link.as_kept(tmp_path) == link
 
 
 def test_what_a_crash_left_half_written_goes(tmp_path: Path) -> None:
