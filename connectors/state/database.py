@@ -59,8 +59,8 @@ CREATE TABLE evidence (
     PRIMARY KEY (alert_id, role)) WITHOUT ROWID;
 CREATE TABLE outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT, url TEXT NOT NULL, alert_id TEXT NOT NULL, event_id TEXT NOT NULL,
-    body BLOB NOT NULL, created_ns INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_attempt_ns INTEGER NOT NULL DEFAULT 0,
-    error TEXT NOT NULL DEFAULT '');
+    body BLOB NOT NULL, created_ns INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+    next_attempt_ns INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '');
 CREATE INDEX outbox_lines ON outbox (url, alert_id, id);
 """
 

@@ -18,7 +18,7 @@ from connectors.state.database import open_for_reading
 from connectors.state.export import export_rows
 from connectors.state.failures import PartGoneError, clear_failures
 from connectors.state.ledger import find_file, read_ledger
-from connectors.state.row_columns import Rows, codes_of, decided_blocks, subject_codes, times_ns, unified
+from connectors.state.row_columns import SCHEMAS, Rows, codes_of, decided_blocks, subject_codes, times_ns, unified
 from connectors.state.row_source import RowSources, row_sources
 from connectors.state.triplet_minutes import TripletMinute, read_triplet_minutes
 from models.alerts.alert import Alert
@@ -136,8 +136,11 @@ class StateReader:
         self, what: Rows, from_ns: int | None, to_ns: int | None, wanted: Callable[[pa.Table], NDArray[np.bool_]]
     ) -> pa.Table:
         def read(sources: RowSources) -> pa.Table:
-            tables = (unified(table) for table in sources.tables())
-            return unified(pa.concat_tables([rows.filter(pa.array(wanted(rows))) for rows in tables]))
+            found = [SCHEMAS[what].empty_table()]
+            for table in sources.tables():
+                rows = unified(table)
+                found.append(rows.filter(pa.array(wanted(rows))))
+            return unified(pa.concat_tables(found))
 
         return self._read(what, from_ns, to_ns, read)
 

@@ -1,16 +1,13 @@
 """A watch that is killed at any point goes on and ends with what an undisturbed one gives."""
 
-import importlib
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.support.crashes import Crash, crash_at
 from tests.support.watch_results import WatchResults, assert_same_results, assert_tidy, commit_number, read_results
 from tests.support.watching import petawatch, petawatch_running, wait_until, watch_once
 
@@ -29,10 +26,6 @@ _STEPS = [
     ("connectors.state.row_store", "transaction", 1),  # the parts are staged, and not listed
     ("connectors.state.row_store", "publish", 2),  # the parts are listed, and not in their places
 ]
-
-
-class _Crash(BaseException):
-    """Nothing handles it, so that a watch in the same process ends there as a dead one does."""
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 7))])
@@ -65,7 +58,7 @@ def test_crashed_once_in_each_step(
 ) -> None:
     state = tmp_path / "state"
     for where, name, times in _STEPS:
-        with _crash_at(monkeypatch, where, name, times), pytest.raises(_Crash):
+        with crash_at(monkeypatch, where, name, times), pytest.raises(Crash):
             watch_once(day, state)
     assert_same_results(watch_once(day, state), undisturbed)
     assert_tidy(state)
@@ -81,10 +74,10 @@ def test_crashed_before_and_after_every_third_commit(
     while results is None:
         before = ("connectors.state.directory", "StateDirectory.commit", 4)
         after = ("streams.commit_builder", "CommitBuilder._observe", 3)
-        with _crash_at(monkeypatch, *(before if runs % 2 else after)):
+        with crash_at(monkeypatch, *(before if runs % 2 else after)):
             try:
                 results = watch_once(day, state, units=_CUTS[runs % 2])
-            except _Crash:
+            except Crash:
                 runs += 1
     assert runs > 10
     assert_same_results(results, undisturbed)
@@ -101,29 +94,7 @@ def test_a_snapshot_that_was_missing_is_told_of_also_after_a_crash(
         shutil.copyfile(snapshots[0], folder / snapshots[0].name.replace("09-30", f"09-{minute}"))
     expected = watch_once(tmp_path / "data", tmp_path / "undisturbed")
     assert [alert["status"] for alert in expected.alerts_of("snapshot_missing")] == ["closed"]
-    in_third = _crash_at(monkeypatch, "connectors.state.directory", "StateDirectory.commit", 3)
-    with in_third, pytest.raises(_Crash):
+    in_third = crash_at(monkeypatch, "connectors.state.directory", "StateDirectory.commit", 3)
+    with in_third, pytest.raises(Crash):
         watch_once(tmp_path / "data", tmp_path / "state")
     assert_same_results(watch_once(tmp_path / "data", tmp_path / "state"), expected)
-
-
-@contextmanager
-def _crash_at(monkeypatch: pytest.MonkeyPatch, where: str, name: str, times: int) -> Iterator[None]:
-    """Crash when a function is called for the n-th time, before it does anything."""
-    owner: Any = importlib.import_module(where)
-    *path, last = name.split(".")
-    for part in path:
-        owner = getattr(owner, part)
-    original: Callable[..., Any] = getattr(owner, last)
-    calls = 0
-
-    def counted(*arguments: Any, **options: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == times:
-            raise _Crash(name)
-        return original(*arguments, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(owner, last, counted)
-        yield

@@ -46,7 +46,7 @@ def test_one_recorder_for_each_device(
     day: Path, snapshots: list[Path], undisturbed: WatchResults, tmp_path: Path
 ) -> None:
     for path in snapshots:
-        _split_by_device(path, tmp_path / "data" / path.parent.relative_to(day))
+        split_by_device(path, tmp_path / "data" / path.parent.relative_to(day))
     found = watch_once(tmp_path / "data", tmp_path / "state")
     where = ("file", "sha256")
     assert_same_rows(found.shots, undisturbed.shots, without=where)
@@ -61,7 +61,7 @@ def test_a_second_run_finds_nothing_to_do(day: Path, undisturbed: WatchResults, 
     assert_same_results(watch_once(day, tmp_path / "state"), undisturbed)
 
 
-def _split_by_device(path: Path, folder: Path) -> None:
+def split_by_device(path: Path, folder: Path) -> None:
     """The same records as the files of several recorders, each with one device."""
     folder.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "r") as source:
