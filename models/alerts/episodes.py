@@ -174,6 +174,12 @@ class EpisodeTracker:
         return self._episode is not None
 
     @property
+    def earliest_waiting_ns(self) -> int | None:
+        """Event time of the earliest odd shot with which an episode that opens later can begin; None without one."""
+        gone = self._observations - self._settings.weak_window_shots
+        return min((odd.event_time_ns for odd in self._window if odd.observation > gone), default=None)
+
+    @property
     def alert(self) -> Alert | None:
         """The open alert as it stands."""
         return None if self._episode is None else self._alert(self._episode, AlertStatus.OPEN)

@@ -282,6 +282,7 @@ class CameraStage:
                     output.evidence.extend(self._evidence.open(event.alert))
             start = place + 1
         is_open[start:] = self._observe_normal(block, rows[start:], output)
+        self._evidence.forget_before(self._image.earliest_waiting_ns)
         return is_open
 
     def _observe_normal(self, block: RecordBlock, rows: NDArray[np.intp], output: DeviceOutput) -> NDArray[np.bool_]:

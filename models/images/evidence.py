@@ -56,6 +56,14 @@ class EvidenceKeeper:
         self._worst = max(frames, key=lambda odd: odd.score)
         return [self._as(frames[0], "first"), *self._tell_worst(-np.inf)]
 
+    def forget_before(self, event_time_ns: int | None) -> None:
+        """No episode will begin with an earlier frame (None: with any of those that were added)."""
+        kept = [
+            odd for odd in self._candidates if event_time_ns is not None and odd.frame.event_time_ns >= event_time_ns
+        ]
+        if len(kept) < len(self._candidates):
+            self._candidates = deque(kept, maxlen=_CANDIDATES)
+
     def close(self) -> list[EvidenceFrame]:
         """The episode has closed: its worst frame, unless it was handed out, and its last."""
         frames = self._tell_worst(np.nextafter(self._told_score, np.inf))

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from models.alerts.alert import AlertChange, AlertEvent, AlertKind, EvidenceFrame
+from models.alerts.episodes import EpisodeSettings
 from models.images.camera_stage import CameraSettings, CameraStage
 from models.images.image_scores import IMAGE_SCORES, FrameBuffers, ImageScoreSettings, fit_seeds
 from models.records import DeviceState, Refusal
@@ -124,6 +125,17 @@ def test_a_hot_spot_opens_an_episode_with_evidence(learned: CameraStage) -> None
     np.testing.assert_array_equal(last["first"].raw, frames[20])
     row, column = np.unravel_index(last["first"].residual_z.argmax(), last["first"].residual_z.shape)
     assert np.hypot(row - 45, column - 70) < 3
+
+
+def test_an_odd_frame_that_stays_alone_is_not_kept(learned_state: State) -> None:
+    stage = new_stage(CameraSettings(image_episode=EpisodeSettings(strong_score=20.0, weak_shots=2)))
+    stage.restore(learned_state)
+    frames = beam_frames(20, seed=3)
+    frames[5] = with_hot_spot(frames[5])
+    assert not run(stage, frames[:6], NEXT).alerts
+    assert len(stage.state()["evidence"]["candidates"]) == 1
+    run(stage, frames[6:], NEXT + 6)
+    assert not stage.state()["evidence"]["candidates"]
 
 
 def test_evidence_of_an_episode_that_the_end_of_the_input_closes(learned: CameraStage) -> None:
