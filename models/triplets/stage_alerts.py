@@ -46,8 +46,8 @@ class StageAlerts:
                 self._observe_device(rows.device, device, batch, firing, events)
         if batch.real.any():
             now_ns = int(batch.start_ns[batch.real][-1])
-            for tracker in self._trackers.values():
-                events += tracker.advance(now_ns)
+            for key in sorted((key for key, tracker in self._trackers.items() if tracker.is_open), key=_order):
+                events += self._trackers[key].advance(now_ns)
         return events
 
     def finish(self) -> list[AlertEvent]:

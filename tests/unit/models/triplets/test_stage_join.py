@@ -292,6 +292,24 @@ def test_one_missing_record_in_600_is_one_alert_of_low_severity() -> None:
     assert alert.source.path == f"/30000/{CAMERA.name}"
 
 
+def test_episodes_that_end_together_are_told_in_the_same_order_after_a_restore() -> None:
+    off = {1: METER, 2: CAMERA}
+    rows = [r.refused(OFF) if r.device == off.get(r.ms // 100) else r for r in shots(3)]
+    whole, restored = StageJoin(STAGE, SETTINGS), StageJoin(STAGE, SETTINGS)
+    opened = []
+    for part in blocks([*rows, *(row.dark() for row in shots(40, first=3))], size=1):
+        whole.add(part)
+        opened += whole.decide().alerts
+    assert len({event.alert.id for event in opened}) == 3
+    restored.restore(whole.state())
+    ended = []
+    for join in (whole, restored):
+        for part in blocks(row.dark() for row in shots(40, first=4_000)):
+            join.add(part)
+        ended.append([(event.alert.kind, event.alert.device) for event in join.decide().alerts])
+    assert ended == [[("device_state", C), ("device_state", M), ("incomplete_triplet", "")]] * 2
+
+
 def test_a_device_that_leaves_on_is_one_episode_and_an_idle_stage_is_none() -> None:
     idle = [row.dark() if row.device != SPECTROMETER else row.refused(OFF) for row in shots(20, first=40)]
     rows = [*shots(20), *(r if r.device != METER else r.refused(OFF) for r in shots(20, first=20)), *idle]
