@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol
 
 from connectors.clock import Clock
 from connectors.webhook_post import WebhookPost, receiver_name
-from models.errors import PetawatchError, RetryableError
+from models.errors import RetryableError
 from models.event_time import HOUR_NS, SECOND_NS
 
 _LOOK_AHEAD = 256  # messages that are looked at together
@@ -150,7 +150,7 @@ class WebhookSender:
         self._abandoned = False  # the outbox may be closed
         self._receivers: dict[str, _Receiver] = {}
         self._counts = WebhookCounts()
-        self._failure: PetawatchError | None = None
+        self._failure: Exception | None = None
         self._threads: set[threading.Thread] = set()
         self._dispatcher = threading.Thread(target=self._dispatch, name="webhooks", daemon=True)
 
@@ -168,7 +168,7 @@ class WebhookSender:
         Raises
         ------
         FatalError
-            What the outbox raised.
+            What the outbox raised; other exceptions are errors of the program.
         """
         if self._failure is not None:
             raise self._failure
@@ -206,7 +206,7 @@ class WebhookSender:
                 wait_s = self._hand_out()
             except RetryableError:
                 wait_s = _OUTBOX_RETRY_S
-            except PetawatchError as error:
+            except Exception as error:  # noqa: BLE001 - raised again by check()
                 self._failure = error
                 return
             self._wake.wait(wait_s)
@@ -269,7 +269,7 @@ class WebhookSender:
         except RetryableError:
             with self._lock:  # the disk is full or busy: what was delivered may be delivered again
                 receiver.retry_s = self._clock.monotonic_s() + _OUTBOX_RETRY_S
-        except PetawatchError as error:
+        except Exception as error:  # noqa: BLE001 - raised again by check()
             self._failure = error
         finally:
             with self._lock:

@@ -339,15 +339,21 @@ def test_a_busy_outbox_is_waited_out_and_a_broken_one_is_raised(
     wait_until(lambda: outbox.done == ["a-opened"])
     outbox.trouble = FatalError("the state is damaged", reason="state_damaged")
     sender.notify()
+    wait_until(lambda: _has_failed(sender, FatalError))
 
-    def failed() -> bool:
-        try:
-            sender.check()
-        except FatalError:
-            return True
-        return False
 
-    wait_until(failed)
+def test_an_error_of_the_program_does_not_end_the_sender_in_silence(outbox: MemoryOutbox, start: Start) -> None:
+    outbox.trouble = RuntimeError("can't start new thread")
+    sender = start()
+    wait_until(lambda: _has_failed(sender, RuntimeError))
+
+
+def _has_failed(sender: WebhookSender, kind: type[Exception]) -> bool:
+    try:
+        sender.check()
+    except kind:
+        return True
+    return False
 
 
 def test_an_address_in_the_outbox_that_is_none_is_a_failure_like_others(outbox: MemoryOutbox, start: Start) -> None:
