@@ -1,7 +1,8 @@
 """One Parquet file of all that was decided."""
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pyarrow as pa
 from connectors.state.parts import parquet_writer
 from connectors.state.row_columns import INTERNAL_COLUMNS, SCHEMAS, plain_schema
 from connectors.state.row_source import RowSources
+from models.errors import FatalError
 
 
 def export_rows(sources: RowSources, out: Path) -> int:
@@ -20,22 +22,40 @@ def export_rows(sources: RowSources, out: Path) -> int:
 
     Raises
     ------
-    OSError
-        When ``out`` can't be written; nothing is left behind.
+    FatalError
+        ``export`` when ``out`` can't be written; nothing is left behind.
     """
     whole = SCHEMAS[sources.what]
     columns = [name for name in whole.names if name not in INTERNAL_COLUMNS]
     schema = plain_schema(pa.schema([whole.field(name) for name in columns]))
     partial = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     rows = 0
+    with _clear_sentence(out):
+        writer = parquet_writer(str(partial), schema)
     try:
-        with parquet_writer(str(partial), schema) as writer:
-            for table in sources.tables():
+        for table in sources.tables():
+            with _clear_sentence(out):
                 writer.write_table(table.select(columns).cast(schema))
-                rows += len(table)
-        partial.replace(out)
+            rows += len(table)
+        with _clear_sentence(out):
+            writer.close()
+            partial.replace(out)
     except BaseException:
-        with suppress(FileNotFoundError):
+        with suppress(OSError, pa.ArrowException):
+            writer.close()
+        with suppress(OSError):
             partial.unlink()
         raise
     return rows
+
+
+@contextmanager
+def _clear_sentence(out: Path) -> Iterator[None]:
+    """What fails here is the fault of the file to be written, and not of the state directory."""
+    try:
+        yield
+    except OSError as error:
+        what = os.strerror(error.errno) if error.errno else str(error)
+        raise FatalError(
+            f"{out} can't be written ({what}); give another place, or make room", reason="export"
+        ) from error

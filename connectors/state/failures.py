@@ -14,7 +14,12 @@ class PartGoneError(Exception):
 
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-_REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR})
+_REFUSED = frozenset(
+    {
+        *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR),
+        *(errno.ENAMETOOLONG, errno.ELOOP),
+    }
+)
 
 
 @contextmanager
@@ -38,10 +43,7 @@ def clear_failures(directory: Path) -> Iterator[None]:
             raise
         raise failure from error
     except OSError as error:
-        failure = _of_system(error, directory)
-        if failure is None:
-            raise
-        raise failure from error
+        raise _of_system(error, directory) from error
 
 
 def damaged(directory: Path, what: str) -> FatalError:
@@ -84,11 +86,12 @@ def _of_sqlite(error: sqlite3.Error, directory: Path) -> PetawatchError | None:
     return failure
 
 
-def _of_system(error: OSError, directory: Path) -> PetawatchError | None:
+def _of_system(error: OSError, directory: Path) -> PetawatchError:
     if error.errno in _FULL:
         return _disk_full(directory)
     if error.errno in _REFUSED:
         return _unusable(directory, error.strerror or str(error))
-    if error.errno == errno.EIO:
-        return RetryableError(f"the disk under {directory} fails ({error})", reason="disk_error")
-    return None
+    if error.errno == errno.ENOENT:
+        return damaged(directory, f"{error.filename or 'a file'} is missing")
+    # Also what network file systems say when they are away, and what a crowded computer lacks for a while.
+    return RetryableError(f"the disk under {directory} fails ({error})", reason="disk_error")

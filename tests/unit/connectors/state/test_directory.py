@@ -1,3 +1,5 @@
+import errno
+import os
 import sqlite3
 import subprocess
 import sys
@@ -8,8 +10,9 @@ import pytest
 from connectors.state.commit import Commit
 from connectors.state.database import DATABASE_NAME, SCHEMA_VERSION
 from connectors.state.directory import StateDirectory
+from connectors.state.failures import clear_failures
 from connectors.state.reader import StateReader
-from models.errors import FatalError, RetryableError
+from models.errors import FatalError, PetawatchError, RetryableError
 from tests.unit.connectors.state.examples import CAMERA, START_NS, commit_of, decided, file_record, source
 
 
@@ -116,6 +119,33 @@ def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
     with pytest.raises(FatalError, match="can't be used") as refused:
         StateDirectory.open(tmp_path / "state")
     assert refused.value.reason == "state_unusable"
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "reason"),
+    [
+        (errno.ENOSPC, RetryableError, "disk_full"),
+        (errno.EIO, RetryableError, "disk_error"),
+        (errno.ESTALE, RetryableError, "disk_error"),
+        (errno.EMFILE, RetryableError, "disk_error"),
+        (errno.EROFS, FatalError, "state_unusable"),
+        (errno.ENOENT, FatalError, "state_damaged"),
+    ],
+)
+def test_every_failure_of_the_file_system_is_of_a_kind(
+    tmp_path: Path, number: int, kind: type[PetawatchError], reason: str
+) -> None:
+    with pytest.raises(kind, match=str(tmp_path)) as refused, clear_failures(tmp_path):
+        raise OSError(number, os.strerror(number))
+    assert refused.value.reason == reason
+
+
+def test_an_export_to_nowhere_is_not_the_states_fault(tmp_path: Path) -> None:
+    with StateDirectory.open(tmp_path / "state") as state:
+        state.commit(commit_of(0))
+        with pytest.raises(FatalError, match=r"nowhere/out\.parquet can't be written") as refused:
+            state.export(tmp_path / "nowhere" / "out.parquet")
+    assert refused.value.reason == "export"
 
 
 def test_a_full_disk_leaves_the_state_and_the_same_commit_may_be_repeated(tmp_path: Path) -> None:
