@@ -13,7 +13,7 @@ first record sets the frontier only until a second one confirms it.
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -184,55 +184,77 @@ def _follows(before: int, time: int, within_ns: int) -> bool:
 
 
 class _KnownTimes:
-    """A sorted set of event times in one growing array."""
+    """A sorted set of event times in one growing array.
+
+    Usually all are whole milliseconds and are kept as such, from the first one on, in 32 bits: hundreds of devices
+    remember 36,000 times each. Others are kept as nanoseconds in 64 bits.
+    """
 
     def __init__(self) -> None:
-        self._buffer = np.empty(256, np.int64)
-        self._start = self._end = 0
+        self.clear()
+
+    def clear(self) -> None:
+        self._store(np.empty(0, np.int64), room=0)
+
+    def _store(self, times: NDArray[np.int64], room: int) -> None:
+        """Keep these times and no others, in the smaller form if it holds them, with room for some more."""
+        offsets = times - times[:1]
+        narrow = _in_milliseconds(offsets)
+        self._unit, self._base = (MILLISECOND_NS, int(times[0]) if len(times) else 0) if narrow else (1, 0)
+        size = len(times) + room
+        self._buffer: NDArray[Any] = np.empty(size + size // 8 + 64, np.uint32 if narrow else np.int64)
+        self._start, self._end = 0, len(times)
+        self._buffer[: len(times)] = offsets // MILLISECOND_NS if narrow else times
 
     @property
     def _times(self) -> NDArray[np.int64]:
-        return self._buffer[self._start : self._end]
+        kept = self._buffer[self._start : self._end].astype(np.int64)
+        kept *= self._unit
+        kept += self._base
+        return kept
 
     @property
     def latest(self) -> int:
         """The latest known time."""
-        return int(self._buffer[self._end - 1]) if self._end > self._start else _NONE
+        if self._end == self._start:
+            return _NONE
+        return self._base + int(self._buffer[self._end - 1]) * self._unit
 
     def contains(self, time: int) -> bool:
-        place = int(np.searchsorted(self._times, time))
-        return place < len(self._times) and bool(self._times[place] == time)
+        return self._number_before(time + 1) > self._number_before(time)
 
     def append(self, times: NDArray[np.int64]) -> None:
         """Add times that are sorted and later than all known ones."""
-        self._make_room(len(times))
-        self._buffer[self._end : self._end + len(times)] = times
+        offsets = times - self._base
+        fits = self._end > self._start and (self._unit == 1 or _in_milliseconds(offsets))
+        if not fits or self._end + len(times) > len(self._buffer):
+            self._store(np.concatenate([self._times, times]), room=len(times))
+            return
+        self._buffer[self._end : self._end + len(times)] = offsets // self._unit
         self._end += len(times)
 
     def add(self, time: int) -> None:
         """Add one time that is not known yet."""
-        self._make_room(1)
-        place = self._start + int(np.searchsorted(self._times, time))
-        self._buffer[place + 1 : self._end + 1] = self._buffer[place : self._end].copy()
-        self._buffer[place] = time
-        self._end += 1
+        if time > self.latest:
+            self.append(np.array([time]))
+        else:
+            self._store(np.insert(self._times, self._number_before(time), time), room=1)
 
     def forget_before(self, time: int) -> None:
-        self._start += int(np.searchsorted(self._times, time))
+        self._start += self._number_before(time)
 
     def forget_after(self, time: int) -> None:
-        self._end = self._start + int(np.searchsorted(self._times, time, side="right"))
+        self._end = self._start + self._number_before(time + 1)
 
-    def clear(self) -> None:
-        self._start = self._end = 0
-
-    def _make_room(self, count: int) -> None:
-        if self._end + count <= len(self._buffer):
-            return
-        times = self._times
-        grown = np.empty(max(2 * (len(times) + count), 256), np.int64)
-        grown[: len(times)] = times
-        self._buffer, self._start, self._end = grown, 0, len(times)
+    def _number_before(self, time: int) -> int:
+        """How many known times are earlier."""
+        kept = self._buffer[self._start : self._end]
+        key = -((self._base - time) // self._unit)  # rounded up: a time between two milliseconds
+        bounds = np.iinfo(kept.dtype)
+        if not bounds.min < key <= bounds.max:
+            return 0 if key <= bounds.min else len(kept)
+        # A key of another type would have all of the array converted.
+        return int(np.searchsorted(kept, kept.dtype.type(key)))
 
     def state(self) -> State:
         """The first time, and the steps between them in the smallest integer type that holds them."""
@@ -251,4 +273,10 @@ class _KnownTimes:
         if state["empty"]:
             return
         steps = np.asarray(state["steps"]).astype(np.int64) * int(state["unit_ns"])
-        self.append(int(state["first"]) + np.concatenate([[0], np.cumsum(steps)]))
+        self._store(int(state["first"]) + np.concatenate([[0], np.cumsum(steps)]), room=0)
+
+
+def _in_milliseconds(offsets: NDArray[np.int64]) -> bool:
+    """Whether differences of times, of which the last is the largest, are whole milliseconds that fit into 32 bits."""
+    largest = np.iinfo(np.uint32).max * MILLISECOND_NS
+    return bool(len(offsets) == 0 or (offsets[-1] <= largest and not (offsets % MILLISECOND_NS).any()))

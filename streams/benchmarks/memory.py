@@ -26,7 +26,7 @@ _HZ = 10.0
 # Every recorder has a fault once in so many minutes.
 _FAULT_EVERY_MINUTES = 30
 _KIB_PER_GB = 1e9 / 1024
-_EARLY = 0.1
+_EARLY, _LATE = (0.1, 0.3), (0.8, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +41,7 @@ class MemorySize:
 class _Usage:
     """What the watching process told at its end, sizes in KiB."""
 
-    early_kib: int
-    last_kib: int
+    resident_kib: list[int]  # after each minute
     peak_kib: int
     seconds: float
     cpu_seconds: float
@@ -65,10 +64,11 @@ def measure_memory(size: MemorySize) -> Iterator[Figure]:
     what = f"{size.recorders} cameras"
     images = size.minutes * size.recorders * MINUTE_SHOTS
     yield Figure(name=f"peak resident memory, {what}", value=usage.peak_kib / _KIB_PER_GB, unit="GB", wanted="<= 1.5")
-    early, last = usage.early_kib / _KIB_PER_GB, usage.last_kib / _KIB_PER_GB
-    yield Figure(name=f"resident memory after {_EARLY:.0%} of {size.minutes} minutes, {what}", value=early, unit="GB")
-    yield Figure(name=f"resident memory after {size.minutes} minutes, {what}", value=last, unit="GB")
-    growth = (last - early) / early * 100
+    early, late = (_least_kib(usage.resident_kib, part) / _KIB_PER_GB for part in (_EARLY, _LATE))
+    for (begin, end), value in ((_EARLY, early), (_LATE, late)):
+        stretch = f"from {begin:.0%} to {end:.0%} of {size.minutes} minutes"
+        yield Figure(name=f"least resident memory {stretch}, {what}", value=value, unit="GB")
+    growth = (late - early) / early * 100
     yield Figure(name=f"growth of memory over {size.minutes} minutes", value=growth, unit="%", wanted="no growth")
     yield Figure(name=f"images a second, {what}", value=images / usage.seconds, unit="images/s", wanted=">= 940")
     name = f"processor time per image, {what}"
@@ -77,24 +77,28 @@ def measure_memory(size: MemorySize) -> Iterator[Figure]:
 
 def _watch_load(size: MemorySize, folder: str, answer: Connection) -> None:
     """Run a watch on records that are made as they are wanted, and tell how much memory it took."""
-    load, early_kib = FacilityLoad(), 0
+    load, resident_kib = FacilityLoad(), []
     began = time.perf_counter()
     with open_watch([Path(folder)], Path(folder, "state"), load_settings(None)) as watch, CpuSeconds() as cpu:
         for minute in range(size.minutes):
             watch.process_units(_units(load, size.recorders, minute))
-            if not early_kib and minute + 1 >= _EARLY * size.minutes:
-                early_kib = _status_kib("VmRSS")
-        last_kib = _status_kib("VmRSS")
+            resident_kib.append(_status_kib("VmRSS"))
     answer.send(
         _Usage(
-            early_kib=early_kib,
-            last_kib=last_kib,
+            resident_kib=resident_kib,
             peak_kib=_status_kib("VmHWM"),
             seconds=time.perf_counter() - began,
             cpu_seconds=cpu.total,
         )
     )
     answer.close()
+
+
+def _least_kib(resident_kib: list[int], part: tuple[float, float]) -> int:
+    """The least in a part of the run: in between, rows that wait for Parquet come and go."""
+    minutes = len(resident_kib)
+    begin = min(int(part[0] * minutes), minutes - 1)
+    return min(resident_kib[begin : max(int(part[1] * minutes), begin + 1)])
 
 
 def _units(load: FacilityLoad, recorders: int, minute: int) -> Iterator[WorkUnit]:
