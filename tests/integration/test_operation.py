@@ -1,0 +1,301 @@
+"""A watch at work: beside another one, stopped, on a full disk, with receivers of alerts, looked at by Prometheus."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.settings import load_settings
+from streams.watch import open_watch
+from tests.support.receiver import receiving
+from tests.support.watch_results import (
+    WatchResults,
+    assert_same_results,
+    assert_same_rows,
+    assert_tidy,
+    commit_number,
+    read_results,
+)
+from tests.support.watching import (
+    QUICK,
+    deliver,
+    petawatch,
+    petawatch_running,
+    wait_until,
+    watch_live,
+    watch_once,
+)
+
+_RETRY = {"first_retry_s": 0.1, "max_retry_s": 0.5}
+
+
+def _expected_events(results: WatchResults) -> Counter[tuple[str, str]]:
+    return Counter((alert["id"], event) for alert in results.alerts for event in ("opened", "closed"))
+
+
+def test_a_second_watch_refuses_and_a_stopped_one_is_gone_on_with(
+    snapshots: list[Path], undisturbed: WatchResults, tmp_path: Path
+) -> None:
+    data, state = tmp_path / "data", tmp_path / "state"
+    folder = data / "5Hz" / "2022-07-01"
+    for path in snapshots[:2]:
+        deliver(path, folder)
+    environment = {"PETAWATCH_SEQUENCE__REORDER_WAIT_S": "0.2"}
+    with petawatch_running("watch", data, "--state", state, environment=environment) as process:
+        wait_until(lambda: commit_number(state) >= 2, within_s=60)
+        second = petawatch("watch", data, "--state", state, "--once")
+        assert second.returncode == 1
+        assert second.stderr.count("\n") == 1
+        assert f"in use by process {process.pid}" in second.stderr
+        for path in snapshots[2:]:
+            deliver(path, folder)
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        _, errors = process.communicate(timeout=30)
+        assert time.monotonic() - began < 10
+        assert process.returncode == 0, errors
+        assert "Traceback" not in errors
+    assert_same_results(watch_once(data, state), undisturbed)
+    assert_tidy(state)
+
+
+def test_stopped_with_much_to_do(day: Path, undisturbed: WatchResults, tmp_path: Path) -> None:
+    """What is begun is made durable; the rest is left for the next run, and comes out the same."""
+    state = tmp_path / "state"
+    stopped = threading.Event()
+
+    def stop_soon(*_: object) -> None:
+        if not stopped.is_set():
+            stopped.set()
+            watch.stop()
+
+    small = {"unit_bytes": 1_000_000, "block_records": 16}
+    with open_watch([day], state, load_settings(None, units=small, **QUICK), on_alerts=stop_soon) as watch:
+        watch.run()
+    assert stopped.is_set()
+    assert read_results(state).ledger["records"]["read"] < undisturbed.ledger["records"]["read"]
+    assert_same_results(watch_once(day, state), undisturbed)
+
+
+@contextmanager
+def _full_disk(state: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A disk under the state directory without a free byte: a real one where that may be mounted."""
+    folder = state.parent
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=48m", "petawatch-test", str(folder)]
+    real = subprocess.run(mount, check=False, capture_output=True).returncode == 0
+    try:
+        if not real:
+            monkeypatch.setattr("connectors.state.directory.transaction", _no_space)
+        yield
+    finally:
+        if real:
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@contextmanager
+def _no_space(*_: object, **__: object) -> Iterator[None]:
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    raise error
+    yield
+
+
+def _fill(folder: Path) -> None:
+    """Take all free space of a small disk."""
+    with (folder / "ballast").open("wb", buffering=0) as ballast:
+        for size in (1 << 20, 4096, 1):
+            try:
+                while True:
+                    ballast.write(bytes(size))
+            except OSError:
+                continue
+
+
+def test_a_full_disk_is_waited_out(
+    day: Path, undisturbed: WatchResults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "disk" / "state"
+    monkeypatch.setattr("streams.commit_builder._RETRY_PAUSE_S", 0.1)
+    told: list[str] = []
+    with _full_disk(state, monkeypatch):
+        small = os.path.ismount(state.parent)
+        with open_watch([day], state, load_settings(None), tell=told.append, http="127.0.0.1:0") as watch:
+            if small:
+                _fill(state.parent)
+            thread = threading.Thread(target=watch.run_once, name="MainThread of the watch")
+            thread.start()
+            try:
+                wait_until(lambda: bool(told), within_s=60)
+                assert "is full" in told[0]
+                time.sleep(0.5)
+                assert thread.is_alive()
+                assert len(told) == 1
+            finally:
+                (state.parent / "ballast").unlink(missing_ok=True)
+                monkeypatch.undo()
+                thread.join(120)
+        assert not thread.is_alive()
+        assert "goes on" in told[1]
+        results = read_results(state)
+        assert_tidy(state)
+    assert_same_results(results, undisturbed)
+
+
+def test_stopped_while_the_disk_is_full(day: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.commit_builder._RETRY_PAUSE_S", 0.1)
+    state = tmp_path / "state"
+    told: list[str] = []
+    with open_watch([day], state, load_settings(None), tell=told.append) as watch:
+        monkeypatch.setattr("connectors.state.directory.transaction", _no_space)
+        failures: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                watch.run_once()
+            except BaseException as error:  # noqa: BLE001 - looked at below
+                failures.append(error)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        wait_until(lambda: bool(told), within_s=60)
+        watch.stop()
+        thread.join(10)
+        assert not thread.is_alive()
+    assert "is full" in str(failures[0])
+
+
+def test_receivers_get_every_opening_before_its_closing(day: Path, undisturbed: WatchResults, tmp_path: Path) -> None:
+    with receiving() as first, receiving() as second:
+        run = petawatch(
+            "watch", day, "--state", tmp_path / "state", "--once", "--webhook", first.url, "--webhook", second.url
+        )
+        assert run.returncode == 0, run.stderr
+    for receiver in (first, second):
+        assert Counter(receiver.events()) == _expected_events(undisturbed)
+        for alert in undisturbed.alerts:
+            assert [event for id_, event in receiver.events() if id_ == alert["id"]] == ["opened", "closed"]
+        closings = {message["id"]: message for message in receiver.messages if message["event"] == "closed"}
+        for alert in undisturbed.alerts:
+            assert {name: closings[alert["id"]][name] for name in alert if name != "evidence"} == {
+                name: value for name, value in alert.items() if name != "evidence"
+            }
+
+
+def test_a_receiver_that_is_away_for_a_while_gets_all(day: Path, undisturbed: WatchResults, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with receiving() as receiver:
+        port, url = receiver.port, receiver.url
+    options: dict[str, Any] = {"webhook_urls": (url,), "webhooks": _RETRY}
+    results = watch_once(day, state, **options)  # nobody listens: the watch does its work and does not wait
+    assert_same_rows(results.shots, undisturbed.shots)
+    expected = _expected_events(undisturbed)
+    with receiving(port) as receiver:
+        watch_once(day, state, **options)  # the next watch, with nothing else to do
+        assert Counter(receiver.events()) == expected
+    with receiving(port) as receiver:
+        watch_once(day, state, **options)
+        assert receiver.events() == []  # once delivered, never again
+
+
+def test_a_live_watch_sends_while_it_works(snapshots: list[Path], undisturbed: WatchResults, tmp_path: Path) -> None:
+    data, state = tmp_path / "data", tmp_path / "state"
+    with receiving() as receiver:
+        port, url = receiver.port, receiver.url
+    with watch_live(data, state, webhook_urls=(url,), webhooks=_RETRY) as live:
+        for path in snapshots:
+            deliver(path, data / "5Hz" / "2022-07-01")
+        live.until(lambda results: len(results.alerts) > 2)
+        with receiving(port) as receiver:  # it comes back
+            opened = len(live.alerts)
+            assert opened
+            wait_until(lambda: len(receiver.messages) >= len(live.alerts) // 2, within_s=20)
+
+
+def _get(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - of this computer
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def _samples(text: str) -> dict[str, float]:
+    lines = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
+    return {name: float(value) for name, _, value in lines}
+
+
+def test_metrics_and_health_of_a_live_watch(
+    snapshots: list[Path], undisturbed: WatchResults, tmp_path: Path, unused_port: int
+) -> None:
+    data, state = tmp_path / "data", tmp_path / "state"
+    data.mkdir()
+    address = f"127.0.0.1:{unused_port}"
+    with watch_live(data, state, http=address) as live:
+        wait_until(lambda: _get(f"http://{address}/readyz")[0] == 200, within_s=10)
+        assert json.loads(_get(f"http://{address}/healthz")[1])["status"] == "alive"
+        for path in snapshots[:2]:
+            deliver(path, data / "5Hz" / "2022-07-01")
+        live.until(lambda results: results.ledger["files"]["accepted"] == 2)
+        for path in snapshots[2:]:
+            deliver(path, data / "5Hz" / "2022-07-01")
+        results = live.until(lambda results: results.ledger["files"]["accepted"] == 6)
+
+        def shown() -> dict[str, float]:
+            return _samples(_get(f"http://{address}/metrics")[1])
+
+        read = float(results.ledger["records"]["read"])
+        wait_until(lambda: shown()['petawatch_ledger_records{state="read"}'] == read, within_s=15)
+        first = shown()
+        assert first['petawatch_files_total{result="accepted"}'] == 6
+        assert first["petawatch_ledger_unbalanced_records"] == 0
+        assert (
+            first['petawatch_ledger_records{state="ended"}'] + first['petawatch_ledger_records{state="pending"}']
+            == read
+        )
+        for kind in ("camera", "energy_meter", "spectrometer"):
+            idle = first[f'petawatch_records_total{{kind="{kind}",outcome="idle"}}']
+            assert idle == 600
+            assert first[f'petawatch_records_total{{kind="{kind}",outcome="triplet"}}'] > 500
+        assert first['petawatch_scored_records_total{kind="camera",scoring="scored"}'] > 200
+        assert first["petawatch_file_close_to_alert_seconds_count"] > 0
+        ages = {name: value for name, value in first.items() if name.startswith("petawatch_data_age_seconds{")}
+        assert len(ages) == 6
+        time.sleep(1.1)
+        second = shown()
+        assert all(second[name] >= age + 1 for name, age in ages.items())
+        assert second["petawatch_commit_age_seconds"] > 1
+
+
+@pytest.fixture
+def unused_port() -> int:
+    with receiving() as receiver:
+        return receiver.port
+
+
+def test_a_watch_imports_no_learning_framework(day: Path, tmp_path: Path) -> None:
+    """They take seconds and hundreds of megabytes; the watch is ready in three seconds."""
+    heavy = ["tensorflow", "keras", "tf2onnx", "onnx", "pandas", "duckdb", "scipy.stats", "matplotlib", "pytest"]
+    code = (
+        "import sys\n"
+        f"sys.modules.update(dict.fromkeys({heavy}))\n"  # whoever imports one of them fails
+        "from streams.command_line import main\n"
+        "main(sys.argv[1:])\n"
+    )
+    deliver(min(day.rglob("*09-32*")), tmp_path / "data")
+    command = [sys.executable, "-c", code, "watch", str(tmp_path / "data"), "--state", str(tmp_path / "s"), "--once"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert run.returncode == 0, run.stderr
