@@ -45,8 +45,8 @@ class ScoredRows:
 
         return source
 
-    def scored_block(self) -> ScoredBlock:
-        """The finished rows."""
+    def scored_block(self, model: str = "") -> ScoredBlock:
+        """The rows, scored by a model of this name; what is written into the arrays later shows in them."""
         block = self._block
         return ScoredBlock(
             device=block.device,
@@ -62,6 +62,7 @@ class ScoredRows:
             reasons=self.reasons,
             features=self.features,
             interval_hz=block.interval_hz,
+            model=model,
             replacement=block.replacement,
             hdf5_group=block.hdf5_group,
         )

@@ -1,12 +1,9 @@
 """Devices without a score: pumps, oscilloscopes and whatever else records."""
 
-import numpy as np
-
 from models.admission import AdmissionGuard, AdmissionSettings
 from models.device_stage import DeviceClosing, DeviceOutput
-from models.devices import Device
 from models.records import RecordBlock
-from models.results import FEATURE_NAMES, ScoredBlock, Scoring
+from models.scored_rows import ScoredRows
 from models.state import State
 from models.validity import ValidityLimits, judge
 
@@ -14,33 +11,14 @@ from models.validity import ValidityLimits, judge
 class UnscoredStage:
     """Takes each record once and checks its state; there is nothing to measure."""
 
-    def __init__(self, device: Device, admission: AdmissionSettings, validity: ValidityLimits) -> None:
-        self._device = device
+    def __init__(self, admission: AdmissionSettings, validity: ValidityLimits) -> None:
         self._admission = AdmissionGuard(admission)
         self._validity = validity
 
     def process(self, block: RecordBlock) -> DeviceOutput:
         """Check one block."""
-        count = len(block)
-        return DeviceOutput(
-            scored=ScoredBlock(
-                device=self._device,
-                source=block.source,
-                event_time_ns=block.event_time_ns,
-                state=block.state,
-                refusal=judge(block, self._validity),
-                admission=self._admission.judge(block),
-                fires=np.zeros(count, np.bool_),
-                scoring=np.full(count, Scoring.NONE, np.uint8),
-                score=np.zeros(count, np.float32),
-                anomalous=np.zeros(count, np.bool_),
-                reasons=np.zeros(count, np.uint32),
-                features=np.full((count, len(FEATURE_NAMES[self._device.kind])), np.nan),
-                interval_hz=block.interval_hz,
-                replacement=block.replacement,
-                hdf5_group=block.hdf5_group,
-            )
-        )
+        rows = ScoredRows(block, judge(block, self._validity), self._admission.judge(block))
+        return DeviceOutput(scored=rows.scored_block())
 
     def finish(self) -> DeviceClosing:
         """Nothing is ever open."""

@@ -54,7 +54,7 @@ def stage_factory(settings: Settings, bundle: ModelBundle) -> StageFactory:
             return MeterStage(device, settings.meter)
         if device.kind is RecordKind.SPECTROMETER:
             return SpectrometerStage(device, settings.spectrometer)
-        return UnscoredStage(device, settings.camera.admission, settings.camera.validity)
+        return UnscoredStage(settings.camera.admission, settings.camera.validity)
 
     return make
 

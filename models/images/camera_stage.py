@@ -27,11 +27,11 @@ from models.images.image_scores import (
 )
 from models.images.residual import Float32Array
 from models.records import IMAGE_SHAPE, RecordBlock, Refusal
-from models.results import FEATURE_NAMES, Admission, Reason, ScoredBlock, Scoring
+from models.results import FEATURE_NAMES, Reason, Scoring
+from models.scored_rows import ScoredRows
 from models.state import State
 from models.validity import ValidityLimits, judge
 
-_FEATURES = len(FEATURE_NAMES[RecordKind.CAMERA])
 _SATURATED = FEATURE_NAMES[RecordKind.CAMERA].index("saturated_fraction")
 # An odd frame with more of its pixels saturated than this is said to be so.
 _SATURATED_FRACTION = 1e-3
@@ -131,29 +131,10 @@ class CameraStage:
             reason = Refusal.WRONG_TYPE if block.payload.shape[1:] == IMAGE_SHAPE else Refusal.WRONG_SHAPE
             refusal[refusal == Refusal.NONE] = reason
         admission = self._admission.judge(block)
-        count = len(block)
-        scored = ScoredBlock(
-            device=self._device,
-            source=block.source,
-            event_time_ns=block.event_time_ns,
-            state=block.state,
-            refusal=refusal,
-            admission=admission,
-            fires=np.zeros(count, np.bool_),
-            scoring=np.full(count, Scoring.NONE, np.uint8),
-            score=np.zeros(count, np.float32),
-            anomalous=np.zeros(count, np.bool_),
-            reasons=np.zeros(count, np.uint32),
-            features=np.full((count, _FEATURES), np.nan),
-            interval_hz=block.interval_hz,
-            model=self._model,
-            replacement=block.replacement,
-            hdf5_group=block.hdf5_group,
-        )
-        output = DeviceOutput(scored=scored)
-        rows = np.flatnonzero((refusal == Refusal.NONE) & (admission == Admission.ACCEPTED))
-        while len(rows):
-            piece, rows = np.split(rows, [self._scores.room])
+        rows = ScoredRows(block, refusal, admission)
+        output, left = DeviceOutput(scored=rows.scored_block(self._model)), rows.taken
+        while len(left):
+            piece, left = np.split(left, [self._scores.room])
             self._process_piece(block, piece, output)
         return output
 
