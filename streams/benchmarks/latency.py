@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from connectors.spool_intake import SpoolSettings
 from connectors.state.reader import StateReader
 from models.alerts.alert import AlertChange, AlertEvent
 from models.errors import FatalError
@@ -20,8 +21,9 @@ from streams.watch import Watch, open_watch
 
 # A camera scores from its 300th frame on: a first snapshot of so many shots prepares it.
 _LEARNING_SHOTS = 330
-# Only a series' first snapshot waits for its turn; so the preparation takes less, and what is measured stays the same.
-_FIRST_WAITS = SequenceSettings(reorder_wait_s=0.5)
+# Only a series' first snapshot waits for its turn, and only what came before the watch has to settle: the preparation
+# takes less, and what is measured stays the same.
+_FIRST_WAITS, _SETTLES = SequenceSettings(reorder_wait_s=0.5), SpoolSettings(settle_s=0.5)
 _QUIET_S = 0.3
 _LOOK_EVERY_S = 0.05
 _GIVE_UP_S = 600.0
@@ -98,7 +100,7 @@ class _LiveWatch:
 
     def work(self) -> None:
         try:
-            settings = load_settings(None, sequence=_FIRST_WAITS)
+            settings = load_settings(None, sequence=_FIRST_WAITS, spool=_SETTLES)
             with open_watch([self.data], self.state, settings, on_alerts=self._hear) as watch:
                 self._tell(watch)
                 watch.run()
