@@ -17,7 +17,6 @@ from models.results import Scoring
 #: The severities of labels: mild below 1/3, strong above 2/3.
 SEVERITIES = ("mild", "medium", "strong")
 _CONFIDENCE = 0.95
-_HOURS_12_S = 12 * 3600.0
 
 
 def severity_word(severity: float) -> str:

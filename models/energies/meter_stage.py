@@ -15,7 +15,7 @@ from models.energies.smoothing import GuardedSmoother, SmoothedReadings, Smoothi
 from models.records import RecordBlock
 from models.results import Reason, Scoring
 from models.scored_rows import ScoredRows
-from models.scoring.tail_probability import TailProbability, TailSettings
+from models.scoring.tail_probability import TailProbability, TailSettings, score_of
 from models.state import State
 from models.validity import ValidityLimits, energy_j, judge
 
@@ -102,7 +102,7 @@ class MeterStage:
         probabilities = self._tail.p_values(np.abs(readings.z[shots]))
         odd = readings.extreme[shots] | (probabilities < self._settings.frame_fpr)
         rows.scoring[places] = Scoring.SCORED
-        rows.score[places] = -np.log10(probabilities)
+        rows.score[places] = score_of(probabilities)
         rows.anomalous[places] = odd
         rows.reasons[places[odd]] |= np.uint32(Reason.ENERGY_OUTLIER)
 

@@ -141,11 +141,6 @@ class GuardedSmoother:
         self._run = np.zeros(settings.restart_shots)  # the warm-up's readings, then the extremes in a row
         self.delay_shots = radius + 1
 
-    @property
-    def mean_j(self) -> float:
-        """The running mean in joules, NaN during the warm-up."""
-        return float(self._levels[_MEAN]) if self._counts[_AVERAGED] else float("nan")
-
     def smooth(self, energies_j: NDArray[np.float64]) -> SmoothedReadings:
         """Take readings in the order of their event times.
 

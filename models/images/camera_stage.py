@@ -29,6 +29,7 @@ from models.images.residual import Float32Array
 from models.records import IMAGE_SHAPE, RecordBlock, Refusal
 from models.results import FEATURE_NAMES, Reason, Scoring
 from models.scored_rows import ScoredRows
+from models.scoring.tail_probability import score_of
 from models.state import State
 from models.validity import ValidityLimits, judge
 
@@ -214,7 +215,7 @@ class CameraStage:
         reasons = scores.reasons(fpr)
         reasons[odd & (features[:, _SATURATED] > _SATURATED_FRACTION)] |= np.uint32(Reason.SATURATED)
         scored.scoring[rows] = Scoring.SCORED
-        scored.score[rows] = -np.log10(scores.probability)
+        scored.score[rows] = score_of(scores.probability)
         scored.anomalous[rows] |= odd
         scored.reasons[rows] |= reasons
         scored.features[rows, FEATURE_COUNT:] = scores.shown()
@@ -236,7 +237,7 @@ class CameraStage:
     ) -> NDArray[np.bool_]:
         """Tell the image episode about the frames, each odd one with its evidence; where an episode is open."""
         is_open = np.zeros(len(rows), np.bool_)
-        score = -np.log10(scores.probability)
+        score = score_of(scores.probability)
         start = 0
         for place in np.flatnonzero(odd).tolist():
             is_open[start:place] = self._observe_normal(block, rows[start:place], output)

@@ -322,6 +322,6 @@ def corrected(probability: NDArray[np.float64], number: int) -> NDArray[np.float
         return cast("NDArray[np.float64]", -np.expm1(number * np.log1p(-probability)))
 
 
-def smallest_of(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The smallest of several probabilities, ``corrected`` for their number: (k, n) to (n,)."""
-    return corrected(probabilities.min(axis=0), len(probabilities))
+def score_of(probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The score of a tail probability in (0, 1], -log10 of it: at least 0, and never -0, which would be shown."""
+    return 0.0 - np.log10(probability)

@@ -15,7 +15,7 @@ from models.records import RecordBlock, Refusal
 from models.results import Admission, Reason, Scoring
 from models.scored_rows import ScoredRows
 from models.scoring.distance import DistanceSettings, RollingDistance
-from models.scoring.tail_probability import TailProbability, TailSettings
+from models.scoring.tail_probability import TailProbability, TailSettings, score_of
 from models.spectra.reference_spectrum import LEAST_SAMPLES, ReferenceSpectrum, normalise
 from models.spectra.spectrum_features import FEATURE_COUNT, spectrum_features
 from models.state import State
@@ -166,7 +166,7 @@ class SpectrometerStage:
         corrected = p_values * (2.0 - p_values)  # that one of two is as small: 1 - (1 - p)^2
         odd = corrected < self._settings.frame_fpr
         rows.scoring[places] = Scoring.SCORED
-        rows.score[places] = -np.log10(corrected.min(axis=0))
+        rows.score[places] = score_of(corrected.min(axis=0))
         rows.anomalous[places] = odd.any(axis=0)
         for reason, holds in zip((Reason.SPECTRUM_SHAPE, Reason.SPECTRUM_MOMENTS), odd, strict=True):
             rows.reasons[places[holds]] |= np.uint32(reason)

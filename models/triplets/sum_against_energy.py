@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.tail_probability import TailProbability, TailSettings
+from models.scoring.tail_probability import TailProbability, TailSettings, score_of
 from models.state import State
 
 #: Statistics take effect after every so many shots.
@@ -108,8 +108,7 @@ class SumAgainstEnergy:
         sigma = max(math.sqrt(self._variance), _SIGMA_FLOOR)
         distance = np.abs(log_ratio - self._mean) / sigma
         probability = self._tail.p_values(distance)
-        # 0.0 - 0.0 is 0.0, where -0.0 would be shown as such.
-        return 0.0 - np.log10(probability), probability < self._fpr, distance
+        return score_of(probability), probability < self._fpr, distance
 
     def _update(self) -> None:
         """Let what was learned since the last update take effect."""

@@ -5,7 +5,15 @@ import pytest
 from numpy.typing import NDArray
 
 from models.errors import FatalError
-from models.scoring.tail_probability import TailProbability, TailSeed, TailSettings, fit_seed, pareto_fit, smallest_of
+from models.scoring.tail_probability import (
+    TailProbability,
+    TailSeed,
+    TailSettings,
+    corrected,
+    fit_seed,
+    pareto_fit,
+    score_of,
+)
 from models.state import decode_state, encode_state
 
 
@@ -154,8 +162,14 @@ def test_wrong_settings(wrong: dict[str, float]) -> None:
         TailSettings(**wrong)  # type: ignore[arg-type]
 
 
-def test_smallest_of_several_is_uniform() -> None:
-    uniform = np.random.default_rng(9).uniform(size=(5, 100_000))
-    assert np.mean(smallest_of(uniform) < 1e-3) == pytest.approx(1e-3, rel=0.3)
-    assert smallest_of(np.array([[1e-15], [1.0]]))[0] == pytest.approx(2e-15)
-    assert smallest_of(np.ones((3, 1)))[0] == 1.0
+def test_the_smallest_of_several_corrected_for_their_number_is_uniform() -> None:
+    smallest = np.random.default_rng(9).uniform(size=(5, 100_000)).min(axis=0)
+    assert np.mean(corrected(smallest, 5) < 1e-3) == pytest.approx(1e-3, rel=0.3)
+    assert corrected(np.array([1e-15]), 2)[0] == pytest.approx(2e-15)
+    assert corrected(np.ones(1), 3)[0] == 1.0
+
+
+def test_a_score_is_never_below_zero() -> None:
+    scores = score_of(np.array([1.0, 0.1, 1e-15]))
+    np.testing.assert_allclose(scores, [0.0, 1.0, 15.0])
+    assert not np.signbit(scores).any()
