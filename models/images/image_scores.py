@@ -307,6 +307,8 @@ class ImageScores:
         start = self._start
         if start is None:
             raise RuntimeError("the learning phase is over")
+        if not len(cleaned):  # all were stuck: the end of a group must not be taken for another one
+            return
         start.held.extend(cleaned.copy())
         start.vectors.append(beam_vector(features))
         self._frames += len(cleaned)

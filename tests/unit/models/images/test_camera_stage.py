@@ -167,6 +167,15 @@ def test_stuck_frames_are_a_rule_of_their_own(learned: CameraStage, *, learning:
     assert not found.changes(AlertKind.IMAGE_ANOMALY)
 
 
+@pytest.mark.parametrize("learned_frames", [32, 33, 288, 300])
+def test_a_camera_may_freeze_at_any_moment_of_its_learning(learned_frames: int) -> None:
+    stage = new_stage()
+    frames = beam_frames(learned_frames + 40, seed=7)
+    frames[learned_frames : learned_frames + 20] = frames[learned_frames - 1]
+    found = run(stage, frames, 0, size=4)
+    assert found.rows["anomalous"].nonzero()[0].tolist() == list(range(learned_frames, learned_frames + 20))
+
+
 def test_equal_dark_frames_are_not_stuck() -> None:
     found = run(new_stage(), np.repeat(dark_frames(1), 5, axis=0), 0)
     assert not found.rows["anomalous"].any()
