@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from connectors.model_files import installed_model
+from connectors.model_files import default_model, installed_model
 from models.errors import PetawatchError
 from streams.settings import Settings, load_settings
 
@@ -66,7 +66,7 @@ def _state(state: Path) -> Finding:
 
 def _model(state: Path | None) -> Finding:
     try:
-        bundle = installed_model(state or Path())
+        bundle = default_model() if state is None or not state.is_dir() else installed_model(state)
         bundle.autoencoder()
     except PetawatchError as error:
         return Finding("model", False, str(error))
