@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from connectors.spool_listing import SpoolFile
 from connectors.state.commit import Commit
@@ -30,6 +31,7 @@ from streams.work_units import WorkUnit, read_units
 
 #: Units that are processed ahead of the one that is committed next: bounds the memory.
 _UNITS_AHEAD = 4
+_BYTES_AHEAD = 128 << 20
 _RUNNER_KEY = "runner"
 
 
@@ -38,6 +40,7 @@ class _Job:
     """A unit whose devices are being worked on."""
 
     unit: WorkUnit
+    payload_bytes: int
     runs: dict[Device, "Future[DeviceRun]"]
 
     def results(self) -> dict[Device, DeviceRun]:
@@ -113,7 +116,7 @@ class EmbeddedRunner:
                     continue
                 jobs.append(self._start(unit))
                 self._metrics.set_queue_depth(len(jobs), "units")
-                while len(jobs) > _UNITS_AHEAD:
+                while _are_enough(jobs):
                     self._complete(jobs.popleft())
             self._complete_all(jobs)
 
@@ -168,12 +171,17 @@ class EmbeddedRunner:
         )
 
     def _start(self, unit: WorkUnit) -> _Job:
-        self._pipeline.prepare(sorted(unit.blocks))
+        devices = sorted(unit.blocks)
+        self._pipeline.prepare(devices)
+        payload_bytes = sum(block.payload.nbytes for blocks in unit.blocks.values() for block in blocks)
 
         def work(device: Device) -> DeviceRun:
-            return self._pipeline.run_device(device, unit.blocks[device])
+            # Taken out: its pixels are let go as soon as they are scored, not only when the unit is committed.
+            return self._pipeline.run_device(device, unit.blocks.pop(device))
 
-        return _Job(unit, {d: self._strands.submit(d, lambda d=d: work(d)) for d in unit.blocks})  # type: ignore[misc]
+        return _Job(
+            unit, payload_bytes, {device: self._strands.submit(device, partial(work, device)) for device in devices}
+        )
 
     def _complete_all(self, jobs: deque[_Job]) -> None:
         while jobs:
@@ -244,6 +252,11 @@ class EmbeddedRunner:
         self._accounts.restore(state["files"])
         self._progress.restore(state["series"])
         self._sequence.restore(state["sequence"])
+
+
+def _are_enough(jobs: deque[_Job]) -> bool:
+    """Whether one has to be completed before the next is begun."""
+    return len(jobs) > _UNITS_AHEAD or (len(jobs) > 1 and sum(job.payload_bytes for job in jobs) > _BYTES_AHEAD)
 
 
 def _read_ahead(reader: ThreadPoolExecutor, units: Iterator[WorkUnit]) -> Iterator[WorkUnit]:
