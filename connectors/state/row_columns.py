@@ -96,40 +96,39 @@ def plain_schema(schema: pa.Schema) -> pa.Schema:
 def shots_table(blocks: Sequence[DecidedBlock]) -> pa.Table:
     """The rows of some blocks in ``SHOT_SCHEMA``, in any order."""
     blocks = sorted((block for block in blocks if len(block)), key=lambda block: block.scored.device.kind)
+    if not blocks:
+        return SHOT_SCHEMA.empty_table()
     scored = [block.scored for block in blocks]
     lengths = np.array([len(block) for block in blocks], np.intp)
 
     def per_block(texts: Sequence[str | None]) -> pa.Array:
         return _texts(texts, lengths)
 
-    def joined(arrays: Sequence[NDArray[Any]], dtype: type) -> NDArray[Any]:
-        return np.concatenate(arrays) if arrays else np.empty(0, dtype)
-
-    refusal = joined([block.refusal for block in scored], np.uint8)
+    refusal = np.concatenate([block.refusal for block in scored])
     stages = [block.device.stage for block in scored]
     columns: dict[str, pa.Array] = {
-        "event_time": _times(joined([block.event_time_ns for block in scored], np.int64)),
+        "event_time": _times(np.concatenate([block.event_time_ns for block in scored])),
         "front_end": per_block([stage.front_end for stage in stages]),
         "amp": per_block([stage.amp for stage in stages]),
         "arm": per_block([stage.arm for stage in stages]),
         "device": per_block([block.device.name for block in scored]),
         "kind": per_block([block.device.kind.value for block in scored]),
-        "state": _coded(joined([block.state for block in scored], np.uint8), _STATE_WORDS),
+        "state": _coded(np.concatenate([block.state for block in scored]), _STATE_WORDS),
         "valid": pa.array(refusal == Refusal.NONE),
         "refusal": _coded(refusal, _REFUSAL_WORDS),
-        "outcome": _coded(joined([block.outcome for block in blocks], np.uint8), _OUTCOME_WORDS),
-        "scoring": _coded(joined([block.scoring for block in scored], np.uint8), _SCORING_WORDS),
-        "score": pa.array(joined([block.score for block in scored], np.float32)),
-        "anomalous": pa.array(joined([block.anomalous for block in blocks], np.bool_)),
-        "reasons": _words(joined([block.reasons for block in blocks], np.uint32), lambda code: Reason(code).words()),
+        "outcome": _coded(np.concatenate([block.outcome for block in blocks]), _OUTCOME_WORDS),
+        "scoring": _coded(np.concatenate([block.scoring for block in scored]), _SCORING_WORDS),
+        "score": pa.array(np.concatenate([block.score for block in scored])),
+        "anomalous": pa.array(np.concatenate([block.anomalous for block in blocks])),
+        "reasons": _words(np.concatenate([block.reasons for block in blocks]), lambda code: Reason(code).words()),
         **_features(scored, lengths),
         "interval_hz": pa.array(np.repeat([block.interval_hz for block in scored], lengths), from_pandas=True),
         "model": per_block([block.model or None for block in scored]),
         "file": per_block([block.source.file for block in scored]),
         "sha256": per_block([block.source.sha256 for block in scored]),
-        "fires": pa.array(joined([block.fires for block in scored], np.bool_)),
-        "device_anomalous": pa.array(joined([block.anomalous for block in scored], np.bool_)),
-        "device_reasons": pa.array(joined([block.reasons for block in scored], np.uint32)),
+        "fires": pa.array(np.concatenate([block.fires for block in scored])),
+        "device_anomalous": pa.array(np.concatenate([block.anomalous for block in scored])),
+        "device_reasons": pa.array(np.concatenate([block.reasons for block in scored])),
         "hdf5_group": pa.array(
             list(chain.from_iterable(block.hdf5_group or repeat(None, len(block)) for block in scored)), pa.string()
         ),

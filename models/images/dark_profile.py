@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from models.records import FULL_SCALE_COUNTS, IMAGE_SHAPE
 from models.state import State
@@ -37,6 +36,9 @@ _MOST_NEIGHBOURS = 8
 @lru_cache(maxsize=1024)
 def prediction_factor(frames: int, probability: float) -> float:
     """How many sigmas of ``frames`` readings one more exceeds with ``probability`` (one-sided, normal noise)."""
+    # A sixth of the start's imports, and not needed before the first image.
+    from scipy import special  # noqa: PLC0415
+
     return float(-special.stdtrit(frames - 1, probability) * np.sqrt(1.0 + 1.0 / frames))
 
 
