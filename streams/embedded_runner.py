@@ -15,7 +15,7 @@ from connectors.spool_listing import SpoolFile
 from connectors.state.commit import Commit
 from connectors.state.directory import StateDirectory
 from models.alerts.alert import AlertEvent
-from models.devices import Device, Stage
+from models.devices import Device
 from models.results import ScoredBlock
 from models.snapshot_sequence import SnapshotSequence
 from models.state import State, decode_state, encode_state
@@ -23,7 +23,7 @@ from streams.commit_builder import CommitBuilder
 from streams.device_strands import DeviceStrands
 from streams.file_accounts import FileAccounts
 from streams.metrics import WatchMetrics
-from streams.replacements import decide_again, touched_stretch
+from streams.replacements import TouchedShots, decide_again, touched_shots
 from streams.series_progress import SeriesProgress
 from streams.settings import Settings
 from streams.watch_pipeline import DeviceRun, PipelineOutput, WatchPipeline, device_key
@@ -53,9 +53,7 @@ class _WaitingReplacement:
     """A file that replaces another while shots that it touches wait in joins; it is read again later."""
 
     file: SpoolFile
-    stages: list[Stage]
-    from_ns: int
-    to_ns: int
+    touched: TouchedShots
 
 
 class EmbeddedRunner:
@@ -126,13 +124,21 @@ class EmbeddedRunner:
         self.complete_replacements()
         self.flush_rows()
 
+    @property
+    def series(self) -> list[str]:
+        """The recorders' series that have been heard of."""
+        return self._progress.series
+
+    def read_again(self) -> bool:
+        """Try the files again that the storage did not give; whether some could still not be read."""
+        unread = self._accounts.take_unread()
+        if unread:
+            self.process(unread)
+        return self._accounts.has_unread
+
     def complete_replacements(self) -> None:
         """Take the files that replace others and had to wait, as far as nothing they touch waits in a join."""
-        due = [
-            waiting.file
-            for waiting in self._waiting.values()
-            if not self._pipeline.waits_between(waiting.stages, waiting.from_ns, waiting.to_ns)
-        ]
+        due = [waiting.file for waiting in self._waiting.values() if not waiting.touched.wait_in(self._pipeline)]
         for file in due:
             del self._waiting[file.relative]
         if due:
@@ -209,12 +215,13 @@ class EmbeddedRunner:
         """Decide the shots of a replacing unit again, or let its file wait until nothing of them is undecided."""
         if unit.file.relative in self._waiting or unit.manifest is None:
             return
-        stages, from_ns, to_ns = touched_stretch(unit.manifest, self._state)
-        if self._pipeline.waits_between(stages, from_ns, to_ns):
-            self._waiting[unit.file.relative] = _WaitingReplacement(unit.file, stages, from_ns, to_ns)
+        blocks = [block for of_device in unit.blocks.values() for block in of_device]
+        touched = touched_shots(blocks, unit.manifest.source, self._state)
+        if touched.wait_in(self._pipeline):
+            self._waiting[unit.file.relative] = _WaitingReplacement(unit.file, touched)
             return
         runs = self._start(unit).results()
-        output, superseded = decide_again(_scored(runs), unit.manifest.source, self._state, self._pipeline)
+        output, superseded = decide_again(_scored(runs), touched, self._state, self._pipeline)
         self._commit_unit(unit, runs, output, Commit(superseded=superseded))
 
     def _commit_unit(

@@ -7,6 +7,7 @@ from connectors.state.commit import FileRecord, FileStatus
 from connectors.state.reader import StateReader
 from models.alerts.alert import AlertChange, AlertEvent, AlertKind, AlertStatus
 from models.alerts.file_alerts import snapshot_alert
+from models.errors import RetryableError
 from models.records import SourceReference
 from models.state import State
 from streams.series_progress import SeriesProgress
@@ -20,6 +21,17 @@ class FileAccounts:
         self._state = state
         self._progress = progress
         self._started: dict[str, StartedFile] = {}
+        self._unread: dict[str, SpoolFile] = {}
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether there are files that the storage did not give."""
+        return bool(self._unread)
+
+    def take_unread(self) -> list[SpoolFile]:
+        """The files that the storage did not give since the last call, to be tried again."""
+        unread, self._unread = list(self._unread.values()), {}
+        return unread
 
     def is_done(self, relative: str, size_bytes: int, mtime_ns: int) -> bool:
         """Whether this very file has been dealt with to its end."""
@@ -45,7 +57,9 @@ class FileAccounts:
     def committing(self, unit: WorkUnit) -> tuple[FileRecord, list[AlertEvent]]:
         """What is to be written about a unit's file together with the unit, and what is to be told of it."""
         relative = unit.file.relative
-        if unit.last or unit.refused is not None:
+        if isinstance(unit.refused, RetryableError):
+            self._unread[relative] = unit.file
+        elif unit.last or unit.refused is not None:
             self._started.pop(relative, None)
         else:
             self._started[relative] = StartedFile(
@@ -107,7 +121,8 @@ def file_record(unit: WorkUnit) -> FileRecord:
             root=str(file.root),
             sha256=manifest.source.sha256 if manifest else "",
             size_bytes=file.size,
-            mtime_ns=file.mtime_ns,
+            # What the storage did not give now is not done with, also when it never changes.
+            mtime_ns=0 if isinstance(unit.refused, RetryableError) else file.mtime_ns,
             status=FileStatus.REJECTED,
             reason=damage,
         )

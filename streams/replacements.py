@@ -1,55 +1,85 @@
 """A file was replaced: decide its shots again, together with what other files say about them."""
 
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.snapshots.manifest import Manifest
-from connectors.state.commit import SupersededRows
+from connectors.state.commit import FileRecord, SupersededRows
 from connectors.state.reader import StateReader
-from models.devices import Device, Stage, parse_device
-from models.event_time import MILLISECOND_NS, SECOND_NS
-from models.records import SourceReference
+from models.devices import Device, Stage
+from models.event_time import MILLISECOND_NS, MINUTE_NS
+from models.records import RecordBlock, SourceReference
 from models.results import Outcome, ScoredBlock
 from models.triplets.decided import OUTCOME_CODES, DecidedBlock, decide_alone, select_rows
 from streams.watch_pipeline import PipelineOutput, WatchPipeline
 
 # Outcomes that a second decision never changes: such a record is a copy of one that counts elsewhere, or was no shot's.
 _FINAL = [OUTCOME_CODES[outcome] for outcome in (Outcome.DUPLICATE, Outcome.LATE, Outcome.UNEXPECTED)]
+# Times further apart than this are looked up one by one: a wild one must not make a year of rows be read.
+_GAP_NS = 10 * MINUTE_NS
 
-# More than any jitter between the records of a shot.
-_MARGIN_NS = 10 * SECOND_NS
 
+@dataclass(frozen=True, slots=True)
+class TouchedShots:
+    """The shots that replacing records belong to, or that the records belonged to which are void with them.
 
-def touched_stretch(manifest: Manifest, state: StateReader) -> tuple[list[Stage], int, int]:
-    """The stages whose shots a replacing file touches, and the event times (from, and before) of its records.
-
-    Both contents count: the new one, and the one whose rows become void.
+    Attributes
+    ----------
+    new
+        The content that replaces; all other contents of the same file are void.
+    old
+        The content that counted until now; None when nothing of it does.
+    times
+        int64, ascending, by stage: the event times of the new records and of the void ones.
     """
-    rows = _void_rows(manifest.source, state)
-    stages = {device.stage for device in map(parse_device, manifest.records) if device.joins}
-    stages |= {block.scored.device.stage for block in rows}
-    times = [time_ns for time_ns in (manifest.first_ns, manifest.last_ns) if time_ns is not None]
-    times += [int(time_ns) for block in rows for time_ns in block.scored.event_time_ns[[0, -1]]]
-    if not times:
-        return sorted(stages), 0, 0
-    return sorted(stages), min(times) - _MARGIN_NS, max(times) + _MARGIN_NS
+
+    new: SourceReference
+    old: SourceReference | None
+    times: Mapping[Stage, NDArray[np.int64]]
+
+    def wait_in(self, pipeline: WatchPipeline) -> bool:
+        """Whether one of them waits in a live join, which is to decide it first."""
+        if self.old is not None and pipeline.pending_records().get(self.old):
+            return True
+        return any(
+            pipeline.stage_join(stage).waits_between(from_ns, to_ns)
+            for stage, times in self.times.items()
+            for from_ns, to_ns in _stretches(times, _jitter_ns(stage, pipeline))
+        )
+
+
+def touched_shots(blocks: Iterable[RecordBlock], new: SourceReference, state: StateReader) -> TouchedShots:
+    """The shots that some blocks of a replacing file touch.
+
+    The rows that become void are those that still count: with the first part of a file that is committed, all of them.
+    """
+    times: dict[Stage, list[NDArray[np.int64]]] = {}
+    for block in blocks:
+        if block.device.joins:
+            times.setdefault(block.device.stage, []).append(block.event_time_ns)
+    counted = state.counted_file(new.file)
+    old = None
+    if counted is not None and counted.sha256 != new.sha256:
+        old = SourceReference(file=counted.path, sha256=counted.sha256)
+        for row in _rows_of(counted, state):
+            if row.scored.device.joins:
+                times.setdefault(row.scored.device.stage, []).append(row.scored.event_time_ns)
+    return TouchedShots(new, old, {stage: np.unique(np.concatenate(times[stage])) for stage in sorted(times)})
 
 
 def decide_again(
-    scored: list[ScoredBlock], new: SourceReference, state: StateReader, pipeline: WatchPipeline
+    scored: list[ScoredBlock], touched: TouchedShots, state: StateReader, pipeline: WatchPipeline
 ) -> tuple[PipelineOutput, list[SupersededRows]]:
     """Join the replacing rows with the rows of other files that were decided for the same shots.
 
-    Nothing of ``touched_stretch`` may wait in a live join.
+    None of the touched shots may wait in a live join.
 
     Parameters
     ----------
     scored
         Rows of the new content, scored without learning; the rest of it may have been decided before, or follow later.
-    new
-        The new content; rows of other contents of the same file are void with the commit.
 
     Returns
     -------
@@ -64,51 +94,59 @@ def decide_again(
             by_stage.setdefault(block.device.stage, []).append(block)
         else:
             output.decided.append(decide_alone(block))
-    # Also the stages that only the old content has records of: their shots have lost them.
-    void: dict[Stage, list[NDArray[np.int64]]] = {}
-    for row in _void_rows(new, state):
-        void.setdefault(row.scored.device.stage, []).append(row.scored.event_time_ns)
-    for stage in sorted({*by_stage, *void}):
+    for stage, times in touched.times.items():
         blocks = by_stage.get(stage, [])
-        touched = np.unique(np.concatenate([*(block.event_time_ns for block in blocks), *void.get(stage, [])]))
-        live = pipeline.stage_join(stage)
-        jitter_ns = round(live.settings.join_jitter_ms * MILLISECOND_NS)
-        others = _decided_before({*live.devices, *(block.device for block in blocks)}, touched, jitter_ns, new, state)
+        live, jitter_ns = pipeline.stage_join(stage), _jitter_ns(stage, pipeline)
         join = live.for_replacement()
-        for block in [*blocks, *others]:
+        for block in blocks:
             join.add(block)
+        devices = {*live.devices, *(block.device for block in blocks)}
+        for from_ns, to_ns in _stretches(times, jitter_ns):
+            others = [
+                _still_open(row, times, jitter_ns)
+                for row in state.rows_between(devices, from_ns, to_ns)
+                if _counts_on(row.scored.source, touched.new)
+            ]
+            for other in others:
+                join.add(other)
+            superseded += _superseded(others)
+            triplets = state.triplet_times(stage, from_ns, to_ns)
+            superseded.append(SupersededRows(stage, triplets[_near(triplets, times, jitter_ns)]))
         output.add_join(join.finish())
-        superseded += _superseded(others)
-        triplets = state.triplet_times(stage, int(touched[0]) - jitter_ns, int(touched[-1]) + jitter_ns + 1)
-        superseded.append(SupersededRows(stage, triplets[_near(triplets, touched, jitter_ns)]))
     return output, superseded
 
 
-def _void_rows(new: SourceReference, state: StateReader) -> list[DecidedBlock]:
-    """The rows of joining devices that count now and will be void: those of the file's earlier content."""
-    old = state.counted_file(new.file)
-    if old is None or old.sha256 == new.sha256 or old.first_ns is None or old.last_ns is None:
+def _rows_of(record: FileRecord, state: StateReader) -> list[DecidedBlock]:
+    if record.first_ns is None or record.last_ns is None:
         return []
-    rows = state.rows_of_file(SourceReference(file=old.path, sha256=old.sha256), old.first_ns, old.last_ns + 1)
-    return [row for row in rows if row.scored.device.joins]
+    source = SourceReference(file=record.path, sha256=record.sha256)
+    return state.rows_of_file(source, record.first_ns, record.last_ns + 1)
 
 
-def _decided_before(
-    devices: set[Device], touched: NDArray[np.int64], jitter_ns: int, new: SourceReference, state: StateReader
-) -> list[ScoredBlock]:
-    """The records of touched shots that count on and may be decided anew: of other files, and of this content."""
-    rows = state.rows_between(devices, int(touched[0]) - jitter_ns, int(touched[-1]) + jitter_ns + 1)
-    found = []
-    for row in rows:
-        if row.scored.source.file == new.file and row.scored.source.sha256 != new.sha256:
-            continue
-        wanted = _near(row.scored.event_time_ns, touched, jitter_ns) & ~np.isin(row.outcome, _FINAL)
-        if wanted.any():
-            found.append(replace(select_rows(row.scored, np.flatnonzero(wanted)), replacement=True))
-    return found
+def _jitter_ns(stage: Stage, pipeline: WatchPipeline) -> int:
+    return round(pipeline.stage_join(stage).settings.join_jitter_ms * MILLISECOND_NS)
 
 
-def _superseded(blocks: list[ScoredBlock]) -> list[SupersededRows]:
+def _stretches(times: NDArray[np.int64], margin_ns: int) -> Iterator[tuple[int, int]]:
+    """The stretches (from, and before) in which ascending times lie, without the long gaps between them."""
+    if len(times):
+        breaks = np.flatnonzero(np.diff(times) > _GAP_NS) + 1
+        for part in np.split(times, breaks):
+            yield int(part[0]) - margin_ns, int(part[-1]) + margin_ns + 1
+
+
+def _counts_on(source: SourceReference, new: SourceReference) -> bool:
+    """Whether rows are of another file, or of the same content: of an earlier part of it."""
+    return source.file != new.file or source.sha256 == new.sha256
+
+
+def _still_open(row: DecidedBlock, touched: NDArray[np.int64], jitter_ns: int) -> ScoredBlock:
+    """The records of a block that belong to touched shots and may be decided anew."""
+    wanted = _near(row.scored.event_time_ns, touched, jitter_ns) & ~np.isin(row.outcome, _FINAL)
+    return replace(select_rows(row.scored, np.flatnonzero(wanted)), replacement=True)
+
+
+def _superseded(blocks: Iterable[ScoredBlock]) -> list[SupersededRows]:
     times: dict[Device, list[NDArray[np.int64]]] = {}
     for block in blocks:
         times.setdefault(block.device, []).append(block.event_time_ns)

@@ -47,6 +47,11 @@ class SeriesProgress:
             return [], 0
         return self.devices(manifest.series), min(manifest.last_ns, start_ns + int(name.length_s * SECOND_NS))
 
+    @property
+    def series(self) -> list[str]:
+        """All that have delivered something, by name."""
+        return sorted(self._devices)
+
     def devices(self, series: str) -> list[Device]:
         """The devices that a recorder has delivered so far."""
         return [parse_device(name) for name in sorted(self._devices.get(series, ()))]

@@ -39,6 +39,10 @@ from streams.work_units import WorkUnit
 
 _LOOK_EVERY_S = 0.5
 _PROGRESS_FILES = 64
+# Files that the storage does not give now (a network file system that is away) are tried again.
+_READ_AGAIN_EVERY_S = 30.0
+_READ_TRIES = 3
+_READ_PAUSE_S = 1.0
 # What lies in every folder of recorders; whatever else is left alone, an operator should mend.
 _ORDINARY = frozenset({NoticeReason.NOT_HDF5_NAME, NoticeReason.HIDDEN})
 
@@ -90,7 +94,9 @@ class Watch:
         self._sequence = sequence
         self._housekeeping = housekeeping
         self._watching = watching
-        self._last_file_s: dict[str, float] = {}
+        # Also of recorders that were heard of before the last stop: they may never deliver again.
+        self._last_file_s = dict.fromkeys(runner.series, clock.monotonic_s())
+        self._read_again_s = clock.monotonic_s()
         self._stop = stop
         self._spool: SpoolWatcher | None = None
 
@@ -109,6 +115,10 @@ class Watch:
         for done in range(0, len(due), _PROGRESS_FILES):
             (progress or _ignore)(done, len(due))
             self._runner.process(due[done : done + _PROGRESS_FILES])
+        for _ in range(_READ_TRIES):
+            if not self._runner.read_again():
+                break
+            self._clock.sleep(_READ_PAUSE_S)
         self._runner.finish()
         self._housekeeping.drain_outbox()
         (progress or _ignore)(len(due), len(due))
@@ -149,6 +159,9 @@ class Watch:
         if ready:
             self._runner.process(ready)
         self._runner.complete_replacements()
+        if self._clock.monotonic_s() >= self._read_again_s:
+            self._read_again_s = self._clock.monotonic_s() + _READ_AGAIN_EVERY_S
+            self._runner.read_again()
         self._silence_series()
         if self._state.flush_due and not ready:
             self._runner.flush_rows()

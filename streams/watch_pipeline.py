@@ -125,10 +125,6 @@ class WatchPipeline:
                 pending[SourceReference(file=file, sha256=sha256)] += count
         return dict(pending)
 
-    def waits_between(self, stages: Iterable[Stage], from_ns: int, to_ns: int) -> bool:
-        """Whether a record of these stages with an event time in ``from_ns <= t < to_ns`` waits in a join."""
-        return any(self._joins[stage].waits_between(from_ns, to_ns) for stage in stages if stage in self._joins)
-
     def stage_join(self, stage: Stage) -> StageJoin:
         """The live join of a stage."""
         return self._join_of(stage)

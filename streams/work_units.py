@@ -152,7 +152,6 @@ def read_units(
                     )
                 records = unit.records
     except (RecordError, RetryableError) as error:
-        # A disk that can't be read now may be readable later: the file is refused, and taken when it changes.
         yield WorkUnit(file=file, manifest=manifest, refused=error, index=position, records=records)
 
 

@@ -1,5 +1,6 @@
 """A watch at work: beside another one, stopped, on a full disk, with receivers of alerts, looked at by Prometheus."""
 
+import errno
 import json
 import os
 import signal
@@ -18,8 +19,10 @@ from typing import Any
 
 import pytest
 
+import connectors.snapshots.content as content_module
 from streams.settings import load_settings
 from streams.watch import open_watch
+from tests.integration.test_determinism import split_by_device
 from tests.support.receiver import receiving
 from tests.support.watch_results import (
     WatchResults,
@@ -302,3 +305,45 @@ main(sys.argv[1:])
     command = [sys.executable, "-c", code, "watch", str(tmp_path / "data"), "--state", str(tmp_path / "s"), "--once"]
     run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert run.returncode == 0, run.stderr
+
+
+def test_a_recorder_that_never_comes_back_after_a_stop_holds_up_nobody(snapshots: list[Path], tmp_path: Path) -> None:
+    """The camera's recorder dies while the watch is stopped: the shots of the others leave as incomplete."""
+    data, state = tmp_path / "data", tmp_path / "state"
+    recorders = tmp_path / "recorders"
+    for path in snapshots[::2]:
+        split_by_device(path, recorders)
+    folder = data / "5Hz" / "2022-07-01"
+    minutes = [sorted(recorders.glob(f"*09-{minute}*")) for minute in (30, 31, 32)]
+    with watch_live(data, state) as live:
+        for path in [*minutes[0], *minutes[1]]:
+            deliver(path, folder)
+        live.until(lambda results: results.ledger["files"]["accepted"] == 6)
+    with watch_live(data, state, silence_after_s=1.0) as live:
+        for path in minutes[2][1:]:
+            deliver(path, folder)
+        results = live.until(lambda results: results.ledger["records"]["incomplete"] > 500)
+    assert results.ledger["balanced"]
+
+
+def test_a_storage_that_is_away_for_a_moment(
+    day: Path, undisturbed: WatchResults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What could not be read is read again, and takes its place as a replaced file does."""
+    hash_content = content_module._hold
+    failures = [True, True]
+
+    def hold(descriptor: int, size: int) -> Any:
+        if "Computer02" in str(Path(f"/proc/self/fd/{descriptor}").readlink()) and failures:
+            failures.pop()
+            raise OSError(errno.EIO, "Input/output error")
+        return hash_content(descriptor, size)
+
+    monkeypatch.setattr(content_module, "_hold", hold)
+    results = watch_once(day, tmp_path / "state")
+    assert not failures
+    assert results.ledger["balanced"]
+    assert results.ledger["records"] == undisturbed.ledger["records"]
+    assert results.ledger["files"]["accepted"] == 6
+    rejected = results.alerts_of("snapshot_rejected")
+    assert [(alert["status"], alert["reasons"]) for alert in rejected] == [("closed", ["storage"])] * 2
