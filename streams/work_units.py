@@ -11,6 +11,7 @@ from connectors.snapshots.reader import open_snapshot
 from connectors.spool_listing import SpoolFile
 from models.devices import Device
 from models.errors import RecordError, RetryableError
+from models.event_time import HOUR_NS
 from models.records import RecordBlock
 
 
@@ -53,6 +54,10 @@ class StartedFile:
     units_done: int
     cut: UnitSettings
     replaced_sha256: str | None
+
+
+# Recorders' clocks may be ahead of this computer's by so much.
+_CLOCKS_APART_NS = HOUR_NS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +131,9 @@ def read_units(
     manifest: Manifest | None = None
     position = records = 0
     try:
-        with open_snapshot(file.path, root=file.root, limits=limits, zone=zone) as snapshot:
+        with open_snapshot(
+            file.path, root=file.root, limits=limits, zone=zone, latest_ns=file.closed_ns + _CLOCKS_APART_NS
+        ) as snapshot:
             manifest = snapshot.manifest
             sha256 = manifest.source.sha256
             started = history.started if history.sha256 == sha256 else None

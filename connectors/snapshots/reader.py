@@ -20,6 +20,7 @@ from connectors.snapshots.manifest import DeadLetterBox, Dialect, Manifest, Reco
 from connectors.snapshots.production import ProductionSource
 from connectors.snapshots.test_period import TestPeriodSource, is_test_period
 from models.errors import RecordError
+from models.event_time import format_iso
 from models.records import DeadLetter, RecordBlock, SourceReference
 from models.snapshot_names import SnapshotName, parse_snapshot_name
 
@@ -90,7 +91,7 @@ class Snapshot:
 
 @contextmanager
 def open_snapshot(
-    path: Path, *, root: Path, limits: ReadLimits | None = None, zone: tzinfo = UTC
+    path: Path, *, root: Path, limits: ReadLimits | None = None, zone: tzinfo = UTC, latest_ns: int | None = None
 ) -> Iterator[Snapshot]:
     """Open a snapshot for reading; its dialect is chosen by its content.
 
@@ -102,13 +103,16 @@ def open_snapshot(
         The watched root: the path below it is the file's identity.
     zone
         The time zone of the recorders.
+    latest_ns
+        A file of which all records are later (ns since 1970) is refused: believed, it would make everything that is
+        recorded from now on look late. None: whatever its times are.
 
     Raises
     ------
     RecordError
         When nothing of the file can be used: ``vanished``, ``permission``, ``symlink``, ``is_directory``,
         ``not_a_file``, ``empty``, ``too_large``, ``not_hdf5``, ``no_date``, ``ambiguous_date``, ``damaged_hdf5``,
-        ``truncated``, ``too_many_records``, ``no_records`` or ``changed_while_read``.
+        ``truncated``, ``too_many_records``, ``no_records``, ``in_the_future`` or ``changed_while_read``.
     RetryableError
         ``storage`` when the disk or the network file system fails.
     """
@@ -121,7 +125,15 @@ def open_snapshot(
             raise RecordError(f"{name.file}: {error}", reason=error.reason) from error
         if not len(opened.source.index.device) and not opened.dead.counts:
             raise RecordError(f"{name.file} holds no records", reason="no_records")
-        yield Snapshot(content, name, opened)
+        snapshot = Snapshot(content, name, opened)
+        first_ns = snapshot.manifest.first_ns
+        if latest_ns is not None and first_ns is not None and first_ns > latest_ns:
+            raise RecordError(
+                f"{name.file} begins in the future, at {format_iso(first_ns)}; correct the recorder's clock and the "
+                "file's name and times, or this computer's clock",
+                reason="in_the_future",
+            )
+        yield snapshot
 
 
 def plan_blocks(

@@ -54,6 +54,7 @@ class StateDirectory(StateReader):
         super().__init__(path, connection)
         self._lock = lock
         self._row_store = RowStore(connection, path, flush_rows=flush_rows)
+        self._outboxes: list[SqliteOutbox] = []
 
     @classmethod
     def open(cls, path: Path, *, flush_rows: int = FLUSH_ROWS) -> Self:
@@ -77,6 +78,8 @@ class StateDirectory(StateReader):
 
     def close(self) -> None:
         """Let the directory go; what is buffered stays buffered."""
+        for outbox in self._outboxes:
+            outbox.close()
         super().close()
         self._lock.release()
 
@@ -92,9 +95,11 @@ class StateDirectory(StateReader):
             return dict(self._connection.execute("SELECT key, value FROM states ORDER BY key"))
 
     def outbox(self) -> SqliteOutbox:
-        """The messages that wait for their receivers, for the thread that delivers them."""
+        """The messages that wait for their receivers, for the thread that delivers them; closed with the directory."""
         with clear_failures(self.path):
-            return SqliteOutbox(self.path, open_for_writing(self.path))
+            outbox = SqliteOutbox(self.path, open_for_writing(self.path))
+        self._outboxes.append(outbox)
+        return outbox
 
     def commit(self, commit: Commit) -> int:
         """Make one step durable, wholly or not at all; the number of the commit.

@@ -97,7 +97,7 @@ def shots_table(blocks: Sequence[DecidedBlock]) -> pa.Table:
     """The rows of some blocks in ``SHOT_SCHEMA``, in any order."""
     blocks = sorted((block for block in blocks if len(block)), key=lambda block: block.scored.device.kind)
     if not blocks:
-        return SHOT_SCHEMA.empty_table()
+        return pa.Table.from_batches([], SHOT_SCHEMA)
     scored = [block.scored for block in blocks]
     lengths = np.array([len(block) for block in blocks], np.intp)
 
@@ -140,7 +140,7 @@ def triplets_table(tables: Sequence[TripletTable]) -> pa.Table:
     """The rows of some stages' triplets in ``TRIPLET_SCHEMA``, in any order."""
     tables = [table for table in tables if len(table)]
     if not tables:
-        return TRIPLET_SCHEMA.empty_table()
+        return pa.Table.from_batches([], TRIPLET_SCHEMA)
     lengths = np.array([len(table) for table in tables], np.intp)
     joined = {
         name: np.concatenate([getattr(table, name) for table in tables])

@@ -621,3 +621,11 @@ def test_images_of_another_configured_shape(tmp_path: Path) -> None:
     [block] = read(path, limits=ReadLimits(image_rows=50, image_columns=60))
     assert refusals([block]) == [Refusal.NONE]
     assert block.payload.shape == (1, 50, 60)
+
+
+def test_a_file_of_the_future_is_refused_and_one_wild_record_is_not(tmp_path: Path) -> None:
+    path = write_production(tmp_path / NAME, minute(3))
+    first_ns = manifest(path).first_ns
+    assert first_ns is not None
+    assert refused(path, latest_ns=first_ns - 1) == "in_the_future"
+    assert len(read(path, latest_ns=first_ns)) > 0
