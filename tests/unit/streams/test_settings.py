@@ -1,0 +1,73 @@
+"""Settings: defaults, then a file, then the environment, then the command line."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from models.errors import FatalError
+from streams.settings import Settings, load_settings
+
+
+def test_defaults() -> None:
+    settings = load_settings(None)
+    assert settings.join.join_jitter_ms == 5
+    assert settings.camera.frame_fpr == 5e-4
+    assert str(settings.zone) == "UTC"
+    assert settings.worker_threads >= 1
+    with pytest.raises(ValidationError):
+        settings.threads = 5
+
+
+def test_later_layers_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "petawatch.toml"
+    config.write_text(
+        'threads = 3\ntime_zone = "Europe/Bucharest"\n'
+        "[join]\njoin_lateness_ms = 100\njoin_jitter_ms = 7\n"
+        "[camera.image_episode]\nquiet_shots = 9\n"
+        "[sequence]\nmissing_after_s = nan\n"
+    )
+    monkeypatch.setenv("PETAWATCH_JOIN__JOIN_LATENESS_MS", "200")
+    monkeypatch.setenv("PETAWATCH_WEBHOOK_URLS", '["http://a.example/"]')
+    settings = load_settings(config, webhook_urls=("http://b.example/",), threads=5)
+    assert settings.worker_threads == 5
+    assert (settings.join.join_lateness_ms, settings.join.join_jitter_ms) == (200, 7)
+    assert settings.camera.image_episode.quiet_shots == 9
+    assert settings.camera.image_episode.strong_score == Settings().camera.image_episode.strong_score
+    assert settings.webhook_urls == ("http://b.example/",)
+    assert str(settings.zone) == "Europe/Bucharest"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("nonsense = 1", "nonsense"),
+        ("[camera]\nnonsense = 1", "camera.nonsense"),
+        ("[camera.image_episode]\nnonsense = 1", "camera.image_episode.nonsense"),
+        ("threads = -1", "threads"),
+        ('[join]\njoin_jitter_ms = "wide"', "join.join_jitter_ms"),
+        ("[join]\njoin_lateness_ms = 1", "join_lateness_ms must be at least"),
+        ('time_zone = "Mars/Olympus"', "time_zone"),
+        ('webhook_urls = ["nonsense"]', "webhook_urls"),
+        ("threads = ", "can't be read"),
+    ],
+)
+def test_a_mistake_is_one_sentence_that_names_it(text: str, words: str, tmp_path: Path) -> None:
+    config = tmp_path / "petawatch.toml"
+    config.write_text(text)
+    with pytest.raises(FatalError) as caught:
+        load_settings(config)
+    assert words in str(caught.value)
+    assert str(config) in str(caught.value)
+    assert "\n" not in str(caught.value).strip()
+
+
+def test_a_mistake_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PETAWATCH_THREADS", "many")
+    with pytest.raises(FatalError, match="threads in the environment"):
+        load_settings(None)
+
+
+def test_a_configuration_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(FatalError, match="is no file"):
+        load_settings(tmp_path / "missing.toml")
