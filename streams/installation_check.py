@@ -45,7 +45,7 @@ def _folder(folder: Path) -> Finding:
     what = f"folder {folder}"
     if not folder.is_dir():
         return Finding(what, False, "is no folder; mount it, or name the folder into which the recorders write")
-    if not os.access(folder, os.R_OK | os.X_OK):
+    if not os.access(folder, os.R_OK | os.X_OK, effective_ids=True):
         return Finding(what, False, "may not be read by this user; give it the right to list and read")
     snapshots = sum(1 for _ in folder.rglob("*.h5"))
     return Finding(what, True, f"readable, {snapshots} snapshots below it")
@@ -54,7 +54,7 @@ def _folder(folder: Path) -> Finding:
 def _state(state: Path) -> Finding:
     what = f"state {state}"
     existing = next(path for path in (state, *state.absolute().parents) if path.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK, effective_ids=True):
         return Finding(
             what, False, f"{existing} may not be written by this user; choose another directory or its rights"
         )
