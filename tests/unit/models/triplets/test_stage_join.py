@@ -294,7 +294,7 @@ def test_one_missing_record_in_600_is_one_alert_of_low_severity() -> None:
 
 def test_episodes_that_end_together_are_told_in_the_same_order_after_a_restore() -> None:
     off = {1: METER, 2: CAMERA}
-    rows = [r.refused(OFF) if r.device == off.get(r.ms // 100) else r for r in shots(3)]
+    rows = [r.refused(OFF) if r.device == off.get(int(r.ms) // 100) else r for r in shots(3)]
     whole, restored = StageJoin(STAGE, SETTINGS), StageJoin(STAGE, SETTINGS)
     opened = []
     for part in blocks([*rows, *(row.dark() for row in shots(40, first=3))], size=1):
