@@ -102,6 +102,12 @@ def _empty(frames: int) -> CleanedFrames:
 
 
 @kernel()
+def cleaned_value(value: np.uint16, threshold: np.uint16, pedestal: np.float32) -> np.float32:
+    """What a pixel becomes: float32, its value less the pedestal where it is more than noise, else 0."""
+    return np.float32(value) - pedestal if value > threshold else np.float32(0.0)
+
+
+@kernel()
 def threshold_frame(
     raw: NDArray[np.uint16],
     threshold: NDArray[np.uint16],
@@ -120,11 +126,10 @@ def threshold_frame(
         row = np.float64(y)
         for x in range(_WIDTH):
             value = raw[y, x]
-            kept = value > threshold[y, x]
-            cleaned = np.float32(value) - pedestal[y, x] if kept else np.float32(0.0)
+            cleaned = cleaned_value(value, threshold[y, x], pedestal[y, x])
             out[y, x] = cleaned
             bright += int(cleaned > np.float32(_BRIGHT_COUNTS))
-            saturated += int(kept and value >= FULL_SCALE_COUNTS)
+            saturated += int(value > threshold[y, x] and value >= FULL_SCALE_COUNTS)
             wide = np.float64(cleaned)
             columns[0, x] += wide
             columns[1, x] += wide * row
