@@ -197,7 +197,7 @@ def test_every_bounded_reason_is_named(expected: list[str]) -> None:
 def test_every_reason_of_a_rejected_file_is_explained() -> None:
     raised = set(re.findall(r"``(\w+)``", (open_snapshot.__doc__ or "").partition("Raises")[2]))
     explained = first_words(table(OPERATORS, "reason of a rejected file", "meaning"))
-    assert sorted(explained) == sorted(raised - {"not_hdf5"})  # that one is ignored
+    assert sorted(explained) == sorted(raised)
 
 
 def test_the_readme_names_the_words_in_results() -> None:
