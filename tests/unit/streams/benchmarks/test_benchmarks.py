@@ -60,7 +60,7 @@ def test_memory_is_that_of_the_watching_process() -> None:
     peak = figures["peak resident memory, 2 cameras"].value
     late = figures["least resident memory from 80% to 100% of 2 minutes, 2 cameras"].value
     assert 0.05 < late <= peak < 4
-    assert figures["growth of memory over 2 minutes"].wanted == "no growth"
+    assert "growth of memory over 2 minutes" not in figures  # says nothing yet
 
 
 def test_processor_time_of_this_thread_is_counted_under_its_name() -> None:
