@@ -24,6 +24,8 @@ from models.spectra.spectrometer_stage import SpectrometerSettings
 from models.triplets.join_settings import JoinSettings
 from streams.work_units import UnitSettings
 
+_MOST_THREADS = 8
+
 
 def _time_zone(name: str) -> str:
     try:
@@ -41,7 +43,8 @@ class Settings(BaseSettings):
     time_zone
         Of the times in the snapshots' names and groups.
     threads
-        Devices that are worked on at once; 0 takes the processor's cores.
+        Devices that are worked on at once; 0 takes the processor's cores, but at most 8: each thread holds a network of
+        its own, and one process gains nothing from more.
     webhook_urls
         Each gets every opening and closing of an alert.
     silence_after_s
@@ -79,7 +82,7 @@ class Settings(BaseSettings):
     @property
     def worker_threads(self) -> int:
         """Devices that are worked on at once."""
-        return self.threads or len(os.sched_getaffinity(0))
+        return self.threads or min(len(os.sched_getaffinity(0)), _MOST_THREADS)
 
 
 def load_settings(config: Path | None, **overrides: Any) -> Settings:
