@@ -82,8 +82,7 @@ class CommitBuilder:
         for record in commit.files:
             metrics.file(record.status.value)
         for name, count in commit.file_counts.items():
-            for _ in range(count):
-                metrics.file(name)
+            metrics.file(name, count)
         if commit.evidence:
             metrics.set_evidence_bytes(self._evidence.total_bytes)
 

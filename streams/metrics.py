@@ -76,9 +76,9 @@ class WatchMetrics:
         for reason, count in counts.items():
             self._dead_letters.labels(self._bounded(reason)).inc(count)
 
-    def file(self, result: str) -> None:
-        """A file was dealt with; ``result`` is one of ``FILE_RESULTS``."""
-        self._files.labels(result).inc()
+    def file(self, result: str, count: int = 1) -> None:
+        """Files were dealt with; ``result`` is one of ``FILE_RESULTS``."""
+        self._files.labels(result).inc(count)
 
     def alerts(self, events: Iterable[AlertEvent], *, closed_ns: int | None = None) -> None:
         """Alerts were made durable; those that opened count, with the time since their file was closed."""

@@ -260,7 +260,6 @@ def open_watch(
         bundle = installed_model(state_path)
         metrics.set_model(bundle.name)
         outbox = state.outbox()
-        stack.callback(outbox.close)
         sender = WebhookSender(outbox, clock, settings.webhooks)
         stack.callback(sender.stop)
         evidence = EvidenceStore(state_path, settings.evidence)
