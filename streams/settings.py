@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from connectors.evidence_store import EvidenceSettings
+from connectors.kafka.settings import KafkaSettings
 from connectors.snapshots.limits import ReadLimits
 from connectors.spool_intake import SpoolSettings
 from connectors.webhook_post import checked_addresses
@@ -22,6 +23,8 @@ from models.images.camera_stage import CameraSettings
 from models.snapshot_sequence import SequenceSettings
 from models.spectra.spectrometer_stage import SpectrometerSettings
 from models.triplets.join_settings import JoinSettings
+from streams.facility.settings import CheckpointSettings, ConnectSettings, WorkerSettings
+from streams.topology import TopicSettings
 from streams.work_units import UnitSettings
 
 _MOST_THREADS = 8
@@ -73,6 +76,11 @@ class Settings(BaseSettings):
     join: JoinSettings = JoinSettings()
     evidence: EvidenceSettings = EvidenceSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    kafka: KafkaSettings = KafkaSettings()
+    topics: TopicSettings = TopicSettings()
+    connect: ConnectSettings = ConnectSettings()
+    worker: WorkerSettings = WorkerSettings()
+    checkpoints: CheckpointSettings = CheckpointSettings()
 
     @property
     def zone(self) -> ZoneInfo:

@@ -1,0 +1,1 @@
+"""Kafka: how to reach it, its topics, writing and reading."""
