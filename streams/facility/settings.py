@@ -17,8 +17,8 @@ class ConnectSettings:
     block_bytes
         Most payload in one message; a single record that is larger still travels alone.
     max_ahead_s
-        No snapshot is sent that begins so much later, in event time, than the slowest work of the agents: what they can't
-        keep up with stays on disk, in order, and the join never has to let shots go for want of room.
+        No snapshot is sent that begins so much later, in event time, than the slowest work of the agents: what they
+        can't keep up with stays on disk, in order, and the join never has to let shots go for want of room.
     dead_partition_after_s
         A partition whose work has not moved for so long, by the clock, is not waited for.
     behind_alert_s
