@@ -25,6 +25,8 @@ class AlertKind(StrEnum):
     DEVICE_SILENT = "device_silent"
     SNAPSHOT_MISSING = "snapshot_missing"
     SNAPSHOT_REJECTED = "snapshot_rejected"
+    PIPELINE_LAG = "pipeline_lag"
+    CONNECTOR_BEHIND = "connector_behind"
 
 
 class Severity(StrEnum):
@@ -58,7 +60,7 @@ class Alert:
     Attributes
     ----------
     device
-        The device's name; empty when the alert is about a whole stage or a file.
+        The device's name; empty when the alert is about a whole stage, a file or a part of the installation.
     first_shot_ns, last_shot_ns
         Event times of the first and of the latest odd shot.
     shots

@@ -1,0 +1,88 @@
+"""Alerts about the installation itself: work that is behind, files that are not sent."""
+
+from enum import StrEnum
+
+from models.alerts.alert import Alert, AlertChange, AlertEvent, AlertKind, AlertSource, AlertStatus, alert_id
+from models.alerts.episodes import severity_of
+from models.devices import NO_STAGE
+from models.records import SourceReference
+
+_CHANGE = {AlertStatus.OPEN: AlertChange.OPENED, AlertStatus.CLOSED: AlertChange.CLOSED}
+
+
+class BehindReason(StrEnum):
+    """Why something is behind; the bounded reason of the alert."""
+
+    #: It can't keep up, or does nothing.
+    BEHIND = "behind"
+    #: The connector waits for agents that are far behind.
+    HELD_BACK = "held_back"
+    #: The connector can't reach the cluster.
+    KAFKA_AWAY = "kafka_away"
+
+
+def lag_alert(agent: str, partition: int, *, first_ns: int, last_ns: int, status: AlertStatus) -> AlertEvent:
+    """An agent's work on a partition is far behind what was sent, or has caught up.
+
+    Parameters
+    ----------
+    first_ns
+        Event time at which the work stood when the alert opened, ns since 1970; the closing gives the same one, since
+        the alert's id is computed from it.
+    last_ns
+        Event time up to which the work is behind.
+    """
+    return _alert(
+        AlertKind.PIPELINE_LAG,
+        f"{agent}/{partition}",
+        first_ns=first_ns,
+        last_ns=last_ns,
+        reason=BehindReason.BEHIND,
+        status=status,
+    )
+
+
+def connector_alert(
+    connector: str, *, first_ns: int, last_ns: int, reason: BehindReason, status: AlertStatus
+) -> AlertEvent:
+    """A recorder computer's connector does not send what lies on disk, or has caught up.
+
+    Parameters
+    ----------
+    connector
+        Its name, ``ConnectSettings.name``.
+    first_ns
+        When the oldest snapshot that was not sent begins, as of the opening, ns since 1970; the closing gives the same
+        one, since the alert's id is computed from it.
+    last_ns
+        When the newest such snapshot begins.
+    """
+    return _alert(
+        AlertKind.CONNECTOR_BEHIND,
+        f"connect/{connector}",
+        first_ns=first_ns,
+        last_ns=last_ns,
+        reason=reason,
+        status=status,
+    )
+
+
+def _alert(
+    kind: AlertKind, where: str, *, first_ns: int, last_ns: int, reason: BehindReason, status: AlertStatus
+) -> AlertEvent:
+    alert = Alert(
+        id=alert_id(SourceReference(file=where, sha256=""), kind, first_ns),
+        kind=kind,
+        severity=severity_of(kind),
+        status=status,
+        stage=NO_STAGE,
+        device="",
+        first_shot_ns=first_ns,
+        last_shot_ns=max(first_ns, last_ns),
+        shots=0,
+        score=0.0,
+        reasons=(reason.value,),
+        model="",
+        source=AlertSource(file=where, sha256="", path=""),
+    )
+    return AlertEvent(change=_CHANGE[status], alert=alert)
