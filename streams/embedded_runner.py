@@ -121,8 +121,8 @@ class EmbeddedRunner:
     def finish(self) -> None:
         """The input has ended: decide what waits, close what is open, write the results out."""
         self._commit(self._pipeline.finish(), Commit(stage_states=self._pipeline.device_states()))
-        self.complete_replacements()
-        self.flush_rows()
+        self.go_on()
+        self._builder.flush_rows()
 
     @property
     def series(self) -> list[str]:
@@ -136,7 +136,12 @@ class EmbeddedRunner:
             self.process(unread)
         return self._accounts.has_unread
 
-    def complete_replacements(self) -> None:
+    @property
+    def has_room(self) -> bool:
+        """It is done with its files whenever it is asked."""
+        return True
+
+    def go_on(self) -> None:
         """Take the files that replace others and had to wait, as far as nothing they touch waits in a join."""
         due = [waiting.file for waiting in self._waiting.values() if not waiting.touched.wait_in(self._pipeline)]
         for file in due:
@@ -154,9 +159,14 @@ class EmbeddedRunner:
         """Whether this very file has been dealt with to its end."""
         return self._accounts.is_done(relative, size_bytes, mtime_ns)
 
-    def flush_rows(self) -> None:
-        """Write the buffered rows out as Parquet."""
-        self._builder.flush_rows()
+    def is_known(self, relative: str) -> bool:
+        """Whether the state directory has this path."""
+        return self._state.known_file(relative) is not None
+
+    def rest(self) -> None:
+        """Write the buffered rows out as Parquet when they are many: no commit has to wait for that then."""
+        if self._state.flush_due:
+            self._builder.flush_rows()
 
     def report(self, alerts: list[AlertEvent], commit: Commit) -> None:
         """Commit alerts that do not come from the pipeline."""

@@ -36,7 +36,7 @@ def data(tmp_path: Path) -> Path:
 @contextmanager
 def opened(tmp_path: Path, data: Path, **options: object) -> Iterator[tuple[EmbeddedRunner, StateDirectory]]:
     with open_watch([data], tmp_path / "state", load_settings(None, **options)) as watch:
-        yield watch._runner, watch._state
+        yield watch._runner, watch._runner._state
 
 
 def files(data: Path) -> list[SpoolFile]:
@@ -76,7 +76,7 @@ def test_it_stops_between_units_and_the_next_goes_on(
 ) -> None:
     units = {"unit_bytes": 100_000, "block_records": 2}
     with open_watch([data], tmp_path / "state", load_settings(None, units=units)) as watch:
-        runner, state = watch._runner, watch._state
+        runner, state = watch._runner, watch._runner._state
         commit = state.commit
 
         def stop_then(step: Commit) -> int:
@@ -104,7 +104,7 @@ def test_a_replacement_waits_for_shots_that_are_not_decided(tmp_path: Path, data
         (data / later(1)).write_bytes((data / later(1)).read_bytes() + b" ")
         (data / NAME).write_bytes(good)
         runner.process(files(data)[:2])
-        runner.complete_replacements()
+        runner.go_on()
         ledger = state.ledger()
         assert ledger["files"] == {"accepted": 3, "rejected": 0, "replaced": 1, "skipped": 0, "ignored": 0}
         assert ledger["records"] == ledger["records"] | {"read": 90, "pending": 60}  # nothing of 09:34 waited

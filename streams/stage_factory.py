@@ -1,0 +1,28 @@
+"""Which processing a device gets, by its kind."""
+
+from models.device_stage import DeviceStage
+from models.devices import Device, RecordKind
+from models.energies.meter_stage import MeterStage
+from models.images.camera_stage import CameraStage
+from models.model_bundle import ModelBundle
+from models.spectra.spectrometer_stage import SpectrometerStage
+from models.unscored_stage import UnscoredStage
+from streams.per_thread import PerThreadBuffers, PerThreadNetwork
+from streams.settings import Settings
+from streams.watch_pipeline import StageFactory
+
+
+def stage_factory(settings: Settings, bundle: ModelBundle) -> StageFactory:
+    """Makes the processing of a device from its kind."""
+    network, buffers = PerThreadNetwork(bundle), PerThreadBuffers()
+
+    def make(device: Device) -> DeviceStage:
+        if device.kind is RecordKind.CAMERA:
+            return CameraStage(device, settings.camera, network, bundle.seeds, buffers)
+        if device.kind is RecordKind.ENERGY_METER:
+            return MeterStage(device, settings.meter)
+        if device.kind is RecordKind.SPECTROMETER:
+            return SpectrometerStage(device, settings.spectrometer)
+        return UnscoredStage(settings.camera.admission, settings.camera.validity)
+
+    return make
