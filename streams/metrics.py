@@ -74,7 +74,7 @@ class WatchMetrics:
     def dead_letters(self, counts: Mapping[str, int]) -> None:
         """Parts of a file were refused, by reason."""
         for reason, count in counts.items():
-            self._dead_letters.labels(self._bounded(reason)).inc(count)
+            self._dead_letters.labels(self._reasons.bounded(reason)).inc(count)
 
     def file(self, result: str, count: int = 1) -> None:
         """Files were dealt with; ``result`` is one of ``FILE_RESULTS``."""
@@ -106,7 +106,7 @@ class WatchMetrics:
         if reason != self._stalled:
             self._stalled_gauge.clear()
             if reason:
-                self._stalled_gauge.labels(self._bounded(reason)).set(1)
+                self._stalled_gauge.labels(self._reasons.bounded(reason)).set(1)
         self._stalled = reason
 
     @property
@@ -146,28 +146,27 @@ class WatchMetrics:
         """What the sender has counted since the start."""
         self._ages.webhooks = counts
 
-    def _bounded(self, reason: str) -> str:
-        if len(self._reasons) < _MAX_REASONS:
-            self._reasons.add(reason)
-        return reason if reason in self._reasons else "other"
-
     def _make_counters(self, registry: CollectorRegistry) -> None:
         kinds = [kind.value for kind in RecordKind]
-        self._reasons: set[str] = set()
-        self._records = _counter(
+        self._reasons = LabelLimit()
+        self._records = counter_from_zero(
             "petawatch_records", "Records by where they ended.", registry,
             kind=kinds, outcome=[outcome.value for outcome in Outcome],
         )  # fmt: skip
-        self._scorings = _counter(
+        self._scorings = counter_from_zero(
             "petawatch_scored_records", "Records by how far they were scored.", registry,
             kind=kinds, scoring=[scoring.label for scoring in Scoring],
         )  # fmt: skip
-        self._anomalous = _counter("petawatch_anomalous_records", "Records found anomalous.", registry, kind=kinds)
+        self._anomalous = counter_from_zero(
+            "petawatch_anomalous_records", "Records found anomalous.", registry, kind=kinds
+        )
         self._dead_letters = Counter(
             "petawatch_dead_letters", "Parts of files that are no record.", ["reason"], registry=registry
         )
-        self._files = _counter("petawatch_files", "Files by what became of them.", registry, result=FILE_RESULTS)
-        self._alerts = _counter(
+        self._files = counter_from_zero(
+            "petawatch_files", "Files by what became of them.", registry, result=FILE_RESULTS
+        )
+        self._alerts = counter_from_zero(
             "petawatch_alerts_opened", "Alerts opened.", registry,
             kind=[kind.value for kind in AlertKind], severity=[severity.value for severity in Severity],
         )  # fmt: skip
@@ -193,7 +192,21 @@ class WatchMetrics:
         self._stalled_gauge = Gauge("petawatch_stalled", "1 while the work waits.", ["reason"], registry=registry)
 
 
-def _counter(name: str, text: str, registry: CollectorRegistry, **labels: Sequence[str]) -> Counter:
+class LabelLimit:
+    """Keeps the values of a label few: those that come first are shown, all others together as ``other``."""
+
+    def __init__(self, most: int = _MAX_REASONS) -> None:
+        self._most = most
+        self._known: set[str] = set()
+
+    def bounded(self, value: str) -> str:
+        """The value, or ``other``."""
+        if len(self._known) < self._most:
+            self._known.add(value)
+        return value if value in self._known else "other"
+
+
+def counter_from_zero(name: str, text: str, registry: CollectorRegistry, **labels: Sequence[str]) -> Counter:
     """A counter whose series are all there from the start, at zero: rates need a first value."""
     counter = Counter(name, text, list(labels), registry=registry)
     names: list[tuple[str, ...]] = [()]

@@ -15,10 +15,12 @@ from connectors.snapshots.manifest import DeadReason
 from connectors.snapshots.reader import open_snapshot
 from models.alerts.alert import AlertKind, AlertStatus, Severity
 from models.alerts.episodes import severity_of
+from models.alerts.facility_alerts import BehindReason
 from models.devices import RecordKind
 from models.records import Refusal
 from models.results import Outcome, Reason, Scoring
 from streams.command_line import app
+from streams.facility.facility_metrics import SENT_RESULTS, ConnectorMetrics, WorkerMetrics
 from streams.metrics import FILE_RESULTS, WatchMetrics
 from streams.settings import Settings, load_settings
 from tests.support.manual_clock import ManualClock
@@ -186,8 +188,10 @@ def test_every_outcome_is_explained() -> None:
         [refusal.label for refusal in Refusal if refusal],
         list(DeadReason),
         list(FILE_RESULTS),
+        list(SENT_RESULTS),
+        list(BehindReason),
     ],
-    ids=["refusals", "dead letters", "files"],
+    ids=["refusals", "dead letters", "files", "sent files", "what is behind"],
 )
 def test_every_bounded_reason_is_named(expected: list[str]) -> None:
     named = set(code(OPERATORS))
@@ -219,7 +223,11 @@ def test_the_glossary_has_the_words() -> None:
 
 def exposed_metrics() -> set[str]:
     endings = {"counter": "_total", "info": "_info"}
-    families = WatchMetrics(ManualClock()).registry.collect()
+    clock = ManualClock()
+    registry = WatchMetrics(clock).registry
+    WorkerMetrics(registry, clock)
+    ConnectorMetrics(registry, clock)
+    families = registry.collect()
     return {family.name + endings.get(family.type, "") for family in families if family.name.startswith("petawatch")}
 
 
