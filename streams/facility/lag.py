@@ -1,0 +1,218 @@
+"""How far the agents are behind, in event time, and when that is an alert; no Kafka here and no clock.
+
+What an agent's work is measured against is what was sent to it: by the connectors to the device agents, by those to the
+join, by the join to the recorder. So the alert names the agent that is slow, and none of those behind it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from models.alerts.alert import AlertEvent, AlertStatus
+from models.alerts.facility_alerts import lag_alert
+from models.event_time import SECOND_NS
+from models.state import State
+from streams.facility.facility_metrics import Partition
+from streams.topology import AgentName, TopicSettings, inputs_of, partition_count, topic
+
+#: A lag must last so long before it is an alert: a partition that catches up with an old file in seconds is none.
+CONFIRM_S = 10.0
+#: An alert closes when the lag has come down to this part of the limit, so that it does not flicker around it.
+CLOSE_AT = 0.5
+
+_DEVICE_AGENTS = (AgentName.IMAGE, AgentName.ENERGY, AgentName.SPECTRUM, AgentName.OTHER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """How far the work on one partition has come, as its worker last told.
+
+    Attributes
+    ----------
+    next_offsets
+        By short name of the input topic: the offset of the next message to work on.
+    start_ns
+        Begin of the snapshot of the latest message, ns since 1970; None before the first.
+    model
+        Id of the model that its worker scores with; empty where it has none.
+    """
+
+    next_offsets: Mapping[str, int]
+    start_ns: int | None = None
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lag:
+    """How far the work on one partition is behind.
+
+    Attributes
+    ----------
+    messages
+        That wait.
+    seconds
+        Of event time, from the work to what was sent to it; 0 when nothing waits.
+    work_ns, sent_ns
+        Event times of both, ns since 1970; None when nothing is known yet.
+    """
+
+    messages: int
+    seconds: float = 0.0
+    work_ns: int | None = None
+    sent_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LagSummary:
+    """The whole installation in one look.
+
+    Attributes
+    ----------
+    lags
+        Of every partition of every agent.
+    models
+        Ids of all models that score; more than one says that workers differ.
+    """
+
+    lags: Mapping[Partition, Lag] = field(default_factory=dict)
+    models: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> dict[Partition, float]:
+        """Lag in seconds of event time, for the metrics."""
+        return {place: lag.seconds for place, lag in self.lags.items()}
+
+    @property
+    def slowest(self) -> Partition | None:
+        """Where the lag is largest; None when nothing is behind."""
+        behind = [place for place, lag in self.lags.items() if lag.seconds > 0]
+        return max(behind, key=lambda place: self.lags[place].seconds, default=None)
+
+    @property
+    def messages(self) -> int:
+        """How many messages wait, over all partitions."""
+        return sum(lag.messages for lag in self.lags.values())
+
+
+class LagMonitor:
+    """Watches the progress of all partitions; its state is part of the recorder's.
+
+    Parameters
+    ----------
+    alert_s
+        ``WorkerSettings.lag_alert_s``.
+    """
+
+    def __init__(self, topics: TopicSettings, alert_s: float) -> None:
+        self._alert_s = alert_s
+        self._partitions = {agent: range(partition_count(topic(inputs_of(agent)[0]), topics)) for agent in AgentName}
+        self._summary = LagSummary()
+        # Where nobody has worked yet: what had been sent when the first message was seen waiting.
+        self._unstarted_ns: dict[Partition, int] = {}
+        self._above_since_ns: dict[Partition, int] = {}
+        self._open_ns: dict[Partition, int] = {}
+
+    @property
+    def summary(self) -> LagSummary:
+        """As of the last observation."""
+        return self._summary
+
+    def observe(
+        self,
+        work: Mapping[Partition, Place],
+        sent_ns: Iterable[int],
+        end_offsets: Mapping[tuple[str, int], int],
+        now_ns: int,
+    ) -> list[AlertEvent]:
+        """Look at the installation as it stands; which alerts open and close.
+
+        Parameters
+        ----------
+        work
+            The latest progress of every partition that told any.
+        sent_ns
+            Of each connector: when the newest snapshot begins that it sent.
+        end_offsets
+            By short name of a topic and partition: the offset of the next message to be written.
+        now_ns
+            By the clock; only how long a lag lasts is told by it.
+        """
+        sent: dict[AgentName, int | None] = dict.fromkeys(_DEVICE_AGENTS, max(sent_ns, default=None))
+        sent |= {AgentName.JOIN: _newest(work, *_DEVICE_AGENTS), AgentName.RECORDER: _newest(work, AgentName.JOIN)}
+        lags = {}
+        for agent, numbers in self._partitions.items():
+            for place in (Partition(agent.value, number) for number in numbers):
+                lags[place] = self._lag(place, work.get(place), sent[agent], end_offsets)
+        models = sorted({place.model for place in work.values() if place.model})
+        self._summary = LagSummary(lags=lags, models=tuple(models))
+        return [event for place, lag in lags.items() for event in self._alerts(place, lag, now_ns)]
+
+    def state(self) -> State:
+        """All that later alerts depend on."""
+        return {
+            "unstarted": _written(self._unstarted_ns),
+            "above": _written(self._above_since_ns),
+            "open": _written(self._open_ns),
+        }
+
+    def restore(self, state: State) -> None:
+        """Go on from a saved state; what was open stays open until the lag is gone."""
+        self._unstarted_ns = _read(state["unstarted"])
+        self._above_since_ns = _read(state["above"])
+        self._open_ns = _read(state["open"])
+
+    def _lag(
+        self,
+        place: Partition,
+        work: Place | None,
+        sent_ns: int | None,
+        end_offsets: Mapping[tuple[str, int], int],
+    ) -> Lag:
+        done = {} if work is None else work.next_offsets
+        messages = sum(
+            max(0, end_offsets.get((name.value, place.number), 0) - done.get(name.value, 0))
+            for name in inputs_of(AgentName(place.agent))
+        )
+        work_ns = None if work is None else work.start_ns
+        if work_ns is not None or not messages:
+            self._unstarted_ns.pop(place, None)
+        elif sent_ns is not None:
+            work_ns = self._unstarted_ns.setdefault(place, sent_ns)
+        if not messages or work_ns is None or sent_ns is None:
+            return Lag(messages=messages, work_ns=work_ns, sent_ns=sent_ns)
+        behind_s = max(0, sent_ns - work_ns) / SECOND_NS
+        return Lag(messages=messages, seconds=behind_s, work_ns=work_ns, sent_ns=sent_ns)
+
+    def _alerts(self, place: Partition, lag: Lag, now_ns: int) -> list[AlertEvent]:
+        if place in self._open_ns:
+            if lag.seconds > CLOSE_AT * self._alert_s:
+                return []
+            first_ns = self._open_ns.pop(place)
+            return [_event(place, first_ns, lag, AlertStatus.CLOSED)]
+        if lag.seconds <= self._alert_s or lag.work_ns is None:
+            self._above_since_ns.pop(place, None)
+            return []
+        since_ns = min(self._above_since_ns.get(place, now_ns), now_ns)  # a clock may step back
+        self._above_since_ns[place] = since_ns
+        if now_ns - since_ns < CONFIRM_S * SECOND_NS:
+            return []
+        del self._above_since_ns[place]
+        self._open_ns[place] = lag.work_ns
+        return [_event(place, lag.work_ns, lag, AlertStatus.OPEN)]
+
+
+def _newest(work: Mapping[Partition, Place], *agents: AgentName) -> int | None:
+    starts = (at.start_ns for place, at in work.items() if place.agent in agents and at.start_ns is not None)
+    return max(starts, default=None)
+
+
+def _event(place: Partition, first_ns: int, lag: Lag, status: AlertStatus) -> AlertEvent:
+    return lag_alert(place.agent, place.number, first_ns=first_ns, last_ns=lag.sent_ns or first_ns, status=status)
+
+
+def _written(times_ns: Mapping[Partition, int]) -> list[list[Any]]:
+    return [[place.agent, place.number, time_ns] for place, time_ns in sorted(times_ns.items())]
+
+
+def _read(rows: Iterable[list[Any]]) -> dict[Partition, int]:
+    return {Partition(agent, number): time_ns for agent, number, time_ns in rows}
