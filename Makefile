@@ -2,9 +2,9 @@
 UV_VERSION := 0.13.9
 UV := .tools/bin/uv
 SYNC := $(UV) sync --frozen --no-python-downloads
-SOURCES := models connectors dashboards streams tests
+SOURCES := models connectors dashboards streams servers tests
 
-.PHONY: help setup setup-test demo test test-long check format bench clean
+.PHONY: help setup setup-test demo test test-long servers servers-down check format bench clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,12 @@ test: check ## the checks and every test, drills shortened
 
 test-long: check ## the same with the drills in full
 	PETAWATCH_TEST_LONG=1 .venv/bin/pytest
+
+servers: setup ## start a real Kafka on 127.0.0.1:19092 (needs java and mvn; the tests start their own)
+	.venv/bin/python -m servers up
+
+servers-down: setup ## stop it; what it holds stays
+	.venv/bin/python -m servers down
 
 format: setup-test ## format the code and mend what can be mended
 	.venv/bin/ruff format $(SOURCES)

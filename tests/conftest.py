@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from servers.failures import ServerMissingError
+from servers.kafka_server import KafkaServer
+
 _ENVIRONMENT = dict(os.environ)  # noqa: TID251 - the one place of the tests that reads it
 #: `make test-long` runs the drills in full.
 LONG = _ENVIRONMENT.get("PETAWATCH_TEST_LONG", "") not in {"", "0"}
@@ -52,3 +55,15 @@ def long_drills() -> bool:
 def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for what several tests only read."""
     return tmp_path_factory.mktemp("session")
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
+    """A real Kafka that all tests share: take topics of your own (``tests.support.kafka``), and don't stop it."""
+    server = KafkaServer(tmp_path_factory.mktemp("kafka"))
+    try:
+        server.start()
+    except ServerMissingError as error:
+        pytest.skip(str(error))
+    yield server
+    server.stop()

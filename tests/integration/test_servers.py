@@ -1,0 +1,78 @@
+"""The broker that the tests run on: it can be killed, paused and started again, and holds what was written."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kafka import KafkaConsumer, KafkaProducer
+
+from servers.__main__ import down, up
+from servers.failures import ServerFailedError
+from servers.kafka_server import KafkaServer, free_port, process_runs
+from tests.support.kafka import make_topic
+
+
+@pytest.fixture
+def own_server(kafka: KafkaServer, tmp_path: Path) -> Iterator[KafkaServer]:
+    """A broker that the test may stop; asking for the shared one skips where there is none."""
+    with KafkaServer(tmp_path / "broker") as server:
+        yield server
+
+
+def _write(server: KafkaServer, topic: str, value: bytes) -> None:
+    producer = KafkaProducer(bootstrap_servers=server.address)
+    producer.send(topic, value).get(30)
+    producer.close()
+
+
+def _read(server: KafkaServer, topic: str) -> list[bytes]:
+    options = {"auto_offset_reset": "earliest", "consumer_timeout_ms": 3000}
+    consumer = KafkaConsumer(topic, bootstrap_servers=server.address, **options)
+    try:
+        return [message.value for message in consumer]
+    finally:
+        consumer.close()
+
+
+def test_what_was_written_outlives_a_kill(own_server: KafkaServer) -> None:
+    topic = make_topic(own_server, "kept")
+    _write(own_server, topic, b"before")
+    address = own_server.address
+    own_server.kill()
+    assert not own_server.running
+    own_server.start()
+    assert own_server.address == address
+    _write(own_server, topic, b"after")
+    assert _read(own_server, topic) == [b"before", b"after"]
+
+
+def test_a_paused_broker_goes_on(own_server: KafkaServer) -> None:
+    topic = make_topic(own_server, "paused")
+    own_server.pause()
+    time.sleep(0.2)
+    assert own_server.running
+    own_server.resume()
+    _write(own_server, topic, b"on")
+    assert _read(own_server, topic) == [b"on"]
+
+
+def test_a_broker_that_cannot_start_names_its_log(kafka: KafkaServer, tmp_path: Path) -> None:
+    server = KafkaServer(tmp_path, port=kafka.port)
+    with pytest.raises(ServerFailedError, match=r"ended with 1 at its start; see .*broker\.log"):
+        server.start()
+    assert b"Address already in use" in server.log.read_bytes()
+
+
+def test_the_servers_of_make_servers_outlive_the_command(kafka: KafkaServer, tmp_path: Path) -> None:
+    port = free_port()
+    try:
+        assert f"127.0.0.1:{port}" in up(tmp_path, port)
+        assert "already" in up(tmp_path, port)
+        pid = int((tmp_path / "pid").read_text())
+        assert process_runs(pid, str(tmp_path))
+    finally:
+        stopped = down(tmp_path)
+    assert stopped == "Kafka is stopped"
+    assert not process_runs(pid, str(tmp_path))
+    assert down(tmp_path) == "Kafka does not run"
