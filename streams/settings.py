@@ -4,6 +4,7 @@ Each option is written where it is used, as a dataclass beside its stage or conn
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -91,6 +92,11 @@ class Settings(BaseSettings):
     def worker_threads(self) -> int:
         """Devices that are worked on at once."""
         return self.threads or min(len(os.sched_getaffinity(0)), _MOST_THREADS)
+
+
+def environment_with(options: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment for a child, with settings by their names in the environment."""
+    return {**os.environ, **options}
 
 
 def load_settings(config: Path | None, **overrides: Any) -> Settings:
