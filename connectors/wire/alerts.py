@@ -1,0 +1,79 @@
+"""Alerts on their way to the recorder: JSON."""
+
+from typing import Any
+
+from connectors.wire.document import Document, read_document, write_document
+from connectors.wire.header_fields import HeaderFields, write_headers
+from connectors.wire.message import Headers, Incoming
+from connectors.wire.rows import moment_values, stage_values
+from connectors.wire.schema import Format, Schema
+from models.alerts.alert import Alert, AlertChange, AlertEvent, AlertKind, AlertSource, AlertStatus, Severity
+from models.messages import AlertMessage
+
+
+def _write(message: AlertMessage) -> tuple[bytes, Headers]:
+    document = {
+        "change": str(message.event.change),
+        "alert": _alert_values(message.event.alert),
+        "moment": None if message.moment is None else moment_values(message.moment),
+    }
+    return write_document(document), write_headers({"alert": message.event.alert.id})
+
+
+def _read(incoming: Incoming, _: HeaderFields) -> AlertMessage:
+    document = read_document(incoming.value or b"")
+    change, alert = document.choice("change", AlertChange), _read_alert(document.inner("alert"))
+    event = AlertEvent(change=change, alert=alert)
+    return AlertMessage(event=event, moment=None if document.is_null("moment") else document.moment())
+
+
+def alert_source_values(source: AlertSource) -> list[str]:
+    """The shot behind an alert as JSON values."""
+    return [source.file, source.sha256, source.path]
+
+
+def read_alert_source(document: Document) -> AlertSource:
+    """What ``alert_source_values`` wrote under ``source``."""
+    if len(texts := document.texts("source")) != 3:
+        raise ValueError("the source of an alert has not three parts")
+    return AlertSource(file=texts[0], sha256=texts[1], path=texts[2])
+
+
+def _alert_values(alert: Alert) -> dict[str, Any]:
+    return {
+        "id": alert.id,
+        "kind": str(alert.kind),
+        "severity": str(alert.severity),
+        "status": str(alert.status),
+        "stage": stage_values(alert.stage),
+        "device": alert.device,
+        "first_shot_ns": int(alert.first_shot_ns),
+        "last_shot_ns": int(alert.last_shot_ns),
+        "shots": int(alert.shots),
+        "score": float(alert.score),
+        "reasons": list(alert.reasons),
+        "model": alert.model,
+        "source": alert_source_values(alert.source),
+    }
+
+
+def _read_alert(document: Document) -> Alert:
+    return Alert(
+        id=document.text("id"),
+        kind=document.choice("kind", AlertKind),
+        severity=document.choice("severity", Severity),
+        status=document.choice("status", AlertStatus),
+        stage=document.stage(),
+        device=document.text("device"),
+        first_shot_ns=document.time_ns("first_shot_ns"),
+        last_shot_ns=document.time_ns("last_shot_ns"),
+        shots=document.integer("shots", minimum=0),
+        score=document.number("score"),
+        reasons=document.texts("reasons"),
+        model=document.text("model"),
+        source=read_alert_source(document),
+    )
+
+
+#: Version 1 of alerts.
+ALERTS: Format[AlertMessage] = Format(Schema("alert", 1), _write, _read)
