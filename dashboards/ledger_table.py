@@ -10,6 +10,13 @@ from rich.table import Table
 def print_ledger(ledger: Mapping[str, Any], console: Console) -> None:
     """A table on a terminal, one line per count elsewhere; ``ledger`` as ``StateReader.ledger`` gives it."""
     lines = [(part, name, number) for part in ("files", "records") for name, number in ledger[part].items()]
+    # Beside the outcomes, not among them: a thinned record has its outcome, too, and a dead letter is counted above.
+    lines += [("records", "thinned", ledger["thinned"])] if "thinned" in ledger else []
+    lines += [
+        (f"dead letters {where.replace('_', ' ')}", reason, number)
+        for where, reasons in ledger.get("dead_letters", {}).items()
+        for reason, number in reasons.items()
+    ]
     if console.is_terminal:
         table = Table("", "", "count", title="Ledger")
         table.columns[2].justify = "right"

@@ -18,6 +18,7 @@ class Scoring(IntEnum):
     LEARNING = 1  # too few normal records so far: never taken for normal
     SCORED = 2
     DARK = 3  # no beam on the camera, nothing measured by the meter
+    THINNED = 4  # left out by configuration, since the workers could not keep up with every frame
 
     @property
     def label(self) -> str:

@@ -54,6 +54,12 @@ def read_alerts(connection: sqlite3.Connection) -> Iterator[tuple[Alert, tuple[E
         after = (rows[-1][8], rows[-1][0])
 
 
+def find_alert(connection: sqlite3.Connection, alert_id: str) -> Alert | None:
+    """The alert of this id as it stands; None when there is none."""
+    row = connection.execute(f"SELECT {_COLUMNS} FROM alerts WHERE id = ?", (alert_id,)).fetchone()  # noqa: S608
+    return None if row is None else _alert(row)
+
+
 def _evidence(connection: sqlite3.Connection, alert_id: str) -> tuple[EvidenceLink, ...]:
     rows = connection.execute(
         "SELECT role, event_time_ns, png, npz FROM evidence WHERE alert_id = ? ORDER BY event_time_ns, role",

@@ -98,6 +98,24 @@ class SupersededRows:
     event_time_ns: NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostRecords:
+    """Records of a file that ended as a dead letter on their way, since their message was refused.
+
+    Attributes
+    ----------
+    place
+        Where the refused message stood (``topic/partition/offset``): told twice, it counts once.
+    reason
+        Bounded reason of the refusal.
+    """
+
+    source: SourceReference
+    place: str
+    reason: str
+    records: int
+
+
 @dataclass(slots=True, kw_only=True)
 class Commit:
     """One step of the watch. A commit that failed changed nothing and may be given again as it is.
@@ -120,6 +138,13 @@ class Commit:
     pending
         How many records of each file the join (and whatever else waits) holds at this moment: all of them, not the
         change. The ledger compares it with what it counted itself.
+    lost_records
+        Records that ended as dead letters on their way; their files need not be known yet.
+    retried_records
+        How many of them, by file, are none any more: their message was sent again and taken.
+    under_way
+        Files of which more is to come, and whether it is known how many records they hold. Then all of these that have
+        no outcome yet are pending, whatever ``pending`` says; else the file counts as far as it has come.
     """
 
     stage_states: dict[str, bytes] = field(default_factory=dict)
@@ -132,3 +157,6 @@ class Commit:
     triplets: list[TripletTable] = field(default_factory=list)
     superseded: list[SupersededRows] = field(default_factory=list)
     pending: dict[SourceReference, int] = field(default_factory=dict)
+    lost_records: list[LostRecords] = field(default_factory=list)
+    retried_records: dict[SourceReference, int] = field(default_factory=dict)
+    under_way: dict[SourceReference, bool] = field(default_factory=dict)

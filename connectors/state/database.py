@@ -11,7 +11,7 @@ from models.results import Outcome
 
 DATABASE_NAME = "petawatch.sqlite"
 #: Counts up with every change of the tables; a directory of a newer one is refused.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _APPLICATION_ID = 0x50574154  # "PWAT"
 _BUSY_TIMEOUT_S = 20.0
@@ -22,6 +22,10 @@ _LOG_BYTES = 64 << 20
 
 _OUTCOME_COLUMNS = ", ".join(f"{outcome.value} INTEGER NOT NULL DEFAULT 0" for outcome in Outcome)
 
+_LOST_RECORDS = """CREATE {kind} lost_records (
+    path TEXT NOT NULL, sha256 TEXT NOT NULL, place TEXT NOT NULL, reason TEXT NOT NULL, records INTEGER NOT NULL,
+    PRIMARY KEY (path, sha256, place)) WITHOUT ROWID"""
+
 _TABLES = f"""
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE states (key TEXT PRIMARY KEY, value BLOB NOT NULL);
@@ -31,7 +35,7 @@ CREATE TABLE file_versions (
     first_ns INTEGER, last_ns INTEGER, records_read INTEGER NOT NULL, dead_lettered INTEGER NOT NULL,
     dead_letters TEXT NOT NULL, replaced_sha256 TEXT, latest INTEGER NOT NULL, void INTEGER NOT NULL DEFAULT 0,
     decided_first_ns INTEGER, decided_last_ns INTEGER,
-    {_OUTCOME_COLUMNS}, UNIQUE (path, sha256));
+    {_OUTCOME_COLUMNS}, thinned INTEGER NOT NULL DEFAULT 0, UNIQUE (path, sha256));
 CREATE TABLE file_counts (name TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE file_voids (
     path TEXT NOT NULL, sha256 TEXT NOT NULL, sequence INTEGER NOT NULL,
@@ -62,11 +66,29 @@ CREATE TABLE outbox (
     body BLOB NOT NULL, created_ns INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
     next_attempt_ns INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '');
 CREATE INDEX outbox_lines ON outbox (url, alert_id, id);
+{_LOST_RECORDS.format(kind="TABLE")};
 """
+
+#: What makes a database of each earlier format one of the next.
+_MIGRATIONS = {
+    1: (
+        "ALTER TABLE file_versions ADD COLUMN thinned INTEGER NOT NULL DEFAULT 0",
+        _LOST_RECORDS.format(kind="TABLE"),
+    ),
+}
+#: What lets this program read a database of an earlier format that it may not change.
+_AS_IF_MIGRATED = {
+    1: (
+        "CREATE TEMP VIEW file_versions AS SELECT *, 0 AS thinned FROM main.file_versions",
+        _LOST_RECORDS.format(kind="TEMP TABLE"),
+    ),
+}
 
 
 def open_for_writing(directory: Path) -> sqlite3.Connection:
     """The directory's database, made when there is none, in WAL mode with ``synchronous=NORMAL``.
+
+    One of an earlier format is brought to this one.
 
     NORMAL writes the log to the disk at checkpoints only. A crash of the program loses nothing; a power failure may
     lose the last commits as a whole, which equals an earlier crash: the work is done again from the source files,
@@ -91,6 +113,7 @@ def open_for_writing(directory: Path) -> sqlite3.Connection:
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+    _migrate(connection, directory)
     return connection
 
 
@@ -116,6 +139,7 @@ def open_for_reading(directory: Path) -> sqlite3.Connection:
         version = _version(connection, directory)
     if not version:
         raise _missing(directory)
+    _read_as_migrated(connection, version)
     return connection
 
 
@@ -148,6 +172,24 @@ def one_moment(connection: sqlite3.Connection) -> Iterator[None]:
         yield
     finally:
         connection.execute("COMMIT")
+
+
+def _migrate(connection: sqlite3.Connection, directory: Path) -> None:
+    """Bring a database of an earlier format to the present one, wholly or not at all."""
+    if _version(connection, directory) == SCHEMA_VERSION:
+        return
+    with transaction(connection, durable=True):
+        for version in range(_version(connection, directory), SCHEMA_VERSION):
+            for statement in _MIGRATIONS[version]:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+
+def _read_as_migrated(connection: sqlite3.Connection, version: int) -> None:
+    connection.execute("PRAGMA temp_store=MEMORY")
+    for earlier in range(version, SCHEMA_VERSION):
+        for statement in _AS_IF_MIGRATED[earlier]:
+            connection.execute(statement)
 
 
 def _connect(uri: str) -> sqlite3.Connection:

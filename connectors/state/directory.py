@@ -15,12 +15,14 @@ from connectors.state.ledger import (
     count_files,
     count_outcomes,
     is_void,
+    pending_of_files_under_way,
     record_file,
     remove_outcomes,
     store_pending,
     supersede_others,
 )
 from connectors.state.lock import DirectoryLock
+from connectors.state.lost_records import store_lost
 from connectors.state.outbox import SqliteOutbox, store_messages
 from connectors.state.parts import remove_unlisted
 from connectors.state.reader import StateReader
@@ -124,7 +126,10 @@ class StateDirectory(StateReader):
                 store_alerts(self._connection, commit.alerts)
                 store_evidence(self._connection, commit.evidence)
                 store_messages(self._connection, commit.outbox)
-                store_pending(self._connection, commit.pending)
+                store_lost(self._connection, commit.lost_records, commit.retried_records)
+                store_pending(
+                    self._connection, pending_of_files_under_way(self._connection, commit.under_way, commit.pending)
+                )
             self._row_store.committed(shots, triplets)
         return sequence
 

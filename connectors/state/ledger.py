@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +12,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from connectors.state.commit import FileRecord, FileStatus
+from connectors.state.lost_records import count_lost, forget_lost, lost_by_reason
 from connectors.state.row_columns import codes_of
 from connectors.state.voids import FileVoid
 from models.records import SourceReference
-from models.results import Outcome
+from models.results import Outcome, Scoring
 from models.triplets.decided import OUTCOMES, DecidedBlock
 
 #: The words of the ledger's ``files``.
@@ -36,16 +38,36 @@ class SourceCounts:
     """The records of one version of a file that a commit decided: outcomes, and the times they reach over."""
 
     outcomes: NDArray[np.int64]
+    thinned: int
     first_ns: int
     last_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAccount:
+    """How one version of a file stands.
+
+    Attributes
+    ----------
+    read
+        The records that it holds.
+    ended
+        Those of them that have an outcome, dead letters included.
+    void
+        Another version took its place.
+    """
+
+    read: int
+    ended: int
+    void: bool
 
 
 def record_file(connection: sqlite3.Connection, record: FileRecord) -> None:
     """Note a version of a file; one that was void before starts anew."""
     connection.execute("UPDATE file_versions SET latest = 0 WHERE path = ? AND latest", (record.path,))
     connection.execute(
-        f"UPDATE file_versions SET void = 0, decided_first_ns = NULL, decided_last_ns = NULL, {_NO_OUTCOMES}"  # noqa: S608
-        " WHERE path = ? AND sha256 = ? AND void",
+        "UPDATE file_versions SET void = 0, decided_first_ns = NULL, decided_last_ns = NULL, thinned = 0,"  # noqa: S608
+        f" {_NO_OUTCOMES} WHERE path = ? AND sha256 = ? AND void",
         (record.path, record.sha256),
     )
     connection.execute(
@@ -72,6 +94,7 @@ def record_file(connection: sqlite3.Connection, record: FileRecord) -> None:
             sum(record.dead_letters.values()),
         ),
     )
+    count_lost(connection, SourceReference(file=record.path, sha256=record.sha256))
 
 
 def supersede_others(
@@ -83,6 +106,8 @@ def supersede_others(
         " RETURNING sha256, decided_first_ns, decided_last_ns",
         (current.file, current.sha256),
     ).fetchall()
+    for sha256, _, _ in rows:
+        forget_lost(connection, SourceReference(file=current.file, sha256=sha256))
     voids = [
         FileVoid(SourceReference(file=current.file, sha256=sha256), sequence, first_ns, last_ns)
         for sha256, first_ns, last_ns in rows
@@ -107,12 +132,14 @@ def count_outcomes(blocks: Sequence[DecidedBlock]) -> dict[SourceReference, Sour
             continue
         times = block.scored.event_time_ns
         outcomes = np.bincount(block.outcome, minlength=len(OUTCOMES)).astype(np.int64)
+        thinned = int(np.count_nonzero(block.scored.scoring == Scoring.THINNED))
         first_ns, last_ns = int(times.min()), int(times.max())
         known = counts.get(block.scored.source)
         if known is None:
-            counts[block.scored.source] = SourceCounts(outcomes, first_ns, last_ns)
+            counts[block.scored.source] = SourceCounts(outcomes, thinned, first_ns, last_ns)
         else:
             known.outcomes += outcomes
+            known.thinned += thinned
             known.first_ns, known.last_ns = min(known.first_ns, first_ns), max(known.last_ns, last_ns)
     return counts
 
@@ -120,10 +147,11 @@ def count_outcomes(blocks: Sequence[DecidedBlock]) -> dict[SourceReference, Sour
 def add_outcomes(connection: sqlite3.Connection, counts: Mapping[SourceReference, SourceCounts]) -> None:
     """Count decided rows; a file that nobody recorded yet gets a version of its own, which does not balance."""
     for source, found in counts.items():
-        values = (*found.outcomes.tolist(), found.first_ns, found.last_ns, source.file, source.sha256)
+        values = (*found.outcomes.tolist(), found.first_ns, found.last_ns, source.file, source.sha256, found.thinned)
         statement = (
             f"UPDATE file_versions SET {_ADD_OUTCOMES}, decided_first_ns = min(coalesce(decided_first_ns, ?10), ?10),"  # noqa: S608
-            " decided_last_ns = max(coalesce(decided_last_ns, ?11), ?11) WHERE path = ?12 AND sha256 = ?13"
+            " decided_last_ns = max(coalesce(decided_last_ns, ?11), ?11), thinned = thinned + ?14"
+            " WHERE path = ?12 AND sha256 = ?13"
         )
         if not connection.execute(statement, values).rowcount:
             record_file(
@@ -142,15 +170,17 @@ def add_outcomes(connection: sqlite3.Connection, counts: Mapping[SourceReference
 
 def remove_outcomes(connection: sqlite3.Connection, table: pa.Table) -> None:
     """Take back the counts of rows that are void now."""
-    names = ("file", "sha256", "outcome")
+    names = ("file", "sha256", "outcome", "scoring")
     columns = [codes_of(table, name) for name in names]
     codes, numbers = np.unique(np.stack([codes for codes, _ in columns], axis=1), axis=0, return_counts=True)
     for row, number in zip(codes.tolist(), numbers.tolist(), strict=True):
-        file, sha256, outcome = (words[code] for code, (_, words) in zip(row, columns, strict=True))
+        file, sha256, outcome, scoring = (words[code] for code, (_, words) in zip(row, columns, strict=True))
         column = Outcome(outcome).value
+        thinned = number if scoring == Scoring.THINNED.label else 0
         connection.execute(
-            f"UPDATE file_versions SET {column} = {column} - ? WHERE path = ? AND sha256 = ?",  # noqa: S608
-            (number, file, sha256),
+            f"UPDATE file_versions SET {column} = {column} - ?, thinned = thinned - ?"  # noqa: S608
+            " WHERE path = ? AND sha256 = ?",
+            (number, thinned, file, sha256),
         )
 
 
@@ -169,6 +199,46 @@ def store_pending(connection: sqlite3.Connection, pending: Mapping[SourceReferen
     """What the join holds at the moment of the commit."""
     rows = sorted((source.file, source.sha256, number) for source, number in pending.items() if number)
     connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('pending', ?)", (json.dumps(rows),))
+
+
+def find_account(connection: sqlite3.Connection, source: SourceReference) -> SourceAccount | None:
+    """How a version of a file stands; None when nothing is known of it."""
+    row = connection.execute(
+        f"SELECT records_read, dead_lettered + {_ALL_OUTCOMES}, void FROM file_versions"  # noqa: S608
+        " WHERE path = ? AND sha256 = ?",
+        (source.file, source.sha256),
+    ).fetchone()
+    return None if row is None else SourceAccount(int(row[0]), int(row[1]), bool(row[2]))
+
+
+def pending_of_files_under_way(
+    connection: sqlite3.Connection, under_way: Mapping[SourceReference, bool], pending: Mapping[SourceReference, int]
+) -> dict[SourceReference, int]:
+    """What is pending of every file, of which more is to come, or not.
+
+    A file of which it is not known how many records it holds has as many as were heard of.
+
+    Parameters
+    ----------
+    under_way
+        Whether it is known how many records they hold.
+    pending
+        What the join holds.
+    """
+    result = dict(pending)
+    for source, announced in under_way.items():
+        account = find_account(connection, source)
+        if account is None or account.void:
+            result.pop(source, None)
+        elif announced:
+            # More outcomes than records would be an error that must show.
+            result[source] = max(0, account.read - account.ended)
+        else:
+            connection.execute(
+                "UPDATE file_versions SET records_read = ? WHERE path = ? AND sha256 = ?",
+                (account.ended + pending.get(source, 0), source.file, source.sha256),
+            )
+    return result
 
 
 def find_file(connection: sqlite3.Connection, path: str, *, counted: bool = False) -> FileRecord | None:
@@ -191,16 +261,18 @@ def read_ledger(connection: sqlite3.Connection) -> dict[str, Any]:
 
     ``read`` is what the readers counted in the files. The outcomes were counted from the decided rows (and the
     readers' dead letters), ``pending`` by the join: ``balanced`` says that per file and in total the first equals the
-    sum of the others. ``unbalanced_files`` (at most 20) names those for which it does not.
+    sum of the others. ``unbalanced_files`` (at most 20) names those for which it does not. ``thinned`` are records that
+    no network looked at (they have their outcomes all the same); ``dead_letters`` are those of the outcome, by reason:
+    parts of files, and records whose message was refused on its way.
     """
     files = dict.fromkeys(FILE_WORDS, 0)
     for status, number in connection.execute("SELECT status, count(*) FROM file_versions WHERE latest GROUP BY status"):
         files[status] += number
     for name, number in connection.execute("SELECT name, n FROM file_counts"):
         files[name] += number
-    read, dead_lettered, *outcomes = connection.execute(
-        f"SELECT coalesce(sum(records_read), 0), coalesce(sum(dead_lettered), 0), {_OUTCOME_SUMS}"  # noqa: S608
-        " FROM file_versions WHERE NOT void"
+    read, dead_lettered, thinned, *outcomes = connection.execute(
+        "SELECT coalesce(sum(records_read), 0), coalesce(sum(dead_lettered), 0), coalesce(sum(thinned), 0),"  # noqa: S608
+        f" {_OUTCOME_SUMS} FROM file_versions WHERE NOT void"
     ).fetchone()
     pending = _pending(connection)
     records = {"read": read, **dict(zip((outcome.value for outcome in OUTCOMES), outcomes, strict=True))}
@@ -208,10 +280,23 @@ def read_ledger(connection: sqlite3.Connection) -> dict[str, Any]:
     records["pending"] = sum(pending.values())
     unbalanced = _unbalanced(connection, pending)
     balanced = records["read"] == sum(number for name, number in records.items() if name != "read") and not unbalanced
-    ledger: dict[str, Any] = {"files": files, "records": records, "balanced": balanced}
+    ledger: dict[str, Any] = {
+        "files": files,
+        "records": records,
+        "thinned": thinned,
+        "dead_letters": {"in_files": _found_by_readers(connection), "on_the_way": lost_by_reason(connection)},
+        "balanced": balanced,
+    }
     if unbalanced:
         ledger["unbalanced_files"] = unbalanced[:_MOST_NAMED]
     return ledger
+
+
+def _found_by_readers(connection: sqlite3.Connection) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for (reasons,) in connection.execute("SELECT dead_letters FROM file_versions WHERE NOT void AND dead_lettered > 0"):
+        found.update(json.loads(reasons))
+    return dict(sorted(found.items()))
 
 
 def _pending(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:

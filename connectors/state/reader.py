@@ -12,12 +12,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from connectors.evidence_store import EvidenceLink
-from connectors.state.alert_rows import read_alerts
+from connectors.state.alert_rows import find_alert, read_alerts
 from connectors.state.commit import FileRecord
 from connectors.state.database import open_for_reading
 from connectors.state.export import export_rows
 from connectors.state.failures import PartGoneError, clear_failures
-from connectors.state.ledger import find_file, read_ledger
+from connectors.state.ledger import SourceAccount, find_account, find_file, read_ledger
 from connectors.state.row_columns import SCHEMAS, Rows, codes_of, decided_blocks, subject_codes, times_ns, unified
 from connectors.state.row_source import RowSources, row_sources
 from connectors.state.triplet_minutes import TripletMinute, read_triplet_minutes
@@ -82,6 +82,16 @@ class StateReader:
         with clear_failures(self.path):
             for alert, links in read_alerts(self._connection):
                 yield alert, tuple(link.as_kept(self.path) for link in links)
+
+    def alert(self, alert_id: str) -> Alert | None:
+        """The alert of this id as it stands; None when there is none."""
+        with clear_failures(self.path):
+            return find_alert(self._connection, alert_id)
+
+    def account(self, source: SourceReference) -> SourceAccount | None:
+        """How one version of a file stands; None when nothing is known of it."""
+        with clear_failures(self.path):
+            return find_account(self._connection, source)
 
     def triplet_minutes(self, from_ns: int | None = None, to_ns: int | None = None) -> list[TripletMinute]:
         """Counts of triplets by minute and stage."""

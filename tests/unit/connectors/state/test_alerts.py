@@ -57,3 +57,11 @@ def test_scores_without_a_bound(tmp_path: Path) -> None:
         scores = [alert.score for alert, _ in state.alerts()]
     assert scores[0] == math.inf
     assert math.isnan(scores[1])
+
+
+def test_one_alert_by_its_id(tmp_path: Path) -> None:
+    with StateDirectory.open(tmp_path) as state:
+        event = alert_event()
+        assert state.alert(event.alert.id) is None
+        state.commit(Commit(alerts=[event]))
+        assert state.alert(event.alert.id) == event.alert

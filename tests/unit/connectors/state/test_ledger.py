@@ -25,6 +25,8 @@ def test_the_document_of_an_empty_state(tmp_path: Path) -> None:
                 "dead_letter": 0,
                 "pending": 0,
             },
+            "thinned": 0,
+            "dead_letters": {"in_files": {}, "on_the_way": {}},
             "balanced": True,
         }
 

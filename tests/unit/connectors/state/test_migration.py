@@ -1,0 +1,67 @@
+"""A directory of the first format is read as it is, and brought to the present one by the first who writes."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from connectors.state import database
+from connectors.state.commit import Commit, LostRecords
+from connectors.state.database import DATABASE_NAME, SCHEMA_VERSION
+from connectors.state.directory import StateDirectory
+from connectors.state.reader import StateReader
+from tests.unit.connectors.state.examples import CAMERA, commit_of, decided, file_record, source
+
+
+def first_format(path: Path) -> None:
+    """A directory as the first release left it behind: the tables that came later are taken away again."""
+    with StateDirectory.open(path) as state:
+        state.commit(commit_of(0))
+    with closing(sqlite3.connect(path / DATABASE_NAME)) as connection:
+        connection.execute("ALTER TABLE file_versions DROP COLUMN thinned")
+        connection.execute("DROP TABLE lost_records")
+        connection.execute("PRAGMA user_version=1")
+
+
+def version(path: Path) -> int:
+    with closing(sqlite3.connect(path / DATABASE_NAME)) as connection:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def test_a_reader_reads_it_and_changes_nothing(tmp_path: Path) -> None:
+    first_format(tmp_path)
+    before = (tmp_path / DATABASE_NAME).read_bytes()
+    with StateReader.open(tmp_path) as reader:
+        ledger = reader.ledger()
+        assert ledger["records"]["triplet"] == 90
+        assert ledger["thinned"] == 0
+        assert ledger["balanced"]
+        assert len(list(reader.alerts())) == 1
+    assert (tmp_path / DATABASE_NAME).read_bytes() == before
+    assert version(tmp_path) == 1
+
+
+def test_a_watch_brings_it_to_the_present_format(tmp_path: Path) -> None:
+    first_format(tmp_path)
+    with StateReader.open(tmp_path) as reader, StateDirectory.open(tmp_path) as state:
+        assert version(tmp_path) == SCHEMA_VERSION
+        assert state.ledger()["records"]["triplet"] == 90
+        lost = LostRecords(source=source("b"), place="images/0/1", reason="x", records=2)
+        new = decided(CAMERA, 8, of=source("b"))
+        state.commit(Commit(files=[file_record(source("b"), 10)], decided=[new], lost_records=[lost]))
+        assert state.ledger()["balanced"]
+        assert reader.ledger()["records"]["read"] == 100  # who reads meanwhile goes on reading
+    with StateReader.open(tmp_path) as reader:
+        assert reader.ledger()["records"]["dead_letter"] == 2
+
+
+def test_a_crash_in_the_middle_leaves_it_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first_format(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setitem(database._MIGRATIONS, 1, (*database._MIGRATIONS[1], "CREATE TABLE states (key)"))
+        with pytest.raises(sqlite3.OperationalError, match="already exists"):
+            database.open_for_writing(tmp_path)
+    assert version(tmp_path) == 1
+    with StateDirectory.open(tmp_path) as state:
+        assert state.ledger()["balanced"]
