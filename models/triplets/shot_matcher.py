@@ -60,6 +60,7 @@ class ShotMatcher:
             minimum_records=settings.roster_minimum_records,
         )
         self._frontiers: dict[Device, Frontier] = {}
+        self._announced: set[Device] = set()
         self._pending: dict[Device, PendingRecords] = {}
         self._turned_away: list[DecidedBlock] = []  # decided without a shot
         self._recent_ns: list[int] = []  # the last shots that have left
@@ -79,6 +80,11 @@ class ShotMatcher:
             own = Frontier(settings.jump_ms * MILLISECOND_NS, settings.roster_learning_ms * MILLISECOND_NS)
             self._frontiers[device] = own
         return own
+
+    def announce(self, device: Device) -> None:
+        """Records of this device are on their way: the roster is not settled before it has reported."""
+        if not self.roster.settled:
+            self._announced.add(device)
 
     def add(self, block: ScoredBlock) -> None:
         """Take in consecutive rows of one device."""
@@ -167,6 +173,7 @@ class ShotMatcher:
         """All that later results depend on."""
         return {
             "roster": self.roster.state(),
+            "announced": [encode_device(device) for device in sorted(self._announced)],
             "frontiers": [[encode_device(d), own.state()] for d, own in _by_name(self._frontiers.items())],
             "pending": [encode_block(part) for _, own in _by_name(self._pending.items()) for part in own.parts()],
             "turned_away": [encode_decided(block) for block in self._turned_away],
@@ -178,6 +185,7 @@ class ShotMatcher:
     def restore(self, state: State) -> None:
         """Go on from a saved state."""
         self.roster.restore(state["roster"])
+        self._announced = {decode_device(saved, self._stage) for saved in state.get("announced", ())}
         self._frontiers, self._pending = {}, {}
         for saved, own in state["frontiers"]:
             self.frontier(decode_device(saved, self._stage)).restore(own)
@@ -228,9 +236,10 @@ class ShotMatcher:
         often = {d: times for d, times in heard.items() if len(times) >= self._settings.roster_minimum_records}
         period_ns = self._nominal_period_ns
         end_ns = self.roster.learning_ends(often or heard, period_ns, self._usual_ns(period_ns))
-        if not force and self._watermark(often or heard) <= end_ns + self._lateness_ns:
+        if not force and self._watermark({*(often or heard), *self._announced}) <= end_ns + self._lateness_ns:
             return False
         self.roster.settle(heard, end_ns)
+        self._announced.clear()
         for device, times in heard.items():
             for block in self._pending[device].take(self.roster.admit(device, times, period_ns)):
                 self._turn_away(block, outcome_of_unexpected(block.refusal))

@@ -113,6 +113,10 @@ class StageJoin:
             raise ValueError("rows that replace others go into a join made by for_replacement")
         self._matcher.add(block)
 
+    def announce(self, device: Device) -> None:
+        """Records of this device are on their way, perhaps behind those of others: the roster is learned with it."""
+        self._matcher.announce(device)
+
     def advance(self, device: Device, until_ns: int) -> None:
         """The device has reported all that it has up to ``until_ns``, a time that no single record says."""
         self._matcher.frontier(device).advance(until_ns)
@@ -149,6 +153,12 @@ class StageJoin:
                 for (camera, meter), own in sorted(self._sums.items(), key=lambda item: item[0])
             ],
         }
+
+    def state_without_waiting(self) -> State:
+        """The state of a join that knows what this one knows, in which no record waits: for decisions elsewhere."""
+        state = self.state()
+        state["matcher"] |= {"pending": [], "turned_away": []}
+        return state
 
     def restore(self, state: State) -> None:
         """Go on from a saved state."""
