@@ -94,6 +94,9 @@ class DeviceNotice:
         The file replaces another: the live join's time does not move by it.
     stage_devices
         Names of all devices of the same stage that get the same notice: what concerns the stage waits for all of them.
+    known_devices
+        Names of all devices of the same stage that the connector has read so far, of whatever recorder, where these are
+        more: a stage learns whom to expect only when they have reported.
     """
 
     kind: NoticeKind
@@ -104,6 +107,7 @@ class DeviceNotice:
     records: int = 0
     replaces: bool = False
     stage_devices: tuple[str, ...] = ()
+    known_devices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

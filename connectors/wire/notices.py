@@ -21,12 +21,14 @@ def _write(message: DeviceNotice) -> tuple[bytes, Headers]:
         "start_ns": message.moment.start_ns,
         "closed_ns": message.moment.closed_ns,
     }
-    document = {
+    document: dict[str, object] = {
         "until_ns": message.until_ns,
         "records": message.records,
         "replaces": message.replaces,
         "stage_devices": list(message.stage_devices),
     }
+    if message.known_devices:
+        document["known_devices"] = list(message.known_devices)
     return write_document(document), write_headers(headers)
 
 
@@ -43,6 +45,7 @@ def _read(incoming: Incoming, fields: HeaderFields) -> DeviceNotice:
         records=document.integer("records", minimum=0),
         replaces=document.flag("replaces"),
         stage_devices=document.texts("stage_devices"),
+        known_devices=document.texts("known_devices") if "known_devices" in document.values() else (),
     )
 
 

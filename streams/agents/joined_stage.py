@@ -95,11 +95,11 @@ class JoinedStage:
             return
         self._announced = True
         if notice.until_ns is not None:
-            self._announce(notice.stage_devices)
+            self._announce({*notice.stage_devices, *notice.known_devices})
             self._joins.advance(notice.device, notice.until_ns)
 
     def _announce(self, names: Iterable[str]) -> None:
-        for device in map(parse_device, names):
+        for device in map(parse_device, sorted(names)):
             if device.joins and device.stage == self._stage:
                 self._joins.of(self._stage).announce(device)
 
