@@ -1,0 +1,323 @@
+"""The image and the compose files say what the program, its settings and its topics say."""
+
+import http.client
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from ruamel.yaml import YAML
+
+from streams.command_line import app
+from streams.facility.settings import WorkerSettings
+from streams.http_health import HealthServer, ReadyPart
+from streams.metrics import WatchMetrics
+from streams.settings import Settings, load_settings
+from streams.topology import TOPICS, TopicSettings, partition_count
+from tests.support.manual_clock import ManualClock
+
+ROOT = Path(__file__).parents[2]
+COMPOSE, SCRAM = "docker-compose.yml", "deploy/docker-compose.scram.yml"
+CONFIGURATION, SCRAPE = "deploy/petawatch.toml", "deploy/prometheus.yml"
+#: Where the settings' file lies in every container of Petawatch.
+INSIDE = "/etc/petawatch.toml"
+METRICS_PORT = 9464
+
+
+@cache
+def document(name: str) -> Any:
+    return YAML(typ="safe", pure=True).load(ROOT / name)
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+SERVICES: dict[str, dict[str, Any]] = document(COMPOSE)["services"]
+OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("petawatch:")}
+SERVED = {name: service for name, service in OURS.items() if "--http" in service["command"]}
+
+
+def instructions(*names: str) -> list[str]:
+    """What follows these instructions in the Dockerfile, with continued lines joined."""
+    lines = text("Dockerfile").replace("\\\n", " ").splitlines()
+    return [rest.strip() for name, _, rest in (line.partition(" ") for line in lines) if name in names]
+
+
+def mounts(service: dict[str, Any]) -> dict[str, tuple[str, bool]]:
+    """By path in the container: what is mounted there, and whether read-only."""
+    found = {}
+    for entry in service.get("volumes", []):
+        bare = re.sub(r"\$\{RECORDERS:-([^}]*)\}", r"\1", entry)
+        source, target, *mode = bare.split(":")
+        found[target] = (source, mode == ["ro"])
+    return found
+
+
+@pytest.mark.parametrize("name", [COMPOSE, SCRAM])
+def test_compose_files_follow_the_specification(name: str) -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(ROOT / name)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_services_are_those_of_a_facility() -> None:
+    expected = {"kafka", "topics", "connector", "worker-1", "worker-2", "watch", "prometheus"}
+    assert set(SERVICES) == expected
+    assert {name for name, service in SERVICES.items() if "profiles" in service} == {"watch"}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_command_is_understood(name: str) -> None:
+    command, arguments = typer.main.get_command(app), list(OURS[name]["command"])
+    while getattr(command, "commands", None):
+        command = command.commands[arguments.pop(0)]  # type: ignore[attr-defined]
+    parameters = command.make_context(name, arguments).params
+    assert str(parameters["config"]) == INSIDE
+    assert parameters.get("http", f"0.0.0.0:{METRICS_PORT}") == f"0.0.0.0:{METRICS_PORT}"
+    if "state" in parameters:
+        source, read_only = mounts(OURS[name])[str(parameters["state"])]
+        assert source in document(COMPOSE)["volumes"]
+        assert not read_only
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_folders_that_a_command_reads_are_mounted_and_safe_from_it(name: str) -> None:
+    found = mounts(OURS[name])
+    assert found[INSIDE] == (f"./{CONFIGURATION}", True)
+    for argument in OURS[name]["command"]:
+        if argument.startswith("/data"):
+            assert found[argument][1]
+
+
+def test_the_configuration_agrees_with_the_broker_and_the_topics() -> None:
+    settings = load_settings(ROOT / CONFIGURATION)
+    listeners = dict(
+        part.split("://") for part in SERVICES["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"].split(",")
+    )
+    assert settings.kafka.bootstrap_servers == listeners["PLAINTEXT"]
+    named = tomllib.loads(text(CONFIGURATION))["topics"]
+    assert set(named) == {"installation", "replication", *(row.partitions for row in TOPICS if row.partitions)}
+    assert all(partition_count(row, settings.topics) == partition_count(row, TopicSettings()) for row in TOPICS), (
+        f"{CONFIGURATION} shows other counts than the defaults that the guide explains"
+    )
+    assert settings.topics.replication == 1  # there is one broker
+
+
+def test_the_brokers_own_topics_fit_one_broker() -> None:
+    environment = SERVICES["kafka"]["environment"]
+    copies = {name: value for name, value in environment.items() if name.endswith(("REPLICATION_FACTOR", "MIN_ISR"))}
+    assert set(copies.values()) == {"1"}
+    assert len(copies) == 5
+    assert environment["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
+    assert environment["KAFKA_LOG_DIRS"] in mounts(SERVICES["kafka"])
+
+
+def environments() -> Iterator[tuple[str, dict[str, str]]]:
+    for file in (COMPOSE, SCRAM):
+        for name, service in document(file)["services"].items():
+            ours = {key: value for key, value in service.get("environment", {}).items() if key.startswith("PETAWATCH")}
+            if ours:
+                yield f"{file}: {name}", ours
+
+
+@pytest.mark.parametrize(("where", "environment"), list(environments()))
+def test_the_environment_names_settings(
+    where: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defaults = Settings()
+    for name, value in environment.items():
+        monkeypatch.setenv(name, "broker:9093" if value.startswith("${") else value)
+        target: Any = defaults
+        for part in name.removeprefix("PETAWATCH_").lower().split("__"):
+            assert hasattr(target, part), f"{where}: {name}"
+            target = getattr(target, part)
+    settings = load_settings(ROOT / CONFIGURATION)
+    assert settings.kafka.bootstrap_servers == "broker:9093"
+    assert settings.kafka.security_protocol == "SASL_SSL"
+
+
+def test_secrets_come_as_files() -> None:
+    for file in (COMPOSE, SCRAM):
+        for service in document(file)["services"].values():
+            named = {key for key in service.get("environment", {}) if re.search("PASSWORD|SECRET|TOKEN|URL", key)}
+            assert all(key.endswith("_FILE") for key in named)
+    assert "webhook_urls = []" in text(CONFIGURATION)
+    secured = document(SCRAM)
+    for name in ("topics", "connector", "worker-1", "worker-2"):
+        service = secured["services"][name]
+        given = {f"/run/secrets/{secret}" for secret in service["secrets"]}
+        wanted = {value for key, value in service["environment"].items() if key.endswith("_FILE")}
+        assert wanted == given
+        assert set(service["secrets"]) == set(secured["secrets"])
+    assert all(set(secret) == {"file"} for secret in secured["secrets"].values())
+    assert "deploy/secrets/" in text(".gitignore").splitlines()
+
+
+def test_a_cluster_elsewhere_needs_no_broker_here() -> None:
+    secured = document(SCRAM)["services"]
+    assert set(secured["kafka"]["profiles"])
+    assert secured["topics"]["depends_on"]["kafka"]["required"] is False
+    needing = [name for name, service in SERVICES.items() if "kafka" in service.get("depends_on", {})]
+    assert needing == ["topics"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_nothing_is_privileged(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "cap_add", "network_mode", "pid", "ipc", "devices", "userns_mode"} & set(service)
+    assert not any("docker.sock" in source for source, _ in mounts(service).values())
+    assert not str(service.get("user", "")).startswith(("0", "root"))
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_is_bounded_and_comes_back(name: str) -> None:
+    service = SERVICES[name]
+    assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
+    assert service["pids_limit"] > 0
+    assert service["restart"] == ("on-failure:5" if name == "topics" else "unless-stopped")
+    assert service["logging"]["options"]["max-size"]
+    assert int(service["stop_grace_period"].removesuffix("s")) > WorkerSettings().shutdown_s + 5
+    assert all(re.search(r"\bsize=\d+m\b", entry) for entry in service["tmpfs"])
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_ports_are_on_loopback(name: str) -> None:
+    for port in SERVICES[name].get("ports", []):
+        assert re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port)
+
+
+def test_no_two_services_have_one_port() -> None:
+    published = [port.split(":")[1] for service in SERVICES.values() for port in service.get("ports", [])]
+    assert len(set(published)) == len(published)
+
+
+def test_images_are_pinned() -> None:
+    images = [service["image"] for service in SERVICES.values()]
+    images += [line.split()[0] for line in instructions("FROM")]
+    for image in images:
+        assert re.search(r":v?\d+\.\d+\.\d+", image), image
+    version = tomllib.loads(text("pyproject.toml"))["project"]["version"]
+    assert {service["image"] for service in OURS.values()} == {f"petawatch:{version}"}
+    assert len({line.split()[0] for line in instructions("FROM")}) == 1
+    (uv,) = re.findall(r"uv==([\d.]+)", text("Dockerfile"))
+    assert f"UV_VERSION := {uv}\n" in text("Makefile")
+
+
+def test_volumes_are_declared_and_used() -> None:
+    used = {source for service in SERVICES.values() for source, _ in mounts(service).values()}
+    assert {source for source in used if not source.startswith(".")} == set(document(COMPOSE)["volumes"])
+    for source in used:
+        if source.startswith("./deploy"):
+            assert (ROOT / source).is_file()
+
+
+def test_what_must_last_is_no_ones_elses() -> None:
+    """Each state directory and journal belongs to one watch; only the workers share theirs, as standbys."""
+    holders: dict[str, list[str]] = {}
+    for name, service in SERVICES.items():
+        for source, read_only in mounts(service).values():
+            if not read_only and source != "kernels":
+                holders.setdefault(source, []).append(name)
+    assert holders.pop("state") == ["worker-1", "worker-2"]
+    assert all(len(names) == 1 for names in holders.values())
+
+
+def test_every_worker_has_a_name_that_lasts() -> None:
+    workers = [name for name, service in OURS.items() if service["command"][0] in {"worker", "connect"}]
+    assert workers
+    assert all(SERVICES[name]["hostname"] == name for name in workers)
+
+
+def test_kernels_have_a_place_that_can_be_written() -> None:
+    (directory,) = set(re.findall(r"NUMBA_CACHE_DIR=(\S+)", text("Dockerfile")))
+    for service in OURS.values():
+        assert mounts(service)[directory] == ("kernels", False)
+
+
+def test_what_is_scraped_is_what_serves() -> None:
+    scraped: dict[str, str] = {}
+    for job in document(SCRAPE)["scrape_configs"]:
+        assert set(job) <= {"job_name", "static_configs", "dns_sd_configs"}
+        for group in job.get("static_configs", []):
+            scraped |= dict(target.split(":") for target in group["targets"])
+        for group in job.get("dns_sd_configs", []):
+            assert group["type"] == "A"
+            scraped |= dict.fromkeys(group["names"], str(group["port"]))
+    own = scraped.pop("127.0.0.1")
+    assert scraped == dict.fromkeys(SERVED, str(METRICS_PORT))
+    assert SERVICES["prometheus"]["ports"] == [f"127.0.0.1:{own}:{own}"]
+    names = [job["job_name"] for job in document(SCRAPE)["scrape_configs"]]
+    assert len(set(names)) == len(names)
+    network = SERVICES["prometheus"]["networks"]
+    assert all(service["networks"] == network for service in SERVICES.values())
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_health_checks_ask_what_is_served(name: str) -> None:
+    clock = ManualClock()
+    with HealthServer("127.0.0.1:0", WatchMetrics(clock), clock) as health:
+        health.ready(*ReadyPart)
+        kind, _, *arguments = SERVICES[name]["healthcheck"]["test"]
+        assert kind == "CMD"
+        local = [argument.replace(f"127.0.0.1:{METRICS_PORT}", f"127.0.0.1:{health.port}") for argument in arguments]
+        command = [sys.executable, *local]
+        assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+        clock.advance(1000)
+        assert subprocess.run(command, capture_output=True, check=False).returncode != 0
+
+
+def test_metrics_are_served_where_prometheus_asks() -> None:
+    clock = ManualClock()
+    with HealthServer("127.0.0.1:0", WatchMetrics(clock), clock) as health:
+        connection = http.client.HTTPConnection("127.0.0.1", health.port)
+        connection.request("GET", "/metrics")  # the path that Prometheus takes unless told otherwise
+        assert connection.getresponse().status == 200
+        connection.close()
+
+
+def test_every_service_but_the_one_that_ends_is_checked() -> None:
+    for name, service in SERVICES.items():
+        check = service["healthcheck"]
+        assert ("test" in check) == (name != "topics")
+
+
+def test_services_wait_for_what_they_need() -> None:
+    for name in ("connector", "worker-1", "worker-2"):
+        assert SERVICES[name]["depends_on"] == {"topics": {"condition": "service_completed_successfully"}}
+    assert SERVICES["topics"]["depends_on"] == {"kafka": {"condition": "service_healthy"}}
+
+
+def test_the_image_has_all_packages_and_no_training() -> None:
+    project = tomllib.loads(text("pyproject.toml"))
+    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    copied = {word for line in instructions("COPY") if "--from" not in line for word in line.split()[:-1]}
+    assert copied == {"pyproject.toml", "uv.lock", "README.md", "LICENSE", *packages}
+    let_through = {line.removeprefix("!") for line in text(".dockerignore").splitlines() if line.startswith("!")}
+    assert let_through == copied
+    installed = [line for line in instructions("RUN") if "uv sync" in line]
+    assert len(installed) == 2
+    for line in installed:
+        assert "--frozen --no-dev --extra kafka" in line
+        assert "training" not in line
+        assert "all-extras" not in line
+
+
+def test_the_image_runs_as_nobody_special() -> None:
+    (user,) = instructions("USER")
+    (number,) = re.findall(rf"useradd .*--uid (\d+) .*\b{user}\b", "\n".join(instructions("RUN")))
+    assert {service["user"] for service in OURS.values()} == {f"{number}:{number}"}
+    assert [json.loads(line) for line in instructions("ENTRYPOINT")] == [["petawatch"]]
+    assert instructions("FROM")[-1].split() == [instructions("FROM")[0].split()[0]]  # a second stage, without tools
+    for directory in ("/var/lib/petawatch", "/var/cache/petawatch"):
+        assert re.search(rf"(--owner|--chown)={user}.*{directory}", text("Dockerfile").replace("\\\n", " "))
