@@ -1,0 +1,99 @@
+"""Ends a worker whose checkpoints stand still while messages wait: a supervisor starts it again."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+from connectors.clock import Clock
+from streams.facility.facility_metrics import WorkerMetrics
+from streams.facility.faust_consumer import PartitionConsumer
+from streams.facility.owned_partition import OwnedPartition
+from streams.facility.ownership import Ownership
+
+_LOOK_EVERY_S = 0.5
+
+
+class Watchdog:
+    """Looks at the partitions from the event loop, and at the event loop from a thread of its own.
+
+    Parameters
+    ----------
+    consumer
+        The consumer, once there is one: it knows how many messages wait.
+    stuck_after_s
+        A partition whose checkpoint has not moved for so long while messages wait is stuck.
+    """
+
+    def __init__(
+        self,
+        ownership: Ownership,
+        consumer: Callable[[], PartitionConsumer | None],
+        *,
+        clock: Clock,
+        stuck_after_s: float,
+        metrics: WorkerMetrics,
+    ) -> None:
+        self._ownership = ownership
+        self._consumer = consumer
+        self._clock = clock
+        self._stuck_after_s = stuck_after_s
+        self._metrics = metrics
+        self._looked_s = clock.monotonic_s()
+        self._stopped = threading.Event()
+
+    async def run(self, end_at_once: Callable[[str], None]) -> None:
+        """Look until it is stopped; ``end_at_once`` ends the process with a sentence."""
+        self._looked_s = self._clock.monotonic_s()
+        threading.Thread(target=self._watch_loop, args=(end_at_once,), name="watchdog", daemon=True).start()
+        while not self._stopped.is_set():
+            self._looked_s = self._clock.monotonic_s()
+            for partition in self._ownership.partitions:
+                self._look_at(partition, end_at_once)
+            self._show()
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stopped.set()
+
+    def _look_at(self, partition: OwnedPartition, end_at_once: Callable[[str], None]) -> None:
+        now_s = self._clock.monotonic_s()
+        # Where something outside is missing, which was said, starting again helps nobody.
+        if partition.waits_for or not self._has_work(partition):
+            partition.moved_s = now_s
+        elif now_s - partition.moved_s > self._stuck_after_s:
+            end_at_once(
+                f"the work on partition {partition} has not moved for {now_s - partition.moved_s:.0f} s while messages "
+                "wait (worker.stuck_after_s); the worker ends to be started again"
+            )
+
+    def _has_work(self, partition: OwnedPartition) -> bool:
+        if not partition.running or partition.inbox or partition.unsaved:
+            return True
+        return any(self._waiting(partition).values())
+
+    def _waiting(self, partition: OwnedPartition) -> dict[str, int]:
+        consumer, offsets = self._consumer(), partition.work.next_offsets
+        if consumer is None:
+            return {}
+        places = self._ownership.topic_partitions(partition)
+        counts = {name: consumer.waiting_messages(place, offsets.get(name, 0)) for name, place in places.items()}
+        return {name: count for name, count in counts.items() if count is not None}
+
+    def _show(self) -> None:
+        partitions = self._ownership.partitions
+        self._metrics.set_buffered_bytes(sum(partition.inbox_bytes for partition in partitions))
+        for agent in self._ownership.agents:
+            self._metrics.assigned(agent, [each.number for each in partitions if each.agent == agent])
+        for partition in partitions:
+            for name, count in self._waiting(partition).items():
+                self._metrics.set_waiting(partition.agent, name, partition.number, count)
+
+    def _watch_loop(self, end_at_once: Callable[[str], None]) -> None:
+        while not self._stopped.wait(_LOOK_EVERY_S):
+            if self._clock.monotonic_s() - self._looked_s > self._stuck_after_s:
+                end_at_once(
+                    f"the event loop has not moved for {self._stuck_after_s:g} s (worker.stuck_after_s); the worker "
+                    "ends to be started again"
+                )
+                return
