@@ -27,7 +27,7 @@ from streams.replacements import TouchedShots, decide_again, touched_shots
 from streams.series_progress import SeriesProgress
 from streams.settings import Settings
 from streams.watch_pipeline import DeviceRun, PipelineOutput, WatchPipeline, device_key
-from streams.work_units import WorkUnit, read_units
+from streams.work_units import WorkUnit, read_ahead, read_units
 
 #: Units that are processed ahead of the one that is committed next: bounds the memory.
 _UNITS_AHEAD = 4
@@ -104,7 +104,7 @@ class EmbeddedRunner:
         """Process and commit units in their order; they are asked for on a thread of their own, one ahead."""
         jobs: deque[_Job] = deque()
         with ThreadPoolExecutor(1, thread_name_prefix="reader") as reader:
-            for unit in _read_ahead(reader, units):
+            for unit in read_ahead(reader, units):
                 if self._stopping():
                     break
                 if unit.replaces:
@@ -140,6 +140,11 @@ class EmbeddedRunner:
     def has_room(self) -> bool:
         """It is done with its files whenever it is asked."""
         return True
+
+    @property
+    def has_work(self) -> bool:
+        """What waits, waits for other files."""
+        return False
 
     def go_on(self) -> None:
         """Take the files that replace others and had to wait, as far as nothing they touch waits in a join."""
@@ -274,14 +279,6 @@ class EmbeddedRunner:
 def _are_enough(jobs: deque[_Job]) -> bool:
     """Whether one has to be completed before the next is begun."""
     return len(jobs) > _UNITS_AHEAD or (len(jobs) > 1 and sum(job.payload_bytes for job in jobs) > _BYTES_AHEAD)
-
-
-def _read_ahead(reader: ThreadPoolExecutor, units: Iterator[WorkUnit]) -> Iterator[WorkUnit]:
-    """The same units, one of them always being read while the others are worked on."""
-    future = reader.submit(next, units, None)
-    while (unit := future.result()) is not None:
-        future = reader.submit(next, units, None)
-        yield unit
 
 
 def _scored(runs: dict[Device, DeviceRun]) -> list[ScoredBlock]:

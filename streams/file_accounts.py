@@ -56,6 +56,16 @@ class FileAccounts:
 
     def committing(self, unit: WorkUnit) -> tuple[FileRecord, list[AlertEvent]]:
         """What is to be written about a unit's file together with the unit, and what is to be told of it."""
+        self.note(unit)
+        return self.describe(unit)
+
+    def describe(self, unit: WorkUnit) -> tuple[FileRecord, list[AlertEvent]]:
+        """The same, for whoever notes the unit only when all else is done."""
+        record = file_record(unit)
+        return record, self._alerts(record)
+
+    def note(self, unit: WorkUnit) -> None:
+        """A unit is committed next: remember how far its file has come."""
         relative = unit.file.relative
         if isinstance(unit.refused, RetryableError):
             self._unread[relative] = unit.file
@@ -65,8 +75,6 @@ class FileAccounts:
             self._started[relative] = StartedFile(
                 units_done=unit.index + 1, cut=unit.cut, replaced_sha256=unit.replaced_sha256
             )
-        record = file_record(unit)
-        return record, self._alerts(record)
 
     def skipping(self, file: SpoolFile) -> tuple[FileRecord | None, list[AlertEvent]]:
         """What is to be written about a file with the content that counts already: that it was looked at."""

@@ -40,6 +40,11 @@ class FileRunner(Protocol):
         """Whether it takes more files now; those that it does not take wait in the spool."""
         ...
 
+    @property
+    def has_work(self) -> bool:
+        """Whether ``go_on`` would find something to do now: new files are not waited for."""
+        ...
+
     def process(self, files: Iterable[SpoolFile]) -> None:
         """Take these files in their order."""
         ...
@@ -212,7 +217,7 @@ class SpoolLoop(Generic[Runner]):
             self._last_file_s = dict.fromkeys(self._last_file_s, self._clock.monotonic_s())
             self._clock.sleep(_LOOK_EVERY_S)
             return []
-        found = spool.take(_LOOK_EVERY_S)
+        found = spool.take(0.0 if self._runner.has_work else _LOOK_EVERY_S)
         self._note([item for item in found if isinstance(item, SpoolNotice)])
         now_ns = self._clock.now_ns()
         for file in found:

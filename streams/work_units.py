@@ -1,6 +1,7 @@
 """Snapshots cut into units of work: what is read, processed and committed together."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import ClassVar
@@ -160,6 +161,22 @@ def read_units(
                 records = unit.records
     except (RecordError, RetryableError) as error:
         yield WorkUnit(file=file, manifest=manifest, refused=error, index=position, records=records)
+
+
+def read_ahead(reader: ThreadPoolExecutor, units: Iterator[WorkUnit]) -> Generator[WorkUnit, None, None]:
+    """The same units, one of them always being read by a thread while the others are worked on.
+
+    When the caller closes it early, nothing is being read any more, and no file is open.
+    """
+    future = reader.submit(next, units, None)
+    try:
+        while (unit := future.result()) is not None:
+            future = reader.submit(next, units, None)
+            yield unit
+    finally:
+        wait([future])
+        if isinstance(units, Generator):
+            units.close()
 
 
 @dataclass(slots=True)
