@@ -1,0 +1,128 @@
+"""Petawatch's own commands as processes that a drill starts, pauses and kills."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from models.errors import FatalError
+from streams.settings import environment_with
+
+#: The program of a process that runs the command line.
+COMMAND = "import sys; from streams.command_line import main; main(sys.argv[1:])"
+_TAIL_CHARACTERS = 2_000
+# Places in /proc/PID/stat behind the name.
+_USER_TICKS, _SYSTEM_TICKS = 11, 12
+
+
+class CommandProcess:
+    """One command with its output in a file; what is left of it at the end is killed.
+
+    Parameters
+    ----------
+    arguments
+        As on the command line, without ``petawatch``.
+    options
+        Settings for this process alone, by their names in the environment.
+    log
+        Gets both outputs.
+    program
+        Python source that takes the arguments; the command line's own by default.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[str | Path],
+        *,
+        log: Path,
+        options: Mapping[str, str] | None = None,
+        program: str = COMMAND,
+    ) -> None:
+        self.name = log.stem
+        self.log = log
+        self._command = [sys.executable, "-c", program, *map(str, arguments)]
+        self._environment = environment_with(options or {})
+        self._ended_on_purpose = False
+        self._process = self._start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    @property
+    def cpu_s(self) -> float:
+        """Processor time that it has taken so far."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[_USER_TICKS]) + int(fields[_SYSTEM_TICKS])) / os.sysconf("SC_CLK_TCK")
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended with an error, and not because the drill wanted it."""
+        return not self._ended_on_purpose and self._process.poll() not in {None, 0}
+
+    def start_again(self) -> None:
+        """As a supervisor does: the same command, after it has ended."""
+        self.kill()
+        self._ended_on_purpose = False
+        self._process = self._start()
+
+    def kill(self) -> None:
+        """``kill -9``; a process that has ended stays ended."""
+        self._ended_on_purpose = True
+        if self.running:
+            self._process.kill()
+        self._process.wait()
+
+    def pause(self) -> None:
+        """SIGSTOP: it does nothing, and can't know it."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """SIGCONT after a pause."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def stop(self, within_s: float = 30.0) -> int:
+        """SIGTERM, and wait; the exit code."""
+        self._ended_on_purpose = True
+        if self.running:
+            self._process.send_signal(signal.SIGTERM)
+        return self.wait(within_s)
+
+    def wait(self, within_s: float) -> int:
+        """The exit code.
+
+        Raises
+        ------
+        FatalError
+            If it does not end in time.
+        """
+        try:
+            return self._process.wait(within_s)
+        except subprocess.TimeoutExpired as error:
+            raise FatalError(
+                f"`petawatch {self.name}` has not ended within {within_s:g} s; its output ends with: {self.tail()}",
+                reason="drill",
+            ) from error
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        with self.log.open("ab") as output:
+            return subprocess.Popen(  # noqa: S603 - our own interpreter and command line
+                self._command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=self._environment
+            )
+
+    def tail(self) -> str:
+        """The end of its output."""
+        return self.log.read_text(encoding="utf-8", errors="replace")[-_TAIL_CHARACTERS:].strip()
