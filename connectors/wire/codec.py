@@ -9,7 +9,7 @@ from connectors.wire.announcement import ANNOUNCEMENTS, Announcement
 from connectors.wire.dead_letter import DEAD_LETTERS, DeadLetterMessage
 from connectors.wire.evidence import EVIDENCE
 from connectors.wire.header_fields import HeaderFields, place_of
-from connectors.wire.limits import MAX_INTEGER, MAX_VALUE_BYTES, shown
+from connectors.wire.limits import MAX_INTEGER, MAX_VALUE_BYTES, TooLargeError, shown
 from connectors.wire.message import Headers, Incoming
 from connectors.wire.notices import NOTICES
 from connectors.wire.progress import PROGRESS, Progress
@@ -126,7 +126,7 @@ def decode(incoming: Incoming) -> Message:
     except _DAMAGE as error:
         raise RecordError(
             f"the message in {place_of(incoming)} is no {schema}: {shown(str(error), 200) or type(error).__name__}",
-            reason="damaged_payload",
+            reason="too_large" if isinstance(error, TooLargeError) else "damaged_payload",
         ) from error
     return message
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.wire.document import Document, check_size, checked_integer, checked_list
-from connectors.wire.limits import MAX_DOCUMENT_BYTES, MAX_RECORDS, shown
-from models.errors import RecordError
+from connectors.wire.limits import MAX_DOCUMENT_BYTES, MAX_RECORDS, TooLargeError, shown
 from models.state import decode_state, encode_state
 
+_MAGIC = b"PWST"
 _HEAD = struct.Struct("<4sII")  # magic, version, length of the JSON part (models/state.py)
 _PLAIN_TYPES = frozenset(("|b1", "|u1", "<u2", "<u4", "<i8", "<f4", "<f8"))
 _REFERENCE = "__array__"
@@ -32,13 +32,13 @@ def read_container(value: bytes) -> Document:
     Raises
     ------
     ValueError, FatalError
-        When the bytes are damaged, or an array has a type that no message has.
-    RecordError
-        ``too_large``.
+        When the bytes are damaged or too large, or an array has a type that no message has.
     """
-    _, _, length = _HEAD.unpack_from(value)
+    magic, _, length = _HEAD.unpack_from(value)
+    if magic != _MAGIC or length > len(value) - _HEAD.size:
+        raise ValueError("it does not begin as a container does")
     if length > MAX_DOCUMENT_BYTES:
-        raise RecordError(f"a document of {length} bytes is larger than {MAX_DOCUMENT_BYTES} bytes", reason="too_large")
+        raise TooLargeError(f"a document of {length} bytes is larger than {MAX_DOCUMENT_BYTES} bytes")
     # Looked through before anything is made of it: NumPy takes type names that stand for much, and negative counts.
     json.loads(value[_HEAD.size : _HEAD.size + length], object_hook=_checked)
     return Document(decode_state(value))

@@ -12,10 +12,10 @@ from connectors.wire.limits import (
     MAX_TIME_NS,
     MAX_VALUE_BYTES,
     MIN_TIME_NS,
+    TooLargeError,
     shown,
 )
 from models.devices import Stage
-from models.errors import RecordError
 from models.messages import FileMoment
 from models.records import SourceReference
 
@@ -125,15 +125,11 @@ def read_document(value: bytes) -> Document:
 
     Raises
     ------
-    ValueError
-        In one sentence, when it is none.
-    RecordError
-        ``too_large``.
+    ValueError, TypeError
+        In one sentence, when it is none, or too large.
     """
     if len(value) > MAX_DOCUMENT_BYTES:
-        raise RecordError(
-            f"a document of {len(value)} bytes is larger than {MAX_DOCUMENT_BYTES} bytes", reason="too_large"
-        )
+        raise TooLargeError(f"a document of {len(value)} bytes is larger than {MAX_DOCUMENT_BYTES} bytes")
     return Document(json.loads(value.decode(), parse_int=_bounded_integer))
 
 

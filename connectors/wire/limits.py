@@ -21,6 +21,10 @@ MIN_TIME_NS = -86_400 * 10**9
 MAX_INTEGER = 2**63 - 1
 
 
+class TooLargeError(ValueError):
+    """A part of a message is larger than these limits allow."""
+
+
 def shown(value: object, length: int = 80) -> str:
     """A value in a message to people: one line, printable, of bounded length."""
     text = value if isinstance(value, str) else reprlib.repr(value)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from streaming_data_types.dataarray_da00 import Variable, deserialise_da00, serialise_da00
+from streaming_data_types.dataarray_da00 import FILE_IDENTIFIER, Variable, deserialise_da00, serialise_da00
 from streaming_data_types.fbschemas.dataarray_da00.da00_DataArray import da00_DataArray
 from streaming_data_types.fbschemas.dataarray_da00.da00_dtype import da00_dtype
 
@@ -127,6 +127,8 @@ def _arrays(value: bytes, device: Device, count: int) -> dict[str, NDArray[Any]]
 
 def _check_structure(value: bytes) -> None:
     """Look at the counts before the library follows them: one text may be named a million times."""
+    if value[4:8] != FILE_IDENTIFIER:
+        raise ValueError("it is no da00")
     root = da00_DataArray.GetRootAs(value, 0)
     if root.DataLength() != len(_VARIABLES):
         raise ValueError(f"{root.DataLength()} variables instead of {len(_VARIABLES)}")
