@@ -17,6 +17,7 @@ from streams.commands import (
     export,
     ledger,
     simulate,
+    topics,
     train,
     watch,
 )
@@ -34,7 +35,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, simulate, watch, check, train, evaluate, alerts, ledger, export, bench):
+for command in (demo, simulate, watch, check, train, evaluate, alerts, ledger, export, bench, topics):
     command.register(app)
 
 

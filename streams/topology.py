@@ -108,6 +108,13 @@ class TopicSettings:
         return f"{self.installation}.{topic}"
 
 
+#: Most bytes of a message: of scores, alerts and announcements; of decisions, which carry the rows of many records, and
+#: of evidence; of a saved state. Each leaves room several times over.
+RESULT_BYTES = 4 << 20
+DECISION_BYTES = 16 << 20
+STATE_BYTES = 32 << 20
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
     """One row of the table.
@@ -122,6 +129,8 @@ class Topic:
         Name of the option that says how many there are; empty for exactly one.
     retention
         Name of the option that says how many hours messages are kept; empty for a compacted topic.
+    largest_bytes
+        Most bytes of a message; 0 where it follows from the connector's ``block_bytes``.
     """
 
     name: TopicName
@@ -132,6 +141,7 @@ class Topic:
     partitions: str = ""
     cleanup: Cleanup = Cleanup.DELETE
     retention: str = "results_retention_h"
+    largest_bytes: int = RESULT_BYTES
 
 
 _RECORDS = ("RecordMessage", "DeviceNotice")
@@ -148,6 +158,7 @@ def _records(name: TopicName, agent: AgentName) -> Topic:
         readers=(agent,),
         partitions=f"{agent}_partitions",
         retention="records_retention_h",
+        largest_bytes=0,
     )
 
 
@@ -161,6 +172,7 @@ def _checkpoints(name: TopicName, agent: AgentName) -> Topic:
         partitions=f"{agent}_partitions",
         cleanup=Cleanup.COMPACT,
         retention="",
+        largest_bytes=STATE_BYTES,
     )
 
 
@@ -184,6 +196,7 @@ TOPICS: tuple[Topic, ...] = (
         carries=("DecidedMessage",),
         writers=(AgentName.JOIN,),
         readers=(AgentName.RECORDER,),
+        largest_bytes=DECISION_BYTES,
     ),
     Topic(
         name=TopicName.ALERTS,
@@ -198,6 +211,7 @@ TOPICS: tuple[Topic, ...] = (
         carries=("EvidenceMessage",),
         writers=(AgentName.IMAGE,),
         readers=(AgentName.RECORDER,),
+        largest_bytes=DECISION_BYTES,
     ),
     Topic(
         name=TopicName.SNAPSHOTS,
@@ -212,6 +226,7 @@ TOPICS: tuple[Topic, ...] = (
         carries=("DeadLetterMessage",),
         writers=_ALL_AGENTS,
         readers=(AgentName.RECORDER,),
+        largest_bytes=0,
     ),
     Topic(
         name=TopicName.PROGRESS,
