@@ -1,6 +1,6 @@
 """From what the pipeline gave to what is made durable: evidence on disk, messages for receivers, one transaction."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from connectors.alert_documents import alert_body, alert_event_id
 from connectors.clock import Clock
@@ -28,6 +28,8 @@ class CommitBuilder:
         Called after every commit (to wake the sender of webhooks, to show progress).
     stopping
         Whether the watch is to end: then it waits for nothing, and what could not be written is done again by the next.
+    waits
+        Whether to wait for a full disk at all; else the caller gets the ``RetryableError``, and nothing has changed.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class CommitBuilder:
         on_commit: Callable[[list[AlertEvent]], None],
         tell: Callable[[str], None],
         stopping: Callable[[], bool],
+        waits: bool = True,
     ) -> None:
         self._state = state
         self._evidence = evidence
@@ -50,8 +53,16 @@ class CommitBuilder:
         self._on_commit = on_commit
         self._tell = tell
         self._stopping = stopping
+        self._waits = waits
 
-    def commit(self, output: PipelineOutput, commit: Commit, *, closed_ns: int | None = None) -> None:
+    def commit(
+        self,
+        output: PipelineOutput,
+        commit: Commit,
+        *,
+        closed_ns: int | None = None,
+        closed_by_alert: Mapping[str, int] | None = None,
+    ) -> None:
         """Add an output to a commit and make it durable.
 
         Parameters
@@ -60,6 +71,8 @@ class CommitBuilder:
             What is known beside the output: states, files, pending records.
         closed_ns
             When the file behind it was closed, for the latency of its alerts.
+        closed_by_alert
+            The same by the alert's id, where the alerts come from several files.
         """
         commit.decided += output.decided
         commit.triplets += output.triplets
@@ -67,18 +80,23 @@ class CommitBuilder:
         self._until_done(lambda: self._write_evidence(output, commit))
         commit.outbox += self._messages(commit)
         self._until_done(lambda: self._state.commit(commit))
-        self._observe(commit, closed_ns)
+        self._observe(commit, closed_ns, closed_by_alert or {})
         self._on_commit(commit.alerts)
+
+    def tell(self, sentence: str) -> None:
+        """Say something that an operator should know."""
+        self._tell(sentence)
 
     def flush_rows(self) -> None:
         """Write the buffered rows out as Parquet."""
         self._until_done(self._state.flush)
 
-    def _observe(self, commit: Commit, closed_ns: int | None) -> None:
+    def _observe(self, commit: Commit, closed_ns: int | None, closed_by_alert: Mapping[str, int]) -> None:
         metrics = self._metrics
         metrics.committed()
         metrics.decided(commit.decided)
-        metrics.alerts(commit.alerts, closed_ns=closed_ns)
+        for event in commit.alerts:
+            metrics.alerts([event], closed_ns=closed_by_alert.get(event.alert.id, closed_ns))
         for record in commit.files:
             metrics.file(record.status.value)
         for name, count in commit.file_counts.items():
@@ -105,6 +123,9 @@ class CommitBuilder:
 
     def _until_done(self, work: Callable[[], object]) -> None:
         """Nothing is lost when the disk is full: the same work is done again until it succeeds."""
+        if not self._waits:
+            self._once(work)
+            return
         stalled = False
         while True:
             try:
@@ -122,3 +143,12 @@ class CommitBuilder:
                     self._tell("the watch goes on")
                     self._metrics.set_stalled("")
                 return
+
+    def _once(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except RetryableError as error:
+            self._metrics.set_stalled(error.reason)
+            raise
+        if self._metrics.stalled:
+            self._metrics.set_stalled("")

@@ -76,6 +76,10 @@ class WatchMetrics:
         for reason, count in counts.items():
             self._dead_letters.labels(self._reasons.bounded(reason)).inc(count)
 
+    def repeated(self, records: int) -> None:
+        """Records came again whose file is accounted for; they were passed over."""
+        self._repeated.inc(records)
+
     def file(self, result: str, count: int = 1) -> None:
         """Files were dealt with; ``result`` is one of ``FILE_RESULTS``."""
         self._files.labels(result).inc(count)
@@ -162,6 +166,11 @@ class WatchMetrics:
         )
         self._dead_letters = Counter(
             "petawatch_dead_letters", "Parts of files that are no record.", ["reason"], registry=registry
+        )
+        self._repeated = Counter(
+            "petawatch_repeated_records",
+            "Records that came again, of files that are accounted for.",
+            registry=registry,
         )
         self._files = counter_from_zero(
             "petawatch_files", "Files by what became of them.", registry, result=FILE_RESULTS

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,15 +11,38 @@ from connectors.state.commit import FileRecord, SupersededRows
 from connectors.state.reader import StateReader
 from models.devices import Device, Stage
 from models.event_time import MILLISECOND_NS, MINUTE_NS
-from models.records import RecordBlock, SourceReference
+from models.records import SourceReference
 from models.results import Outcome, ScoredBlock
 from models.triplets.decided import OUTCOME_CODES, DecidedBlock, decide_alone, select_rows
+from models.triplets.stage_join import StageJoin
 from streams.watch_pipeline import PipelineOutput, WatchPipeline
 
 # Outcomes that a second decision never changes: such a record is a copy of one that counts elsewhere, or was no shot's.
 _FINAL = [OUTCOME_CODES[outcome] for outcome in (Outcome.DUPLICATE, Outcome.LATE, Outcome.UNEXPECTED)]
 # Times further apart than this are looked up one by one: a wild one must not make a year of rows be read.
 _GAP_NS = 10 * MINUTE_NS
+
+
+class TimedBlock(Protocol):
+    """Records of one device, of which only the times matter here."""
+
+    @property
+    def device(self) -> Device:
+        """Who recorded."""
+        ...
+
+    @property
+    def event_time_ns(self) -> NDArray[np.int64]:
+        """int64, shape (n,)."""
+        ...
+
+
+class JoinsOfStages(Protocol):
+    """Where the joins of the stages are found, as they stand when shots are decided again."""
+
+    def stage_join(self, stage: Stage) -> StageJoin:
+        """The join of a stage."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +74,7 @@ class TouchedShots:
         )
 
 
-def touched_shots(blocks: Iterable[RecordBlock], new: SourceReference, state: StateReader) -> TouchedShots:
+def touched_shots(blocks: Iterable[TimedBlock], new: SourceReference, state: StateReader) -> TouchedShots:
     """The shots that some blocks of a replacing file touch.
 
     The rows that become void are those that still count: with the first part of a file that is committed, all of them.
@@ -70,7 +94,7 @@ def touched_shots(blocks: Iterable[RecordBlock], new: SourceReference, state: St
 
 
 def decide_again(
-    scored: list[ScoredBlock], touched: TouchedShots, state: StateReader, pipeline: WatchPipeline
+    scored: list[ScoredBlock], touched: TouchedShots, state: StateReader, joins: JoinsOfStages
 ) -> tuple[PipelineOutput, list[SupersededRows]]:
     """Join the replacing rows with the rows of other files that were decided for the same shots.
 
@@ -96,7 +120,7 @@ def decide_again(
             output.decided.append(decide_alone(block))
     for stage, times in touched.times.items():
         blocks = by_stage.get(stage, [])
-        live, jitter_ns = pipeline.stage_join(stage), _jitter_ns(stage, pipeline)
+        live, jitter_ns = joins.stage_join(stage), _jitter_ns(stage, joins)
         join = live.for_replacement()
         for block in blocks:
             join.add(block)
@@ -123,8 +147,8 @@ def _rows_of(record: FileRecord, state: StateReader) -> list[DecidedBlock]:
     return state.rows_of_file(source, record.first_ns, record.last_ns + 1)
 
 
-def _jitter_ns(stage: Stage, pipeline: WatchPipeline) -> int:
-    return round(pipeline.stage_join(stage).settings.join_jitter_ms * MILLISECOND_NS)
+def _jitter_ns(stage: Stage, joins: JoinsOfStages) -> int:
+    return round(joins.stage_join(stage).settings.join_jitter_ms * MILLISECOND_NS)
 
 
 def _stretches(times: NDArray[np.int64], margin_ns: int) -> Iterator[tuple[int, int]]:

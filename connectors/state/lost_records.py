@@ -6,16 +6,13 @@ from collections.abc import Iterable, Mapping
 from connectors.state.commit import LostRecords
 from models.records import SourceReference
 
-# Under this place stands what was taken back before the loss itself was told of.
-_TAKEN_BACK = ""
-
 
 def store_lost(
     connection: sqlite3.Connection, lost: Iterable[LostRecords], retried: Mapping[SourceReference, int]
 ) -> None:
     """Note records that ended as dead letters, and those that are none any more; also of files that nobody knows yet.
 
-    What is told twice counts once: a message is known by its place.
+    What is told twice counts once: a message is known by its place. Not more is taken back than was lost.
     """
     sources = set(retried)
     for each in lost:
@@ -45,6 +42,14 @@ def forget_lost(connection: sqlite3.Connection, source: SourceReference) -> None
     connection.execute("DELETE FROM lost_records WHERE path = ? AND sha256 = ?", (source.file, source.sha256))
 
 
+def find_lost(connection: sqlite3.Connection, source: SourceReference) -> int:
+    """How many records of a version of a file ended as dead letters on their way."""
+    row = connection.execute(
+        "SELECT coalesce(sum(records), 0) FROM lost_records WHERE path = ? AND sha256 = ?", (source.file, source.sha256)
+    ).fetchone()
+    return int(row[0])
+
+
 def lost_by_reason(connection: sqlite3.Connection) -> dict[str, int]:
     """How many records of the files that count ended as dead letters on their way, by reason."""
     rows = connection.execute(
@@ -65,10 +70,4 @@ def _take_back(connection: sqlite3.Connection, source: SourceReference, number: 
         connection.execute(
             "UPDATE lost_records SET records = records - ? WHERE path = ? AND sha256 = ? AND place = ?",
             (taken, *key, place),
-        )
-    if number:
-        connection.execute(
-            "INSERT INTO lost_records (path, sha256, place, reason, records) VALUES (?, ?, ?, 'taken_back', ?)"
-            " ON CONFLICT (path, sha256, place) DO UPDATE SET records = records + excluded.records",
-            (*key, _TAKEN_BACK, -number),
         )

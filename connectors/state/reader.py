@@ -18,6 +18,7 @@ from connectors.state.database import open_for_reading
 from connectors.state.export import export_rows
 from connectors.state.failures import PartGoneError, clear_failures
 from connectors.state.ledger import SourceAccount, find_account, find_file, read_ledger
+from connectors.state.lost_records import find_lost
 from connectors.state.row_columns import SCHEMAS, Rows, codes_of, decided_blocks, subject_codes, times_ns, unified
 from connectors.state.row_source import RowSources, row_sources
 from connectors.state.triplet_minutes import TripletMinute, read_triplet_minutes
@@ -92,6 +93,11 @@ class StateReader:
         """How one version of a file stands; None when nothing is known of it."""
         with clear_failures(self.path):
             return find_account(self._connection, source)
+
+    def lost_records(self, source: SourceReference) -> int:
+        """How many records of one version of a file ended as dead letters on their way."""
+        with clear_failures(self.path):
+            return find_lost(self._connection, source)
 
     def triplet_minutes(self, from_ns: int | None = None, to_ns: int | None = None) -> list[TripletMinute]:
         """Counts of triplets by minute and stage."""
