@@ -20,6 +20,7 @@ from streams.commands import (
     topics,
     train,
     watch,
+    worker,
 )
 
 USAGE_ERROR = 2
@@ -35,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, simulate, watch, check, train, evaluate, alerts, ledger, export, bench, topics):
+for command in (demo, simulate, watch, check, train, evaluate, alerts, ledger, export, bench, topics, worker):
     command.register(app)
 
 

@@ -234,7 +234,10 @@ class AgentDriver:
             outputs = await self._work_until_done(partition, batch)
             if outputs is None or partition.phase is Phase.CLOSED:
                 return
-            partition.unacknowledged.append(await self._sender.send(outputs))
+            sent = await self._sender.send(outputs)
+            if partition.work.outputs_first:
+                await sent
+            partition.unacknowledged.append(sent)
         except PoisonedError as error:
             await self._pass_over(partition, error.topic, error.offset, error.cause)
         except OversizedError as error:
@@ -276,9 +279,18 @@ class AgentDriver:
             await asyncio.sleep(_LOOK_EVERY_S)
             due_s = self._clock.monotonic_s() - self._every_s
             for partition in list(self.partitions.values()):
-                if partition.running and partition.saved_s <= due_s and not partition.busy.locked():
+                if partition.running and partition.saved_s <= due_s:
                     async with partition.busy:
+                        await self._tick(partition)
                         await self._saver.begin(partition)
+
+    async def _tick(self, partition: OwnedPartition) -> None:
+        if not partition.work.ticks or not partition.running:
+            return
+        try:
+            await self.in_thread(partition.work.tick)
+        except RetryableError as error:
+            self._wait_for(partition, error)
 
 
 def _input_of(error: OversizedError) -> tuple[str, int]:

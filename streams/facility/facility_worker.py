@@ -165,7 +165,7 @@ class FacilityWorker:
             asyncio.create_task(self._guarded(work))
             for work in (self._app.start(), self._commit_regularly(), watchdog.run(self._end_at_once))
         ]
-        stopping = asyncio.create_task(stop.wait())
+        stopping: asyncio.Future[Any] = asyncio.create_task(stop.wait())
         ready()
         try:
             await asyncio.wait({stopping, self._failed}, return_when=asyncio.FIRST_COMPLETED)

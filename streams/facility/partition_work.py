@@ -42,7 +42,18 @@ class Captured:
 
 
 class PartitionWork(Protocol):
-    """Work that can be taken up where somebody left it."""
+    """Work that can be taken up where somebody left it.
+
+    Attributes
+    ----------
+    outputs_first
+        Its outputs must be in Kafka before it works on.
+    ticks
+        Whether ``tick`` does anything.
+    """
+
+    outputs_first: bool
+    ticks: bool
 
     async def open(self, poisonous: Mapping[tuple[str, int], str]) -> str:
         """Take the partition over and go on from its checkpoint; returns a sentence about damage, mostly empty.
@@ -73,6 +84,16 @@ class PartitionWork(Protocol):
         """Make it durable."""
         ...
 
+    def tick(self) -> None:
+        """Do what is due beside the messages; called on the agent's thread now and then.
+
+        Raises
+        ------
+        RetryableError
+            Something outside is missing; it is tried again.
+        """
+        ...
+
     async def close(self) -> None:
         """Let the partition go without saving."""
         ...
@@ -80,6 +101,9 @@ class PartitionWork(Protocol):
 
 class CheckpointedWork:
     """An agent's work whose states are saved in a store of checkpoints."""
+
+    outputs_first = False
+    ticks = False
 
     def __init__(
         self, agent: AgentName, partition: int, *, run: PartitionRun, store: CheckpointStore, in_thread: InThread
@@ -120,6 +144,9 @@ class CheckpointedWork:
             start_ns=self._run.standing.start_ns,
         )
 
+    def tick(self) -> None:
+        """There is nothing to do beside the messages."""
+
     async def save(self, captured: Captured) -> None:
         """Write a checkpoint."""
         if self._checkpoints is not None:
@@ -149,6 +176,10 @@ class StatefulRecorder(Protocol):
         """Record the messages durably; what comes back are dead letters."""
         ...
 
+    def tick(self) -> None:
+        """Do the chores that are due."""
+        ...
+
     def close(self) -> None:
         """Let the state directory go."""
         ...
@@ -156,6 +187,10 @@ class StatefulRecorder(Protocol):
 
 class RecorderWork:
     """The recorder's work; opened, worked and closed on one thread, to which its database belongs."""
+
+    # It forgets its dead letters with the next commit.
+    outputs_first = True
+    ticks = True
 
     def __init__(self, open_recorder: Callable[[], StatefulRecorder], in_thread: InThread) -> None:
         self._open_recorder = open_recorder
@@ -185,6 +220,11 @@ class RecorderWork:
     def capture(self) -> Captured:
         """Nothing beside the offsets: the states are durable already."""
         return Captured(next_offsets=self.next_offsets, changed={}, start_ns=self.standing.start_ns)
+
+    def tick(self) -> None:
+        """The chores of the state directory."""
+        if self._recorder is not None:
+            self._recorder.tick()
 
     async def save(self, captured: Captured) -> None:
         """Nothing is left to do."""

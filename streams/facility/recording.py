@@ -1,0 +1,111 @@
+"""The recorder with all that belongs to it: the state directory, webhooks, evidence, chores."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Event
+
+from connectors.clock import Clock
+from connectors.evidence_store import EvidenceStore
+from connectors.state.directory import StateDirectory
+from connectors.webhooks import WebhookSender
+from connectors.wire.message import Incoming, Outgoing
+from models.alerts.alert import AlertEvent
+from streams.agents.recorder import Recorder
+from streams.agents.task import Standing
+from streams.commit_builder import CommitBuilder
+from streams.housekeeping import Housekeeping
+from streams.metrics import WatchMetrics
+from streams.settings import Settings
+
+
+class Recording:
+    """An open state directory and its recorder; for one thread.
+
+    Raises
+    ------
+    FatalError
+        ``state_in_use`` while another process has the directory, or it is damaged or too new.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        settings: Settings,
+        *,
+        clock: Clock,
+        metrics: WatchMetrics,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._stack = ExitStack()
+        self._stopping = Event()
+        try:
+            self._open(path, settings, clock, metrics, tell)
+        except BaseException:
+            self._stack.close()
+            raise
+
+    @property
+    def next_offsets(self) -> Mapping[str, int]:
+        """By short name of the topic, the offset of the next message."""
+        return self._recorder.next_offsets
+
+    @property
+    def standing(self) -> Standing:
+        """How far it is in event time."""
+        return self._recorder.standing
+
+    def work(self, messages: Sequence[Incoming]) -> list[Outgoing]:
+        """Record messages; what comes back are dead letters, to be sent before the next call."""
+        return self._recorder.work(messages)
+
+    def report(self, alerts: Sequence[AlertEvent], states: Mapping[str, bytes]) -> None:
+        """Record alerts that come from no topic, and the state of whoever found them."""
+        self._recorder.report(alerts, states)
+
+    def state_of(self, key: str) -> bytes | None:
+        """A state that was recorded with ``report``."""
+        return self._state.load_states().get(key)
+
+    def tick(self) -> None:
+        """Do the chores that are due, and write rows out."""
+        if self._state.flush_due:
+            self._builder.flush_rows()
+        self._housekeeping.tick()
+
+    def close(self) -> None:
+        """Let the state directory go; everything recorded is durable."""
+        self._stopping.set()
+        self._stack.close()
+
+    def _open(
+        self, path: Path, settings: Settings, clock: Clock, metrics: WatchMetrics, tell: Callable[[str], None]
+    ) -> None:
+        self._state = state = self._stack.enter_context(StateDirectory.open(path))
+        outbox = state.outbox()
+        sender = WebhookSender(outbox, clock, settings.webhooks)
+        self._stack.callback(sender.stop)
+        evidence = EvidenceStore(path, settings.evidence)
+
+        def committed(alerts: list[AlertEvent]) -> None:
+            if alerts:
+                sender.notify()
+
+        self._builder = CommitBuilder(
+            state=state,
+            evidence=evidence,
+            webhook_urls=settings.webhook_urls,
+            clock=clock,
+            metrics=metrics,
+            on_commit=committed,
+            tell=tell,
+            stopping=self._stopping.is_set,
+            waits=False,
+        )
+        self._recorder = Recorder(
+            state=state, builder=self._builder, settings=settings.join, clock=clock, metrics=metrics
+        )
+        self._housekeeping = Housekeeping(
+            state=state, evidence=evidence, outbox=outbox, sender=sender, metrics=metrics, clock=clock
+        )
+        sender.start()

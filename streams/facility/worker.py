@@ -1,0 +1,190 @@
+"""A worker put together: the one place that makes its connectors and hands them to the agents."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+
+from connectors.clock import Clock, SystemClock
+from connectors.kafka.admin import open_admin
+from connectors.kafka.groups import GroupMember, open_group_admin
+from connectors.model_files import default_model, load_model
+from connectors.process_memory import return_large_arrays
+from models.errors import FatalError, PetawatchError
+from models.model_bundle import ModelBundle
+from streams.agents.device_task import DeviceTask
+from streams.agents.join_task import JoinTask
+from streams.agents.task import PartitionTask
+from streams.facility.checkpoint_store import open_checkpoint_store
+from streams.facility.facility_metrics import WorkerMetrics
+from streams.facility.facility_worker import FacilityWorker, WorkerIdentity
+from streams.facility.membership import (
+    client_id,
+    group_name,
+    group_prefix,
+    held_name,
+    refuse_shared_agents,
+    wait_for_own_name,
+)
+from streams.facility.partition_work import StatefulRecorder
+from streams.facility.recording import Recording
+from streams.facility.topic_plan import require_topics
+from streams.http_health import HealthServer, ReadyPart
+from streams.metrics import WatchMetrics
+from streams.settings import Settings
+from streams.stage_factory import stage_factory
+from streams.topology import TOPICS, AgentName, TopicName
+
+_FAILURE = 1
+_LEAVE_WITHIN_S = 2.0
+_LIMIT = "max.message.bytes"
+_DEVICE_AGENTS = frozenset({AgentName.IMAGE, AgentName.ENERGY, AgentName.SPECTRUM, AgentName.OTHER})
+
+
+def run_worker(
+    settings: Settings,
+    agents: Collection[AgentName],
+    *,
+    state: Path | None,
+    http: str,
+    tell: Callable[[str], None],
+    clock: Clock | None = None,
+) -> None:
+    """Run agents until SIGTERM or SIGINT.
+
+    Parameters
+    ----------
+    state
+        State directory of the recorder; needed where it is among the agents.
+    http
+        ``HOST:PORT`` for metrics and health, or ``off``.
+    tell
+        Called with sentences that an operator should read.
+
+    Raises
+    ------
+    FatalError
+        Why the worker can't go on.
+    """
+    if AgentName.RECORDER in agents and state is None:
+        raise FatalError("the recorder needs --state DIR, or choose other agents with --agents", reason="usage")
+    clock = clock or SystemClock()
+    return_large_arrays()
+    with ExitStack() as stack:
+        metrics = WatchMetrics(clock)
+        health = None if http == "off" else stack.enter_context(HealthServer(http, metrics, clock))
+        bundle = _model(settings) if _DEVICE_AGENTS.intersection(agents) else None
+        model = bundle.name if bundle is not None and AgentName.IMAGE in agents else ""
+        if model:
+            metrics.set_model(model)
+        limits = _limits(settings, agents)
+        identity = stack.enter_context(_membership(settings, agents, model, clock))
+        worker = FacilityWorker(
+            settings,
+            identity,
+            tasks=_tasks(settings, agents, bundle),
+            open_recorder=_recorder(settings, agents, state, clock, metrics, tell),
+            open_store=lambda: open_checkpoint_store(settings.checkpoints, settings.kafka, settings.topics),
+            limits=limits,
+            metrics=WorkerMetrics(metrics.registry, clock, agents),
+            clock=clock,
+            tell=tell,
+            end_at_once=_end_at_once,
+        )
+        if health is not None:
+            health.ready(ReadyPart.MODEL, ReadyPart.STATE)
+        asyncio.run(_until_signal(worker, (lambda: None) if health is None else health.ready))
+
+
+async def _until_signal(worker: FacilityWorker, ready: Callable[[], None]) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await worker.run(stop, ready)
+
+
+@contextmanager
+def _membership(
+    settings: Settings, agents: Collection[AgentName], model: str, clock: Clock
+) -> Iterator[WorkerIdentity]:
+    """Make sure of this worker's place in the group; give it back at the end, unless that failed."""
+    installation, host = settings.topics.installation, socket.gethostname()
+    instance = settings.worker.instance or host
+    group = group_name(installation, agents)
+    with held_name(group, instance):
+        with open_group_admin(settings.kafka) as admin:
+
+            def look() -> Mapping[str, list[GroupMember]]:
+                return admin.members(group_prefix(installation))
+
+            refuse_shared_agents(look(), installation, agents)
+            wait_for_own_name(
+                look, group, instance, host=host, clock=clock, session_timeout_s=settings.worker.session_timeout_s
+            )
+        yield WorkerIdentity(group=group, instance=instance, client_id=client_id(host), model=model)
+        _leave(settings, group, instance)
+
+
+def _leave(settings: Settings, group: str, instance: str) -> None:
+    """Let the others have the partitions at once: Kafka would keep a static member's place for the session timeout."""
+    try:
+        with open_group_admin(settings.kafka, answer_within_s=_LEAVE_WITHIN_S) as admin:
+            admin.remove(group, instance)
+    except PetawatchError:
+        # Kafka is away: it drops the member by itself when the session has timed out.
+        return
+
+
+def _limits(settings: Settings, agents: Collection[AgentName]) -> dict[TopicName, int]:
+    """Make sure of the topics; the largest message of each that is written to, as far as the cluster tells it."""
+    used = [row.name for row in TOPICS if set(agents).intersection((*row.writers, *row.readers))]
+    require_topics(settings.kafka, settings.topics, used)
+    full_names = {
+        settings.topics.full_name(row.name): row.name for row in TOPICS if set(agents).intersection(row.writers)
+    }
+    with open_admin(settings.kafka) as admin:
+        found = admin.topics(full_names)
+    return {full_names[name]: int(topic.options[_LIMIT]) for name, topic in found.items() if _LIMIT in topic.options}
+
+
+def _model(settings: Settings) -> ModelBundle:
+    folder = settings.worker.model
+    return default_model() if folder is None else load_model(folder)
+
+
+def _tasks(
+    settings: Settings, agents: Collection[AgentName], bundle: ModelBundle | None
+) -> dict[AgentName, Callable[[], PartitionTask]]:
+    tasks: dict[AgentName, Callable[[], PartitionTask]] = {}
+    if AgentName.JOIN in agents:
+        tasks[AgentName.JOIN] = partial(JoinTask, settings.join)
+    for agent in _DEVICE_AGENTS.intersection(agents):
+        if bundle is not None:
+            # Each agent has a thread of its own, and so its own network and buffers.
+            tasks[agent] = partial(DeviceTask, stage_factory(settings, bundle))
+    return tasks
+
+
+def _recorder(
+    settings: Settings,
+    agents: Collection[AgentName],
+    state: Path | None,
+    clock: Clock,
+    metrics: WatchMetrics,
+    tell: Callable[[str], None],
+) -> Callable[[], StatefulRecorder] | None:
+    if AgentName.RECORDER not in agents or state is None:
+        return None
+    return lambda: Recording(state, settings, clock=clock, metrics=metrics, tell=tell)
+
+
+def _end_at_once(sentence: str) -> None:
+    """End the process where it stands: what it holds belongs to somebody else, or does not answer."""
+    sys.stderr.write(f"petawatch: {' '.join(sentence.split())}\n")
+    sys.stderr.flush()
+    os._exit(_FAILURE)
