@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
@@ -38,6 +38,30 @@ class ClusterTopic:
     options: Mapping[str, str]
 
 
+class NewTopic(Protocol):
+    """A topic that is to be made."""
+
+    @property
+    def name(self) -> str:
+        """Full name."""
+        ...
+
+    @property
+    def partitions(self) -> int:
+        """How many."""
+        ...
+
+    @property
+    def replication(self) -> int:
+        """Copies of each."""
+        ...
+
+    @property
+    def options(self) -> Mapping[str, str]:
+        """Those that are not the cluster's defaults."""
+        ...
+
+
 class ClusterAdmin:
     """Looks at topics and changes them; made by `open_admin`."""
 
@@ -70,11 +94,18 @@ class ClusterAdmin:
         with clear_failures(self._settings, "topics"):
             return sorted(name for name in self._client.list_topics() if name.startswith(prefix))
 
-    def create(self, name: str, partitions: int, replication: int, options: Mapping[str, str]) -> None:
-        """Make a topic, and return when it can be written to."""
-        topic = {"num_partitions": partitions, "replication_factor": replication, "configs": dict(options)}
-        with clear_failures(self._settings, name):
-            self._client.create_topics({name: topic}, wait_for_metadata=True)
+    def create(self, topics: Iterable[NewTopic]) -> None:
+        """Make topics, and return when they can be written to."""
+        new = {
+            topic.name: {
+                "num_partitions": topic.partitions,
+                "replication_factor": topic.replication,
+                "configs": dict(topic.options),
+            }
+            for topic in topics
+        }
+        with clear_failures(self._settings, ", ".join(new)):
+            self._client.create_topics(new, wait_for_metadata=True)
 
     def set_options(self, name: str, options: Mapping[str, str]) -> None:
         """Change options of a topic; the others stay."""

@@ -151,14 +151,13 @@ def apply_topics(
     with open_admin(kafka) as admin:
         found = _found(admin, planned)
         _refuse_other_partitions(differences(planned, found))
+        missing = [topic for topic in planned if topic.name not in found]
+        if missing:
+            admin.create(missing)
+        for topic in missing:
+            tell(f"made {topic.name} ({topic.partitions} partition{'s' * (topic.partitions != 1)})")
         for topic in planned:
-            existing = found.get(topic.name)
-            if existing is None:
-                admin.create(topic.name, topic.partitions, topic.replication, topic.options)
-                tell(f"made {topic.name} ({topic.partitions} partitions)")
-            elif changed := {name: topic.options[name] for name in topic.options if _differs(topic, existing, name)}:
-                admin.set_options(topic.name, changed)
-                tell(f"set {topic.name} {', '.join(f'{name}={value}' for name, value in changed.items())}")
+            _set_options(admin, topic, found.get(topic.name), tell)
         return [left for left in differences(planned, _found(admin, planned)) if left.what == _REPLICATION]
 
 
@@ -183,6 +182,17 @@ def require_topics(kafka: KafkaSettings, settings: TopicSettings, names: Iterabl
             reason="kafka_topic_missing",
         )
     _refuse_other_partitions(found)
+
+
+def _set_options(
+    admin: ClusterAdmin, planned: PlannedTopic, found: ClusterTopic | None, tell: Callable[[str], None]
+) -> None:
+    if found is None:
+        return
+    changed = {name: value for name, value in planned.options.items() if _differs(planned, found, name)}
+    if changed:
+        admin.set_options(planned.name, changed)
+        tell(f"set {planned.name} {', '.join(f'{name}={value}' for name, value in changed.items())}")
 
 
 def _refuse_other_partitions(found: Iterable[Difference]) -> None:

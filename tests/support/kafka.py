@@ -4,10 +4,10 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from kafka import KafkaAdminClient
-
+from connectors.kafka.admin import ClusterTopic, open_admin
 from connectors.kafka.settings import KafkaSettings
 from servers.kafka_server import KafkaServer
+from streams.facility.topic_plan import apply_topics, plan
 from streams.topology import TopicSettings
 
 #: No test waits longer for an answer of the broker.
@@ -26,12 +26,14 @@ def own_installation(prefix: str = "test", **options: Any) -> TopicSettings:
     return TopicSettings(**{"installation": name, "join_partitions": 2, **few, **options})
 
 
-def make_topic(server: KafkaServer, name: str, partitions: int = 1, configs: Mapping[str, str] | None = None) -> str:
+def make_topic(server: KafkaServer, name: str, partitions: int = 1, options: Mapping[str, str] | None = None) -> str:
     """A topic by its full name."""
-    client = KafkaAdminClient(bootstrap_servers=server.address)
-    try:
-        options = {"num_partitions": partitions, "replication_factor": 1, "configs": dict(configs or {})}
-        client.create_topics({name: options}, wait_for_metadata=True)
-    finally:
-        client.close()
+    topic = ClusterTopic(name=name, partitions=partitions, replication=1, options=options or {})
+    with open_admin(kafka_settings(server)) as admin:
+        admin.create([topic])
     return name
+
+
+def make_topics(server: KafkaServer, topics: TopicSettings, block_bytes: int = 1 << 20) -> None:
+    """All topics of an installation."""
+    apply_topics(kafka_settings(server), plan(topics, block_bytes), tell=lambda _: None)
