@@ -12,6 +12,7 @@ from streams.commands import (
     alerts,
     bench,
     check,
+    connect,
     demo,
     evaluate,
     export,
@@ -36,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, simulate, watch, check, train, evaluate, alerts, ledger, export, bench, topics, worker):
+for command in (demo, simulate, watch, check, train, evaluate, alerts, ledger, export, bench, connect, topics, worker):
     command.register(app)
 
 

@@ -4,6 +4,7 @@ Standing is compared by offsets: the connector remembers how far the topics reac
 and so knows which of *its* files a partition has worked on, also while others replay old days on the same topics.
 """
 
+import threading
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,11 +41,12 @@ class _Work:
 
 
 class FlowLimit:
-    """Tells which files have to wait; for one thread."""
+    """Tells which files have to wait; for several threads."""
 
     def __init__(self, settings: ConnectSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
+        self._lock = threading.Lock()
         self._work: dict[Place, _Work] = {}
         self._ends: Ends = {}
         self._marks: deque[_Mark] = deque(maxlen=_MOST_MARKS)
@@ -60,14 +62,16 @@ class FlowLimit:
         """A file was sent and acknowledged."""
         if self._is_wild(start_ns):
             return
-        self._first_ns = start_ns if self._first_ns is None else self._first_ns
-        self._newest_ns = start_ns if self._newest_ns is None else max(self._newest_ns, start_ns)
+        with self._lock:
+            self._first_ns = start_ns if self._first_ns is None else self._first_ns
+            self._newest_ns = start_ns if self._newest_ns is None else max(self._newest_ns, start_ns)
 
     def worked(self, place: Place, next_offsets: Mapping[str, int]) -> None:
         """How far a worker says that a partition has come."""
-        known = self._work.get(place)
-        if known is None or known.next_offsets != next_offsets:
-            self._work[place] = _Work(dict(next_offsets), self._clock.monotonic_s())
+        with self._lock:
+            known = self._work.get(place)
+            if known is None or known.next_offsets != next_offsets:
+                self._work[place] = _Work(dict(next_offsets), self._clock.monotonic_s())
 
     def reach(self, ends: Ends, newest_ns: int | None) -> None:
         """How far the topics reach now.
@@ -77,14 +81,16 @@ class FlowLimit:
         newest_ns
             ``newest_ns`` as it was before the ends were asked for.
         """
-        self._ends = dict(ends)
-        if newest_ns is not None and (not self._marks or self._marks[-1].start_ns != newest_ns):
-            self._marks.append(_Mark(newest_ns, self._ends))
+        with self._lock:
+            self._ends = dict(ends)
+            if newest_ns is not None and (not self._marks or self._marks[-1].start_ns != newest_ns):
+                self._marks.append(_Mark(newest_ns, self._ends))
 
     def ahead_s(self, start_ns: int | None = None) -> float:
         """How much later a snapshot (by default the newest that was sent) begins than the slowest work; 0 or more."""
-        start_ns = self._newest_ns if start_ns is None else start_ns
-        slowest_ns = self._slowest_ns()
+        with self._lock:
+            start_ns = self._newest_ns if start_ns is None else start_ns
+            slowest_ns = self._slowest_ns()
         if start_ns is None or slowest_ns is None:
             return 0.0
         return max(0.0, (start_ns - slowest_ns) / SECOND_NS)

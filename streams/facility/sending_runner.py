@@ -5,6 +5,7 @@ it; what was in the middle of that when the process was killed is sent once more
 where it is, and the caller goes on watching.
 """
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -17,7 +18,6 @@ from connectors.spool_listing import SpoolFile
 from connectors.state.commit import Commit, FileStatus
 from connectors.wire.announcement import Announcement
 from models.alerts.alert import AlertEvent
-from models.devices import Device
 from models.errors import RetryableError
 from models.messages import DeviceNotice, FileMoment, NoticeKind
 from streams.facility.flow_limit import FlowLimit
@@ -64,6 +64,7 @@ class _Silence:
 class _Report:
     alerts: tuple[AlertEvent, ...]
     commit: Commit
+    then: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ class SendingRunner:
         Whether the work is to end: what is not sent then is left for the next run.
     stalled
         Called with a bounded reason while nothing can be sent, and with an empty one when it goes on.
+    gate
+        What has to succeed before anything is sent (are the topics there?); tried again while Kafka is away.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class SendingRunner:
         tell: Callable[[str], None],
         stalled: Callable[[str], None],
         stopping: Callable[[], bool],
+        gate: Callable[[], None] | None = None,
     ) -> None:
         self._journal = journal
         self._sender = sender
@@ -110,7 +114,9 @@ class SendingRunner:
         self._stalled = stalled
         self._stopping = stopping
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="reader")
+        self._gate = gate
         self._waiting: dict[str, _Job] = {}
+        self._urgent: deque[_Report] = deque()
         self._jobs = 0
         self._task: Generator[None] | None = None
         self._away = False
@@ -131,7 +137,8 @@ class SendingRunner:
     @property
     def has_work(self) -> bool:
         """Whether something can be sent now."""
-        return bool(self._waiting) and self._clock.monotonic_s() >= self._next_try_s
+        waits = bool(self._waiting or self._urgent or self._gate)
+        return waits and self._clock.monotonic_s() >= self._next_try_s
 
     @property
     def unsent(self) -> list[SpoolFile]:
@@ -200,6 +207,10 @@ class SendingRunner:
         self._wait_in_line(_Report(tuple(alerts), commit))
         self.go_on()
 
+    def report_first(self, alerts: list[AlertEvent], then: Callable[[], None]) -> None:
+        """Send alerts before all that waits; ``then`` is called when they are sent, before the journal is written."""
+        self._urgent.append(_Report(tuple(alerts), Commit(), then))
+
     def close(self) -> None:
         """End the thread that reads."""
         if self._task is not None:
@@ -212,6 +223,14 @@ class SendingRunner:
 
     def _begin(self) -> Generator[None]:
         """The work on what is first in line, step by step; where it stops it goes on at the next turn."""
+        if self._gate is not None:
+            yield from self._until_taken(self._gate)
+            self._gate = None
+            return
+        if self._urgent:
+            yield from self._send_report(self._urgent[0])
+            self._urgent.popleft()
+            return
         place, job = next(iter(self._waiting.items()))
         if isinstance(job, SpoolFile):
             yield from self._send_files()
@@ -290,7 +309,7 @@ class SendingRunner:
         replaces = unit.replaced_sha256 is not None
         if unit.refused is not None:
             sent = {name: position.records for name, position in positions.items()}
-            return broken_off_notices(unit.manifest.source, sent, moment, replaces=replaces)
+            return broken_off_notices(unit.manifest.source, sent, self._journal.progress, moment, replaces=replaces)
         return snapshot_notices(unit.file, unit.manifest, self._journal.progress, moment, replaces=replaces)
 
     def _skip(self, unit: WorkUnit) -> Generator[None]:
@@ -317,12 +336,13 @@ class SendingRunner:
             announcement = Announcement(connector=self._name, record=record)
             yield from self._until_taken(partial(self._sender.announcement, announcement))
         yield from self._until_taken(self._sender.flush)
+        report.then()
         self._journal.commit(report.commit)
         for record in report.commit.files:
             self._signs.file(record.status.value)
 
     def _send_notices(self, kind: NoticeKind, series: Iterable[str]) -> Generator[None]:
-        for notice in plain_notices(kind, self._devices(series), self._moment_now()):
+        for notice in plain_notices(kind, series, self._journal.progress, self._moment_now()):
             yield from self._until_taken(partial(self._sender.notice, notice))
         yield from self._until_taken(self._sender.flush)
         self._journal.commit(Commit())
@@ -339,9 +359,6 @@ class SendingRunner:
                 self._kafka_took()
                 return
 
-    def _devices(self, series: Iterable[str]) -> list[Device]:
-        return [device for name in series for device in self._journal.progress.devices(name)]
-
     def _start_ns(self, file: SpoolFile) -> int:
         return self._journal.progress.start_ns(file.relative, file.mtime_ns)
 
@@ -356,8 +373,9 @@ class SendingRunner:
         self._next_try_s = now_s + _PAUSE_S
         if self._refused_since_s is None:
             self._refused_since_s = now_s
-        # A busy broker answers late.
-        if not self._away and now_s - self._refused_since_s >= _PATIENCE_S:
+        # A busy broker answers late; one that has never answered is not busy.
+        patience_s = _PATIENCE_S if self._gate is None else 0.0
+        if not self._away and now_s - self._refused_since_s >= patience_s:
             self._away = True
             self._tell(f"{error}; the connector waits and tries again")
         if self._away:

@@ -26,28 +26,38 @@ def snapshot_notices(
     devices = {*known, *map(parse_device, manifest.records)}
     # What is beyond the bound of a series' devices is not advanced, as in one process.
     moving = set() if replaces else set(known)
-    return _end_of_file(
-        manifest.source,
-        {device: (until_ns if device in moving else None) for device in devices},
-        manifest.records,
-        moment,
-        replaces=replaces,
-    )
+    until = {device: (until_ns if device in moving else None) for device in devices}
+    return _end_of_file(manifest.source, until, manifest.records, moment, progress, replaces=replaces)
 
 
 def broken_off_notices(
-    source: SourceReference, records: Mapping[str, int], moment: FileMoment, *, replaces: bool
+    source: SourceReference,
+    records: Mapping[str, int],
+    progress: SeriesProgress,
+    moment: FileMoment,
+    *,
+    replaces: bool,
 ) -> list[DeviceNotice]:
     """A snapshot could not be read to its end: the word to the devices of which something was sent."""
-    return _end_of_file(source, {parse_device(name): None for name in records}, records, moment, replaces=replaces)
+    until_ns = {parse_device(name): None for name in records}
+    return _end_of_file(source, until_ns, records, moment, progress, replaces=replaces)
 
 
-def plain_notices(kind: NoticeKind, devices: Iterable[Device], moment: FileMoment) -> list[DeviceNotice]:
-    """``SILENT`` or ``INPUT_END`` to some devices."""
-    ordered = sorted(set(devices))
-    stages = _by_stage(ordered)
+def plain_notices(
+    kind: NoticeKind, series: Iterable[str], progress: SeriesProgress, moment: FileMoment
+) -> list[DeviceNotice]:
+    """``SILENT`` or ``INPUT_END`` to the devices of some recorders."""
+    ordered = sorted({device for name in series for device in progress.devices(name)})
+    stages, known = _by_stage(ordered), _known_by_stage(ordered, progress)
     return [
-        DeviceNotice(kind=kind, device=device, source=_NO_SOURCE, moment=moment, stage_devices=stages[device.stage])
+        DeviceNotice(
+            kind=kind,
+            device=device,
+            source=_NO_SOURCE,
+            moment=moment,
+            stage_devices=stages[device.stage],
+            known_devices=known[device.stage],
+        )
         for device in ordered
     ]
 
@@ -57,11 +67,12 @@ def _end_of_file(
     until_ns: Mapping[Device, int | None],
     records: Mapping[str, int],
     moment: FileMoment,
+    progress: SeriesProgress,
     *,
     replaces: bool,
 ) -> list[DeviceNotice]:
     ordered = sorted(until_ns)
-    stages = _by_stage(ordered)
+    stages, known = _by_stage(ordered), _known_by_stage(ordered, progress)
     return [
         DeviceNotice(
             kind=NoticeKind.SNAPSHOT_END,
@@ -72,6 +83,7 @@ def _end_of_file(
             records=records.get(device.name, 0),
             replaces=replaces,
             stage_devices=stages[device.stage],
+            known_devices=known[device.stage],
         )
         for device in ordered
     ]
@@ -83,3 +95,11 @@ def _by_stage(devices: Iterable[Device]) -> dict[Stage, tuple[str, ...]]:
     for device in devices:
         stages[device.stage] = (*stages.get(device.stage, ()), device.name)
     return stages
+
+
+def _known_by_stage(told: Iterable[Device], progress: SeriesProgress) -> dict[Stage, tuple[str, ...]]:
+    """The same of all recorders; empty for stages where these are no more than those that are told."""
+    stages = _by_stage(told)
+    everyone = {device for name in progress.series for device in progress.devices(name)}
+    known = _by_stage(sorted(everyone.union(told)))
+    return {stage: known[stage] if known[stage] != names else () for stage, names in stages.items()}

@@ -1,0 +1,148 @@
+"""The connector put together: the one place that makes what a recorder computer needs to send its snapshots."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from threading import Event
+
+from connectors.clock import Clock, SystemClock
+from connectors.folder_lock import FolderLocks
+from connectors.kafka.producer import BlockProducer
+from connectors.kafka.reader import TopicReader
+from connectors.process_memory import return_large_arrays
+from connectors.spool_listing import SpoolFile
+from connectors.state.directory import StateDirectory
+from connectors.webhooks import WebhookSender
+from models.errors import RetryableError
+from models.snapshot_sequence import SnapshotSequence
+from streams.facility.connector_chores import ConnectorChores
+from streams.facility.facility_metrics import ConnectorMetrics
+from streams.facility.flow_limit import FlowLimit
+from streams.facility.journal import SendingJournal, connector_name
+from streams.facility.message_sender import MessageSender
+from streams.facility.progress_follower import ProgressFollower
+from streams.facility.sending_runner import SendingRunner
+from streams.facility.topic_plan import require_topics
+from streams.http_health import HealthServer
+from streams.metrics import WatchMetrics
+from streams.settings import Settings
+from streams.spool_loop import SpoolLoop
+from streams.topology import CONNECTOR, TOPICS
+
+# The loop gets its turn although nothing is acknowledged.
+_PATIENCE_S = 2.0
+
+#: A running connector: files come in by the spool and go out to Kafka.
+Connector = SpoolLoop[SendingRunner]
+
+
+@contextmanager
+def open_connector(
+    paths: Sequence[Path],
+    state_path: Path,
+    settings: Settings,
+    *,
+    http: str = "off",
+    clock: Clock | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Iterator[Connector]:
+    """Open everything that a connector needs, and close it again.
+
+    Parameters
+    ----------
+    state_path
+        Directory of the journal.
+    http
+        ``HOST:PORT`` for metrics and health, or ``off``.
+    tell
+        Called with a sentence about something that an operator should mend.
+
+    Raises
+    ------
+    FatalError
+        If another connector has a folder or the journal, if the topics are missing or other than configured, if Kafka
+        refuses the login, or the port is taken.
+    """
+    clock, tell, stop = clock or SystemClock(), tell or _ignore, Event()
+    return_large_arrays()
+    with ExitStack() as stack:
+        locks = stack.enter_context(FolderLocks(list(paths)))
+        metrics = WatchMetrics(clock)
+        signs = ConnectorMetrics(metrics.registry, clock)
+        health = None if http == "off" else stack.enter_context(HealthServer(http, metrics, clock))
+        state = stack.enter_context(StateDirectory.open(state_path))
+        outbox = state.outbox()
+        webhooks = WebhookSender(outbox, clock, settings.webhooks)
+        stack.callback(webhooks.stop)
+        sequence: SnapshotSequence[SpoolFile] = SnapshotSequence(settings.sequence, settings.zone)
+        journal = SendingJournal(
+            state, settings, sequence, clock, tell=tell, stalled=metrics.set_stalled, stopping=stop.is_set
+        )
+        name = connector_name(settings)
+        producer = stack.enter_context(
+            BlockProducer(settings.kafka, settings.topics.installation, patience_s=_PATIENCE_S)
+        )
+        messages = MessageSender(producer, name, signs)
+        limit = FlowLimit(settings.connect, clock)
+        follower = ProgressFollower(lambda: TopicReader(settings.kafka, settings.topics.installation), limit, clock)
+        runner = SendingRunner(
+            journal=journal,
+            sender=messages,
+            limit=limit,
+            settings=settings,
+            name=name,
+            clock=clock,
+            signs=signs,
+            tell=tell,
+            stalled=metrics.set_stalled,
+            stopping=stop.is_set,
+            gate=_topics_gate(settings),
+        )
+        stack.callback(runner.close)
+        stack.callback(follower.stop)
+        follower.start()
+        webhooks.start()
+        yield SpoolLoop(
+            paths,
+            settings=settings,
+            clock=clock,
+            runner=runner,
+            sequence=sequence,
+            chores=ConnectorChores(
+                runner=runner,
+                journal=journal,
+                messages=messages,
+                limit=limit,
+                follower=follower,
+                locks=locks,
+                outbox=outbox,
+                webhooks=webhooks,
+                webhook_urls=settings.webhook_urls,
+                metrics=metrics,
+                signs=signs,
+                clock=clock,
+                name=name,
+            ),
+            signs=metrics,
+            watching=_ignore if health is None else health.ready,
+            stop=stop,
+            tell=tell,
+        )
+
+
+def _topics_gate(settings: Settings) -> Callable[[], None] | None:
+    """What is left to be found out about the topics: nothing, when Kafka is there now."""
+    names = [row.name for row in TOPICS if CONNECTOR in row.writers]
+
+    def require() -> None:
+        require_topics(settings.kafka, settings.topics, names)
+
+    try:
+        require()
+    except RetryableError:
+        return require  # told of by the runner, which tries again
+    return None
+
+
+def _ignore(*_: object) -> None:
+    """Nobody listens."""

@@ -1,0 +1,153 @@
+"""What a connector does now and then beside sending: its progress, its backlog and the alert about it, webhooks."""
+
+from contextlib import suppress
+
+from connectors.clock import Clock
+from connectors.folder_lock import FolderLocks
+from connectors.spool_listing import SpoolFile
+from connectors.state.commit import Commit
+from connectors.state.outbox import SqliteOutbox
+from connectors.webhooks import WebhookSender
+from connectors.wire.progress import Progress
+from models.alerts.alert import AlertEvent
+from models.alerts.facility_alerts import BehindReason
+from models.errors import RetryableError
+from models.event_time import SECOND_NS
+from streams.facility.behind_alert import webhook_messages
+from streams.facility.facility_metrics import ConnectorMetrics
+from streams.facility.flow_limit import FlowLimit
+from streams.facility.journal import SendingJournal
+from streams.facility.message_sender import MessageSender
+from streams.facility.progress_follower import ProgressFollower
+from streams.facility.sending_runner import SendingRunner
+from streams.metrics import WatchMetrics
+
+_FIGURES_EVERY_S = 2.0
+_PROGRESS_EVERY_S = 5.0
+_DRAIN_S = 10.0
+_DRAIN_LOOK_S = 0.05
+
+
+class ConnectorChores:
+    """Chores of the loop's own thread, each at its own pace."""
+
+    def __init__(
+        self,
+        *,
+        runner: SendingRunner,
+        journal: SendingJournal,
+        messages: MessageSender,
+        limit: FlowLimit,
+        follower: ProgressFollower,
+        locks: FolderLocks,
+        outbox: SqliteOutbox,
+        webhooks: WebhookSender,
+        webhook_urls: tuple[str, ...],
+        metrics: WatchMetrics,
+        signs: ConnectorMetrics,
+        clock: Clock,
+        name: str,
+    ) -> None:
+        self._runner = runner
+        self._journal = journal
+        self._messages = messages
+        self._limit = limit
+        self._follower = follower
+        self._locks = locks
+        self._outbox = outbox
+        self._webhooks = webhooks
+        self._webhook_urls = webhook_urls
+        self._metrics = metrics
+        self._signs = signs
+        self._clock = clock
+        self._name = name
+        self._figures_at_s = self._progress_at_s = clock.monotonic_s()
+        self._telling = False
+
+    def tick(self) -> None:
+        """Do what is due.
+
+        Raises
+        ------
+        FatalError
+            What has ended the sender of webhooks or the follower of the agents; a folder that another connector has.
+        """
+        self._webhooks.check()
+        self._follower.check()
+        now_s = self._clock.monotonic_s()
+        if now_s >= self._figures_at_s:
+            self._figures_at_s = now_s + _FIGURES_EVERY_S
+            self._locks.take()
+            self._look_at_backlog()
+        if now_s >= self._progress_at_s and not self._runner.is_away:
+            self._progress_at_s = now_s + _PROGRESS_EVERY_S
+            self._tell_progress()
+
+    def drain_outbox(self) -> None:
+        """Give the receivers a last moment; what they don't take stays in the outbox for the next run."""
+        until_s = self._clock.monotonic_s() + _DRAIN_S
+        self._webhooks.notify()
+        while self._outbox.waiting() and not self._webhooks.troubles and self._clock.monotonic_s() < until_s:
+            self._clock.sleep(_DRAIN_LOOK_S)
+
+    def _look_at_backlog(self) -> None:
+        files = self._runner.unsent
+        oldest_ns = min((file.closed_ns for file in files), default=None)
+        self._signs.set_unsent(len(files), oldest_ns)
+        self._signs.set_ahead(self._limit.ahead_s())
+        with suppress(RetryableError):  # the disk is busy: figures of the next tick
+            self._metrics.set_outbox(self._outbox.waiting(), self._outbox.oldest_ns())
+        self._metrics.set_webhooks(self._webhooks.counts)
+        if not self._telling:
+            self._tell_backlog(files, self._age_s(oldest_ns))
+
+    def _tell_backlog(self, files: list[SpoolFile], oldest_s: float) -> None:
+        alert = self._journal.behind
+        starts = [self._journal.progress.start_ns(file.relative, file.mtime_ns) for file in files]
+        opening = alert.opening(oldest_s, starts[0], max(starts), self._reason()) if starts else None
+        closing = alert.closing(oldest_s)
+        if opening is not None and self._runner.is_away:
+            alert.opened(opening, by_webhook=True)
+            self._send_webhooks([opening])
+        elif opening is not None:
+            self._telling = True
+            self._runner.report_first([opening], lambda: self._opened(opening))
+        elif closing:
+            self._telling = True
+            self._runner.report_first(closing, lambda: self._closed(closing))
+
+    def _reason(self) -> BehindReason:
+        if self._runner.is_away:
+            return BehindReason.KAFKA_AWAY
+        return BehindReason.HELD_BACK if self._runner.is_held else BehindReason.BEHIND
+
+    def _opened(self, event: AlertEvent) -> None:
+        self._telling = False
+        self._journal.behind.opened(event, by_webhook=False)
+
+    def _closed(self, events: list[AlertEvent]) -> None:
+        self._telling = False
+        by_webhook = self._journal.behind.told_by_webhook
+        self._journal.behind.closed()
+        if by_webhook:
+            self._send_webhooks(events[-1:])
+
+    def _send_webhooks(self, events: list[AlertEvent]) -> None:
+        now_ns = self._clock.now_ns()
+        messages = [message for event in events for message in webhook_messages(event, self._webhook_urls, now_ns)]
+        self._journal.commit(Commit(alerts=events, outbox=messages))
+        self._webhooks.notify()
+
+    def _age_s(self, oldest_ns: int | None) -> float:
+        return 0.0 if oldest_ns is None else max(0, self._clock.now_ns() - oldest_ns) / SECOND_NS
+
+    def _tell_progress(self) -> None:
+        oldest_ns = min((file.closed_ns for file in self._runner.unsent), default=None)
+        progress = Progress(
+            name=self._name,
+            at_ns=self._clock.now_ns(),
+            snapshot_start_ns=self._journal.newest_ns,
+            oldest_unsent_s=None if oldest_ns is None else self._age_s(oldest_ns),
+        )
+        with suppress(RetryableError):  # the runner tells that Kafka is away; the next word replaces this one
+            self._messages.progress(progress)
