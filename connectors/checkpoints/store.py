@@ -40,7 +40,10 @@ class PartitionCheckpoints(Protocol):
         FencedError
             Another worker owns the partition now; nothing was written.
         RetryableError
-            The store is away; nothing was written, call again.
+            The store is away, and it is not known whether this was written, wholly or not at all: call again, with
+            all these changes and any newer ones.
+        FatalError
+            ``checkpoint_too_large``, and as `CheckpointStore.open`.
         """
         ...
 

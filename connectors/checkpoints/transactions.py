@@ -79,8 +79,11 @@ class Transactions:
             async with bounded(address, f"the transactional id {address.transactional_id}"):
                 await producer.start()
                 await _require_partition(address, producer)
-        except BaseException:
+        except BaseException as error:
             await started.stop()
+            if isinstance(error, RetryableError):
+                # The client library says of a refused login only that it got no answer.
+                await check_reachable(address.settings, timeout_s=_STOP_S)
             raise
         return started
 
@@ -183,21 +186,16 @@ async def _read(
 @asynccontextmanager
 async def bounded(address: PartitionAddress, what: str) -> AsyncIterator[None]:
     """Tell failures of Kafka in our words, a broker that does not answer in time among them."""
-    try:
-        with clear_failures(address.settings, what):
-            try:
-                async with asyncio.timeout(address.patience_s):
-                    yield
-            except (ProducerFenced, InvalidProducerEpoch) as error:
-                raise FencedError(f"another worker uses {address.transactional_id} now; this one ends") from error
-            except _FORGOTTEN as error:
-                raise away(address.settings, f"{type(error).__name__}: the producer starts anew") from error
-            except TimeoutError as error:
-                raise away(address.settings, f"for {address.patience_s:g} s") from error
-    except RetryableError:
-        # The client library says of a refused login only that it got no answer.
-        await check_reachable(address.settings, timeout_s=_STOP_S)
-        raise
+    with clear_failures(address.settings, what):
+        try:
+            async with asyncio.timeout(address.patience_s):
+                yield
+        except (ProducerFenced, InvalidProducerEpoch) as error:
+            raise FencedError(f"another worker uses {address.transactional_id} now; this one ends") from error
+        except _FORGOTTEN as error:
+            raise away(address.settings, f"{type(error).__name__}: the producer starts anew") from error
+        except TimeoutError as error:
+            raise away(address.settings, f"for {address.patience_s:g} s") from error
 
 
 async def _require_partition(address: PartitionAddress, producer: AIOKafkaProducer) -> None:

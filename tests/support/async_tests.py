@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
@@ -14,13 +15,18 @@ def run_async_test(item: pytest.Function) -> bool | None:
     if not inspect.iscoroutinefunction(item.obj):
         return None
     names = item._fixtureinfo.argnames
-    asyncio.run(_alone(item.obj, {name: item.funcargs[name] for name in names}))
+    run_alone(item.obj(**{name: item.funcargs[name] for name in names}))
     return True
 
 
-async def _alone(test: Any, arguments: dict[str, Any]) -> None:
-    await test(**arguments)
+async def _nothing_left(work: Coroutine[Any, Any, None]) -> None:
+    await work
     left = asyncio.all_tasks() - {asyncio.current_task()}
     if left:
         _, left = await asyncio.wait(left, timeout=_GRACE_S)
     assert not left, f"still running at the end: {left}"
+
+
+def run_alone(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine in a loop of its own, in which nothing may be left at the end."""
+    asyncio.run(_nothing_left(work))
