@@ -178,7 +178,7 @@ def require_topics(kafka: KafkaSettings, settings: TopicSettings, names: Iterabl
     missing = [difference.topic for difference in found if difference.what == "topic"]
     if missing:
         raise FatalError(
-            f"{len(missing)} topics are missing at {kafka.bootstrap_servers} ({_some(missing)}); make them by: {APPLY}",
+            f"{'1 topic is' if len(missing) == 1 else f'{len(missing)} topics are'} missing at {kafka.bootstrap_servers} ({_some(missing)}); mend it by: {APPLY}",
             reason="kafka_topic_missing",
         )
     _refuse_other_partitions(found)
