@@ -14,6 +14,7 @@ from streams.commands import (
     check,
     connect,
     demo,
+    drill,
     evaluate,
     export,
     ledger,
@@ -37,7 +38,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, simulate, watch, check, train, evaluate, alerts, ledger, export, bench, connect, topics, worker):
+for command in (demo, simulate, watch, check, train, evaluate, alerts, ledger, export, bench, drill, connect, topics, worker):
     command.register(app)
 
 
