@@ -27,6 +27,10 @@ class Partition(NamedTuple):
     agent: str
     number: int
 
+    def __str__(self) -> str:
+        """As the progress topic writes it, for example ``image/3``."""
+        return f"{self.agent}/{self.number}"
+
 
 class WorkerMetrics:
     """What a worker shows; its methods may be called from any thread.

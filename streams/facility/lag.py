@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from connectors.wire.progress import Progress
 from models.alerts.alert import AlertEvent, AlertStatus
 from models.alerts.facility_alerts import lag_alert
 from models.event_time import SECOND_NS
 from models.state import State
 from streams.facility.facility_metrics import Partition
-from streams.topology import AgentName, TopicSettings, inputs_of, partition_count, topic
+from streams.topology import CONNECTOR, AgentName, TopicName, TopicSettings, inputs_of, partition_count, topic
 
 #: A lag must last so long before it is an alert: a partition that catches up with an old file in seconds is none.
 CONFIRM_S = 10.0
@@ -21,25 +22,6 @@ CONFIRM_S = 10.0
 CLOSE_AT = 0.5
 
 _DEVICE_AGENTS = (AgentName.IMAGE, AgentName.ENERGY, AgentName.SPECTRUM, AgentName.OTHER)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """How far the work on one partition has come, as its worker last told.
-
-    Attributes
-    ----------
-    next_offsets
-        By short name of the input topic: the offset of the next message to work on.
-    start_ns
-        Begin of the snapshot of the latest message, ns since 1970; None before the first.
-    model
-        Id of the model that its worker scores with; empty where it has none.
-    """
-
-    next_offsets: Mapping[str, int]
-    start_ns: int | None = None
-    model: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +87,7 @@ class LagMonitor:
 
     def __init__(self, topics: TopicSettings, alert_s: float) -> None:
         self._alert_s = alert_s
-        self._partitions = {agent: range(partition_count(topic(inputs_of(agent)[0]), topics)) for agent in AgentName}
+        self._partitions = {agent: range(partition_count(topic(input_of(agent)), topics)) for agent in AgentName}
         self._summary = LagSummary()
         # Where nobody has worked yet: what had been sent when the first message was seen waiting.
         self._unstarted_ns: dict[Partition, int] = {}
@@ -119,8 +101,7 @@ class LagMonitor:
 
     def observe(
         self,
-        work: Mapping[Partition, Place],
-        sent_ns: Iterable[int],
+        progress: Mapping[str, Progress],
         end_offsets: Mapping[tuple[str, int], int],
         now_ns: int,
     ) -> list[AlertEvent]:
@@ -128,22 +109,24 @@ class LagMonitor:
 
         Parameters
         ----------
-        work
-            The latest progress of every partition that told any.
-        sent_ns
-            Of each connector: when the newest snapshot begins that it sent.
+        progress
+            The latest word of every partition and connector, by the keys of the progress topic.
         end_offsets
             By short name of a topic and partition: the offset of the next message to be written.
         now_ns
             By the clock; only how long a lag lasts is told by it.
         """
-        sent: dict[AgentName, int | None] = dict.fromkeys(_DEVICE_AGENTS, max(sent_ns, default=None))
-        sent |= {AgentName.JOIN: _newest(work, *_DEVICE_AGENTS), AgentName.RECORDER: _newest(work, AgentName.JOIN)}
+        sent = dict.fromkeys(_DEVICE_AGENTS, _newest(progress, CONNECTOR))
+        sent |= {
+            AgentName.JOIN: _newest(progress, *_DEVICE_AGENTS),
+            AgentName.RECORDER: _newest(progress, AgentName.JOIN),
+        }
         lags = {}
         for agent, numbers in self._partitions.items():
             for place in (Partition(agent.value, number) for number in numbers):
-                lags[place] = self._lag(place, work.get(place), sent[agent], end_offsets)
-        models = sorted({place.model for place in work.values() if place.model})
+                end = end_offsets.get((input_of(agent), place.number), 0)
+                lags[place] = self._lag(place, progress.get(str(place)), sent[agent], end)
+        models = sorted({told.model for told in progress.values() if told.model})
         self._summary = LagSummary(lags=lags, models=tuple(models))
         return [event for place, lag in lags.items() for event in self._alerts(place, lag, now_ns)]
 
@@ -161,19 +144,9 @@ class LagMonitor:
         self._above_since_ns = _read(state["above"])
         self._open_ns = _read(state["open"])
 
-    def _lag(
-        self,
-        place: Partition,
-        work: Place | None,
-        sent_ns: int | None,
-        end_offsets: Mapping[tuple[str, int], int],
-    ) -> Lag:
-        done = {} if work is None else work.next_offsets
-        messages = sum(
-            max(0, end_offsets.get((name.value, place.number), 0) - done.get(name.value, 0))
-            for name in inputs_of(AgentName(place.agent))
-        )
-        work_ns = None if work is None else work.start_ns
+    def _lag(self, place: Partition, told: Progress | None, sent_ns: int | None, end_offset: int) -> Lag:
+        done, work_ns = (0, None) if told is None else (told.next_offset or 0, told.snapshot_start_ns)
+        messages = max(0, end_offset - done)
         if work_ns is not None or not messages:
             self._unstarted_ns.pop(place, None)
         elif sent_ns is not None:
@@ -201,9 +174,15 @@ class LagMonitor:
         return [_event(place, lag.work_ns, lag, AlertStatus.OPEN)]
 
 
-def _newest(work: Mapping[Partition, Place], *agents: AgentName) -> int | None:
-    starts = (at.start_ns for place, at in work.items() if place.agent in agents and at.start_ns is not None)
-    return max(starts, default=None)
+def input_of(agent: AgentName) -> TopicName:
+    """The topic that an agent's progress counts: its first one."""
+    return inputs_of(agent)[0]
+
+
+def _newest(progress: Mapping[str, Progress], *writers: str) -> int | None:
+    """Begin of the newest snapshot that agents have worked on, or connectors have sent."""
+    of_writers = (told for key, told in progress.items() if key.partition("/")[0] in writers)
+    return max((told.snapshot_start_ns for told in of_writers if told.snapshot_start_ns is not None), default=None)
 
 
 def _event(place: Partition, first_ns: int, lag: Lag, status: AlertStatus) -> AlertEvent:

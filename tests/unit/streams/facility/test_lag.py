@@ -2,11 +2,12 @@
 
 import pytest
 
+from connectors.wire.progress import Progress
 from models.alerts.alert import AlertChange, AlertEvent
 from models.event_time import SECOND_NS
 from models.state import decode_state, encode_state
 from streams.facility.facility_metrics import Partition
-from streams.facility.lag import CONFIRM_S, LagMonitor, Place
+from streams.facility.lag import CONFIRM_S, LagMonitor
 from streams.topology import TopicSettings
 
 TOPICS = TopicSettings(
@@ -22,27 +23,34 @@ IMAGE_0, IMAGE_1, JOIN, RECORDER = (
 )
 
 
+def at_ns(seconds: float) -> int:
+    return T + round(seconds * SECOND_NS)
+
+
 class Installation:
     """What the progress topic and the ends of the topics say, as a test moves it."""
 
     def __init__(self) -> None:
         self.monitor = LagMonitor(TOPICS, LIMIT_S)
-        self.work: dict[Partition, Place] = {}
+        self.progress: dict[str, Progress] = {}
         self.ends: dict[tuple[str, int], int] = {}
-        self.sent_ns: list[int] = []
         self.now_ns = T
 
-    def worked(self, place: Partition, start_s: float, **offsets: int) -> None:
-        self.work[place] = Place(next_offsets=offsets, start_ns=T + round(start_s * SECOND_NS))
+    def worked(self, place: Partition, start_s: float, next_offset: int, model: str = "") -> None:
+        self.progress[str(place)] = Progress(
+            name="worker", at_ns=T, next_offset=next_offset, snapshot_start_ns=at_ns(start_s), model=model
+        )
 
-    def sent(self, start_s: float, **ends: int) -> None:
-        self.sent_ns = [T + round(start_s * SECOND_NS)]
-        for topic, end in ends.items():
-            self.ends[topic.rstrip("_0123456789"), int(topic[-1]) if topic[-1].isdigit() else 0] = end
+    def sent(self, start_s: float, connector: str = "rec-1", **ends: int) -> None:
+        """A connector has sent; keyword ``images_1=9``: the topic's partition 1 ends at 9 now."""
+        self.progress[f"connect/{connector}"] = Progress(name=connector, at_ns=T, snapshot_start_ns=at_ns(start_s))
+        for name, end in ends.items():
+            topic, _, partition = name.partition("_")
+            self.ends[topic, int(partition or 0)] = end
 
     def look(self, after_s: float = 0.0) -> list[AlertEvent]:
         self.now_ns += round(after_s * SECOND_NS)
-        return self.monitor.observe(self.work, self.sent_ns, self.ends, self.now_ns)
+        return self.monitor.observe(self.progress, self.ends, self.now_ns)
 
     def lag_s(self, place: Partition) -> float:
         return self.monitor.summary.lags[place].seconds
@@ -62,8 +70,8 @@ def test_an_installation_without_a_word_is_not_behind(installation: Installation
 
 def test_lag_is_from_the_work_to_what_was_sent(installation: Installation) -> None:
     installation.sent(300, images_0=50, images_1=50)
-    installation.worked(IMAGE_0, 120, images=40)
-    installation.worked(IMAGE_1, 300, images=49)
+    installation.worked(IMAGE_0, 120, 40)
+    installation.worked(IMAGE_1, 300, 49)
     installation.look()
     assert installation.lag_s(IMAGE_0) == 180
     assert installation.lag_s(IMAGE_1) == 0
@@ -74,8 +82,8 @@ def test_lag_is_from_the_work_to_what_was_sent(installation: Installation) -> No
 
 def test_the_newest_of_several_connectors_counts(installation: Installation) -> None:
     installation.sent(0, images_0=50)
-    installation.sent_ns = [T, T + 60 * SECOND_NS]
-    installation.worked(IMAGE_0, 0, images=1)
+    installation.sent(60, "rec-2")
+    installation.worked(IMAGE_0, 0, 1)
     installation.look()
     assert installation.lag_s(IMAGE_0) == 60
 
@@ -83,7 +91,7 @@ def test_the_newest_of_several_connectors_counts(installation: Installation) -> 
 def test_where_nothing_waits_nothing_is_behind(installation: Installation) -> None:
     """A device that has been switched off has no newer records: its partition stands still, and that is right."""
     installation.sent(10_000, images_0=50)
-    installation.worked(IMAGE_0, 0, images=50)
+    installation.worked(IMAGE_0, 0, 50)
     assert [*installation.look(), *installation.look(60)] == []
     assert installation.lag_s(IMAGE_0) == 0
 
@@ -91,19 +99,19 @@ def test_where_nothing_waits_nothing_is_behind(installation: Installation) -> No
 def test_each_agent_is_measured_against_what_was_sent_to_it(installation: Installation) -> None:
     """Images are slow: the join waits for them as it should, and is not to blame."""
     installation.sent(600, images_0=500, scored=40, decided=9)
-    installation.worked(IMAGE_0, 0, images=1)
-    installation.worked(JOIN, 0, scored=39)
-    installation.worked(RECORDER, 0, decided=8)
+    installation.worked(IMAGE_0, 0, 1)
+    installation.worked(JOIN, 0, 39)
+    installation.worked(RECORDER, 0, 8)
     opened = [*installation.look(), *installation.look(CONFIRM_S)]
     assert [event.alert.source.file for event in opened] == ["image/0"]
     assert installation.lag_s(JOIN) == installation.lag_s(RECORDER) == 0
 
 
 def test_join_and_recorder_can_be_behind_themselves(installation: Installation) -> None:
-    installation.sent(600, scored=40, alerts=3)
-    installation.worked(Partition("energy", 0), 600, energies=0)
-    installation.worked(JOIN, 300, scored=10)
-    installation.worked(RECORDER, 50, alerts=1)
+    installation.sent(600, scored=40, decided=3)
+    installation.worked(Partition("energy", 0), 600, 0)
+    installation.worked(JOIN, 300, 10)
+    installation.worked(RECORDER, 50, 1)
     installation.look()
     assert installation.lag_s(JOIN) == 300
     assert installation.lag_s(RECORDER) == 250
@@ -111,12 +119,12 @@ def test_join_and_recorder_can_be_behind_themselves(installation: Installation) 
 
 def test_an_alert_needs_a_lag_that_lasts(installation: Installation) -> None:
     installation.sent(600, images_0=50)
-    installation.worked(IMAGE_0, 0, images=1)
+    installation.worked(IMAGE_0, 0, 1)
     assert installation.look() == []
     assert installation.look(CONFIRM_S - 1) == []
-    installation.worked(IMAGE_0, 590, images=45)  # an old file has been caught up with
+    installation.worked(IMAGE_0, 590, 45)  # an old file has been caught up with
     assert installation.look(0.5) == []
-    installation.worked(IMAGE_0, 100, images=46)
+    installation.worked(IMAGE_0, 100, 46)
     assert installation.look(0.5) == []
     (opened,) = installation.look(CONFIRM_S)
     assert (opened.change, opened.alert.first_shot_ns) == (AlertChange.OPENED, T + 100 * SECOND_NS)
@@ -125,14 +133,14 @@ def test_an_alert_needs_a_lag_that_lasts(installation: Installation) -> None:
 
 def test_an_alert_closes_well_below_the_limit_and_only_once(installation: Installation) -> None:
     installation.sent(600, images_0=50)
-    installation.worked(IMAGE_0, 0, images=1)
+    installation.worked(IMAGE_0, 0, 1)
     installation.look()
     (opened,) = installation.look(CONFIRM_S)
-    installation.worked(IMAGE_0, 430, images=30)
+    installation.worked(IMAGE_0, 430, 30)
     assert installation.look(1) == []  # 170 s: below the limit, and still open
-    installation.worked(IMAGE_0, 400, images=31)
+    installation.worked(IMAGE_0, 400, 31)
     assert installation.look(60) == []
-    installation.worked(IMAGE_0, 510, images=40)
+    installation.worked(IMAGE_0, 510, 40)
     (closed,) = installation.look(1)
     assert (closed.change, closed.alert.id) == (AlertChange.CLOSED, opened.alert.id)
     assert installation.look(60) == []
@@ -147,13 +155,13 @@ def test_an_agent_that_nobody_runs_is_told_too(installation: Installation) -> No
     (opened,) = installation.look(CONFIRM_S)
     assert opened.alert.source.file == "image/1"
     assert opened.alert.first_shot_ns == T
-    installation.worked(IMAGE_1, 200, images=90)
+    installation.worked(IMAGE_1, 200, 90)
     assert [event.change for event in installation.look(1)] == [AlertChange.CLOSED]
 
 
 def test_a_clock_that_steps_opens_nothing_early_and_hides_nothing(installation: Installation) -> None:
     installation.sent(600, images_0=50)
-    installation.worked(IMAGE_0, 0, images=1)
+    installation.worked(IMAGE_0, 0, 1)
     assert installation.look() == []
     assert installation.look(-3600) == []
     assert installation.look(CONFIRM_S - 1) == []
@@ -162,7 +170,7 @@ def test_a_clock_that_steps_opens_nothing_early_and_hides_nothing(installation: 
 
 def test_open_alerts_survive_a_change_of_the_recorder(installation: Installation) -> None:
     installation.sent(600, images_0=50, images_1=9)
-    installation.worked(IMAGE_0, 0, images=1)
+    installation.worked(IMAGE_0, 0, 1)
     installation.look()
     (opened,) = installation.look(CONFIRM_S)
     saved = decode_state(encode_state(installation.monitor.state()))
@@ -172,14 +180,14 @@ def test_open_alerts_survive_a_change_of_the_recorder(installation: Installation
     installation.sent(1000)
     (for_image_1,) = [*installation.look(1), *installation.look(CONFIRM_S)]
     assert for_image_1.alert.first_shot_ns == T + 600 * SECOND_NS  # what it had found waiting was kept, too
-    installation.worked(IMAGE_0, 1000, images=50)
+    installation.worked(IMAGE_0, 1000, 50)
     (closed,) = installation.look(1)
     assert closed.alert.id == opened.alert.id
 
 
 def test_all_models_that_score_are_named(installation: Installation) -> None:
-    installation.work[IMAGE_0] = Place(next_offsets={}, model="b")
-    installation.work[IMAGE_1] = Place(next_offsets={}, model="a")
-    installation.work[JOIN] = Place(next_offsets={})
+    installation.worked(IMAGE_0, 0, 0, "b")
+    installation.worked(IMAGE_1, 0, 0, "a")
+    installation.worked(JOIN, 0, 0)
     installation.look()
     assert installation.monitor.summary.models == ("a", "b")

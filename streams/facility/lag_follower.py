@@ -1,0 +1,247 @@
+"""The recorder looks after everybody's lag: it follows the progress topic, shows the lag, and records its alerts."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from connectors.clock import Clock
+from connectors.wire.codec import decode
+from connectors.wire.message import Incoming, Outgoing
+from connectors.wire.progress import Progress
+from models.alerts.alert import AlertEvent
+from models.errors import FatalError, RecordError, RetryableError
+from models.state import decode_state, encode_state
+from streams.agents.task import Standing
+from streams.facility.facility_metrics import WorkerMetrics
+from streams.facility.lag import LagMonitor, input_of
+from streams.topology import AgentName, TopicName
+
+#: The key of the monitor's state in the state directory.
+LAG_KEY = "lag"
+
+_TOPICS = tuple(input_of(agent).value for agent in AgentName)
+_PROGRESS = TopicName.PROGRESS.value
+_LOOK_EVERY_S = 2.0
+_POLL_S = 0.1
+_MOST_POLLS = 20
+_RETRY_S = 2.0
+_END_WITHIN_S = 1.0
+
+
+class LagReader(Protocol):
+    """Reads the progress topic and the ends of others; see ``connectors.kafka.reader``."""
+
+    def read(self, topics: Iterable[str]) -> Iterator[Incoming]:
+        """All messages that are there now."""
+        ...
+
+    def follow(
+        self, topics: Iterable[str], *, from_beginning: bool = ..., starts: Mapping[tuple[str, int], int] | None = ...
+    ) -> None:
+        """From now on ``poll`` gives the messages of these topics."""
+        ...
+
+    def poll(self, timeout_s: float = ...) -> list[Incoming]:
+        """The messages that came."""
+        ...
+
+    def end_offsets(self, topics: Iterable[str]) -> dict[tuple[str, int], int]:
+        """The offset of the next message, by partition."""
+        ...
+
+    def close(self) -> None:
+        """Let the connection go."""
+        ...
+
+
+class ReportingRecorder(Protocol):
+    """What a recorder has to offer; ``Recording`` does."""
+
+    @property
+    def next_offsets(self) -> Mapping[str, int]:
+        """By short name of the topic, the offset of the next message."""
+        ...
+
+    @property
+    def standing(self) -> Standing:
+        """How far it is in event time."""
+        ...
+
+    def work(self, messages: Sequence[Incoming]) -> list[Outgoing]:
+        """Record messages."""
+        ...
+
+    def report(self, alerts: Sequence[AlertEvent], states: Mapping[str, bytes]) -> None:
+        """Record alerts that come from no topic, and the state of whoever found them."""
+        ...
+
+    def state_of(self, key: str) -> bytes | None:
+        """A state that was recorded with ``report``."""
+        ...
+
+    def tick(self) -> None:
+        """Do the chores that are due."""
+        ...
+
+    def close(self) -> None:
+        """Let the state directory go."""
+        ...
+
+
+class LagFollower:
+    """Reads progress on a thread of its own and hands over what the monitor finds.
+
+    Parameters
+    ----------
+    open_reader
+        Makes a reader; called again when Kafka was away.
+    saved
+        The monitor's state, from ``take``, to go on from.
+    """
+
+    def __init__(
+        self,
+        open_reader: Callable[[], LagReader],
+        monitor: LagMonitor,
+        clock: Clock,
+        metrics: WorkerMetrics,
+        saved: bytes | None = None,
+    ) -> None:
+        if saved:
+            monitor.restore(decode_state(saved))
+        self._open_reader = open_reader
+        self._monitor = monitor
+        self._clock = clock
+        self._metrics = metrics
+        self._progress: dict[str, Progress] = {}
+        self._lock = threading.Lock()
+        self._found: list[AlertEvent] = []
+        self._state: bytes = b""
+        self._stop = threading.Event()
+        self._failure: FatalError | None = None
+        self._thread = threading.Thread(target=self._run, name="lag", daemon=True)
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread.start()
+
+    def take(self) -> tuple[list[AlertEvent], bytes]:
+        """The alerts since the last call, and the monitor's state behind them.
+
+        Raises
+        ------
+        FatalError
+            The topics are missing, or may not be read.
+        """
+        if self._failure is not None:
+            raise self._failure
+        with self._lock:
+            found, self._found = self._found, []
+            return found, self._state
+
+    def stop(self) -> None:
+        """End; a thread that waits for Kafka is left to the end of the process."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(_END_WITHIN_S)
+        self._metrics.set_lags({})
+
+    def catch_up(self, reader: LagReader) -> None:
+        """Read what is there before anything is judged: half the story would open and close alerts."""
+        next_offset = None
+        for message in reader.read((_PROGRESS,)):
+            self._hear(message)
+            next_offset = message.offset + 1
+        starts = None if next_offset is None else {(_PROGRESS, 0): next_offset}
+        reader.follow((_PROGRESS,), from_beginning=starts is None, starts=starts)
+
+    def look(self, reader: LagReader) -> None:
+        """Look once."""
+        # The ends first: what is worked on meanwhile does not wait.
+        ends = reader.end_offsets(_TOPICS)
+        for _ in range(_MOST_POLLS):
+            messages = reader.poll(_POLL_S)
+            for message in messages:
+                self._hear(message)
+            if not messages:
+                break
+        found = self._monitor.observe(self._progress, ends, self._clock.now_ns())
+        with self._lock:
+            self._found += found
+            self._state = encode_state(self._monitor.state())
+        if not self._stop.is_set():
+            self._metrics.set_lags(self._monitor.summary.seconds)
+
+    def _hear(self, message: Incoming) -> None:
+        key = (message.key or b"").decode(errors="replace")
+        if message.value is None:
+            self._progress.pop(key, None)
+            return
+        try:
+            progress = decode(message)
+        except RecordError:  # of another version: what nobody understands is not judged
+            return
+        if isinstance(progress, Progress):
+            self._progress[key] = progress
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                reader = self._open_reader()
+                try:
+                    self.catch_up(reader)
+                    while not self._stop.is_set():
+                        self.look(reader)
+                        self._stop.wait(_LOOK_EVERY_S)
+                finally:
+                    reader.close()
+            except RetryableError:  # the worker tells of it: it needs Kafka, too
+                self._stop.wait(_RETRY_S)
+            except FatalError as error:
+                self._failure = error
+                return
+
+
+class LagWatchingRecorder:
+    """A recorder that records the alerts about lag, too; for one thread, as the recorder itself.
+
+    Parameters
+    ----------
+    make_follower
+        Makes a follower that goes on from a monitor's state, if there is one.
+    """
+
+    def __init__(self, recorder: ReportingRecorder, make_follower: Callable[[bytes | None], LagFollower]) -> None:
+        self._recorder = recorder
+        self._unreported: list[AlertEvent] = []
+        self._follower = make_follower(recorder.state_of(LAG_KEY))
+        self._follower.start()
+
+    @property
+    def next_offsets(self) -> Mapping[str, int]:
+        """By short name of the topic, the offset of the next message."""
+        return self._recorder.next_offsets
+
+    @property
+    def standing(self) -> Standing:
+        """How far it is in event time."""
+        return self._recorder.standing
+
+    def work(self, messages: Sequence[Incoming]) -> list[Outgoing]:
+        """Record messages."""
+        return self._recorder.work(messages)
+
+    def tick(self) -> None:
+        """Do the chores that are due, and record what was found."""
+        self._recorder.tick()
+        found, state = self._follower.take()
+        self._unreported += found
+        if self._unreported:
+            # On a full disk this raises, and the next tick tries again.
+            self._recorder.report(self._unreported, {LAG_KEY: state})
+            self._unreported = []
+
+    def close(self) -> None:
+        """Follow no longer, and let the state directory go."""
+        self._follower.stop()
+        self._recorder.close()
