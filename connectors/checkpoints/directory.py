@@ -130,7 +130,7 @@ def _read(path: Path) -> bytes | None:
         return None
     except OSError as error:
         if error.errno == errno.EIO:
-            return None  # a bad sector: damage, which waiting does not mend
+            return b""  # a bad sector: damage, which waiting does not mend
         raise
 
 

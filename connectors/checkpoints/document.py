@@ -70,7 +70,7 @@ class Position:
             "states": {key: [entry.slot, entry.length, entry.sha256] for key, entry in self.states.items()},
         }
         body = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
-        return f"{_MAGIC} {FORMAT} {_digest(body)}\n".encode() + body
+        return f"{_MAGIC} {FORMAT} {_checksum(str(FORMAT), body)}\n".encode() + body
 
 
 def decode_position(document: bytes, where: str) -> Position:
@@ -90,7 +90,9 @@ def decode_position(document: bytes, where: str) -> Position:
     """
     head, newline, body = document.partition(b"\n")
     words = head[:_HEADER_BYTES].decode("ascii", errors="replace").split(" ")
-    if not newline or len(words) != 3 or words[0] != _MAGIC or not words[1].isdigit() or words[2] != _digest(body):
+    if not newline or len(words) != 3 or words[0] != _MAGIC or not words[1].isdigit():
+        raise DamagedError
+    if words[2] != _checksum(words[1], body):
         raise DamagedError
     version = int(words[1])
     if version > FORMAT:
@@ -196,6 +198,10 @@ class Generations:
             f"the checkpoint of {self._where} exceeds its limits by {what}; spread its devices over more partitions",
             reason="checkpoint_too_large",
         )
+
+
+def _checksum(version: str, body: bytes) -> str:
+    return _digest(version.encode() + b"\n" + body)
 
 
 def _digest(content: bytes) -> str:

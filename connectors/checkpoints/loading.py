@@ -46,12 +46,13 @@ def load(where: str, place: str, names: Iterable[str], read: Read) -> Loaded | N
     kept = frozenset(names)
     if not kept:
         return None
-    positions = _positions(where, read)
+    positions, unreadable = _positions(where, read)
     for position in positions:
         states = _states(position, read)
         if states is None:
             continue
-        damaged = position is not positions[0] or (len(positions) < 2 and position.generation > 0)
+        # A document that can't be read or is gone may have been the latest; only the first one stands alone.
+        damaged = unreadable or position is not positions[0] or (len(positions) < 2 and position.generation > 0)
         checkpoint = Checkpoint(
             next_offsets=position.next_offsets,
             states=states,
@@ -66,18 +67,23 @@ def load(where: str, place: str, names: Iterable[str], read: Read) -> Loaded | N
     )
 
 
-def _positions(where: str, read: Read) -> list[Position]:
-    """The documents that can be read, the latest first."""
-    positions = []
+def _positions(where: str, read: Read) -> tuple[list[Position], bool]:
+    """The documents that can be read, the latest first; and whether there is one that can't."""
+    positions, unreadable = [], False
     for name in POSITION_NAMES:
         document = read(name)
-        try:
-            position = None if document is None else decode_position(document, where)
-        except DamagedError:
+        if document is None:
             continue
-        if position is not None and position.name == name:
+        try:
+            position = decode_position(document, where)
+        except DamagedError:
+            unreadable = True
+            continue
+        if position.name == name:
             positions.append(position)
-    return sorted(positions, key=lambda position: -position.generation)
+        else:
+            unreadable = True
+    return sorted(positions, key=lambda position: -position.generation), unreadable
 
 
 def _states(position: Position, read: Read) -> dict[str, bytes] | None:

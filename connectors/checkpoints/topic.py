@@ -44,7 +44,7 @@ class TopicCheckpointStore:
         self, settings: KafkaSettings, topics: Mapping[str, str], installation: str, patience_s: float = PATIENCE_S
     ) -> None:
         self._settings = settings
-        self._topics = topics
+        self.topics = topics
         self._installation = installation
         self._patience_s = patience_s
         self._open: list[TopicCheckpoints] = []
@@ -53,7 +53,7 @@ class TopicCheckpointStore:
         """Take a partition over and load its checkpoint, see `CheckpointStore`."""
         address = PartitionAddress(
             settings=self._settings,
-            topic=self._topics[agent],
+            topic=self.topics[agent],
             partition=partition,
             transactional_id=f"{self._installation}.{agent}-{partition}",
             patience_s=self._patience_s,
