@@ -4,6 +4,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -90,13 +91,23 @@ def test_every_example_of_a_command_is_understood(row: list[str]) -> None:
     COMMANDS[name].make_context(name, arguments)
 
 
+def options_of(command: Any, rest: str) -> set[str]:
+    """The options of a command; of one that has commands of its own, of the one that is named next."""
+    parts: dict[str, Any] = getattr(command, "commands", {})
+    name = (rest.split() or [""])[0]
+    if parts and name:
+        assert name in parts, rest
+        command = parts[name]
+    return {option for parameter in command.params for option in parameter.opts}
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_commands_and_options_that_are_named_exist(name: str) -> None:
     for line in code(name):
-        for command, rest in re.findall(r"(?<![\w-])(?:[\w./]*/)?petawatch ([a-z]+)(.*)", line):
+        for command, rest in re.findall(r"(?<![\w-])(?:[\w./]*/)?petawatch ([a-z][a-z-]*)(.*)", line):
             assert command in COMMANDS, line
-            known = {option for parameter in COMMANDS[command].params for option in parameter.opts}
-            assert set(re.findall(r"(?<!\S)(--[a-z-]+)", rest)) <= known | {"--help"}, line
+            known = options_of(COMMANDS[command], rest) | {"--help"}
+            assert set(re.findall(r"(?<!\S)(--[a-z-]+)", rest)) <= known, line
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -141,6 +152,14 @@ def test_the_example_shows_the_defaults() -> None:
         if repr(setting(loaded, name)) != repr(setting(defaults, name))
     }
     assert not differing, f"{EXAMPLE} shows other values than these defaults"
+
+
+@pytest.mark.parametrize("section", ["kafka", "topics", "connect", "worker", "checkpoints"])
+def test_the_example_names_every_option_of_a_facility(section: str) -> None:
+    """Those without a default (files that need not be there) stand in comments."""
+    options = [field.name for field in fields(getattr(load_settings(None), section))]
+    there = text(EXAMPLE).partition(f"[{section}]")[2].partition("\n[")[0]
+    assert all(re.search(rf"\b{option} = |\bwith {option}\b", there) for option in options)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
