@@ -13,6 +13,7 @@ from streams.commands import (
     bench,
     check,
     connect,
+    dead_letters,
     demo,
     drill,
     evaluate,
@@ -38,7 +39,23 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, simulate, watch, check, train, evaluate, alerts, ledger, export, bench, drill, connect, topics, worker):
+for command in (
+    demo,
+    simulate,
+    watch,
+    check,
+    train,
+    evaluate,
+    alerts,
+    ledger,
+    export,
+    bench,
+    drill,
+    connect,
+    topics,
+    worker,
+    dead_letters,
+):
     command.register(app)
 
 
