@@ -51,6 +51,9 @@ class CameraSettings:
     ----------
     frame_fpr
         A frame is anomalous when its tail probability is below this.
+    score_every
+        Only every so many-th frame with beam is scored by the network, once the camera has learned: for installations
+        whose workers can't keep up. The others (``thinned``) are cleaned and measured, and part of their triplets.
     relearn_after_frames
         An image episode that has lasted for so many frames without a break is what the camera shows from now on (it was
         realigned, or its exposure set anew): it is learned again from the start. 0: never.
@@ -59,6 +62,7 @@ class CameraSettings:
     """
 
     frame_fpr: float = 5e-4
+    score_every: int = 1
     relearn_after_frames: int = 36_000
     validity: ValidityLimits = field(default_factory=ValidityLimits)
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
@@ -71,6 +75,8 @@ class CameraSettings:
     def __post_init__(self) -> None:
         if not 1e-9 <= self.frame_fpr <= 0.01:
             raise ValueError("frame_fpr must be between 1e-9 and 0.01")
+        if not 1 <= self.score_every <= 10_000:
+            raise ValueError("score_every must be between 1 and 10000")
         if self.relearn_after_frames < 0:
             raise ValueError("relearn_after_frames must not be negative")
 
@@ -110,6 +116,7 @@ class CameraStage:
         self._stuck = self._tracker(AlertKind.STUCK_FRAME, settings.stuck_episode, "")
         self._evidence = EvidenceKeeper()
         self._open_frames = 0
+        self._since_scored = {False: 0, True: 0}  # frames left out since the last one scored, by ``block.replacement``
         self._noise_of: tuple[DarkProfile | None, float] = (None, 0.0)
         self._frame_before: dict[bool, int | None] = {False: None, True: None}  # its hash, by ``block.replacement``
 
@@ -156,10 +163,10 @@ class CameraStage:
             cleaned[: len(lit)] = cleaned[lit]
             cleaned, rows, stuck = cleaned[: len(lit)], rows[lit], stuck[lit]
         self._judge_stuck(block, rows, stuck, output)
-        features = scored.features[rows, :FEATURE_COUNT]
         if not self._scores.learning:
-            self._score(block, rows, cleaned, features, stuck, output)
+            self._score_some(block, rows, cleaned, stuck, output)
             return
+        features = scored.features[rows, :FEATURE_COUNT]
         scored.scoring[rows] = Scoring.LEARNING
         if not block.replacement:
             self._observe_normal(block, rows, output)
@@ -200,16 +207,35 @@ class CameraStage:
             )
             output.alerts.extend(events)
 
+    def _score_some(
+        self,
+        block: RecordBlock,
+        rows: NDArray[np.intp],
+        cleaned: Float32Array,
+        stuck: NDArray[np.bool_],
+        output: DeviceOutput,
+    ) -> None:
+        """Score the frames whose turn it is: usually all."""
+        every = self._settings.score_every
+        if every > 1:
+            left_out = self._since_scored[block.replacement]
+            chosen = (left_out + 1 + np.arange(len(rows))) % every == 0
+            self._since_scored[block.replacement] = (left_out + len(rows)) % every
+            output.scored.scoring[rows[~chosen]] = Scoring.THINNED
+            rows, cleaned, stuck = rows[chosen], cleaned[chosen], stuck[chosen]
+        if len(rows):
+            self._score(block, rows, cleaned, stuck, output)
+
     def _score(
         self,
         block: RecordBlock,
         rows: NDArray[np.intp],
         cleaned: Float32Array,
-        features: NDArray[np.float64],
         stuck: NDArray[np.bool_],
         output: DeviceOutput,
     ) -> None:
         scored, fpr = output.scored, self._settings.frame_fpr
+        features = scored.features[rows, :FEATURE_COUNT]
         scores = self._scores.score(cleaned, features)
         odd = scores.probability < fpr
         reasons = scores.reasons(fpr)
@@ -305,6 +331,7 @@ class CameraStage:
             "evidence": self._evidence.state(),
             "open_frames": self._open_frames,
             "frame_before": [self._frame_before[False], self._frame_before[True]],
+            "since_scored": [self._since_scored[False], self._since_scored[True]],
         }
 
     def restore(self, state: State) -> None:
@@ -317,6 +344,7 @@ class CameraStage:
         self._evidence.restore(state["evidence"], self._device)
         self._open_frames = int(state["open_frames"])
         self._frame_before = dict(zip((False, True), state["frame_before"], strict=True))
+        self._since_scored = dict(zip((False, True), state.get("since_scored", (0, 0)), strict=True))
 
 
 def _frames(payload: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[np.uint16]:
