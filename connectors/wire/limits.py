@@ -8,8 +8,8 @@ MAX_VALUE_BYTES = 128 << 20
 MAX_DOCUMENT_BYTES = 16 << 20
 #: Longest paths of one block, all together.
 MAX_PATHS_BYTES = 64 << 20
-#: Longest value of one header that is read.
-MAX_HEADER_BYTES = 4096
+#: Longest value of one header that is read: a path of Linux with every byte written as an escape fits.
+MAX_HEADER_BYTES = 32 << 10
 #: Most records in one block.
 MAX_RECORDS = 1 << 20
 #: Longest text inside a document.
