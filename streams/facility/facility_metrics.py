@@ -18,7 +18,7 @@ from streams.topology import RECORD_TOPICS, TOPICS, AgentName, TopicName, inputs
 #: Upper ends of the classes of the time that a checkpoint takes, seconds.
 CHECKPOINT_BOUNDS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 #: What becomes of a file on a recorder computer.
-SENT_RESULTS = ("sent", "sent_again", "rejected", "ignored")
+SENT_RESULTS = ("sent", "skipped", "rejected", "ignored")
 
 
 class Partition(NamedTuple):

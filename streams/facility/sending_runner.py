@@ -319,7 +319,7 @@ class SendingRunner:
         yield from self._tell_recorder(announcement, alerts, None)
         files = [record] if record is not None else []
         self._journal.commit(Commit(file_counts={"skipped": 1}, files=files))
-        self._signs.file("sent_again")
+        self._signs.file("skipped")
 
     def _tell_recorder(
         self, announcement: Announcement, alerts: list[AlertEvent], moment: FileMoment | None

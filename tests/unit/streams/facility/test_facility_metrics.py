@@ -141,14 +141,14 @@ def test_what_a_connector_sent(watch: WatchMetrics, connector: ConnectorMetrics)
     connector.sent(TopicName.IMAGES, blocks=2, records=64, size_bytes=1_671_168)
     connector.sent("images", blocks=1, records=1, size_bytes=100)
     connector.file("sent")
-    connector.file("sent_again", 2)
+    connector.file("skipped", 2)
     samples = read(watch, "petawatch_connect")
     assert samples["petawatch_connect_blocks_total{topic=images}"] == 3
     assert samples["petawatch_connect_records_total{topic=images}"] == 65
     assert samples["petawatch_connect_bytes_total{topic=images}"] == 1_671_268
     assert samples["petawatch_connect_blocks_total{topic=spectra}"] == 0
     assert samples["petawatch_connect_files_total{result=sent}"] == 1
-    assert samples["petawatch_connect_files_total{result=sent_again}"] == 2
+    assert samples["petawatch_connect_files_total{result=skipped}"] == 2
 
 
 def test_the_age_of_the_oldest_file_grows_while_nothing_is_sent(

@@ -320,7 +320,7 @@ def test_the_same_content_again_is_only_mentioned(tmp_path: Path, data: Path) ->
         assert connector.runner.is_done(touched.relative, touched.size, touched.mtime_ns)
         assert [dict(message.file_counts) for message in announcements(connector)] == [{}, {"skipped": 1}]
         assert_all_records(connector, 1)
-    assert connector.signs.files == ["sent", "sent_again"]
+    assert connector.signs.files == ["sent", "skipped"]
 
 
 def test_a_file_that_replaces_another_says_so(tmp_path: Path, data: Path) -> None:
