@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -100,22 +100,26 @@ class Transactions:
         address, producer = self._address, self._producer
         self._unfinished = True
         sent: list[asyncio.Future[Any]] = []
+        end = 0
         try:
-            async with bounded(address, address.topic):
+            async with bounded(address, address.topic) as moved:
                 await producer.begin_transaction()
                 for key, value in entries:
                     sent.append(
                         await producer.send(address.topic, value, key=key.encode(), partition=address.partition)
                     )
+                    moved()
                 # The client commits a transaction of which a message was refused: look at each of them first.
-                offsets = [record.offset for record in await asyncio.gather(*sent)]
+                for future in sent:
+                    end = max(end, (await future).offset + 1)
+                    moved()
                 await producer.commit_transaction()
         finally:
             for future in sent:
                 if future.done() and not future.cancelled():
                     future.exception()  # the first of them is raised already
         self._unfinished = False
-        return max(offsets, default=-1) + 1
+        return end
 
     async def stop(self) -> None:
         """Let everything go within two seconds, even when the broker is away."""
@@ -184,12 +188,16 @@ async def _read(
 
 
 @asynccontextmanager
-async def bounded(address: PartitionAddress, what: str) -> AsyncIterator[None]:
-    """Tell failures of Kafka in our words, a broker that does not answer in time among them."""
+async def bounded(address: PartitionAddress, what: str) -> AsyncIterator[Callable[[], None]]:
+    """Tell failures of Kafka in our words, a broker that does not answer in time among them.
+
+    What is yielded is called at each answer: the time begins anew, however much there is to be written.
+    """
+    loop = asyncio.get_running_loop()
     with clear_failures(address.settings, what):
         try:
-            async with asyncio.timeout(address.patience_s):
-                yield
+            async with asyncio.timeout(address.patience_s) as limit:
+                yield lambda: limit.reschedule(loop.time() + address.patience_s)
         except (ProducerFenced, InvalidProducerEpoch) as error:
             raise FencedError(f"another worker uses {address.transactional_id} now; this one ends") from error
         except _FORGOTTEN as error:

@@ -356,3 +356,22 @@ def test_a_missing_topic_or_partition_is_told_with_the_command_that_makes_it(
         await store.close()
 
     run_alone(scenario())
+
+
+def test_a_write_may_take_long_as_long_as_the_broker_answers(
+    stores: TopicStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = AIOKafkaProducer.send
+
+    async def slow(producer: AIOKafkaProducer, *arguments: object, **options: object) -> object:
+        await asyncio.sleep(_PATIENCE_S / 2)
+        return await original(producer, *arguments, **options)
+
+    async def scenario() -> None:
+        store = stores.new()
+        checkpoints, _ = await store.open("image", 0)
+        monkeypatch.setattr(AIOKafkaProducer, "send", slow)
+        await checkpoints.write({"images": 1}, {"a": b"1", "b": b"1", "c": b"1"})
+        await store.close()
+
+    run_alone(scenario())
