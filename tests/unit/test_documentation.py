@@ -20,10 +20,12 @@ from models.alerts.facility_alerts import BehindReason
 from models.devices import RecordKind
 from models.records import Refusal
 from models.results import Outcome, Reason, Scoring
+from streams.agents.partition_run import POISONOUS
 from streams.command_line import app
 from streams.facility.facility_metrics import SENT_RESULTS, ConnectorMetrics, WorkerMetrics
 from streams.metrics import FILE_RESULTS, WatchMetrics
 from streams.settings import Settings, load_settings
+from tests.support.hostile_wire import hostile_messages
 from tests.support.manual_clock import ManualClock
 
 ROOT = Path(__file__).parents[2]
@@ -221,6 +223,11 @@ def test_every_reason_of_a_rejected_file_is_explained() -> None:
     raised = set(re.findall(r"``(\w+)``", (open_snapshot.__doc__ or "").partition("Raises")[2]))
     explained = first_words(table(OPERATORS, "reason of a rejected file", "meaning"))
     assert sorted(explained) == sorted(raised)
+
+
+def test_every_reason_of_a_dead_letter_is_explained() -> None:
+    raised = {message.reason for message in hostile_messages()} | {POISONOUS, "bad_header", "wrong_type"}
+    assert sorted(first_words(table(OPERATORS, "reason of a dead letter", "meaning"))) == sorted(raised)
 
 
 def test_the_readme_names_the_words_in_results() -> None:
