@@ -1,6 +1,8 @@
 """The figures of speed and memory, one module each, by the name that the command line takes."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 from streams.benchmarks.figure import Figure
 from streams.benchmarks.kernels import KernelSize, measure_kernels
@@ -9,11 +11,44 @@ from streams.benchmarks.memory import MemorySize, measure_memory
 from streams.benchmarks.reading import ReadingSize, measure_reading
 from streams.benchmarks.throughput import ThroughputSize, measure_throughput
 
-#: Every benchmark: takes the minutes of load for long ones, gives its figures as they are measured.
-BENCHMARKS: dict[str, Callable[[int], Iterator[Figure]]] = {
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkOptions:
+    """What the command line says.
+
+    Attributes
+    ----------
+    minutes
+        Of load, for long benchmarks.
+    config
+        TOML file with settings, for those that need a broker.
+    """
+
+    minutes: int = 60
+    config: Path | None = None
+
+
+def _wire(_: BenchmarkOptions) -> Iterator[Figure]:
+    from streams.benchmarks.wire import WireSize, measure_wire  # noqa: PLC0415 - a laboratory has no Kafka libraries
+
+    return measure_wire(WireSize())
+
+
+def _kafka(options: BenchmarkOptions) -> Iterator[Figure]:
+    from streams.benchmarks.kafka import KafkaSize, measure_kafka  # noqa: PLC0415 - as above
+
+    return measure_kafka(KafkaSize(), options.config)
+
+
+#: Every benchmark; gives its figures as they are measured.
+BENCHMARKS: dict[str, Callable[[BenchmarkOptions], Iterator[Figure]]] = {
     "kernels": lambda _: measure_kernels(KernelSize()),
     "reading": lambda _: measure_reading(ReadingSize()),
     "throughput": lambda _: measure_throughput(ThroughputSize()),
     "latency": lambda _: measure_latency(LatencySize()),
-    "memory": lambda minutes: measure_memory(MemorySize(minutes=minutes)),
+    "memory": lambda options: measure_memory(MemorySize(minutes=options.minutes)),
+    "wire": _wire,
+    "kafka": _kafka,
 }
+#: What these need beside the program; they run only when they are named.
+NEEDS = {"wire": "the development package blosc2", "kafka": "a broker"}

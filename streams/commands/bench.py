@@ -1,5 +1,6 @@
 """`petawatch bench`: speed and memory on this machine."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,10 +13,15 @@ def register(app: typer.Typer) -> None:
 
 def bench(
     name: Annotated[
-        str, typer.Argument(help="Which: kernels, reading, throughput, latency, memory; all when left out.")
+        str,
+        typer.Argument(
+            help="Which: kernels, reading, throughput, latency, memory; wire (needs blosc2), kafka (needs a broker). "
+            "All but the last two when left out."
+        ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
     minutes: Annotated[int, typer.Option(min=1, help="Minutes of the facility's load for memory.")] = 60,
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings, for kafka.")] = None,
 ) -> None:
     """Measure the figures that the documentation names, with a description of the machine."""
     import json
@@ -23,16 +29,16 @@ def bench(
     from rich.console import Console
 
     from dashboards.figure_table import print_figures
-    from streams.benchmarks import BENCHMARKS
+    from streams.benchmarks import BENCHMARKS, NEEDS, BenchmarkOptions
     from streams.benchmarks.figure import Figure, machine
 
     if name and name not in BENCHMARKS:
         raise typer.BadParameter(f"there is no benchmark {name!r}; there are {', '.join(BENCHMARKS)}")
+    options = BenchmarkOptions(minutes=minutes, config=config)
     figures: list[Figure] = []
-    for key, run in BENCHMARKS.items():
-        if name in {"", key}:
-            typer.echo(f"measuring {key}", err=True)
-            figures += run(minutes)
+    for key in [name] if name else [key for key in BENCHMARKS if key not in NEEDS]:
+        typer.echo(f"measuring {key}", err=True)
+        figures += BENCHMARKS[key](options)
     if as_json:
         typer.echo(json.dumps({"machine": machine(), "figures": [figure.to_json() for figure in figures]}))
     else:
