@@ -31,6 +31,7 @@ _COMPACTION = {
 }
 _PARTITIONS = "partitions"
 _REPLICATION = "replication"
+_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,8 +178,9 @@ def require_topics(kafka: KafkaSettings, settings: TopicSettings, names: Iterabl
         found = differences(planned, _found(admin, planned), options_too=False)
     missing = [difference.topic for difference in found if difference.what == "topic"]
     if missing:
+        some = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
         raise FatalError(
-            f"{'1 topic is' if len(missing) == 1 else f'{len(missing)} topics are'} missing at {kafka.bootstrap_servers} ({_some(missing)}); mend it by: {APPLY}",
+            f"topics are missing at {kafka.bootstrap_servers} ({some}); mend it by: {APPLY}",
             reason="kafka_topic_missing",
         )
     _refuse_other_partitions(found)
@@ -261,7 +263,3 @@ def _options(row: Topic, settings: TopicSettings, largest: int) -> dict[str, str
         # What is kept is whole segments: they must be small beside it, but hold the largest message.
         options["segment.bytes"] = str(max(largest, min(_SEGMENT_BYTES, most // 4)))
     return options
-
-
-def _some(names: Sequence[str], most: int = 3) -> str:
-    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
