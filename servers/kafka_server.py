@@ -18,7 +18,7 @@ from servers.kafka_libraries import kafka_libraries
 from servers.kafka_properties import Security, broker_properties, scram_arguments
 
 _READY = b"Kafka Server started"
-_START_S = 60.0
+_START_S = 120.0
 _STOP_S = 15.0
 _PORT_ATTEMPTS = 200
 # Below the range from which the system takes the ports of outgoing connections: a port of ours stays free while the

@@ -157,7 +157,8 @@ def _of_kafka(error: BaseException, names: list[str], settings: KafkaSettings, w
 def _of_system(error: OSError, settings: KafkaSettings) -> PetawatchError:
     # A connection that breaks off says nothing of certificates.
     if isinstance(error, ssl.SSLError) and type(error).__name__ not in _ABRUPT:
-        return tls_trouble(settings, getattr(error, "verify_message", "") or error.reason or "handshake failed")
+        said = getattr(error, "verify_message", "") or getattr(error, "reason", "")
+        return tls_trouble(settings, said or error.strerror or "handshake failed")
     # A name server that is away for the moment (EAI_AGAIN) is no wrong address.
     if isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN:
         return wrong_address(settings, error.strerror or "unknown host")

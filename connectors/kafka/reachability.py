@@ -150,6 +150,6 @@ def _speaks_tls(address: _Address, timeout_s: float) -> bool:
             return True
     except ssl.SSLError as error:
         # An alert is TLS, too: the server wants a certificate or another version.
-        return "ALERT" in (error.reason or "").upper()
+        return "ALERT" in str(error).upper()
     except OSError:
         return False
