@@ -41,10 +41,11 @@ def retried_number(message: Incoming) -> int | None:
     RecordError
         The header holds no number.
     """
-    value = next((value for name, value in reversed(message.headers) if name == RETRIED_HEADER), None)
-    if value is None:
+    values = [value for name, value in message.headers if name == RETRIED_HEADER]
+    if not values:
         return None
-    if not value.isdigit() or len(value) > 18:
+    value = values[-1]
+    if not isinstance(value, bytes) or not value.isdigit() or len(value) > 18:
         raise RecordError(
             f"the header {RETRIED_HEADER} of {message.topic}/{message.partition}@{message.offset} is no number; retry "
             "dead letters with the command for it",
