@@ -51,6 +51,7 @@ class Recorder:
         self._clock = clock
         self._metrics = metrics
         self._book = self._read_book()
+        self._next_offsets = self._book.positions.next_offsets
         # Whether what is in memory may differ from what is durable, since a call has failed in the middle.
         self._uncertain = False
         self._handed_over = False
@@ -58,7 +59,7 @@ class Recorder:
     @property
     def next_offsets(self) -> dict[str, int]:
         """By short name of the topic, the offset of the next message; nothing of a topic before its first message."""
-        return self._book.positions.next_offsets
+        return dict(self._next_offsets)
 
     @property
     def standing(self) -> Standing:
@@ -210,6 +211,7 @@ class Recorder:
         step.commit.stage_states |= book.replaced.take_changed()
         step.commit.stage_states[RECORDER_KEY] = encode_state(book.state())
         self._builder.commit(step.output, step.commit, closed_by_alert=step.closed_ns)
+        self._next_offsets = book.positions.next_offsets
         book.step = RecorderStep()
         self._metrics.repeated(step.repeated_records)
         self._metrics.dead_letters(step.dead_in_files)

@@ -82,8 +82,12 @@ class RecorderBook:
 
     def needs_commit(self, content: object) -> bool:
         """Whether what is gathered must be durable before this can be recorded: it is about the same file."""
-        record = content.record if isinstance(content, Announcement) else None
-        return record is not None and any(other.path == record.path for other in self.step.commit.files)
+        path = None
+        if isinstance(content, Announcement) and content.record is not None:
+            path = content.record.path
+        elif isinstance(content, DecidedMessage) and content.replacement is not None:
+            path = content.replacement.source.file
+        return path is not None and any(record.path == path for record in self.step.commit.files)
 
     def is_new(self, message: Incoming) -> bool:
         """Whether a message does not follow from one that came before; from now on it has come.
@@ -155,6 +159,7 @@ class RecorderBook:
             self._origins.setdefault(topic, Origins()).restore(saved)
         self._retries.restore(own["retries"])
         self.files.restore(own["files"])
+        self.files.close_settled()  # the latest commit may have been the last of some
         self.replaced.restore(own["replaced"], states)
         self.start_ns = own["start_ns"]
         self.letters = [read_letter(letter) for letter in own["letters"]]
@@ -186,11 +191,19 @@ class RecorderBook:
             self.step.output.decided.append(block)
 
     def _record_part(self, part: ReplacementPart) -> None:
-        if self._is_replacing(part.source):
-            self.files.follow(part.source).replaces = True
-            self.replaced.hold_part(part)
-        else:
+        source = part.source
+        file, account = self.files.find(source), self._state.account(source)
+        if file is None and account is not None and not account.void:
             self.step.repeated_records += sum(map(len, part.scored))
+            return
+        file = self.files.follow(source)
+        if file.announced and not file.replaces:
+            # It was announced as a file of its own, since the rest of it could not be read.
+            record = self._state.known_file(source.file)
+            if record is not None and record.sha256 == source.sha256:
+                self.replaced.announce(source, self._replacing(record), {}, None)
+        file.replaces = True
+        self.replaced.hold_part(part)
 
     def _counts(self, source: SourceReference, records: int) -> bool:
         """Whether records of a file are new; those of one that is accounted for came before."""
@@ -237,6 +250,7 @@ class RecorderBook:
         void = account is not None and account.void
         if void and record.replaced_sha256 is None:
             return  # another version has taken its place since
+        unheard = account is None if file is None else not file.announced
         if file is not None or account is None or void:
             file = self.files.follow(source)
             if message.ends or not file.announced:
@@ -246,7 +260,7 @@ class RecorderBook:
                 file.replaces = True
                 self.replaced.announce(source, self._replacing(record), message.file_counts, message.moment)
                 return
-        if account is None:
+        if unheard:
             self.step.dead_in_files.update(record.dead_letters)
         self.step.commit.files.append(record)
         self.step.count_files(message.file_counts)

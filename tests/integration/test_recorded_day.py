@@ -2,7 +2,7 @@
 
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 
 from connectors.model_files import default_model
+from connectors.wire.message import Incoming, Outgoing
 from models.errors import RetryableError
+from models.images.camera_stage import CameraStage
+from models.records import RecordBlock
+from streams.facility.dead_letters import find_letters, retry_letters
 from streams.settings import Settings, load_settings
 from streams.stage_factory import stage_factory
 from tests.integration.test_replacement import _assert_replaced, _cut_off, _empty, _late_one, _without_the_meter
@@ -24,6 +28,24 @@ from tests.support.watching import watch_once
 @pytest.fixture(scope="module")
 def settings() -> Settings:
     return load_settings(None)
+
+
+class LogOfLetters:
+    """The topic of dead letters, read and answered in memory."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self.sent: list[Outgoing] = []
+
+    def read(self, topics: Collection[str]) -> Iterator[Incoming]:
+        for topic in topics:
+            yield from list(self._log.of(topic))
+
+    def send(self, message: Outgoing) -> None:
+        self.sent.append(message)
+
+    def flush(self) -> None:
+        pass
 
 
 class Facility:
@@ -45,7 +67,6 @@ class Facility:
 
     def send(self, data: Path) -> None:
         self.agents.run(connect_once(data, self.journal, self.settings))
-        assert not self.agents.recorded.dead_letters
 
 
 @pytest.fixture(scope="module")
@@ -192,3 +213,43 @@ def test_touched_files_are_skipped_once(day: Path, settings: Settings, tmp_path:
     found = record(facility, state)
     assert_same_results(found, watch_once(data, embedded))
     assert found.ledger["files"]["skipped"] == 1
+
+
+def test_records_that_were_refused_and_are_given_again(
+    day: Path, settings: Settings, undisturbed: WatchResults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stage that fails at some blocks stops nothing; when it is mended, their records find an outcome."""
+    facility, state = Facility(settings, tmp_path / "journal"), tmp_path / "state"
+    process = CameraStage.process
+
+    def fail(stage: CameraStage, block: RecordBlock) -> Any:
+        if "09-31" in block.source.file:
+            raise ZeroDivisionError("a bug")
+        return process(stage, block)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CameraStage, "process", fail)
+        facility.send(day)
+    before = record(facility, state)
+    assert before.ledger["dead_letters"] == {"in_files": {}, "on_the_way": {"poisonous": 600}}
+    assert before.ledger["records"]["read"] == undisturbed.ledger["records"]["read"]
+    letters = LogOfLetters(facility.log)
+    found = find_letters(letters).letters
+    assert {letter.reason for letter in found} == {"poisonous"}
+    assert sum(letter.records or 0 for letter in found) == 600
+    with monkeypatch.context() as patch:  # in vain
+        patch.setattr(CameraStage, "process", fail)
+        retry_letters(letters, letters, found, lambda _: None)
+        facility.agents.run(letters.sent)
+    assert record(facility, state).ledger == before.ledger
+    again = find_letters(letters).letters
+    assert sorted(letter.attempts for letter in again) == [1] * len(found)
+    letters.sent.clear()
+    retry_letters(letters, letters, again, lambda _: None)
+    facility.agents.run([*letters.sent, *letters.sent])  # twice: the second time they are known
+    after = record(facility, state)
+    assert after.ledger["records"]["dead_letter"] == 0
+    assert after.ledger["records"]["late"] == 600
+    assert after.ledger["records"]["read"] == undisturbed.ledger["records"]["read"]
+    assert {row["outcome"] for row in after.shots.to_pylist() if row["outcome"] == "late"} == {"late"}
+    assert_tidy(state)
