@@ -1,7 +1,6 @@
 """The commands about dead letters, against a real broker."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,7 +46,7 @@ class Site:
 
 
 @pytest.fixture
-def site(kafka: KafkaServer, tmp_path: Path) -> Iterator[Site]:
+def site(kafka: KafkaServer, tmp_path: Path) -> Site:
     topics = own_installation("letters")
     make_topics(kafka, topics)
     config = tmp_path / "petawatch.toml"
