@@ -35,6 +35,9 @@ class Partition:
             headers=(*encoded.headers, *headers),
         )
 
+    def messages(self, *contents: RecordMessage | DeviceNotice | ScoredMessage) -> list[Incoming]:
+        return [self.message(content) for content in contents]
+
 
 def incoming(outgoing: Outgoing) -> Incoming:
     """What was sent, as it is read."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from connectors.wire.codec import origin_of
-from connectors.wire.message import Incoming, Outgoing
+from connectors.wire.message import Outgoing
 from models.device_stage import DeviceStage
 from models.devices import Device, parse_device
 from models.errors import FatalError, RecordError
@@ -117,13 +117,9 @@ def test_a_dead_letter_that_is_retried_is_worked_on_once_although_others_went_pa
 
 
 def test_a_restored_one_sends_the_same(partition: Partition, task: DeviceTask) -> None:
-    first = [records(0, 4), notice(), records(0, 2, OTHER_METER)]
-    again: list[Incoming] = [
-        partition.message(content)
-        for content in (records(0, 4), records(1, 4, OTHER_METER), notice(), notice(device=OTHER_METER))
-    ]
-    for content in first:
-        task.process(partition.message(content))
+    for message in partition.messages(records(0, 4), notice(), records(0, 2, OTHER_METER)):
+        task.process(message)
+    again = partition.messages(records(0, 4), records(1, 4, OTHER_METER), notice(), notice(device=OTHER_METER))
     states = task.take_changed()
     assert set(states) == {"device/energy_meter/" + name for name in (METER.name, OTHER_METER.name)}
     other = DeviceTask(make)
