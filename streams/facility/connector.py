@@ -102,27 +102,34 @@ def open_connector(
         stack.callback(follower.stop)
         follower.start()
         webhooks.start()
+        chores = ConnectorChores(
+            runner=runner,
+            journal=journal,
+            messages=messages,
+            limit=limit,
+            follower=follower,
+            locks=locks,
+            outbox=outbox,
+            webhooks=webhooks,
+            webhook_urls=settings.webhook_urls,
+            metrics=metrics,
+            signs=signs,
+            clock=clock,
+            name=name,
+        )
+
+        def beside() -> None:
+            chores.tick()
+            metrics.loop_moved()
+
+        runner.do_beside(beside)
         yield SpoolLoop(
             paths,
             settings=settings,
             clock=clock,
             runner=runner,
             sequence=sequence,
-            chores=ConnectorChores(
-                runner=runner,
-                journal=journal,
-                messages=messages,
-                limit=limit,
-                follower=follower,
-                locks=locks,
-                outbox=outbox,
-                webhooks=webhooks,
-                webhook_urls=settings.webhook_urls,
-                metrics=metrics,
-                signs=signs,
-                clock=clock,
-                name=name,
-            ),
+            chores=chores,
             signs=metrics,
             watching=_ignore if health is None else health.ready,
             stop=stop,

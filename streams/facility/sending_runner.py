@@ -118,6 +118,7 @@ class SendingRunner:
         self._waiting: dict[str, _Job] = {}
         self._urgent: deque[_Report] = deque()
         self._jobs = 0
+        self._beside: Callable[[], None] = lambda: None
         self._task: Generator[None] | None = None
         self._away = False
         self._refused_since_s: float | None = None
@@ -177,6 +178,7 @@ class SendingRunner:
         self._wait_in_line(_End())
         while self._waiting and not self._stopping():
             self.go_on()
+            self._beside()
             if self._waiting and not self.has_work:
                 self._clock.sleep(_PAUSE_S)
 
@@ -206,6 +208,10 @@ class SendingRunner:
         """Send alerts and accounts of files that come from no file's content."""
         self._wait_in_line(_Report(tuple(alerts), commit))
         self.go_on()
+
+    def do_beside(self, chores: Callable[[], None]) -> None:
+        """What is to be done now and then while ``finish`` sends."""
+        self._beside = chores
 
     def report_first(self, alerts: list[AlertEvent], then: Callable[[], None]) -> None:
         """Send alerts before all that waits; ``then`` is called when they are sent, before the journal is written."""

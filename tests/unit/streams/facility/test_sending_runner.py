@@ -1,8 +1,6 @@
 """What the connector sends of files, and what it does when Kafka is away, when it is stopped, when files come again."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,101 +11,15 @@ from connectors.clock import SystemClock
 from connectors.kafka.failures import MessageTooLargeError
 from connectors.spool_listing import SpoolFile, scan
 from connectors.state.commit import Commit, FileRecord, FileStatus
-from connectors.state.directory import StateDirectory
 from connectors.wire.announcement import Announcement
 from models.alerts.alert import AlertKind, AlertStatus
 from models.messages import AlertMessage, DeviceNotice, NoticeKind, RecordMessage
-from models.snapshot_sequence import SnapshotSequence
-from streams.facility.flow_limit import FlowLimit
-from streams.facility.journal import SendingJournal
-from streams.facility.message_sender import MessageSender
-from streams.facility.sending_runner import SendingRunner
-from streams.settings import load_settings
 from streams.topology import RECORD_TOPICS, AgentName, TopicName
-from tests.support.manual_clock import ManualClock
 from tests.support.recording_producer import RecordingProducer, decoded
+from tests.support.sending import Connector, opened
 from tests.support.snapshot_files import CAMERA, METER, NAME, SPECTRO, Shots, minute, write_production
 
 RECORDS = tuple(RECORD_TOPICS.values())
-
-
-class Signs:
-    def __init__(self) -> None:
-        self.files: list[str] = []
-        self.records = 0
-        self.away = self.held = False
-
-    def file(self, result: str, count: int = 1) -> None:
-        self.files += [result] * count
-
-    def sent(self, topic: TopicName | str, *, blocks: int, records: int, size_bytes: int) -> None:
-        self.records += records
-
-    def set_held_back(self, held: bool) -> None:
-        self.held = held
-
-    def set_kafka_away(self, away: bool) -> None:
-        self.away = away
-
-
-@dataclass
-class Connector:
-    """A runner with its parts."""
-
-    runner: SendingRunner
-    producer: RecordingProducer
-    state: StateDirectory
-    limit: FlowLimit
-    clock: ManualClock
-    signs: Signs
-    told: list[str] = field(default_factory=list)
-    stalled: list[str] = field(default_factory=list)
-    stop: list[bool] = field(default_factory=list)
-
-    def send(self, files: Iterable[SpoolFile]) -> None:
-        """Until all is sent."""
-        self.runner.process(files)
-        for _ in range(1000):
-            if not self.runner.unsent:
-                return
-            self.clock.advance(0.5)
-            self.runner.go_on()
-        raise AssertionError("not everything was sent")
-
-
-@contextmanager
-def opened(path: Path, producer: RecordingProducer | None = None, **options: Any) -> Iterator[Connector]:
-    settings = load_settings(None, **options)
-    clock, producer, signs = ManualClock("2022-07-01T12:00:00Z"), producer or RecordingProducer(), Signs()
-    told: list[str] = []
-    stalled: list[str] = []
-    stop: list[bool] = []
-    with StateDirectory.open(path) as state:
-        sequence: SnapshotSequence[SpoolFile] = SnapshotSequence(settings.sequence, settings.zone)
-        journal = SendingJournal(
-            state,
-            settings,
-            sequence,
-            clock,
-            tell=told.append,
-            stalled=stalled.append,
-            stopping=lambda: bool(stop),
-        )
-        limit = FlowLimit(settings.connect, clock)
-        runner = SendingRunner(
-            journal=journal,
-            sender=MessageSender(producer, "recorder-1", signs),
-            limit=limit,
-            settings=settings,
-            name="recorder-1",
-            clock=clock,
-            signs=signs,
-            tell=told.append,
-            stalled=stalled.append,
-            stopping=lambda: bool(stop),
-        )
-        yield Connector(runner, producer, state, limit, clock, signs, told, stalled, stop)
-        runner.close()
 
 
 def later(minutes: int) -> str:

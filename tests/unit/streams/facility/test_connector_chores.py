@@ -1,0 +1,169 @@
+"""What a connector does beside sending: its progress, and the alert about files that are not sent."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from connectors.folder_lock import FolderLocks
+from connectors.spool_listing import SpoolFile
+from connectors.wire.progress import Progress
+from models.alerts.alert import AlertChange
+from models.errors import FatalError
+from models.messages import AlertMessage
+from streams.facility.connector_chores import ConnectorChores
+from streams.facility.facility_metrics import ConnectorMetrics
+from streams.metrics import WatchMetrics
+from streams.topology import AgentName, TopicName
+from tests.support.sending import Connector, opened
+from tests.support.snapshot_files import NAME, minute, write_production
+
+RECEIVER = "http://127.0.0.1:9/alerts"
+
+
+class Webhooks:
+    """A sender of webhooks that sends nothing."""
+
+    def __init__(self) -> None:
+        self.notified = 0
+        self.counts = SimpleNamespace(delivered=0, failed=0, given_up=0)
+        self.failure: FatalError | None = None
+
+    def check(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+    def notify(self) -> None:
+        self.notified += 1
+
+
+class Site:
+    """A connector, its chores, and a file on disk."""
+
+    def __init__(self, connector: Connector, data: Path) -> None:
+        self.connector = connector
+        self.webhooks = Webhooks()
+        self.outbox = connector.state.outbox()
+        metrics = WatchMetrics(connector.clock)
+        self.signs = ConnectorMetrics(metrics.registry, connector.clock)
+        self.chores = ConnectorChores(
+            runner=connector.runner,
+            journal=connector.journal,
+            messages=connector.sender,
+            limit=connector.limit,
+            follower=cast(Any, SimpleNamespace(check=lambda: None)),
+            locks=FolderLocks([]),
+            outbox=self.outbox,
+            webhooks=cast(Any, self.webhooks),
+            webhook_urls=(RECEIVER,),
+            metrics=metrics,
+            signs=self.signs,
+            clock=connector.clock,
+            name="recorder-1",
+        )
+        path = write_production(data / NAME, minute(3))
+        self.file = SpoolFile(
+            root=data,
+            path=path,
+            relative=NAME,
+            size=path.stat().st_size,
+            mtime_ns=7,
+            closed_ns=connector.clock.now_ns(),
+        )
+
+    def pass_time(self, seconds: int) -> None:
+        """The loop goes round every second."""
+        for _ in range(seconds):
+            self.connector.clock.advance(1)
+            self.connector.runner.go_on()
+            self.chores.tick()
+
+    def alerts(self) -> list[tuple[AlertChange, str]]:
+        """What Kafka heard."""
+        found = self.connector.producer.messages(TopicName.ALERTS)
+        events = [message.event for message in found if isinstance(message, AlertMessage)]
+        return [(event.change, event.alert.reasons[0]) for event in events]
+
+
+@contextmanager
+def site(tmp_path: Path) -> Iterator[Site]:
+    with opened(tmp_path / "journal", connect={"behind_alert_s": 100.0, "max_ahead_s": 60.0}) as connector:
+        yield Site(connector, tmp_path / "data")
+
+
+def test_when_kafka_is_away_receivers_hear_of_it_directly(tmp_path: Path) -> None:
+    with site(tmp_path) as place:
+        place.connector.producer.away = True
+        place.connector.runner.process([place.file])
+        place.pass_time(98)
+        assert place.outbox.waiting() == 0
+        place.pass_time(10)
+        assert place.outbox.waiting() == 1
+        assert place.webhooks.notified == 1
+        place.pass_time(100)
+        assert place.outbox.waiting() == 1
+        place.connector.producer.away = False
+        place.pass_time(10)
+        assert place.outbox.waiting() == 2  # the closing
+        assert place.alerts() == [(AlertChange.OPENED, "kafka_away"), (AlertChange.CLOSED, "kafka_away")]
+        assert not place.connector.journal.behind.is_open
+    # A receiver knows by the ids that what Kafka told of is the same.
+
+
+def test_files_that_are_held_back_are_told_of_through_kafka(tmp_path: Path) -> None:
+    with site(tmp_path) as place:
+        limit, start_ns = place.connector.limit, place.connector.runner._start_ns(place.file)
+        limit.sent(start_ns - 120 * 10**9)
+        limit.worked((AgentName.IMAGE, 0), {TopicName.IMAGES: 0})
+        limit.reach({(TopicName.IMAGES, 0): 1}, limit.newest_ns)
+        place.connector.runner.process([place.file])
+        for offset in range(110):
+            place.connector.limit.worked((AgentName.IMAGE, 0), {TopicName.IMAGES: -offset})  # it moves
+            place.pass_time(1)
+        assert place.alerts() == [(AlertChange.OPENED, "held_back")]
+        assert place.outbox.waiting() == 0
+        limit.worked((AgentName.IMAGE, 0), {TopicName.IMAGES: 1})
+        place.pass_time(10)
+        assert place.alerts() == [(AlertChange.OPENED, "held_back"), (AlertChange.CLOSED, "held_back")]
+        assert place.connector.runner.unsent == []
+
+
+def test_an_open_alert_outlives_the_connector(tmp_path: Path) -> None:
+    with site(tmp_path) as place:
+        place.connector.producer.away = True
+        place.connector.runner.process([place.file])
+        place.pass_time(110)
+        assert place.connector.journal.behind.is_open
+    with site(tmp_path) as place:
+        assert place.connector.journal.behind.told_by_webhook
+        place.pass_time(10)
+        assert [change for change, _ in place.alerts()] == [AlertChange.OPENED, AlertChange.CLOSED]
+
+
+def test_it_tells_how_far_it_has_come(tmp_path: Path) -> None:
+    with site(tmp_path) as place:
+        place.pass_time(1)
+        place.connector.runner.process([place.file])
+        place.pass_time(12)
+        place.connector.sender.flush()
+        told = [
+            message
+            for message in place.connector.producer.messages(TopicName.PROGRESS)
+            if isinstance(message, Progress)
+        ]
+        keys = {each.key for each in place.connector.producer.acknowledged if each.topic == TopicName.PROGRESS}
+    assert keys == {b"connect/recorder-1"}
+    assert len(told) == 3
+    assert told[0].snapshot_start_ns is None
+    assert told[-1].snapshot_start_ns == place.connector.limit.newest_ns
+    assert told[-1].oldest_unsent_s is None
+
+
+def test_what_ends_the_sender_of_webhooks_ends_the_connector(tmp_path: Path) -> None:
+    with site(tmp_path) as place:
+        place.webhooks.failure = FatalError("damaged", reason="state_damaged")
+        with pytest.raises(FatalError, match="damaged"):
+            place.chores.tick()
