@@ -192,23 +192,19 @@ class AgentDriver:
         partition.waits_for = error.reason
 
     async def _read_on(self, partition: OwnedPartition) -> None:
-        partition.epoch += 1
-        phase = partition.phase
-        while True:
+        """Read from where the work stands; only what is read after the seek is of the new epoch."""
+        partition.moved_s = partition.saved_s = self._clock.monotonic_s()
+        epoch = partition.begin_epoch()
+        partition.phase = Phase.RUNNING
+        while partition.running and partition.epoch == epoch:
             try:
                 await self._seek(partition)
             except RetryableError as error:
                 self._wait_for(partition, error)
                 await asyncio.sleep(_RETRY_EVERY_S)
             else:
-                break
-            if partition.phase is not phase:
-                break
-        partition.waits_for = ""
-        if partition.phase is not phase:
-            return
-        partition.moved_s = partition.saved_s = self._clock.monotonic_s()
-        partition.phase = Phase.RUNNING
+                partition.waits_for = ""
+                return
 
     async def _resume(self, partition: OwnedPartition) -> None:
         async with partition.busy:

@@ -231,7 +231,7 @@ class FacilityWorker:
     async def _seek(self, partition: OwnedPartition) -> None:
         places = self._app.ownership.topic_partitions(partition)
         offsets = partition.work.next_offsets
-        await self._consumer.seek_to({place: offsets.get(name) for name, place in places.items()})
+        await self._consumer.seek_to({place: offsets.get(name) for name, place in places.items()}, partition.epoch)
 
     def _worked(self, partition: OwnedPartition, batch: list[Incoming], seconds: float) -> None:
         for topic in {message.topic for message in batch}:

@@ -90,20 +90,23 @@ class PartitionConsumer(Consumer):
         """Nothing: the watchdog looks at checkpoints instead."""
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ARG002, ASYNC109 - Faust's
-        """Fetch messages of the partitions that want some."""
-        if not self.flow_active:
-            await self.wait(self.can_resume_flow)  # type: ignore[arg-type]
+        """Fetch messages of the partitions that want some.
+
+        What the client gives out it does not give again: a message may only be dropped here if its partition is sought
+        again afterwards. That is so for those of an earlier epoch, and for no others.
+        """
+        await self._until_flow()
         wanted = self._worker.ownership.wanted()
-        assigned = self.assignment()
-        active = {tp for tp in assigned if (tp.topic, tp.partition) in wanted}
+        active = {tp for tp in self.assignment() if (tp.topic, tp.partition) in wanted}
         if not active:
             await self.sleep(_LOOK_AGAIN_S)
             return
         records = await self._getmany(active_partitions=active, timeout=_FETCH_WITHIN_S)
-        for tp, record in self.scheduler.iterate(records):
-            if not self.flow_active or self.should_stop:
+        for tp, (epoch, record) in self.scheduler.iterate(cast(Any, records)):
+            # The call may have waited through a rebalance.
+            await self._until_flow()
+            if self.should_stop:
                 break
-            epoch = wanted[tp.topic, tp.partition]
             if self._worker.ownership.epoch(tp.topic, tp.partition) != epoch:
                 continue
             # Faust would drop what is read again after a seek.
@@ -111,6 +114,10 @@ class PartitionConsumer(Consumer):
             message = self._to_message(tp, record)
             cast(ReadMessage, message).epoch = epoch
             yield tp, message
+
+    async def _until_flow(self) -> None:
+        while not self.flow_active and not self.should_stop:
+            await self.wait(self.can_resume_flow)  # type: ignore[arg-type]
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
         return ReadMessage(
@@ -129,16 +136,17 @@ class PartitionConsumer(Consumer):
             generation_id=self.app.consumer_generation_id,
         )
 
-    async def seek_to(self, positions: Mapping[tuple[str, int], int | None]) -> None:
-        """Read on at these offsets; at the earliest message where there is none.
+    async def seek_to(self, positions: Mapping[tuple[str, int], int | None], epoch: int) -> None:
+        """Read on at these offsets, at the earliest message where there is none; that is a new epoch.
 
         Raises
         ------
         RetryableError
             Kafka is away.
         """
+        places = {TopicPartition(*place): at for place, at in positions.items()}
         try:
-            await self._on_thread(self._seek_to({TopicPartition(*place): at for place, at in positions.items()}))
+            await self._on_thread(cast(_ConsumerThread, self._thread).seek_all(places, epoch))
         except IllegalStateError:
             # Taken away meanwhile: whoever has it next seeks for himself.
             return
@@ -167,20 +175,40 @@ class PartitionConsumer(Consumer):
     def _client(self) -> AIOKafkaConsumer:
         return self._thread._ensure_consumer()  # noqa: SLF001
 
-    async def _seek_to(self, positions: Mapping[TopicPartition, int | None]) -> None:
-        client = self._client
-        unknown = [place for place, at in positions.items() if at is None]
-        earliest = await client.beginning_offsets(unknown) if unknown else {}
-        for place, at in positions.items():
-            client.seek(place, earliest[place] if at is None else at)
-
     async def _on_thread(self, work: Coroutine[Any, Any, _Result]) -> _Result:
         """Run on the consumer's own loop, beside its queue of calls, which may be full of waiting ones."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._thread.thread_loop))
 
 
 class _ConsumerThread(AIOKafkaConsumerThread):
-    """Makes the client with the worker's options."""
+    """Makes the client with the worker's options, and knows of each record after which seek it was read."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._epochs: dict[TopicPartition, int] = {}
+
+    async def seek_all(self, positions: Mapping[TopicPartition, int | None], epoch: int) -> None:
+        """Seek; what is given out from then on belongs to the epoch."""
+        client = self._ensure_consumer()
+        unknown = [place for place, at in positions.items() if at is None]
+        earliest = await client.beginning_offsets(unknown) if unknown else {}
+        for place, at in positions.items():
+            client.seek(place, earliest[place] if at is None else at)
+            self._epochs[place] = epoch
+
+    async def _fetch_records(
+        self,
+        consumer: AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109
+        max_records: int | None = None,
+    ) -> Any:
+        records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        # Nothing has run on this loop since they were given out.
+        return {
+            tp: [(self._epochs.get(TopicPartition(tp.topic, tp.partition)), record) for record in of_partition]
+            for tp, of_partition in records.items()
+        }
 
     def _create_consumer(self, loop: asyncio.AbstractEventLoop) -> AIOKafkaConsumer:  # noqa: ARG002 - Faust's
         return AIOKafkaConsumer(**cast(WorkerApp, self.app).client_options)

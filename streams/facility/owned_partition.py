@@ -1,6 +1,7 @@
 """A partition in this worker's hands: what waits in it, and how far it is."""
 
 import asyncio
+import itertools
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -11,6 +12,8 @@ from streams.topology import AgentName
 
 #: What a message costs beside its bytes.
 _OVERHEAD_BYTES = 1_000
+# No two epochs are the same, of whichever partition.
+_EPOCHS = itertools.count(1)
 
 
 class Phase(Enum):
@@ -59,7 +62,7 @@ class OwnedPartition:
     topics: tuple[str, ...]
     work: PartitionWork
     phase: Phase = Phase.OPENING
-    epoch: int = 0
+    epoch: int = field(default_factory=lambda: next(_EPOCHS))
     inbox: deque[Incoming] = field(default_factory=deque)
     inbox_bytes: int = 0
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -103,7 +106,12 @@ class OwnedPartition:
         """Drop what waits: it is read again from where the work stands, or by another worker."""
         self.inbox.clear()
         self.inbox_bytes = 0
-        self.epoch += 1
+        self.begin_epoch()
+
+    def begin_epoch(self) -> int:
+        """From now on only what is read after another seek counts."""
+        self.epoch = next(_EPOCHS)
+        return self.epoch
 
 
 def size_bytes(message: Incoming) -> int:
