@@ -13,6 +13,7 @@ _CONSTRAINTS = {
     "authority": ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign"],
     "server": [_ALTERNATIVE_NAMES, "extendedKeyUsage=serverAuth,clientAuth"],
     "client": ["extendedKeyUsage=clientAuth"],
+    "nameless server": ["extendedKeyUsage=serverAuth"],
 }
 
 
@@ -54,7 +55,7 @@ class Authority:
         return self._identity.certificate
 
     def identity(self, name: str, use: str = "server") -> Identity:
-        """A new key and its certificate; ``use`` is ``server`` (on loopback) or ``client``."""
+        """A new key and its certificate; ``use`` is ``server`` (on loopback), ``client`` or ``nameless server``."""
         identity = self._key(name)
         request = self._folder / f"{name}.csr"
         arguments = ["req", "-new", "-key", str(identity.key), "-out", str(request), "-subj", f"/CN={name}"]

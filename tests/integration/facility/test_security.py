@@ -233,7 +233,7 @@ def test_an_untrusted_certificate_is_one_sentence(secured: Secured) -> None:
 
 def test_a_certificate_of_another_host_is_one_sentence(secured: Secured) -> None:
     # Only the handshake matters: whoever listens need not be Kafka.
-    nameless = secured.authority.identity("nameless", "client")
+    nameless = secured.authority.identity("nameless", "nameless server")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(nameless.certificate, nameless.key)
 
