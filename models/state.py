@@ -16,6 +16,8 @@ State = dict[str, Any]
 _MAGIC = b"PWST"
 _VERSION = 1
 _HEAD = struct.Struct("<4sII")  # magic, version, length of the JSON part
+# Most of what lists hold; anything else is looked at one by one.
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def encode_state(state: Mapping[str, Any]) -> bytes:
@@ -37,7 +39,7 @@ def encode_state(state: Mapping[str, Any]) -> bytes:
                 raise TypeError(f"the keys of a state are texts, got {list(value)[:3]}")
             return {key: replace(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
-            return [replace(item) for item in value]
+            return [item if type(item) in _PLAIN else replace(item) for item in value]
         return value
 
     document = json.dumps(replace(state), separators=(",", ":")).encode()
@@ -62,7 +64,7 @@ def decode_state(data: bytes) -> State:
         def put_back(value: Any) -> Any:
             nonlocal position
             if isinstance(value, list):
-                return [put_back(item) for item in value]
+                return [item if type(item) in _PLAIN else put_back(item) for item in value]
             if not isinstance(value, dict):
                 return value
             if "__array__" not in value:
