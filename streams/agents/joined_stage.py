@@ -1,7 +1,7 @@
 """One laser stage in the join agent: its live join, and what waits beside it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from models.alerts.alert import AlertEvent
 from models.devices import Device, Stage, parse_device
@@ -12,6 +12,10 @@ from models.triplets.decided import DecidedBlock
 from models.triplets.stage_join import JoinOutput
 from streams.agents.stage_files import StageFiles
 from streams.stage_joins import StageJoins
+
+# Of one message: less than a megabyte, and quick to read.
+_MOST_ROWS = 4096
+_MOST_BLOCKS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,31 +134,19 @@ class JoinedStage:
         final: bool = False,
     ) -> StageStep:
         output = self._decide(final=final)
-        messages = [self._decided(moment, output, alone, ended, retried or {})]
-        messages += self._replacements(moment)
-        return StageStep(messages, output.alerts if output is not None else [])
-
-    def _decided(
-        self,
-        moment: FileMoment,
-        output: JoinOutput | None,
-        alone: Iterable[DecidedBlock],
-        ended: tuple[tuple[SourceReference, str], ...],
-        retried: Mapping[SourceReference, int],
-    ) -> DecidedMessage:
-        decided, triplets = tuple(alone), None
-        if output is not None:
-            decided += tuple(output.decided)
-            triplets = output.triplets if len(output.triplets) else None
-        return DecidedMessage(
+        decided = (*alone, *(output.decided if output is not None else ()))
+        triplets = output.triplets if output is not None and len(output.triplets) else None
+        last = DecidedMessage(
             stage=self._stage,
             moment=moment,
             decided=decided,
             triplets=triplets,
             pending=self._pending(),
             ended=ended,
-            retried=retried,
+            retried=retried or {},
         )
+        messages = [*_in_pieces(last), *self._replacements(moment)]
+        return StageStep(messages, output.alerts if output is not None else [])
 
     def _pending(self) -> dict[SourceReference, int]:
         pending = self._files.held_records()
@@ -181,3 +173,29 @@ class JoinedStage:
                     DecidedMessage(stage=self._stage, moment=moment, pending=self._pending(), replacement=part)
                 )
         return messages
+
+
+def _in_pieces(message: DecidedMessage) -> list[DecidedMessage]:
+    """The same in messages of a bounded size: when a roster is settled, minutes of shots leave at once.
+
+    What follows in a later piece is still pending in an earlier one.
+    """
+    pieces, rest, pending = [message], message.decided, dict(message.pending)
+    while (kept := _blocks_at_the_end(rest)) < len(rest):
+        for block in rest[len(rest) - kept :]:
+            pending[block.scored.source] = pending.get(block.scored.source, 0) + len(block)
+        pieces[-1] = replace(pieces[-1], decided=rest[len(rest) - kept :])
+        rest = rest[: len(rest) - kept]
+        earlier = DecidedMessage(stage=message.stage, moment=message.moment, decided=rest, pending=dict(pending))
+        pieces.append(earlier)
+    return pieces[::-1]
+
+
+def _blocks_at_the_end(decided: tuple[DecidedBlock, ...]) -> int:
+    """How many of the last blocks fit into one message; one at least."""
+    rows = 0
+    for count, block in enumerate(reversed(decided[-_MOST_BLOCKS:])):
+        rows += len(block)
+        if rows > _MOST_ROWS:
+            return max(count, 1)
+    return min(len(decided), _MOST_BLOCKS)

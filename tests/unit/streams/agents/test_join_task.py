@@ -130,6 +130,29 @@ def test_shots_are_decided_when_all_have_reported(joining: Joining) -> None:
     assert joining.task.standing.start_ns == MOMENT.start_ns
 
 
+def test_what_leaves_at_once_is_sent_in_pieces_and_nothing_of_it_is_uncounted(joining: Joining) -> None:
+    for device in TRIO:
+        joining.put(*(rows(device, range(shot, shot + 1)) for shot in range(400)))
+    read, left = 1_200, 0
+    decisions = joining.put(end(CAMERA, until_ms=40_000))
+    assert len(decisions) == 3
+    for decision in decisions:
+        left += sum(map(len, decision.decided))
+        assert left + sum(decision.pending.values()) == read
+        assert len(decision.decided) <= 512
+    assert [bool(decision.ended) for decision in decisions] == [False, False, True]
+    assert sum(len(d.triplets) for d in decisions if d.triplets is not None) == left // 3
+    parts = [origin_of(incoming(sent)) for sent in joining.outgoing if sent.topic == "decided"]
+    assert [origin.part for origin in parts[-3:] if origin is not None] == [0, 1, 2]
+
+
+def test_large_blocks_are_pieces_of_their_own(joining: Joining) -> None:
+    for device in TRIO:
+        joining.put(rows(device, range(5_000)))
+    decisions = joining.put(end(CAMERA, until_ms=500_000))
+    assert [sum(map(len, decision.decided)) for decision in decisions] == [5_000] * 3
+
+
 @pytest.mark.parametrize("last", TRIO)
 def test_whom_to_expect_is_learned_with_the_slowest_agent(joining: Joining, last: Device) -> None:
     """The rows of one device come minutes behind the others': they are no less expected."""
