@@ -239,7 +239,7 @@ class AgentDriver:
         except OversizedError as error:
             await self._pass_over(partition, *_input_of(error), error.sentence)
         else:
-            self._hooks.worked(partition, batch, self._clock.monotonic_s() - begun_s)
+            self._hooks.worked(partition, batch, outputs, self._clock.monotonic_s() - begun_s)
             if partition.poisonous and _is_beyond(partition.work.next_offsets, partition.poisonous):
                 # What came before it has been worked on twice: not a third time.
                 await self._saver.begin(partition)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from connectors.clock import Clock
-from connectors.wire.message import Incoming
+from connectors.wire.message import Incoming, Outgoing
 from models.errors import RetryableError
 from streams.facility.owned_partition import OwnedPartition
 from streams.facility.partition_work import Captured, InThread
@@ -20,7 +20,7 @@ class DriverHooks:
     Attributes
     ----------
     worked
-        A batch was worked on, for so many seconds.
+        A batch was worked on and its outputs were handed over, in so many seconds.
     saved
         A checkpoint is durable, written in so many seconds.
     tell
@@ -29,7 +29,7 @@ class DriverHooks:
         The worker ends with this error.
     """
 
-    worked: Callable[[OwnedPartition, list[Incoming], float], None]
+    worked: Callable[[OwnedPartition, list[Incoming], list[Outgoing], float], None]
     saved: Callable[[OwnedPartition, Captured, float], None]
     tell: Callable[[str], None]
     fail: Callable[[BaseException], None]

@@ -12,8 +12,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from connectors.clock import Clock
 from models.event_time import SECOND_NS
-from streams.metrics import LabelLimit, counter_from_zero
-from streams.topology import RECORD_TOPICS, TOPICS, AgentName, TopicName, inputs_of
+from streams.metrics import LabelLimit, WatchMetrics, counter_from_zero
+from streams.topology import RECORD_TOPICS, TOPICS, AgentName, TopicName, checkpoint_topic, inputs_of
 
 #: Upper ends of the classes of the time that a checkpoint takes, seconds.
 CHECKPOINT_BOUNDS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -37,18 +37,23 @@ class WorkerMetrics:
 
     Parameters
     ----------
-    registry
-        That of ``WatchMetrics``.
+    watch
+        What a watch shows of itself; its registry holds everything.
     agents
         Those that this worker runs.
     """
 
-    def __init__(self, registry: CollectorRegistry, clock: Clock, agents: Iterable[AgentName] = AgentName) -> None:
-        self._clock = clock
-        self._owned = _OwnedPartitions(clock, tuple(agents))
+    def __init__(self, watch: WatchMetrics, clock: Clock, agents: Iterable[AgentName] = AgentName) -> None:
+        self._watch = watch
+        registry, agents = watch.registry, tuple(agents)
+        self._owned = _OwnedPartitions(clock, agents)
         self._reasons = LabelLimit()
         registry.register(self._owned)
-        self._make_counters(registry, tuple(agents))
+        self._make_counters(registry, agents)
+
+    def loop_moved(self) -> None:
+        """The worker's loop goes round: the sign of life behind ``/healthz``."""
+        self._watch.loop_moved()
 
     def worked(self, agent: str, topic: str, messages: int, *, seconds: float = 0.0) -> None:
         """An agent has worked on messages of one of its input topics, for so long."""
@@ -56,12 +61,8 @@ class WorkerMetrics:
         self._busy.labels(agent).inc(seconds)
 
     def sent(self, agent: str, topic: str, messages: int = 1) -> None:
-        """Outputs of an agent were acknowledged by the cluster."""
+        """Outputs of an agent were handed over to be sent."""
         self._outputs.labels(agent, topic).inc(messages)
-
-    def repeats(self, agent: str, messages: int = 1) -> None:
-        """Messages were passed over, since the same ones had been worked on before."""
-        self._repeats.labels(agent).inc(messages)
 
     def dead_letter(self, agent: str, reason: str) -> None:
         """A message was refused."""
@@ -80,13 +81,9 @@ class WorkerMetrics:
         """
         self._owned.assign(agent, partitions)
 
-    def rebalanced(self) -> None:
-        """The partitions were dealt out anew."""
-        self._rebalances.inc()
-
-    def fenced(self, agent: str) -> None:
-        """Another worker has taken a partition over; this one ends."""
-        self._fenced.labels(agent).inc()
+    def set_rebalances(self, count: int) -> None:
+        """How often the partitions were dealt out since the start."""
+        self._owned.rebalances = count
 
     def set_waiting(self, agent: str, topic: str, partition: int, messages: int) -> None:
         """So many messages of a partition of this worker were not worked on yet."""
@@ -105,21 +102,22 @@ class WorkerMetrics:
 
     def _make_counters(self, registry: CollectorRegistry, agents: tuple[AgentName, ...]) -> None:
         inputs = [(agent.value, topic.value) for agent in agents for topic in inputs_of(agent)]
-        outputs = [(agent.value, row.name.value) for agent in agents for row in TOPICS if agent in row.writers]
+        beside = {TopicName.PROGRESS, *(checkpoint_topic(agent) for agent in agents)}
+        outputs = [
+            (agent.value, row.name.value)
+            for agent in agents
+            for row in TOPICS
+            if agent in row.writers and row.name not in beside
+        ]
         names = [agent.value for agent in agents]
         self._messages = Counter(
             "petawatch_agent_messages", "Messages worked on.", ["agent", "topic"], registry=registry
         )
-        self._outputs = Counter(
-            "petawatch_agent_outputs", "Messages sent, as acknowledged.", ["agent", "topic"], registry=registry
-        )
+        self._outputs = Counter("petawatch_agent_outputs", "Messages sent.", ["agent", "topic"], registry=registry)
         for counter, labels in ((self._messages, inputs), (self._outputs, outputs)):
             for values in labels:
                 counter.labels(*values)
         self._busy = counter_from_zero("petawatch_agent_busy_seconds", "Time spent at work.", registry, agent=names)
-        self._repeats = counter_from_zero(
-            "petawatch_agent_repeats", "Messages passed over, which had been worked on before.", registry, agent=names
-        )
         self._dead_letters = Counter(
             "petawatch_agent_dead_letters", "Messages refused.", ["agent", "reason"], registry=registry
         )
@@ -132,10 +130,6 @@ class WorkerMetrics:
         )  # fmt: skip
         for name in names:
             self._checkpoint_seconds.labels(name)
-        self._rebalances = Counter("petawatch_rebalances", "Partitions were dealt out anew.", registry=registry)
-        self._fenced = counter_from_zero(
-            "petawatch_fenced", "Partitions that another worker has taken over.", registry, agent=names
-        )
         self._buffered = Gauge("petawatch_buffered_bytes", "Messages in this worker's memory.", registry=registry)
 
 
@@ -143,7 +137,6 @@ class ConnectorMetrics:
     """What a connector shows; its methods may be called from any thread."""
 
     def __init__(self, registry: CollectorRegistry, clock: Clock) -> None:
-        self._clock = clock
         self._waits = _ConnectorWaits(clock)
         registry.register(self._waits)
         topics = [topic.value for topic in RECORD_TOPICS.values()]
@@ -192,6 +185,7 @@ class _OwnedPartitions:
         self._waiting: dict[tuple[Partition, str], int] = {}
         self._lags: dict[Partition, float] = {}
         self._agents = agents
+        self.rebalances = 0
 
     def assign(self, agent: str, partitions: Iterable[int]) -> None:
         now_s, owned = self._clock.monotonic_s(), {Partition(agent, number) for number in partitions}
@@ -226,6 +220,7 @@ class _OwnedPartitions:
         for agent in self._agents:
             owned.add_metric([agent.value], sum(place.agent == agent for place in checkpoints))
         yield owned
+        yield CounterMetricFamily("petawatch_rebalances", "Partitions were dealt out anew.", self.rebalances)
         ages = GaugeMetricFamily(
             "petawatch_checkpoint_age_seconds", "Since the last checkpoint.", labels=["agent", "partition"]
         )

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 from connectors.checkpoints.store import CheckpointStore, FencedError
 from connectors.clock import Clock
 from connectors.kafka.failures import failure_of
-from connectors.wire.message import Incoming
+from connectors.wire.message import Incoming, Outgoing
 from models.errors import FatalError
 from streams.agents.partition_run import PartitionRun
 from streams.agents.task import PartitionTask
@@ -233,10 +233,16 @@ class FacilityWorker:
         offsets = partition.work.next_offsets
         await self._consumer.seek_to({place: offsets.get(name) for name, place in places.items()}, partition.epoch)
 
-    def _worked(self, partition: OwnedPartition, batch: list[Incoming], seconds: float) -> None:
+    def _worked(
+        self, partition: OwnedPartition, batch: list[Incoming], outputs: list[Outgoing], seconds: float
+    ) -> None:
         for topic in {message.topic for message in batch}:
             count = sum(message.topic == topic for message in batch)
             self._metrics.worked(partition.agent, topic, count, seconds=seconds * count / len(batch))
+        for output in outputs:
+            self._metrics.sent(partition.agent, output.topic)
+            if output.topic == TopicName.DEAD_LETTERS:
+                self._metrics.dead_letter(partition.agent, dict(output.headers)["reason"].decode())
 
     def _saved(self, partition: OwnedPartition, captured: Captured, seconds: float) -> None:
         self._metrics.checkpoint(partition.agent, partition.number, size_bytes=captured.size_bytes, seconds=seconds)

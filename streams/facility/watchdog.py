@@ -82,6 +82,8 @@ class Watchdog:
 
     def _show(self) -> None:
         partitions = self._ownership.partitions
+        self._metrics.loop_moved()
+        self._metrics.set_rebalances(self._ownership.rebalances)
         self._metrics.set_buffered_bytes(sum(partition.inbox_bytes for partition in partitions))
         for agent in self._ownership.agents:
             self._metrics.assigned(agent, [each.number for each in partitions if each.agent == agent])

@@ -13,6 +13,7 @@ from pathlib import Path
 from connectors.clock import Clock, SystemClock
 from connectors.kafka.admin import open_admin
 from connectors.kafka.groups import GroupMember, open_group_admin
+from connectors.kafka.reader import TopicReader
 from connectors.model_files import default_model, load_model
 from connectors.process_memory import return_large_arrays
 from models.errors import FatalError, PetawatchError
@@ -23,6 +24,8 @@ from streams.agents.task import PartitionTask
 from streams.facility.checkpoint_store import open_checkpoint_store
 from streams.facility.facility_metrics import WorkerMetrics
 from streams.facility.facility_worker import FacilityWorker, WorkerIdentity
+from streams.facility.lag import LagMonitor
+from streams.facility.lag_follower import LagFollower, LagWatchingRecorder
 from streams.facility.membership import (
     client_id,
     group_name,
@@ -77,6 +80,7 @@ def run_worker(
     return_large_arrays()
     with ExitStack() as stack:
         metrics = WatchMetrics(clock)
+        signs = WorkerMetrics(metrics, clock, agents)
         health = None if http == "off" else stack.enter_context(HealthServer(http, metrics, clock))
         bundle = _model(settings) if _DEVICE_AGENTS.intersection(agents) else None
         model = bundle.name if bundle is not None and AgentName.IMAGE in agents else ""
@@ -88,10 +92,10 @@ def run_worker(
             settings,
             identity,
             tasks=_tasks(settings, agents, bundle),
-            open_recorder=_recorder(settings, agents, state, clock, metrics, tell),
+            open_recorder=_recorder(settings, agents, state, clock, metrics, signs, tell),
             open_store=lambda: open_checkpoint_store(settings.checkpoints, settings.kafka, settings.topics),
             limits=limits,
-            metrics=WorkerMetrics(metrics.registry, clock, agents),
+            metrics=signs,
             clock=clock,
             tell=tell,
             end_at_once=_end_at_once,
@@ -176,11 +180,24 @@ def _recorder(
     state: Path | None,
     clock: Clock,
     metrics: WatchMetrics,
+    signs: WorkerMetrics,
     tell: Callable[[str], None],
 ) -> Callable[[], StatefulRecorder] | None:
     if AgentName.RECORDER not in agents or state is None:
         return None
-    return lambda: Recording(state, settings, clock=clock, metrics=metrics, tell=tell)
+
+    def open_reader() -> TopicReader:
+        return TopicReader(settings.kafka, settings.topics.installation)
+
+    def make_follower(saved: bytes | None) -> LagFollower:
+        monitor = LagMonitor(settings.topics, settings.worker.lag_alert_s)
+        return LagFollower(open_reader, monitor, clock, signs, saved)
+
+    def open_recorder() -> StatefulRecorder:
+        recording = Recording(state, settings, clock=clock, metrics=metrics, tell=tell)
+        return LagWatchingRecorder(recording, make_follower)
+
+    return open_recorder
 
 
 def _end_at_once(sentence: str) -> None:

@@ -250,10 +250,10 @@ def test_the_glossary_has_the_words() -> None:
 def exposed_metrics() -> set[str]:
     endings = {"counter": "_total", "info": "_info"}
     clock = ManualClock()
-    registry = WatchMetrics(clock).registry
-    WorkerMetrics(registry, clock)
-    ConnectorMetrics(registry, clock)
-    families = registry.collect()
+    watch = WatchMetrics(clock)
+    WorkerMetrics(watch, clock)
+    ConnectorMetrics(watch.registry, clock)
+    families = watch.registry.collect()
     return {family.name + endings.get(family.type, "") for family in families if family.name.startswith("petawatch")}
 
 

@@ -23,7 +23,7 @@ def watch(clock: ManualClock) -> WatchMetrics:
 
 @pytest.fixture
 def worker(watch: WatchMetrics, clock: ManualClock) -> WorkerMetrics:
-    return WorkerMetrics(watch.registry, clock)
+    return WorkerMetrics(watch, clock)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_bounded_series_are_there_from_the_start(watch: WatchMetrics, worker: Wo
 
 
 def test_a_worker_shows_its_own_agents_only(watch: WatchMetrics, clock: ManualClock) -> None:
-    WorkerMetrics(watch.registry, clock, [AgentName.JOIN])
+    WorkerMetrics(watch, clock, [AgentName.JOIN])
     assert set(read(watch, "petawatch_owned_partitions")) == {"petawatch_owned_partitions{agent=join}"}
     assert "petawatch_agent_messages_total{agent=image,topic=images}" not in read(watch, "agent_messages")
 
@@ -61,18 +61,22 @@ def test_work_is_counted_by_agent_and_topic(watch: WatchMetrics, worker: WorkerM
     worker.worked("image", "images", 32, seconds=0.5)
     worker.worked(AgentName.IMAGE, TopicName.IMAGES, 1, seconds=0.25)
     worker.sent("image", "scored", 33)
-    worker.repeats("join", 4)
-    worker.rebalanced()
-    worker.fenced("image")
+    worker.set_rebalances(2)
     worker.set_buffered_bytes(1000)
     samples = read(watch, "petawatch_")
     assert samples["petawatch_agent_messages_total{agent=image,topic=images}"] == 33
     assert samples["petawatch_agent_busy_seconds_total{agent=image}"] == pytest.approx(0.75)
     assert samples["petawatch_agent_outputs_total{agent=image,topic=scored}"] == 33
-    assert samples["petawatch_agent_repeats_total{agent=join}"] == 4
-    assert samples["petawatch_rebalances_total"] == 1
-    assert samples["petawatch_fenced_total{agent=image}"] == 1
+    assert samples["petawatch_rebalances_total"] == 2
     assert samples["petawatch_buffered_bytes"] == 1000
+
+
+def test_a_worker_that_has_nothing_to_do_is_alive(
+    watch: WatchMetrics, worker: WorkerMetrics, clock: ManualClock
+) -> None:
+    clock.advance(300)
+    worker.loop_moved()
+    assert watch.loop_age_s == 0
 
 
 def test_reasons_of_dead_letters_stay_few(watch: WatchMetrics, worker: WorkerMetrics) -> None:

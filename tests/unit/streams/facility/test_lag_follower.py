@@ -124,7 +124,7 @@ def watch(clock: ManualClock) -> WatchMetrics:
 
 @pytest.fixture
 def make(topic: Topic, clock: ManualClock, watch: WatchMetrics) -> Callable[[bytes | None], LagFollower]:
-    metrics = WorkerMetrics(watch.registry, clock)
+    metrics = WorkerMetrics(watch, clock)
 
     class Still(LagFollower):
         """Looks when the test looks."""
@@ -287,7 +287,7 @@ def test_kafka_may_be_away_but_a_refusal_ends_the_work(
         raise RetryableError("away again", reason="kafka_away")
 
     topic.end_offsets = fall_away  # type: ignore[method-assign]
-    metrics = WorkerMetrics(watch.registry, clock)
+    metrics = WorkerMetrics(watch, clock)
     follower = LagFollower(open_reader, LagMonitor(TopicSettings(), 180.0), clock, metrics)
     follower.start()
     follower._thread.join(10)
