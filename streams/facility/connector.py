@@ -9,7 +9,6 @@ from connectors.clock import Clock, SystemClock
 from connectors.folder_lock import FolderLocks
 from connectors.kafka.producer import BlockProducer
 from connectors.kafka.reader import TopicReader
-from connectors.process_memory import return_large_arrays
 from connectors.spool_listing import SpoolFile
 from connectors.state.directory import StateDirectory
 from connectors.webhooks import WebhookSender
@@ -64,7 +63,6 @@ def open_connector(
         refuses the login, or the port is taken.
     """
     clock, tell, stop = clock or SystemClock(), tell or _ignore, Event()
-    return_large_arrays()
     with ExitStack() as stack:
         locks = stack.enter_context(FolderLocks(list(paths)))
         metrics = WatchMetrics(clock)
