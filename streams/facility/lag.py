@@ -116,7 +116,8 @@ class LagMonitor:
         now_ns
             By the clock; only how long a lag lasts is told by it.
         """
-        sent = dict.fromkeys(_DEVICE_AGENTS, _newest(progress, CONNECTOR))
+        # What one device agent has worked on was sent to all, also when the connector has not said so.
+        sent = dict.fromkeys(_DEVICE_AGENTS, _newest(progress, CONNECTOR, *_DEVICE_AGENTS))
         sent |= {
             AgentName.JOIN: _newest(progress, *_DEVICE_AGENTS),
             AgentName.RECORDER: _newest(progress, AgentName.JOIN),

@@ -88,6 +88,14 @@ def test_the_newest_of_several_connectors_counts(installation: Installation) -> 
     assert installation.lag_s(IMAGE_0) == 60
 
 
+def test_a_connector_that_has_said_nothing_hides_no_lag(installation: Installation) -> None:
+    installation.worked(IMAGE_0, 0, 1)
+    installation.worked(Partition("energy", 0), 240, 1)
+    installation.ends["images", 0] = 9
+    installation.look()
+    assert installation.lag_s(IMAGE_0) == 240
+
+
 def test_where_nothing_waits_nothing_is_behind(installation: Installation) -> None:
     """A device that has been switched off has no newer records: its partition stands still, and that is right."""
     installation.sent(10_000, images_0=50)
