@@ -291,8 +291,9 @@ def test_files_that_are_named_exist(name: str) -> None:
             assert (ROOT / word).exists(), word
 
 
-def test_objects_on_a_blocks_way_are_in_the_files_that_are_named() -> None:
-    for row in table(DEVELOPERS, "step", "object", "file"):
+@pytest.mark.parametrize("header", ["step", "part of the facility"])
+def test_objects_that_are_named_are_in_the_files_that_are_named(header: str) -> None:
+    for row in table(DEVELOPERS, header, "object", "file"):
         sources = "\n".join(text(file) for file in words(row[2]))
         for name in words(row[1]):
             assert re.search(rf"\b{name}\b", sources), name
