@@ -143,7 +143,7 @@ class ShotMatcher:
     def overflow_ns(self) -> int | None:
         """The time up to which shots must leave because too many wait; None if they don't."""
         limit = self._settings.max_pending_shots
-        longest = max(self._pending.values(), key=len, default=None)
+        longest = max((own for _, own in _by_name(self._pending.items())), key=len, default=None)
         if longest is None or len(longest) <= limit:
             return None
         return int(longest.times[len(longest) - limit - 1])
@@ -230,7 +230,7 @@ class ShotMatcher:
 
     def _settle(self, *, force: bool) -> bool:
         """Fix the roster once everyone heard of has reported beyond the learning time."""
-        heard = {device: own.times for device, own in self._pending.items() if len(own)}
+        heard = {device: own.times for device, own in _by_name(self._pending.items()) if len(own)}
         if not heard:
             return False
         often = {d: times for d, times in heard.items() if len(times) >= self._settings.roster_minimum_records}

@@ -111,9 +111,8 @@ class JoinedStage:
         """Whether everybody has come to the end of the input."""
         self._input_ended.add(notice.device.name)
         self._expected_ends |= {notice.device.name, *notice.stage_devices}
-        everybody = self._recording | self._expected_ends
-        self._files.input_ended(notice.device.name, everybody)
-        return self._input_ended >= everybody and not self._files.half_ended
+        self._files.input_ended(notice.device.name)
+        return self._input_ended >= self._recording | self._expected_ends and not self._files.half_ended
 
     def _decide(self, *, final: bool) -> JoinOutput | None:
         if self._stage not in self._joins:
@@ -154,7 +153,8 @@ class JoinedStage:
             for (file, sha256), count in self._joins.of(self._stage).pending_records().items():
                 source = SourceReference(file=file, sha256=sha256)
                 pending[source] = pending.get(source, 0) + count
-        return pending
+        # A stage that was restored has its devices in another order; it says the same all the same.
+        return dict(sorted(pending.items(), key=lambda item: (item[0].file, item[0].sha256)))
 
     def _replacements(self, moment: FileMoment) -> list[DecidedMessage]:
         """The replacing files that everybody has ended and of whose shots none waits in the live join any more."""

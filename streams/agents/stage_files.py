@@ -1,7 +1,6 @@
 """The files that are under way at a laser stage: who of its devices has come to the end of each."""
 
 from collections.abc import Iterator
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,8 +28,10 @@ class StageFile:
     ----------
     devices
         Names of all devices that come to its end; empty before the first of them has.
+    recorded
+        Those of which rows have come.
     ended
-        Those that have.
+        Those that have come to its end, or to the end of all input.
     replaces
         The file replaces another.
     held
@@ -39,6 +40,7 @@ class StageFile:
 
     source: SourceReference
     devices: set[str] = field(default_factory=set)
+    recorded: set[str] = field(default_factory=set)
     ended: set[str] = field(default_factory=set)
     replaces: bool = False
     held: list[ScoredBlock] = field(default_factory=list)
@@ -46,7 +48,7 @@ class StageFile:
     @property
     def whole(self) -> bool:
         """Whether all have come to its end."""
-        return bool(self.devices) and self.ended >= self.devices
+        return self.ended >= (self.devices or self.recorded)
 
     def waits_in(self, join: StageJoin) -> bool:
         """Whether another version of this file, or records at its times, wait in the live join."""
@@ -90,7 +92,8 @@ class StageFiles:
             return
         file = self._file(block.source)
         if is_behind:
-            file.devices, file.ended = {block.device.name}, {block.device.name}
+            file.ended.add(block.device.name)
+        file.recorded.add(block.device.name)
         if block.replacement:
             file.replaces = True
             if block.device.joins:
@@ -104,11 +107,11 @@ class StageFiles:
         file.replaces = file.replaces or notice.replaces
         self._forget_whole()
 
-    def input_ended(self, device: str, heard: AbstractSet[str]) -> None:
-        """A device has come to the end of all files; ``heard`` are all devices of the stage."""
+    def input_ended(self, device: str) -> None:
+        """A device has come to the end of all files, also of one of which its own word was lost."""
         for file in self._files.values():
-            file.ended.add(device)
-            file.devices = file.devices or set(heard)
+            if device in file.devices | file.recorded:
+                file.ended.add(device)
         self._forget_whole()
 
     def take(self, file: StageFile) -> None:
@@ -126,6 +129,7 @@ class StageFiles:
                 {
                     "source": [file.source.file, file.source.sha256],
                     "devices": sorted(file.devices),
+                    "recorded": sorted(file.recorded),
                     "ended": sorted(file.ended),
                     "replaces": file.replaces,
                     "held": [encode_block(block) for block in file.held],
@@ -140,7 +144,8 @@ class StageFiles:
         for saved in state["files"]:
             name, sha256 = saved["source"]
             file = self._file(SourceReference(file=name, sha256=sha256))
-            file.devices, file.ended = set(saved["devices"]), set(saved["ended"])
+            file.devices, file.recorded = set(saved["devices"]), set(saved["recorded"])
+            file.ended = set(saved["ended"])
             file.replaces = bool(saved["replaces"])
             file.held = [decode_block(block, stage) for block in saved["held"]]
 

@@ -233,6 +233,22 @@ def test_the_end_of_the_input_waits_for_a_device_of_another_connector(joining: J
     assert outcomes(joining.put(plain(NoticeKind.INPUT_END, SPECTROMETER, [SPECTROMETER]))) == {"triplet": 24}
 
 
+def test_the_end_of_a_device_is_not_awaited_in_files_of_other_recorders(joining: Joining) -> None:
+    joining.put(rows(METER, range(8), B))
+    joining.put(rows(CAMERA, range(8)), end(CAMERA, devices=[CAMERA]), plain(NoticeKind.INPUT_END, CAMERA, TRIO[:2]))
+    joining.restart()
+    joining.put(end(METER, B, devices=[METER]))
+    assert outcomes(joining.put(plain(NoticeKind.INPUT_END, METER, TRIO[:2]))) == {"triplet": 16}
+
+
+def test_the_end_of_the_input_is_the_end_of_a_file_of_which_the_word_was_lost(joining: Joining) -> None:
+    joining.put(*(rows(device, range(8)) for device in TRIO), end(METER))
+    assert outcomes(joining.put(*(plain(NoticeKind.INPUT_END, device) for device in TRIO))) == {"triplet": 24}
+    again = Joining()
+    again.put(*(rows(device, range(8)) for device in TRIO))
+    assert outcomes(again.put(*(plain(NoticeKind.INPUT_END, device) for device in TRIO))) == {"triplet": 24}
+
+
 def test_a_device_that_goes_on_takes_its_end_back(joining: Joining) -> None:
     joining.put(*(rows(device, range(8)) for device in TRIO))
     joining.put(*(plain(NoticeKind.INPUT_END, device) for device in TRIO[:2]))
