@@ -29,9 +29,10 @@ from streams.settings import Settings
 from streams.topology import AgentName, TopicName, inputs_of
 
 _HOLD_WITHIN_S = 15.0
-_STOP_SENDER_WITHIN_S = 1.0
-_STOP_FAUST_WITHIN_S = 2.5
+_STOP_PART_WITHIN_S = 2.0
 _COMMIT_WITHIN_S = 1.0
+# The rest of the time that a stop may take goes to clients that do not stop at once.
+_SAVING_PART = 0.75
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +184,7 @@ class FacilityWorker:
     async def _let_go(self, ownership: Ownership) -> None:
         """Finish what is in flight, write the last checkpoints, and let the group see them."""
         try:
-            async with asyncio.timeout(self._settings.worker.shutdown_s):
+            async with asyncio.timeout(_SAVING_PART * self._settings.worker.shutdown_s):
                 complete = await ownership.release()
         except TimeoutError:
             complete = False
@@ -193,13 +194,9 @@ class FacilityWorker:
 
     async def _stop_parts(self, drivers: Mapping[AgentName, AgentDriver]) -> None:
         """Everything that counts is saved: what does not stop soon is left to the end of the process."""
-        stopping = asyncio.ensure_future(self._app.stop())
-        await asyncio.wait([stopping], timeout=_STOP_FAUST_WITHIN_S)
-        await self._sender.stop(_STOP_SENDER_WITHIN_S)
+        await _within(_STOP_PART_WITHIN_S, self._app.stop(), self._sender.stop(), self._store.close())
         for driver in drivers.values():
             await driver.stop()
-        closing = asyncio.ensure_future(self._store.close())
-        await asyncio.wait([closing], timeout=_STOP_SENDER_WITHIN_S)
 
     @property
     def _agents(self) -> list[AgentName]:
@@ -286,3 +283,12 @@ class FacilityWorker:
         if isinstance(error, asyncio.CancelledError) or self._failed.done():
             return
         self._failed.set_exception(failure_of(error, self._settings.kafka) or error)
+
+
+async def _within(seconds: float, *works: Coroutine[Any, Any, object]) -> None:
+    """Do these side by side, and leave alone what is not done in time or fails."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    await asyncio.wait(tasks, timeout=seconds)
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            task.exception()

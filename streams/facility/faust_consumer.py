@@ -5,6 +5,7 @@ begins where the checkpoint of a partition says; and messages are fetched only f
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from typing import Any, TypeVar, cast
 
@@ -171,6 +172,22 @@ class PartitionConsumer(Consumer):
             return None
         return None if end is None else max(0, end - position)
 
+    async def check(self) -> None:
+        """Whether this worker still takes part in its group.
+
+        Raises
+        ------
+        KafkaError
+            Why it can't: the client would only stand still.
+        """
+
+        async def on_thread() -> None:
+            coordinator = self._client._coordinator  # noqa: SLF001
+            if coordinator is not None:
+                coordinator.check_errors()
+
+        await self._on_thread(on_thread())
+
     @property
     def _client(self) -> AIOKafkaConsumer:
         return self._thread._ensure_consumer()  # noqa: SLF001
@@ -215,6 +232,16 @@ class _ConsumerThread(AIOKafkaConsumerThread):
 
     def on_crash(self, msg: str, *fmt: Any, **kwargs: Any) -> None:
         """Nothing is printed: the worker says it in one sentence."""
+
+    async def on_thread_stop(self) -> None:
+        """Stop the client; an away broker makes that fail, and nothing is left to be done there."""
+        with contextlib.suppress(KafkaError, asyncio.CancelledError):
+            await super().on_thread_stop()
+
+    def _start_thread(self) -> None:
+        # What went wrong was handed to the application; Python would print it once more.
+        with contextlib.suppress(Exception):
+            super()._start_thread()
 
 
 class PartitionTransport(Transport):

@@ -131,7 +131,7 @@ class OutputSender:
             self._enqueue(output, ticket)
         return done
 
-    async def stop(self, timeout_s: float) -> None:
+    async def stop(self) -> None:
         """Let Kafka go; what is still on its way is given up."""
         tasks = list(self._tasks.values())
         for task in tasks:
@@ -139,9 +139,7 @@ class OutputSender:
         await asyncio.gather(*tasks, return_exceptions=True)
         producer, self._producer = self._producer, None
         if producer is not None:
-            # Away brokers would hold up the end; everything that counts is acknowledged or is sent again.
-            stopping = asyncio.ensure_future(producer.stop())
-            await asyncio.wait([stopping], timeout=timeout_s)
+            await producer.stop()
 
     def _check_size(self, output: Outgoing) -> None:
         limit = self._limits.get(TopicName(output.topic))

@@ -47,6 +47,9 @@ class Watchdog:
         threading.Thread(target=self._watch_loop, args=(end_at_once,), name="watchdog", daemon=True).start()
         while not self._stopped.is_set():
             self._looked_s = self._clock.monotonic_s()
+            consumer = self._consumer()
+            if consumer is not None:
+                await consumer.check()
             for partition in self._ownership.partitions:
                 self._look_at(partition, end_at_once)
             self._show()

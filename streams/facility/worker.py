@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -44,7 +45,7 @@ from streams.stage_factory import stage_factory
 from streams.topology import TOPICS, AgentName, TopicName
 
 _FAILURE = 1
-_LEAVE_WITHIN_S = 2.0
+_LEAVE_WITHIN_S = 1.5
 _LIMIT = "max.message.bytes"
 _DEVICE_AGENTS = frozenset({AgentName.IMAGE, AgentName.ENERGY, AgentName.SPECTRUM, AgentName.OTHER})
 
@@ -102,14 +103,33 @@ def run_worker(
         )
         if health is not None:
             health.ready(ReadyPart.MODEL, ReadyPart.STATE)
-        asyncio.run(_until_signal(worker, (lambda: None) if health is None else health.ready))
+        within_s = settings.worker.shutdown_s + _LEAVE_WITHIN_S
+        asyncio.run(_until_signal(worker, (lambda: None) if health is None else health.ready, within_s))
 
 
-async def _until_signal(worker: FacilityWorker, ready: Callable[[], None]) -> None:
+async def _until_signal(worker: FacilityWorker, ready: Callable[[], None], within_s: float) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def end() -> None:
+        if not stop.is_set():
+            stop.set()
+            # Nothing is lost by it: what no checkpoint has is done again by whoever goes on.
+            _end_later(0, within_s)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await worker.run(stop, ready)
+        loop.add_signal_handler(number, end)
+    try:
+        await worker.run(stop, ready)
+    except BaseException:
+        _end_later(_FAILURE, within_s)
+        raise
+
+
+def _end_later(code: int, within_s: float) -> None:
+    """End the process even if a thread of a client library never does."""
+    last = threading.Timer(within_s, os._exit, [code])
+    last.daemon = True
+    last.start()
 
 
 @contextmanager
