@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -13,8 +12,9 @@ from kafka import KafkaProducer
 
 from connectors.kafka.reader import TopicReader
 from connectors.kafka.settings import KafkaSettings
-from connectors.wire.codec import ORIGIN_HEADER
+from connectors.wire.codec import ORIGIN_HEADER, decode
 from connectors.wire.message import Incoming
+from connectors.wire.progress import Progress
 from servers.kafka_server import KafkaServer
 from streams.facility.topic_plan import apply_topics, plan
 from streams.topology import TopicName, TopicSettings
@@ -128,7 +128,20 @@ class CountingGroup:
         producer.flush()
         producer.close()
 
-    def wait_until_counted(self, timeout_s: float = 60.0) -> Counted:
+    def keep_sending_until_shared_by(self, *instances: str, timeout_s: float = 60.0) -> None:
+        """Send on, until each of these workers, and nobody else, has saved some of it."""
+        until = time.monotonic() + timeout_s
+        while True:
+            before_ns = time.time_ns()
+            self.send(80, within_s=1.0)
+            time.sleep(1.0)
+            told = [decode(message) for message in self.read(TopicName.PROGRESS)]
+            fresh = {each.name for each in told if isinstance(each, Progress) and each.at_ns > before_ns}
+            if fresh == set(instances):
+                return
+            assert time.monotonic() < until, f"{fresh} instead of {instances}"
+
+    def wait_until_counted(self, timeout_s: float = 90.0) -> Counted:
         """What was counted, as soon as all of it is."""
         until = time.monotonic() + timeout_s
         while (counted := self.counted()).sums != self._expected:
@@ -163,9 +176,3 @@ class CountingGroup:
 
     def _producer(self) -> KafkaProducer:
         return KafkaProducer(bootstrap_servers=self.kafka.bootstrap_servers, acks="all", linger_ms=0)
-
-
-def header(message: Incoming, name: str) -> str:
-    """A header's text."""
-    headers: Mapping[str, bytes] = dict(message.headers)
-    return headers[name].decode()
