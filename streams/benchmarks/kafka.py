@@ -28,8 +28,13 @@ _KINDS = 3
 _QUIET_S = 0.5
 _LOOK_EVERY_S = 0.02
 _GIVE_UP_S = 300.0
-#: Only a series' first snapshot waits for its turn; what is measured stays the same.
-_LIVE = {"PETAWATCH_SEQUENCE__REORDER_WAIT_S": "0.5", "PETAWATCH_SPOOL__SETTLE_S": "0.5"}
+#: Only a series' first snapshot waits for its turn, and the preparation teaches the roster; what is measured stays the
+#: same.
+_LIVE = {
+    "PETAWATCH_SEQUENCE__REORDER_WAIT_S": "0.5",
+    "PETAWATCH_SPOOL__SETTLE_S": "0.5",
+    "PETAWATCH_JOIN__ROSTER_LEARNING_MS": "20000",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
