@@ -287,6 +287,8 @@ class AgentDriver:
             await self.in_thread(partition.work.tick)
         except RetryableError as error:
             self._wait_for(partition, error)
+        else:
+            partition.waits_for = ""
 
 
 def _input_of(error: OversizedError) -> tuple[str, int]:

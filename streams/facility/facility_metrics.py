@@ -55,6 +55,10 @@ class WorkerMetrics:
         """The worker's loop goes round: the sign of life behind ``/healthz``."""
         self._watch.loop_moved()
 
+    def set_stalled(self, reason: str) -> None:
+        """The work waits for a bounded reason (Kafka is away, a full disk), or goes on (an empty one)."""
+        self._watch.set_stalled(reason)
+
     def worked(self, agent: str, topic: str, messages: int, *, seconds: float = 0.0) -> None:
         """An agent has worked on messages of one of its input topics, for so long."""
         self._messages.labels(agent, topic).inc(messages)

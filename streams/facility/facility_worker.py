@@ -149,6 +149,7 @@ class FacilityWorker:
             clock=self._clock,
             stuck_after_s=worker.stuck_after_s,
             metrics=self._metrics,
+            outputs_wait_for=lambda: self._sender.waits_for,
         )
         await self._run_parts(stop, ready, drivers, ownership, watchdog)
 

@@ -20,6 +20,8 @@ class Watchdog:
     ----------
     consumer
         The consumer, once there is one: it knows how many messages wait.
+    outputs_wait_for
+        Why Kafka takes no outputs; empty when it does.
     stuck_after_s
         A partition whose checkpoint has not moved for so long while messages wait is stuck.
     """
@@ -32,12 +34,14 @@ class Watchdog:
         clock: Clock,
         stuck_after_s: float,
         metrics: WorkerMetrics,
+        outputs_wait_for: Callable[[], str],
     ) -> None:
         self._ownership = ownership
         self._consumer = consumer
         self._clock = clock
         self._stuck_after_s = stuck_after_s
         self._metrics = metrics
+        self._outputs_wait_for = outputs_wait_for
         self._looked_s = clock.monotonic_s()
         self._stopped = threading.Event()
 
@@ -85,7 +89,9 @@ class Watchdog:
 
     def _show(self) -> None:
         partitions = self._ownership.partitions
-        self._metrics.loop_moved()
+        self._metrics.set_stalled(
+            next((each.waits_for for each in partitions if each.waits_for), self._outputs_wait_for())
+        )
         self._metrics.set_rebalances(self._ownership.rebalances)
         self._metrics.set_buffered_bytes(sum(partition.inbox_bytes for partition in partitions))
         for agent in self._ownership.agents:
