@@ -6,9 +6,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from kafka.errors import OutOfOrderSequenceNumberError
+from kafka.producer.sender import Sender
 
 from connectors.kafka.admin import open_admin, remove_topics
 from connectors.kafka.failures import MessageTooLargeError
@@ -39,9 +42,10 @@ def _numbers(settings: KafkaSettings, installation: str) -> list[int]:
         return [int(dict(reversed(message.headers))["number"]) for message in reader.read([_TOPIC])]
 
 
-def _send_and_flush(producer: BlockProducer, messages: Iterable[Outgoing]) -> None:
+def _send_and_flush(producer: BlockProducer, messages: Iterable[Outgoing], pause_s: float = 0.0) -> None:
     for message in messages:
         producer.send(message)
+    time.sleep(pause_s)
     producer.flush()
 
 
@@ -163,11 +167,33 @@ def test_nothing_is_written_after_a_message_that_the_broker_refused(kafka: Kafka
             admin.set_options(f"{installation}.{_TOPIC}", {"max.message.bytes": "20000"})
         time.sleep(0.5)
         with pytest.raises(MessageTooLargeError):
-            _send_and_flush(producer, [_message(1, size=60_000), *(_message(n, size=15_000) for n in range(2, 40))])
+            # The pause is time enough to write what comes after the refused one.
+            _send_and_flush(producer, [_message(n, size=60_000 if n == 1 else 15_000) for n in range(1, 40)], pause_s=3)
         assert _numbers(settings, installation) == [0]
         producer.send(_message(40))
         producer.flush()
     assert _numbers(settings, installation) == [0, 40]
+
+
+def test_nothing_is_written_after_a_message_that_was_lost(kafka: KafkaServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, installation = kafka_settings(kafka), _installation(kafka, partitions=1)
+    complete = Sender._complete_batch
+    seen: list[object] = []
+
+    def lose_the_first(sender: Sender, batch: object, response: Any) -> None:
+        if not seen:
+            response.error_code = OutOfOrderSequenceNumberError.errno  # after this the library goes on with the next
+        seen.append(batch)
+        complete(sender, batch, response)
+
+    monkeypatch.setattr(Sender, "_complete_batch", lose_the_first)
+    with BlockProducer(settings, installation) as producer:
+        with pytest.raises(FatalError):
+            _send_and_flush(producer, [_message(number, size=700_000) for number in range(6)], pause_s=3)
+        assert len(seen) == 1
+        assert _numbers(settings, installation) == [0]
+        _send_and_flush(producer, [_message(6)])
+    assert _numbers(settings, installation) == [0, 6]
 
 
 def test_a_missing_topic_is_named_with_the_command_that_makes_it(kafka: KafkaServer) -> None:
