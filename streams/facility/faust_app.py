@@ -17,6 +17,8 @@ from streams.topology import AgentName, TopicSettings, inputs_of, partition_coun
 REBALANCE_TIMEOUT_S = 30.0
 _REQUEST_TIMEOUT_S = 45.0
 _NEVER_S = 86_400.0
+# The client asks a broker for one thing at a time: what comes meanwhile in other partitions waits for so long.
+_FETCH_WAIT_MS = 50
 _LEAST_FETCH_BYTES = 1 << 20
 _MOST_FETCH_BYTES = 8 << 20
 # What waits is bounded by bytes before it comes to Faust's queues.
@@ -112,7 +114,7 @@ def _client_options(
         "auto_offset_reset": "earliest",
         "max_partition_fetch_bytes": fetch_bytes,
         "fetch_max_bytes": max(settings.buffer_bytes // 4, fetch_bytes),
-        "fetch_max_wait_ms": 500,
+        "fetch_max_wait_ms": _FETCH_WAIT_MS,
         "request_timeout_ms": int(max(_REQUEST_TIMEOUT_S, settings.session_timeout_s) * 1000),
         "session_timeout_ms": int(settings.session_timeout_s * 1000),
         "heartbeat_interval_ms": int(settings.session_timeout_s * 1000 / 4),

@@ -27,6 +27,7 @@ from streams.facility.facility_metrics import WorkerMetrics
 from streams.facility.facility_worker import FacilityWorker, WorkerIdentity
 from streams.facility.lag import LagMonitor
 from streams.facility.lag_follower import LagFollower, LagWatchingRecorder
+from streams.facility.measured_stage import measured
 from streams.facility.membership import (
     client_id,
     group_name,
@@ -92,7 +93,7 @@ def run_worker(
         worker = FacilityWorker(
             settings,
             identity,
-            tasks=_tasks(settings, agents, bundle),
+            tasks=_tasks(settings, agents, bundle, metrics),
             open_recorder=_recorder(settings, agents, state, clock, metrics, signs, tell),
             open_store=lambda: open_checkpoint_store(settings.checkpoints, settings.kafka, settings.topics),
             limits=limits,
@@ -182,7 +183,7 @@ def _model(settings: Settings) -> ModelBundle:
 
 
 def _tasks(
-    settings: Settings, agents: Collection[AgentName], bundle: ModelBundle | None
+    settings: Settings, agents: Collection[AgentName], bundle: ModelBundle | None, metrics: WatchMetrics
 ) -> dict[AgentName, Callable[[], PartitionTask]]:
     tasks: dict[AgentName, Callable[[], PartitionTask]] = {}
     if AgentName.JOIN in agents:
@@ -190,7 +191,7 @@ def _tasks(
     for agent in _DEVICE_AGENTS.intersection(agents):
         if bundle is not None:
             # Each agent has a thread of its own, and so its own network and buffers.
-            tasks[agent] = partial(DeviceTask, stage_factory(settings, bundle))
+            tasks[agent] = partial(DeviceTask, measured(stage_factory(settings, bundle), metrics.scored))
     return tasks
 
 
