@@ -31,6 +31,8 @@ def worker(
     if unknown or not names:
         every = ", ".join(agent.value for agent in AgentName)
         raise typer.BadParameter(f"--agents: {', '.join(unknown) or 'none'} is no agent; there are {every}")
+    if AgentName.RECORDER in names and state is None:
+        raise typer.BadParameter("the recorder needs --state DIR; or choose other agents with --agents")
 
     def tell(sentence: str) -> None:
         typer.echo(f"petawatch: {sentence}", err=True)

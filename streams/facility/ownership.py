@@ -121,8 +121,9 @@ class Ownership:
     async def release(self) -> bool:
         """The worker ends: save what was done and let everything go; whether all of it was saved."""
         self._stopping = True
+        begun = [partition for partition in self.partitions if partition.phase is not Phase.OPENING]
         await self.hold()
-        complete = len(self._saved) == len(self.partitions)
+        complete = self._saved.issuperset(begun)
         for partition in self.partitions:
             self._close(self._drivers[partition.agent], partition)
         await asyncio.gather(*self._closing, return_exceptions=True)

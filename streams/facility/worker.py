@@ -17,7 +17,7 @@ from connectors.kafka.groups import GroupMember, open_group_admin
 from connectors.kafka.reader import TopicReader
 from connectors.model_files import default_model, load_model
 from connectors.process_memory import return_large_arrays
-from models.errors import FatalError, PetawatchError
+from models.errors import PetawatchError
 from models.model_bundle import ModelBundle
 from streams.agents.device_task import DeviceTask
 from streams.agents.join_task import JoinTask
@@ -76,8 +76,6 @@ def run_worker(
     FatalError
         Why the worker can't go on.
     """
-    if AgentName.RECORDER in agents and state is None:
-        raise FatalError("the recorder needs --state DIR, or choose other agents with --agents", reason="usage")
     clock = clock or SystemClock()
     return_large_arrays()
     with ExitStack() as stack:

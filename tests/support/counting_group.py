@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from kafka import KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer
 
 from connectors.kafka.reader import TopicReader
 from connectors.kafka.settings import KafkaSettings
@@ -165,6 +165,18 @@ class CountingGroup:
                 counted.out_of_step.append(f"{key} {number} from {origin}")
             counted.sums[key] = int(total), int(number)
         return counted
+
+    def unread(self) -> int:
+        """How many messages the group has not committed."""
+        client = KafkaAdminClient(bootstrap_servers=self.kafka.bootstrap_servers)
+        try:
+            offsets = client.list_group_offsets({f"{self.topics.installation}.worker.energy": None})
+        finally:
+            client.close()
+        committed = {place.partition: at.offset for of_group in offsets.values() for place, at in of_group.items()}
+        with TopicReader(self.kafka, self.topics.installation) as reader:
+            ends = reader.end_offsets([TopicName.ENERGIES])
+        return sum(end - committed.get(number, 0) for (_, number), end in ends.items())
 
     def read(self, topic: TopicName) -> list[Incoming]:
         with TopicReader(self.kafka, self.topics.installation) as reader:

@@ -28,6 +28,7 @@ def test_one_worker_counts_saves_and_goes_on(group: CountingGroup) -> None:
         group.wait_until_counted()
         code, seconds = worker.terminate()
     assert (code, seconds < 10) == (0, True)
+    assert group.unread() == 0
     group.send(500)
     with group.worker("a") as worker:
         counted = group.wait_until_counted()
