@@ -26,7 +26,7 @@ def connect(
     import threading
 
     from dashboards.progress import progress_bar
-    from streams.facility.connector import open_connector
+    from streams.connector.connector import open_connector
     from streams.settings import load_settings
 
     settings = load_settings(config)

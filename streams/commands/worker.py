@@ -22,9 +22,9 @@ def worker(
     http: Annotated[str, typer.Option(help="HOST:PORT for /metrics, /healthz and /readyz, or off.")] = "off",
 ) -> None:
     """Work on a share of the records on Kafka: as many workers as it needs, each on a computer of its own or not."""
-    from streams.facility.worker import run_worker
     from streams.settings import load_settings
     from streams.topology import AgentName
+    from streams.worker.worker import run_worker
 
     names = [name.strip() for name in agents.split(",") if name.strip()]
     unknown = sorted(set(names) - {agent.value for agent in AgentName})

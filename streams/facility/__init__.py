@@ -1,1 +1,1 @@
-"""The runner on Kafka: the connector that feeds it, and the workers that share its partitions."""
+"""What connector, workers and commands of a facility on Kafka share."""

@@ -18,10 +18,10 @@ from models.errors import PetawatchError, RecordError
 from streams.agents.task import Standing
 from streams.facility.checkpoint_store import open_checkpoint_store
 from streams.facility.facility_metrics import WorkerMetrics
-from streams.facility.facility_worker import FacilityWorker, WorkerIdentity
 from streams.metrics import WatchMetrics
 from streams.settings import load_settings
 from streams.topology import AgentName, TopicName
+from streams.worker.facility_worker import FacilityWorker, WorkerIdentity
 
 
 class CountingTask:

@@ -32,9 +32,9 @@ from streams.agents.join_task import JoinTask
 from streams.agents.origins import Origins
 from streams.agents.partition_run import PartitionRun, PoisonedError
 from streams.agents.task import PartitionTask
+from streams.connector.message_blocks import record_messages
+from streams.connector.series_notices import plain_notices, snapshot_notices
 from streams.device_stages import StageFactory
-from streams.facility.message_blocks import record_messages
-from streams.facility.series_notices import plain_notices, snapshot_notices
 from streams.series_progress import SeriesProgress
 from streams.settings import Settings
 from streams.topology import RECORD_TOPICS, AgentName, TopicName, inputs_of

@@ -17,10 +17,10 @@ from models.messages import Origin
 from models.snapshot_sequence import SnapshotSequence
 from streams.agents.recorder import Recorder
 from streams.commit_builder import CommitBuilder
-from streams.facility.flow_limit import FlowLimit
-from streams.facility.journal import SendingJournal
-from streams.facility.message_sender import MessageSender
-from streams.facility.sending_runner import SendingRunner
+from streams.connector.flow_limit import FlowLimit
+from streams.connector.journal import SendingJournal
+from streams.connector.message_sender import MessageSender
+from streams.connector.sending_runner import SendingRunner
 from streams.metrics import WatchMetrics
 from streams.settings import Settings
 from streams.topology import AgentName, TopicName, inputs_of

@@ -9,10 +9,10 @@ from typing import Any
 from connectors.spool_listing import SpoolFile
 from connectors.state.directory import StateDirectory
 from models.snapshot_sequence import SnapshotSequence
-from streams.facility.flow_limit import FlowLimit
-from streams.facility.journal import SendingJournal
-from streams.facility.message_sender import MessageSender
-from streams.facility.sending_runner import SendingRunner
+from streams.connector.flow_limit import FlowLimit
+from streams.connector.journal import SendingJournal
+from streams.connector.message_sender import MessageSender
+from streams.connector.sending_runner import SendingRunner
 from streams.settings import load_settings
 from streams.topology import TopicName
 from tests.support.manual_clock import ManualClock

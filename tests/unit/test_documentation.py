@@ -40,8 +40,8 @@ COMMANDS: dict[str, Any] = dict(typer.main.get_command(app).commands)  # type: i
 # The words that the project agreed on before any was written, and those that results brought.
 GLOSSARY = """
 snapshot, shot, record, block, triplet, stage, roster, near field, far field, dark frame, pedestal, hot pixel, fluence,
-lidt, event time, watermark, lateness, dead letter, checkpoint, model, episode, evidence, ledger, residual, connector, agent,
-worker, recorder, lag
+lidt, event time, watermark, lateness, dead letter, checkpoint, model, episode, evidence, ledger, residual, connector,
+agent, worker, recorder, lag
 """
 
 

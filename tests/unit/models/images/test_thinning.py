@@ -25,10 +25,10 @@ def learned() -> State:
     return decode_state(encode_state(stage.state()))
 
 
-def go_on(learned: State, frames: NDArray[np.uint16], **options: int | bool) -> Run:
+def go_on(learned: State, frames: NDArray[np.uint16], size: int = 100) -> Run:
     stage = new_stage(THINNED)
     stage.restore(learned)
-    return run(stage, frames, FIRST_SCORED, **options)
+    return run(stage, frames, FIRST_SCORED, size=size)
 
 
 def test_every_third_beam_frame_is_scored_and_all_are_measured(learned: State) -> None:

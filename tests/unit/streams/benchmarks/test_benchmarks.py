@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from streams.benchmarks import BENCHMARKS
+from streams.benchmarks import BENCHMARKS, NEEDS
 from streams.benchmarks.cpu_seconds import CpuSeconds
 from streams.benchmarks.figure import Figure, machine, median_figure
 from streams.benchmarks.kernels import KernelSize, measure_kernels
@@ -77,4 +77,5 @@ def test_a_figure_as_json() -> None:
 
 
 def test_the_names_of_the_command() -> None:
-    assert list(BENCHMARKS) == ["kernels", "reading", "throughput", "latency", "memory"]
+    assert list(BENCHMARKS) == ["kernels", "reading", "throughput", "latency", "memory", "wire", "kafka"]
+    assert set(NEEDS) < set(BENCHMARKS)

@@ -4,7 +4,7 @@ import json
 
 from models.alerts.alert import AlertChange, AlertKind
 from models.alerts.facility_alerts import BehindReason
-from streams.facility.behind_alert import BehindAlert, webhook_messages
+from streams.connector.behind_alert import BehindAlert, webhook_messages
 
 
 def opened(alert: BehindAlert, *, by_webhook: bool) -> str:

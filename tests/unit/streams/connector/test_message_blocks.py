@@ -10,7 +10,7 @@ from connectors.snapshots.limits import ReadLimits
 from connectors.spool_listing import SpoolFile
 from models.event_time import parse_iso
 from models.messages import FileMoment, RecordMessage
-from streams.facility.message_blocks import (
+from streams.connector.message_blocks import (
     DevicePosition,
     halves,
     read_positions,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from connectors.clock import Clock
 from connectors.wire.message import Incoming, Outgoing
 from models.errors import RetryableError
-from streams.facility.owned_partition import OwnedPartition
-from streams.facility.partition_work import Captured, InThread
+from streams.worker.owned_partition import OwnedPartition
+from streams.worker.partition_work import Captured, InThread
 
 _RETRY_EVERY_S = 0.5
 

@@ -14,19 +14,19 @@ from connectors.wire.message import Incoming, Outgoing
 from models.errors import FatalError
 from streams.agents.partition_run import PartitionRun
 from streams.agents.task import PartitionTask
-from streams.facility.agent_driver import AgentDriver
-from streams.facility.checkpoint_saver import DriverHooks
 from streams.facility.facility_metrics import WorkerMetrics
-from streams.facility.faust_app import make_app
-from streams.facility.faust_consumer import PartitionConsumer, WorkerApp
-from streams.facility.output_sender import OutputSender
-from streams.facility.owned_partition import OwnedPartition
-from streams.facility.ownership import Ownership
-from streams.facility.partition_work import Captured, CheckpointedWork, PartitionWork, RecorderWork, StatefulRecorder
-from streams.facility.progress_writer import ProgressWriter
-from streams.facility.watchdog import Watchdog
 from streams.settings import Settings
 from streams.topology import AgentName, TopicName, inputs_of
+from streams.worker.agent_driver import AgentDriver
+from streams.worker.checkpoint_saver import DriverHooks
+from streams.worker.faust_app import make_app
+from streams.worker.faust_consumer import PartitionConsumer, WorkerApp
+from streams.worker.output_sender import OutputSender
+from streams.worker.owned_partition import OwnedPartition
+from streams.worker.ownership import Ownership
+from streams.worker.partition_work import Captured, CheckpointedWork, PartitionWork, RecorderWork, StatefulRecorder
+from streams.worker.progress_writer import ProgressWriter
+from streams.worker.watchdog import Watchdog
 
 _HOLD_WITHIN_S = 15.0
 _STOP_PART_WITHIN_S = 2.0

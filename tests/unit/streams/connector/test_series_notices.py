@@ -8,7 +8,7 @@ from connectors.spool_listing import SpoolFile
 from models.event_time import parse_iso
 from models.messages import FileMoment, NoticeKind
 from models.records import SourceReference
-from streams.facility.series_notices import broken_off_notices, plain_notices, snapshot_notices
+from streams.connector.series_notices import broken_off_notices, plain_notices, snapshot_notices
 from streams.series_progress import SeriesProgress
 from tests.support.snapshot_files import CAMERA, METER, NAME, PUMP, SPECTRO
 

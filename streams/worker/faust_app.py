@@ -7,11 +7,11 @@ from typing import Any, cast
 from connectors.kafka.client_options import aiokafka_options
 from connectors.kafka.faust_options import faust_broker_options
 from connectors.kafka.settings import KafkaSettings
-from streams.facility.faust_consumer import PartitionTransport, ReadMessage, WorkerApp, incoming
-from streams.facility.group_assignment import AgentAssignor
-from streams.facility.ownership import Ownership
 from streams.facility.settings import WorkerSettings
 from streams.topology import AgentName, TopicSettings, inputs_of, partition_count, topic
+from streams.worker.faust_consumer import PartitionTransport, ReadMessage, WorkerApp, incoming
+from streams.worker.group_assignment import AgentAssignor
+from streams.worker.ownership import Ownership
 
 #: So long a rebalance waits for the last checkpoints of its members.
 REBALANCE_TIMEOUT_S = 30.0

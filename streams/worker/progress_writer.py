@@ -6,10 +6,10 @@ from connectors.clock import Clock
 from connectors.wire.codec import encode
 from connectors.wire.message import Outgoing
 from connectors.wire.progress import Progress
-from streams.facility.output_sender import OutputSender
-from streams.facility.owned_partition import OwnedPartition
-from streams.facility.partition_work import Captured
 from streams.topology import TopicName
+from streams.worker.output_sender import OutputSender
+from streams.worker.owned_partition import OwnedPartition
+from streams.worker.partition_work import Captured
 
 
 class ProgressWriter:

@@ -14,12 +14,12 @@ from connectors.wire.message import Incoming, Outgoing
 from models.errors import FatalError, RetryableError
 from streams.agents.partition_run import PoisonedError
 from streams.agents.task import Standing
-from streams.facility.agent_driver import AgentDriver
-from streams.facility.checkpoint_saver import DriverHooks
-from streams.facility.output_sender import OutputSender, OversizedError
-from streams.facility.owned_partition import OwnedPartition, Phase
-from streams.facility.partition_work import Captured
 from streams.topology import AgentName, TopicName
+from streams.worker.agent_driver import AgentDriver
+from streams.worker.checkpoint_saver import DriverHooks
+from streams.worker.output_sender import OutputSender, OversizedError
+from streams.worker.owned_partition import OwnedPartition, Phase
+from streams.worker.partition_work import Captured
 
 AWAY = RetryableError("it is away", reason="away")
 

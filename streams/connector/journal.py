@@ -11,8 +11,8 @@ from models.errors import RetryableError
 from models.records import SourceReference
 from models.snapshot_sequence import SnapshotSequence
 from models.state import State, decode_state, encode_state
-from streams.facility.behind_alert import BehindAlert
-from streams.facility.message_blocks import Positions, read_positions, written_positions
+from streams.connector.behind_alert import BehindAlert
+from streams.connector.message_blocks import Positions, read_positions, written_positions
 from streams.file_accounts import FileAccounts
 from streams.series_progress import SeriesProgress
 from streams.settings import Settings

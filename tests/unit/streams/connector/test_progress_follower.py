@@ -7,8 +7,8 @@ from connectors.wire.message import Incoming
 from connectors.wire.progress import Progress
 from models.errors import FatalError, RetryableError
 from models.event_time import SECOND_NS
-from streams.facility.flow_limit import FlowLimit
-from streams.facility.progress_follower import ProgressFollower
+from streams.connector.flow_limit import FlowLimit
+from streams.connector.progress_follower import ProgressFollower
 from streams.facility.settings import ConnectSettings
 from tests.support.manual_clock import ManualClock
 from tests.support.watching import wait_until

@@ -20,11 +20,11 @@ from connectors.wire.announcement import Announcement
 from models.alerts.alert import AlertEvent
 from models.errors import RetryableError
 from models.messages import DeviceNotice, FileMoment, NoticeKind
-from streams.facility.flow_limit import FlowLimit
-from streams.facility.journal import SendingJournal
-from streams.facility.message_blocks import Positions, record_messages
-from streams.facility.message_sender import MessageSender
-from streams.facility.series_notices import broken_off_notices, plain_notices, snapshot_notices
+from streams.connector.flow_limit import FlowLimit
+from streams.connector.journal import SendingJournal
+from streams.connector.message_blocks import Positions, record_messages
+from streams.connector.message_sender import MessageSender
+from streams.connector.series_notices import broken_off_notices, plain_notices, snapshot_notices
 from streams.settings import Settings
 from streams.work_units import WorkUnit, read_ahead, read_units
 

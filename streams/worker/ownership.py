@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 
 from connectors.wire.message import Incoming
-from streams.facility.agent_driver import AgentDriver
-from streams.facility.owned_partition import OwnedPartition, Phase
 from streams.topology import AgentName, TopicName, TopicSettings
+from streams.worker.agent_driver import AgentDriver
+from streams.worker.owned_partition import OwnedPartition, Phase
 
 #: A partition of a topic, by the topic's full name.
 TopicPartition = tuple[str, int]

@@ -10,9 +10,9 @@ from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, MessageSize
 from connectors.kafka.settings import KafkaSettings
 from connectors.wire.message import Outgoing
 from models.errors import FatalError
-from streams.facility import output_sender
-from streams.facility.output_sender import OutputSender, OversizedError
 from streams.topology import TopicName, TopicSettings
+from streams.worker import output_sender
+from streams.worker.output_sender import OutputSender, OversizedError
 
 
 class Batch:

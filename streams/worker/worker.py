@@ -24,11 +24,17 @@ from streams.agents.join_task import JoinTask
 from streams.agents.task import PartitionTask
 from streams.facility.checkpoint_store import open_checkpoint_store
 from streams.facility.facility_metrics import WorkerMetrics
-from streams.facility.facility_worker import FacilityWorker, WorkerIdentity
 from streams.facility.lag import LagMonitor
 from streams.facility.lag_follower import LagFollower, LagWatchingRecorder
-from streams.facility.measured_stage import measured
-from streams.facility.membership import (
+from streams.facility.topic_plan import require_topics
+from streams.http_health import HealthServer, ReadyPart
+from streams.metrics import WatchMetrics
+from streams.settings import Settings
+from streams.stage_factory import stage_factory
+from streams.topology import TOPICS, AgentName, TopicName
+from streams.worker.facility_worker import FacilityWorker, WorkerIdentity
+from streams.worker.measured_stage import measured
+from streams.worker.membership import (
     client_id,
     group_name,
     group_prefix,
@@ -36,14 +42,8 @@ from streams.facility.membership import (
     refuse_shared_agents,
     wait_for_own_name,
 )
-from streams.facility.partition_work import StatefulRecorder
-from streams.facility.recording import Recording
-from streams.facility.topic_plan import require_topics
-from streams.http_health import HealthServer, ReadyPart
-from streams.metrics import WatchMetrics
-from streams.settings import Settings
-from streams.stage_factory import stage_factory
-from streams.topology import TOPICS, AgentName, TopicName
+from streams.worker.partition_work import StatefulRecorder
+from streams.worker.recording import Recording
 
 _FAILURE = 1
 _LEAVE_WITHIN_S = 1.5

@@ -10,11 +10,11 @@ from connectors.wire.codec import ORIGIN_HEADER
 from connectors.wire.message import Incoming, Outgoing
 from models.errors import FatalError, RetryableError
 from streams.agents.partition_run import PoisonedError
-from streams.facility.checkpoint_saver import CheckpointSaver, DriverHooks
-from streams.facility.output_sender import OutputSender, OversizedError
-from streams.facility.owned_partition import OwnedPartition, Phase
-from streams.facility.partition_work import PartitionWork
 from streams.topology import AgentName, TopicName
+from streams.worker.checkpoint_saver import CheckpointSaver, DriverHooks
+from streams.worker.output_sender import OutputSender, OversizedError
+from streams.worker.owned_partition import OwnedPartition, Phase
+from streams.worker.partition_work import PartitionWork
 
 _Result = TypeVar("_Result")
 _LOOK_EVERY_S = 0.1

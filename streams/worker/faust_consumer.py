@@ -19,7 +19,7 @@ from faust.types import TP, ConsumerMessage, Message
 from connectors.kafka.failures import failure_of
 from connectors.kafka.settings import KafkaSettings
 from connectors.wire.message import Incoming
-from streams.facility.ownership import Ownership
+from streams.worker.ownership import Ownership
 
 _Result = TypeVar("_Result")
 # Short, so that a partition that has room again is soon asked for.

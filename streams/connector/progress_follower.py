@@ -9,7 +9,7 @@ from connectors.wire.codec import decode
 from connectors.wire.message import Incoming
 from connectors.wire.progress import Progress
 from models.errors import FatalError, RecordError, RetryableError
-from streams.facility.flow_limit import FlowLimit, Place
+from streams.connector.flow_limit import FlowLimit, Place
 from streams.topology import CONNECTOR, AgentName, TopicName, inputs_of
 
 #: The agents whose work is waited for; what the recorder has to write waits in its topics and disturbs nobody.

@@ -9,7 +9,7 @@ from connectors.wire.message import Outgoing
 from connectors.wire.progress import Progress
 from models.alerts.alert import AlertEvent
 from models.messages import AlertMessage, DeviceNotice, FileMoment, RecordMessage
-from streams.facility.message_blocks import halves
+from streams.connector.message_blocks import halves
 from streams.topology import CONNECTOR, RECORD_TOPICS, TopicName
 
 

@@ -4,14 +4,14 @@ import pytest
 
 from connectors.kafka.groups import GroupMember
 from models.errors import FatalError
-from streams.facility.membership import (
+from streams.topology import AgentName
+from streams.worker.membership import (
     client_id,
     group_name,
     held_name,
     refuse_shared_agents,
     wait_for_own_name,
 )
-from streams.topology import AgentName
 from tests.support.manual_clock import ManualClock
 
 

@@ -14,13 +14,13 @@ from connectors.state.directory import StateDirectory
 from connectors.webhooks import WebhookSender
 from models.errors import RetryableError
 from models.snapshot_sequence import SnapshotSequence
-from streams.facility.connector_chores import ConnectorChores
+from streams.connector.chores import ConnectorChores
+from streams.connector.flow_limit import FlowLimit
+from streams.connector.journal import SendingJournal, connector_name
+from streams.connector.message_sender import MessageSender
+from streams.connector.progress_follower import ProgressFollower
+from streams.connector.sending_runner import SendingRunner
 from streams.facility.facility_metrics import ConnectorMetrics
-from streams.facility.flow_limit import FlowLimit
-from streams.facility.journal import SendingJournal, connector_name
-from streams.facility.message_sender import MessageSender
-from streams.facility.progress_follower import ProgressFollower
-from streams.facility.sending_runner import SendingRunner
 from streams.facility.topic_plan import require_topics
 from streams.http_health import HealthServer
 from streams.metrics import WatchMetrics

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from connectors.wire.message import Incoming
-from streams.facility.partition_work import PartitionWork
 from streams.topology import AgentName
+from streams.worker.partition_work import PartitionWork
 
 #: What a message costs beside its bytes.
 _OVERHEAD_BYTES = 1_000

@@ -4,11 +4,11 @@ import asyncio
 from typing import cast
 
 from connectors.wire.message import Incoming
-from streams.facility.agent_driver import AgentDriver
-from streams.facility.owned_partition import OwnedPartition, Phase
-from streams.facility.ownership import Ownership
-from streams.facility.partition_work import PartitionWork
 from streams.topology import AgentName, TopicSettings, inputs_of
+from streams.worker.agent_driver import AgentDriver
+from streams.worker.owned_partition import OwnedPartition, Phase
+from streams.worker.ownership import Ownership
+from streams.worker.partition_work import PartitionWork
 
 
 class Driver:

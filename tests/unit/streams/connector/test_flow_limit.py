@@ -3,7 +3,7 @@
 import pytest
 
 from models.event_time import SECOND_NS
-from streams.facility.flow_limit import FlowLimit, Place
+from streams.connector.flow_limit import FlowLimit, Place
 from streams.facility.settings import ConnectSettings
 from streams.topology import AgentName, TopicName
 from tests.support.manual_clock import ManualClock

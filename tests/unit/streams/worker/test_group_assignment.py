@@ -3,8 +3,8 @@
 from aiokafka.cluster import ClusterMetadata
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
 
-from streams.facility.group_assignment import AgentAssignor
 from streams.topology import AgentName, TopicSettings, inputs_of, partition_count, topic
+from streams.worker.group_assignment import AgentAssignor
 
 SETTINGS = TopicSettings()
 TOPICS = [SETTINGS.full_name(name) for agent in AgentName for name in inputs_of(agent)]

@@ -14,7 +14,7 @@ from connectors.wire.progress import Progress
 from models.alerts.alert import AlertChange
 from models.errors import FatalError
 from models.messages import AlertMessage
-from streams.facility.connector_chores import ConnectorChores
+from streams.connector.chores import ConnectorChores
 from streams.facility.facility_metrics import ConnectorMetrics
 from streams.metrics import WatchMetrics
 from streams.topology import AgentName, TopicName

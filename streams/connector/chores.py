@@ -13,13 +13,13 @@ from models.alerts.alert import AlertEvent
 from models.alerts.facility_alerts import BehindReason
 from models.errors import RetryableError
 from models.event_time import SECOND_NS
-from streams.facility.behind_alert import webhook_messages
+from streams.connector.behind_alert import webhook_messages
+from streams.connector.flow_limit import FlowLimit
+from streams.connector.journal import SendingJournal
+from streams.connector.message_sender import MessageSender
+from streams.connector.progress_follower import ProgressFollower
+from streams.connector.sending_runner import SendingRunner
 from streams.facility.facility_metrics import ConnectorMetrics
-from streams.facility.flow_limit import FlowLimit
-from streams.facility.journal import SendingJournal
-from streams.facility.message_sender import MessageSender
-from streams.facility.progress_follower import ProgressFollower
-from streams.facility.sending_runner import SendingRunner
 from streams.metrics import WatchMetrics
 
 _FIGURES_EVERY_S = 2.0

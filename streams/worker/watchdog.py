@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from connectors.clock import Clock
 from streams.facility.facility_metrics import WorkerMetrics
-from streams.facility.faust_consumer import PartitionConsumer
-from streams.facility.owned_partition import OwnedPartition
-from streams.facility.ownership import Ownership
+from streams.worker.faust_consumer import PartitionConsumer
+from streams.worker.owned_partition import OwnedPartition
+from streams.worker.ownership import Ownership
 
 _LOOK_EVERY_S = 0.5
 

@@ -1,0 +1,1 @@
+"""The worker: runs agents on its share of the partitions, on Faust."""
