@@ -193,7 +193,7 @@ class Evaluation:
     false_episodes_by_kind
         Their number by alert kind.
     frames
-        Camera frames by what became of them in the false-positive rate: normal, labelled, learning, dark, none.
+        Camera frames by what became of them in the false-positive rate: normal, labelled, learning, dark, thinned, none.
     """
 
     detections: tuple[Detection, ...]
@@ -250,7 +250,7 @@ def evaluate(
             "labelled": int(np.count_nonzero(cameras & labelled)),
             **{
                 word.label: int(np.count_nonzero(cameras & (records.scoring == word) & ~labelled))
-                for word in (Scoring.LEARNING, Scoring.DARK, Scoring.NONE)
+                for word in (Scoring.LEARNING, Scoring.DARK, Scoring.THINNED, Scoring.NONE)
             },
         },
     )

@@ -71,8 +71,11 @@ def make_app(
 
 
 def quiet_libraries() -> None:
-    """Faust, mode and aiokafka tell every step and every repeated try; what matters is said by the worker itself."""
-    for name in ("faust", "mode", "aiokafka"):
+    """Faust, mode and aiokafka tell every step and every repeated try; what matters is said by the worker itself.
+
+    So does asyncio, of tasks that aiokafka has left behind.
+    """
+    for name in ("faust", "mode", "aiokafka", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 

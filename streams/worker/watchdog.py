@@ -11,6 +11,7 @@ from streams.worker.owned_partition import OwnedPartition
 from streams.worker.ownership import Ownership
 
 _LOOK_EVERY_S = 0.5
+_LATE_LOOKS = 6
 
 
 class Watchdog:
@@ -101,8 +102,11 @@ class Watchdog:
                 self._metrics.set_waiting(partition.agent, name, partition.number, count)
 
     def _watch_loop(self, end_at_once: Callable[[str], None]) -> None:
+        late_looks = 0
         while not self._stopped.wait(_LOOK_EVERY_S):
-            if self._clock.monotonic_s() - self._looked_s > self._stuck_after_s:
+            # A process that was itself paused is late once, until its loop has had a turn.
+            late_looks = late_looks + 1 if self._clock.monotonic_s() - self._looked_s > self._stuck_after_s else 0
+            if late_looks == _LATE_LOOKS:
                 end_at_once(
                     f"the event loop has not moved for {self._stuck_after_s:g} s (worker.stuck_after_s); the worker "
                     "ends to be started again"
