@@ -101,7 +101,7 @@ def test_false_positives_are_of_normal_scored_records_only() -> None:
     assert (cameras.count, cameras.total) == (2, 2 * 92 - 2)  # shot 5 was learned from, 10 and 11 are labelled
     assert evaluation.false_positives["energy_meter"].count == 1
     assert evaluation.false_positives["spectrometer"].total == 0
-    assert evaluation.frames == {"normal": 182, "labelled": 2, "learning": 16, "dark": 0, "none": 0}
+    assert evaluation.frames == {"normal": 182, "labelled": 2, "learning": 16, "dark": 0, "thinned": 0, "none": 0}
 
 
 def test_a_labelled_stretch_protects_its_own_stage_only() -> None:

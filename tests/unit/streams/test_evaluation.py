@@ -115,7 +115,7 @@ def test_a_state_directory_is_evaluated_as_it_stands(tmp_path: Path) -> None:
 def test_no_rows_are_no_frames(labels_file: Path) -> None:
     document = evaluate_day(labels_file, table(rows=0), []).to_json()
 
-    assert document["frames"] == {"normal": 0, "labelled": 0, "learning": 0, "dark": 0, "none": 0}
+    assert document["frames"] == {"normal": 0, "labelled": 0, "learning": 0, "dark": 0, "thinned": 0, "none": 0}
     assert document["detections"][0]["frames"]["count"] == 0
 
 
