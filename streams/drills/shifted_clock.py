@@ -1,12 +1,14 @@
 """Runs a command with a clock that jumps: what happens when a computer's time is set while Petawatch runs."""
 
-import sys
 import time
 
 from connectors.clock import SystemClock
 
 #: The program of a process whose clock jumps: seconds until it does, seconds of the jump, then the command line.
-PROGRAM = "import sys; from streams.drills.shifted_clock import main; main(sys.argv[1:])"
+PROGRAM = (
+    "import sys; from streams.drills.shifted_clock import jump_after; from streams.command_line import main; "
+    "jump_after(float(sys.argv[1]), float(sys.argv[2])); main(sys.argv[3:])"
+)
 
 
 def jump_after(seconds: float, jump_s: float) -> None:
@@ -19,12 +21,3 @@ def jump_after(seconds: float, jump_s: float) -> None:
         return told_ns(self) + (int(jump_s * 1e9) if jumped else 0)
 
     setattr(SystemClock, "now_ns", now_ns)  # noqa: B010 - the jump is the drill
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command line behind two numbers with a clock that jumps."""
-    from streams.command_line import main as run  # noqa: PLC0415 - the clock first
-
-    jump_after(float(arguments[0]), float(arguments[1]))
-    sys.argv[1:] = arguments[2:]
-    run(arguments[2:])
