@@ -193,7 +193,8 @@ class Evaluation:
     false_episodes_by_kind
         Their number by alert kind.
     frames
-        Camera frames by what became of them in the false-positive rate: normal, labelled, learning, dark, thinned, none.
+        Camera frames by what became of them in the false-positive rate: normal, labelled, learning, dark, thinned or
+        none.
     """
 
     detections: tuple[Detection, ...]
