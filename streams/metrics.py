@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from connectors.clock import Clock
@@ -40,6 +40,7 @@ class WatchMetrics:
         self._clock = clock
         self._moved_s = clock.monotonic_s()
         self._stalled = ""
+        self._own_model, self._other_models = "", frozenset[str]()
         self._scores = _ScoreHistogram()
         self._ages = _Ages(clock)
         self.registry.register(self._scores)
@@ -125,7 +126,13 @@ class WatchMetrics:
 
     def set_model(self, name: str) -> None:
         """The model that scores."""
-        self._model.info({"model": name})
+        self._own_model = name
+        self._show_models()
+
+    def set_other_models(self, names: Iterable[str]) -> None:
+        """The models of others whose scores are recorded here."""
+        self._other_models = frozenset(names)
+        self._show_models()
 
     def set_queue_depth(self, depth: int, queue: str = "snapshots") -> None:
         """How much waits in a queue of the watch."""
@@ -181,6 +188,11 @@ class WatchMetrics:
         )  # fmt: skip
         self._commits = Counter("petawatch_commits", "Commits of state and results.", registry=registry)
 
+    def _show_models(self) -> None:
+        self._models.clear()
+        for name in {self._own_model, *self._other_models} - {""}:
+            self._models.labels(name).set(1)
+
     def _make_gauges(self, registry: CollectorRegistry) -> None:
         self._latency = Histogram(
             "petawatch_file_close_to_alert_seconds",
@@ -188,7 +200,7 @@ class WatchMetrics:
             registry=registry,
             buckets=LATENCY_BOUNDS_S,
         )
-        self._model = Info("petawatch_model", "The model that scores images.", registry=registry)
+        self._models = Gauge("petawatch_model_info", "The model that scores images.", ["model"], registry=registry)
         self._queue = Gauge("petawatch_queue_depth", "What waits in a queue.", ["queue"], registry=registry)
         self._ledger = Gauge(
             "petawatch_ledger_records", "Records by state of the account.", ["state"], registry=registry

@@ -29,6 +29,8 @@ class Progress:
         When this was written, ns since 1970, by the writer's clock.
     oldest_unsent_s
         Connectors: age of the oldest complete file that was not sent; None without one.
+    ended
+        Connectors: this one has ended in order, and is not to be missed.
     """
 
     name: str
@@ -37,10 +39,11 @@ class Progress:
     snapshot_start_ns: int | None = None
     model: str = ""
     oldest_unsent_s: float | None = None
+    ended: bool = False
 
 
 def _write(message: Progress) -> tuple[bytes, Headers]:
-    document = {
+    document: dict[str, object] = {
         "name": message.name,
         "at_ns": message.at_ns,
         "next_offset": message.next_offset,
@@ -48,6 +51,8 @@ def _write(message: Progress) -> tuple[bytes, Headers]:
         "model": message.model,
         "oldest_unsent_s": message.oldest_unsent_s,
     }
+    if message.ended:
+        document["ended"] = True
     return write_document(document), ()
 
 
@@ -60,6 +65,7 @@ def _read(incoming: Incoming, _: HeaderFields) -> Progress:
         snapshot_start_ns=document.optional_time_ns("snapshot_start_ns"),
         model=document.text("model"),
         oldest_unsent_s=None if document.is_null("oldest_unsent_s") else document.number("oldest_unsent_s"),
+        ended="ended" in document.values() and document.flag("ended"),
     )
 
 

@@ -19,6 +19,8 @@ class BehindReason(StrEnum):
     HELD_BACK = "held_back"
     #: The connector can't reach the cluster.
     KAFKA_AWAY = "kafka_away"
+    #: The connector has given no sign of life.
+    SILENT = "silent"
 
 
 def lag_alert(agent: str, partition: int, *, first_ns: int, last_ns: int, status: AlertStatus) -> AlertEvent:

@@ -37,6 +37,8 @@ def worker(
     def tell(sentence: str) -> None:
         typer.echo(f"petawatch: {sentence}", err=True)
 
+    if AgentName.RECORDER not in names and state is not None:
+        tell(f"--state {state} is not used: it is the recorder's, which is not among --agents {agents}")
     run_worker(
         load_settings(config), [agent for agent in AgentName if agent.value in names], state=state, http=http, tell=tell
     )

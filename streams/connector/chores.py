@@ -90,6 +90,13 @@ class ConnectorChores:
         while self._outbox.waiting() and not self._webhooks.troubles and self._clock.monotonic_s() < until_s:
             self._clock.sleep(_DRAIN_LOOK_S)
 
+    def tell_end(self) -> None:
+        """Say that the connector ends in order: nobody is to miss it."""
+        if not self._runner.is_away:
+            with suppress(RetryableError):  # Kafka has gone: then it is missed until it is back
+                self._messages.progress(self._progress(ended=True))
+                self._messages.flush()
+
     def _look_at_backlog(self) -> None:
         files = self._runner.unsent
         oldest_ns = min((file.closed_ns for file in files), default=None)
@@ -142,12 +149,15 @@ class ConnectorChores:
         return 0.0 if oldest_ns is None else max(0, self._clock.now_ns() - oldest_ns) / SECOND_NS
 
     def _tell_progress(self) -> None:
+        with suppress(RetryableError):  # the runner tells that Kafka is away; the next word replaces this one
+            self._messages.progress(self._progress())
+
+    def _progress(self, *, ended: bool = False) -> Progress:
         oldest_ns = min((file.closed_ns for file in self._runner.unsent), default=None)
-        progress = Progress(
+        return Progress(
             name=self._name,
             at_ns=self._clock.now_ns(),
             snapshot_start_ns=self._journal.newest_ns,
             oldest_unsent_s=None if oldest_ns is None else self._age_s(oldest_ns),
+            ended=ended,
         )
-        with suppress(RetryableError):  # the runner tells that Kafka is away; the next word replaces this one
-            self._messages.progress(progress)

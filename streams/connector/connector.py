@@ -133,6 +133,7 @@ def open_connector(
             stop=stop,
             tell=tell,
         )
+        chores.tell_end()
 
 
 def _topics_gate(settings: Settings) -> Callable[[], None] | None:

@@ -100,6 +100,10 @@ class WorkerMetrics:
         """
         self._owned.set_lags(lags)
 
+    def set_models(self, models: Iterable[str]) -> None:
+        """The models of all workers that score, where this is followed: more than one says that workers differ."""
+        self._watch.set_other_models(models)
+
     def set_buffered_bytes(self, size_bytes: int) -> None:
         """How much waits in this worker's memory."""
         self._buffered.set(size_bytes)

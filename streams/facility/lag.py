@@ -13,7 +13,9 @@ from models.alerts.alert import AlertEvent, AlertStatus
 from models.alerts.facility_alerts import lag_alert
 from models.event_time import SECOND_NS
 from models.state import State
+from streams.facility.connector_silence import ConnectorSilence
 from streams.facility.facility_metrics import Partition
+from streams.facility.model_ids import models_of
 from streams.topology import CONNECTOR, AgentName, TopicName, TopicSettings, inputs_of, partition_count, topic
 
 #: A lag must last so long before it is an alert: a partition that catches up with an old file in seconds is none.
@@ -53,11 +55,11 @@ class LagSummary:
     lags
         Of every partition of every agent.
     models
-        Ids of all models that score; more than one says that workers differ.
+        By the name of each worker that scores images: the id of its model, as of its latest word.
     """
 
     lags: Mapping[Partition, Lag] = field(default_factory=dict)
-    models: tuple[str, ...] = ()
+    models: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def seconds(self) -> dict[Partition, float]:
@@ -93,6 +95,7 @@ class LagMonitor:
         self._unstarted_ns: dict[Partition, int] = {}
         self._above_since_ns: dict[Partition, int] = {}
         self._open_ns: dict[Partition, int] = {}
+        self._silence = ConnectorSilence()
 
     @property
     def summary(self) -> LagSummary:
@@ -127,9 +130,9 @@ class LagMonitor:
             for place in (Partition(agent.value, number) for number in numbers):
                 end = end_offsets.get((input_of(agent), place.number), 0)
                 lags[place] = self._lag(place, progress.get(str(place)), sent[agent], end)
-        models = sorted({told.model for told in progress.values() if told.model})
-        self._summary = LagSummary(lags=lags, models=tuple(models))
-        return [event for place, lag in lags.items() for event in self._alerts(place, lag, now_ns)]
+        self._summary = LagSummary(lags=lags, models=models_of(progress.values()))
+        found = [event for place, lag in lags.items() for event in self._alerts(place, lag, now_ns)]
+        return found + self._silence.observe(progress, now_ns)
 
     def state(self) -> State:
         """All that later alerts depend on."""
@@ -137,6 +140,7 @@ class LagMonitor:
             "unstarted": _written(self._unstarted_ns),
             "above": _written(self._above_since_ns),
             "open": _written(self._open_ns),
+            "silent": self._silence.state(),
         }
 
     def restore(self, state: State) -> None:
@@ -144,6 +148,7 @@ class LagMonitor:
         self._unstarted_ns = _read(state["unstarted"])
         self._above_since_ns = _read(state["above"])
         self._open_ns = _read(state["open"])
+        self._silence.restore(state.get("silent", {}))
 
     def _lag(self, place: Partition, told: Progress | None, sent_ns: int | None, end_offset: int) -> Lag:
         done, work_ns = (0, None) if told is None else (told.next_offset or 0, told.snapshot_start_ns)

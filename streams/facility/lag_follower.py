@@ -14,6 +14,7 @@ from models.state import decode_state, encode_state
 from streams.agents.task import Standing
 from streams.facility.facility_metrics import WorkerMetrics
 from streams.facility.lag import LagMonitor, input_of
+from streams.facility.model_ids import differing_models
 from streams.topology import AgentName, TopicName
 
 #: The key of the monitor's state in the state directory.
@@ -97,6 +98,8 @@ class LagFollower:
         Makes a reader; called again when Kafka was away.
     saved
         The monitor's state, from ``take``, to go on from.
+    tell
+        Called with a sentence when workers score with different models.
     """
 
     def __init__(
@@ -106,6 +109,7 @@ class LagFollower:
         clock: Clock,
         metrics: WorkerMetrics,
         saved: bytes | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
         if saved:
             monitor.restore(decode_state(saved))
@@ -113,6 +117,8 @@ class LagFollower:
         self._monitor = monitor
         self._clock = clock
         self._metrics = metrics
+        self._tell = tell
+        self._models: frozenset[str] = frozenset()
         self._progress: dict[str, Progress] = {}
         self._lock = threading.Lock()
         self._found: list[AlertEvent] = []
@@ -145,6 +151,7 @@ class LagFollower:
         if self._thread.is_alive():
             self._thread.join(_END_WITHIN_S)
         self._metrics.set_lags({})
+        self._metrics.set_models(())
 
     def catch_up(self, reader: LagReader) -> None:
         """Read what is there before anything is judged: half the story would open and close alerts."""
@@ -171,6 +178,17 @@ class LagFollower:
             self._state = encode_state(self._monitor.state())
         if not self._stop.is_set():
             self._metrics.set_lags(self._monitor.summary.seconds)
+            self._look_at_models()
+
+    def _look_at_models(self) -> None:
+        by_worker = self._monitor.summary.models
+        models = frozenset(by_worker.values())
+        if models == self._models:
+            return
+        self._models = models
+        self._metrics.set_models(models)
+        if len(models) > 1 and self._tell is not None:
+            self._tell(differing_models(by_worker))
 
     def _hear(self, message: Incoming) -> None:
         key = (message.key or b"").decode(errors="replace")

@@ -6,6 +6,7 @@ begins where the checkpoint of a partition says; and messages are fetched only f
 
 import asyncio
 import contextlib
+import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from typing import Any, TypeVar, cast
 
@@ -194,7 +195,12 @@ class PartitionConsumer(Consumer):
 
     async def _on_thread(self, work: Coroutine[Any, Any, _Result]) -> _Result:
         """Run on the consumer's own loop, beside its queue of calls, which may be full of waiting ones."""
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._thread.thread_loop))
+        try:
+            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._thread.thread_loop))
+        finally:
+            # That loop may have ended before it came to this.
+            if inspect.getcoroutinestate(work) == inspect.CORO_CREATED:
+                work.close()
 
 
 class _ConsumerThread(AIOKafkaConsumerThread):

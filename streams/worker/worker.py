@@ -26,6 +26,7 @@ from streams.facility.checkpoint_store import open_checkpoint_store
 from streams.facility.facility_metrics import WorkerMetrics
 from streams.facility.lag import LagMonitor
 from streams.facility.lag_follower import LagFollower, LagWatchingRecorder
+from streams.facility.model_ids import other_models
 from streams.facility.topic_plan import require_topics
 from streams.http_health import HealthServer, ReadyPart
 from streams.metrics import WatchMetrics
@@ -88,6 +89,8 @@ def run_worker(
             metrics.set_model(model)
         limits = _limits(settings, agents)
         identity = stack.enter_context(_membership(settings, agents, model, clock))
+        if model:
+            _tell_other_models(settings, identity, tell)
         worker = FacilityWorker(
             settings,
             identity,
@@ -153,6 +156,13 @@ def _membership(
         _leave(settings, group, instance)
 
 
+def _tell_other_models(settings: Settings, identity: WorkerIdentity, tell: Callable[[str], None]) -> None:
+    with TopicReader(settings.kafka, settings.topics.installation) as reader:
+        sentence = other_models(reader.read((TopicName.PROGRESS,)), identity.instance, identity.model)
+    if sentence:
+        tell(sentence)
+
+
 def _leave(settings: Settings, group: str, instance: str) -> None:
     """Let the others have the partitions at once: Kafka would keep a static member's place for the session timeout."""
     try:
@@ -210,7 +220,7 @@ def _recorder(
 
     def make_follower(saved: bytes | None) -> LagFollower:
         monitor = LagMonitor(settings.topics, settings.worker.lag_alert_s)
-        return LagFollower(open_reader, monitor, clock, signs, saved)
+        return LagFollower(open_reader, monitor, clock, signs, saved, tell)
 
     def open_recorder() -> StatefulRecorder:
         recording = Recording(state, settings, clock=clock, metrics=metrics, tell=tell)

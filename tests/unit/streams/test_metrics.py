@@ -190,6 +190,9 @@ def test_the_plain_numbers(metrics: WatchMetrics) -> None:
     samples = read(metrics)
     assert [name for name in samples if name.startswith("petawatch_model")] == ["petawatch_model_info{model=base-2}"]
     assert samples["petawatch_queue_depth{queue=snapshots}"] == 12
+    metrics.set_other_models(["base-1", "base-2"])
+    shown = [name for name in read(metrics) if name.startswith("petawatch_model")]
+    assert sorted(shown) == [f"petawatch_model_info{{model=base-{number}}}" for number in (1, 2)]
     assert samples["petawatch_queue_depth{queue=units}"] == 3
     assert samples["petawatch_ledger_records{state=pending}"] == 8
     assert samples["petawatch_ledger_unbalanced_records"] == 2

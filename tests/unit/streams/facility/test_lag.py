@@ -36,9 +36,11 @@ class Installation:
         self.ends: dict[tuple[str, int], int] = {}
         self.now_ns = T
 
-    def worked(self, place: Partition, start_s: float, next_offset: int, model: str = "") -> None:
+    def worked(
+        self, place: Partition, start_s: float, next_offset: int, model: str = "", worker: str = "worker"
+    ) -> None:
         self.progress[str(place)] = Progress(
-            name="worker", at_ns=T, next_offset=next_offset, snapshot_start_ns=at_ns(start_s), model=model
+            name=worker, at_ns=T, next_offset=next_offset, snapshot_start_ns=at_ns(start_s), model=model
         )
 
     def sent(self, start_s: float, connector: str = "rec-1", **ends: int) -> None:
@@ -194,8 +196,29 @@ def test_open_alerts_survive_a_change_of_the_recorder(installation: Installation
 
 
 def test_all_models_that_score_are_named(installation: Installation) -> None:
-    installation.worked(IMAGE_0, 0, 0, "b")
-    installation.worked(IMAGE_1, 0, 0, "a")
-    installation.worked(JOIN, 0, 0)
+    installation.worked(IMAGE_0, 0, 0, "b", worker="second")
+    installation.worked(IMAGE_1, 0, 0, "a", worker="first")
+    installation.worked(JOIN, 0, 0, worker="third")
     installation.look()
-    assert installation.monitor.summary.models == ("a", "b")
+    assert installation.monitor.summary.models == {"first": "a", "second": "b"}
+
+
+def test_silence_is_part_of_what_is_watched_and_of_the_state(installation: Installation) -> None:
+    installation.sent(0)
+    found = [event for _ in range(8) for event in installation.look(10)]
+    assert [(event.alert.source.file, event.alert.reasons) for event in found] == [("connect/rec-1", ("silent",))]
+    saved = decode_state(encode_state(installation.monitor.state()))
+    installation.monitor = LagMonitor(TOPICS, LIMIT_S)
+    installation.monitor.restore(saved)
+    assert installation.look(10) == []
+    del installation.progress["connect/rec-1"]
+    (closed,) = installation.look(10)
+    assert (closed.change, closed.alert.id) == (AlertChange.CLOSED, found[0].alert.id)
+
+
+def test_a_state_of_before_silence_was_watched_is_read(installation: Installation) -> None:
+    saved = installation.monitor.state()
+    del saved["silent"]
+    installation.monitor.restore(saved)
+    installation.sent(0)
+    assert installation.look() == []
