@@ -29,6 +29,8 @@ from streams.commands import (
 USAGE_ERROR = 2
 FAILURE = 1
 INTERRUPTED = 130
+# What the extra ``kafka`` brings.
+_KAFKA_PACKAGES = frozenset({"aiokafka", "crc32c", "faust", "kafka", "streaming_data_types"})
 
 app = typer.Typer(
     name="petawatch",
@@ -84,6 +86,8 @@ def _sentence(error: Exception) -> str:
         return str(error)
     if isinstance(error, OSError):
         return f"{error.filename or 'the system'}: {error.strerror or error}; look at the path and its rights"
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in _KAFKA_PACKAGES:
+        return f"{error.name} is not installed, which everything on Kafka needs; install petawatch[kafka]"
     frame = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{frame.filename}:{frame.lineno}"
     return f"internal error, please report it: {type(error).__name__}: {error} ({place})"

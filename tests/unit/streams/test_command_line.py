@@ -25,6 +25,8 @@ def test_the_result_of_a_command_is_its_exit_code(monkeypatch: pytest.MonkeyPatc
         (PermissionError(13, "Permission denied", "/state"), FAILURE, "/state: Permission denied"),
         (OSError("odd"), FAILURE, "the system: odd"),
         (ZeroDivisionError("division by zero"), FAILURE, "internal error, please report it: ZeroDivisionError"),
+        (ModuleNotFoundError("no", name="faust.types"), FAILURE, "faust.types is not installed"),
+        (ModuleNotFoundError("no", name="numpy"), FAILURE, "internal error"),
         (typer.BadParameter("no such thing"), USAGE_ERROR, "no such thing"),
         (KeyboardInterrupt(), INTERRUPTED, ""),
         (BrokenPipeError(), INTERRUPTED, ""),
