@@ -45,8 +45,8 @@ class JoinedStage:
     def add(self, message: ScoredMessage, *, retried: bool) -> StageStep:
         """Take in the rows of a device."""
         block = message.scored
-        self._delivers(block.device)
         self._files.rows_came(block, retried=retried)
+        self._delivers(block.device)
         # Rows of a replacing file are not for the live join: its shots are decided again, elsewhere.
         is_held = block.replacement and block.device.joins
         alone = [] if is_held else self._joins.add(block)

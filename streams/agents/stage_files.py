@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from models.devices import Stage
+from models.errors import RecordError
 from models.event_time import MILLISECOND_NS, MINUTE_NS
 from models.messages import DeviceNotice
 from models.records import SourceReference
@@ -16,6 +17,9 @@ from models.triplets.stage_join import StageJoin
 
 # A file whose end is lost must not be remembered for ever.
 _MOST_FILES = 256
+# What is held leaves in one message (``DECISION_BYTES``) at some 165 bytes a row, and is in every checkpoint until then
+# (``STATE_BYTES``): room for a file of 6,000 shots of a dozen devices.
+_MOST_HELD_ROWS = 80_000
 # Times of a block further apart than this are looked at one by one: a wild one does not wait for all between.
 _GAP_NS = 10 * MINUTE_NS
 
@@ -86,7 +90,19 @@ class StageFiles:
         """Rows of a file came; those of a replacing one are held.
 
         Dead letters that are retried may come when all have ended their file: then nothing follows them.
+
+        Raises
+        ------
+        RecordError
+            ``too_large``: no message could take the replacing file's rows; nothing has changed.
         """
+        joins = block.replacement and block.device.joins
+        if joins and sum(self.held_records().values()) + len(block) > _MOST_HELD_ROWS:
+            raise RecordError(
+                f"{block.source.file} replaces another file with more records of one laser stage than can be held "
+                f"({_MOST_HELD_ROWS}); deliver it in parts, under names of their own",
+                reason="too_large",
+            )
         is_behind = retried and block.source not in self._files
         if is_behind and not block.replacement:
             return
@@ -96,7 +112,7 @@ class StageFiles:
         file.recorded.add(block.device.name)
         if block.replacement:
             file.replaces = True
-            if block.device.joins:
+            if joins:
                 file.held.append(block)
 
     def device_ended(self, notice: DeviceNotice) -> None:

@@ -18,6 +18,9 @@ from models.triplets.join_settings import JoinSettings
 from models.triplets.stage_join import StageJoin
 from streams.agents.join_task import JoinTask
 from streams.agents.retries import RETRIED_HEADER
+from streams.agents.stage_files import _MOST_HELD_ROWS
+from streams.stage_joins import stage_key
+from streams.topology import DECISION_BYTES, STATE_BYTES
 from tests.unit.models.triplets.stage_records import (
     CAMERA,
     METER,
@@ -36,6 +39,7 @@ SETTINGS = JoinSettings(roster_learning_ms=1_000, join_lateness_ms=200)
 A = SourceReference(file="10Hz/a.h5", sha256="a" * 64)
 B = SourceReference(file="10Hz/b.h5", sha256="b" * 64)
 NEW_A = SourceReference(file="10Hz/a.h5", sha256="c" * 64)
+STATE_KEY = stage_key(STAGE)
 NOTHING = SourceReference(file="", sha256="")
 
 
@@ -287,6 +291,42 @@ def test_replacing_rows_are_held_until_their_file_has_ended_for_all(joining: Joi
     join.restore(decode_state(part.join_state))
     assert join.roster.members == sorted(TRIO)
     assert join.pending_records() == {}
+
+
+def test_of_a_replacing_file_no_more_is_held_than_a_message_takes(
+    joining: Joining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.agents.stage_files._MOST_HELD_ROWS", 10)
+    joining.put(rows(CAMERA, range(8), NEW_A, replaces=True))
+    before = decode_state(joining.task.take_changed()[STATE_KEY])
+    with pytest.raises(RecordError, match="deliver it in parts") as refused:
+        joining.put(rows(METER, range(3), NEW_A, replaces=True))
+    assert refused.value.reason == "too_large"
+    [held] = joining.put(rows(METER, range(2), NEW_A, replaces=True))
+    assert held.pending == {NEW_A: 10}
+    assert before["recording"] == [CAMERA.name]
+
+
+def test_the_most_that_waits_and_is_held_fits_into_messages_and_checkpoints(joining: Joining) -> None:
+    joining.task = JoinTask(JoinSettings())
+    devices = [METER, SPECTROMETER, *(parse_device(f"LA_A3_31-Camera_{number}-Camera-1") for number in range(10))]
+    shots = JoinSettings().max_pending_shots
+    for source, replaces in ((A, False), (NEW_A, True)):
+        joining.put(
+            *(
+                rows(device, range(first, first + 500), source, replaces=replaces)
+                for first in range(0, shots, 500)
+                for device in devices
+            )
+        )
+    states = joining.task.take_changed()
+    assert 20 << 20 < sum(map(len, states.values())) < STATE_BYTES
+    joining.outgoing.clear()
+    for source, replaces in ((A, False), (NEW_A, True)):
+        for device in devices:
+            joining.put(end(device, source, until_ms=200.0 * shots, replaces=replaces, devices=devices))
+    largest = max(len(sent.value or b"") for sent in joining.outgoing)
+    assert 10 << 20 < largest * (_MOST_HELD_ROWS / (shots * len(devices))) < 0.9 * DECISION_BYTES
 
 
 def test_replacing_rows_are_held_as_long_as_their_shots_wait(joining: Joining) -> None:

@@ -143,6 +143,20 @@ def test_an_open_alert_outlives_the_connector(tmp_path: Path) -> None:
         assert [change for change, _ in place.alerts()] == [AlertChange.OPENED, AlertChange.CLOSED]
 
 
+def test_it_says_that_it_ends_in_order_unless_kafka_is_away(tmp_path: Path) -> None:
+    with site(tmp_path) as place:
+        place.pass_time(1)
+        place.chores.tell_end()
+        told = place.connector.producer.messages(TopicName.PROGRESS)
+        assert [message.ended for message in told if isinstance(message, Progress)] == [False, True]
+        place.connector.producer.away = True
+        place.connector.runner.process([place.file])
+        place.pass_time(5)
+        assert place.connector.runner.is_away
+        place.chores.tell_end()
+        assert len(place.connector.producer.messages(TopicName.PROGRESS)) == 2
+
+
 def test_it_tells_how_far_it_has_come(tmp_path: Path) -> None:
     with site(tmp_path) as place:
         place.pass_time(1)
