@@ -59,7 +59,8 @@ class CheckpointSettings:
     directory
         That folder.
     every_s
-        So much work at most is done again after a crash.
+        So much work at most is done again after a crash. Where an agent's states change by more than 4 MiB a second in
+        a worker, checkpoints are written less often: every 30 s at least.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}

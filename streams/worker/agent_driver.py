@@ -19,6 +19,10 @@ from streams.worker.partition_work import PartitionWork
 _Result = TypeVar("_Result")
 _LOOK_EVERY_S = 0.1
 _RETRY_EVERY_S = 1.0
+# What an agent writes of checkpoints, at most, in the long run: those of 94 cameras that all record are 50 MB.
+_CHECKPOINT_BYTES_PER_S = 4 << 20
+# What is done again after a crash, and what is shown of the progress, must not grow old.
+_LONGEST_INTERVAL_S = 30.0
 # topic/partition/offset/part
 _ORIGIN_PARTS = 4
 
@@ -273,12 +277,17 @@ class AgentDriver:
     async def _save_due(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
-            due_s = self._clock.monotonic_s() - self._every_s
+            due_s = self._clock.monotonic_s() - self._checkpoint_interval_s()
             for partition in list(self.partitions.values()):
                 if partition.running and partition.saved_s <= due_s:
                     async with partition.busy:
                         await self._tick(partition)
                         await self._saver.begin(partition)
+
+    def _checkpoint_interval_s(self) -> float:
+        """Longer than was asked for where the states of all partitions are so large that they would be a load."""
+        size_bytes = sum(partition.saved_bytes for partition in self.partitions.values())
+        return max(self._every_s, min(size_bytes / _CHECKPOINT_BYTES_PER_S, _LONGEST_INTERVAL_S))
 
     async def _tick(self, partition: OwnedPartition) -> None:
         if not partition.work.ticks or not partition.running:

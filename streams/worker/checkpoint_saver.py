@@ -51,6 +51,7 @@ class CheckpointSaver:
         if not partition.unsaved:
             return
         captured = await self._in_thread(partition.work.capture)
+        partition.saved_bytes = captured.size_bytes
         sent, partition.unacknowledged = partition.unacknowledged, []
         partition.saving = asyncio.create_task(self._write(partition, captured, sent))
 

@@ -47,6 +47,8 @@ class OwnedPartition:
         The checkpoint that is being written.
     saved
         The offsets of the latest checkpoint.
+    saved_bytes
+        What its last checkpoint took.
     moved_s
         When it was last seen to move on, or to have nothing to do.
     waits_for
@@ -70,6 +72,7 @@ class OwnedPartition:
     saving: "asyncio.Task[None] | None" = None
     saved: dict[str, int] = field(default_factory=dict)
     saved_s: float = 0.0
+    saved_bytes: int = 0
     moved_s: float = 0.0
     waits_for: str = ""
     spoilt: bool = False

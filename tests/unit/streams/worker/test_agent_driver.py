@@ -389,3 +389,24 @@ def test_the_recorder_forgets_nothing_that_kafka_does_not_have_and_does_its_chor
 
     run(bench, test())
     assert bench.failed == []
+
+
+def test_large_checkpoints_are_written_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.worker.agent_driver._CHECKPOINT_BYTES_PER_S", 1)
+    monkeypatch.setattr("streams.worker.agent_driver._LONGEST_INTERVAL_S", 0.8)
+    bench = Bench(Work())
+
+    async def test() -> None:
+        await bench.opened()
+        bench.offer(0)
+        await bench.until(lambda: bench.work.saves == [1])  # at once: nothing large was written before
+        first_s = bench.partition.saved_s
+        bench.offer(1)
+        await bench.until(lambda: bench.work.saves == [1, 2])
+        assert bench.partition.saved_s - first_s >= 0.8
+        bench.offer(2)
+        await bench.until(lambda: bench.work.worked[-1] == 2)
+        assert await bench.driver.hold(bench.partition, 5.0)  # nobody waits for the interval when it is let go
+        assert bench.work.saves == [1, 2, 3]
+
+    run(bench, test())
