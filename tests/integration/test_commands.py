@@ -14,7 +14,12 @@ from streams.command_line import app, run
 from tests.support.watch_results import WatchResults
 from tests.support.watching import petawatch
 
-COMMANDS = ["demo", "simulate", "watch", "check", "train", "evaluate", "alerts", "ledger", "export", "bench"]
+COMMANDS = [
+    *("demo", "simulate", "watch", "check", "train", "evaluate", "alerts", "ledger", "export", "bench"),
+    *("connect", "worker", "drill"),
+]
+#: Commands with commands of their own.
+GROUPS = {"topics": ["plan", "apply", "check"], "dead-letters": ["list", "show", "retry"]}
 
 #: Runs a command in this process: exit code, standard output, standard error.
 Run = Callable[..., tuple[int, str, str]]
@@ -45,19 +50,22 @@ def one_sentence(text: str) -> str:
     return text
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_help_has_an_example(name: str, command: Run) -> None:
-    code, out, _ = command(name, "--help")
+@pytest.mark.parametrize(
+    "names", [*([name] for name in COMMANDS), *([group, name] for group, names in GROUPS.items() for name in names)]
+)
+def test_help_has_an_example(names: list[str], command: Run) -> None:
+    code, out, _ = command(*names, "--help")
     assert code == 0
     assert "Example: petawatch" in out
-    assert f"petawatch {name}" in out
+    assert f"petawatch {' '.join(names)}" in out
 
 
 def test_help_lists_all_commands(command: Run) -> None:
     assert {info.callback.__name__ for info in app.registered_commands if info.callback} == set(COMMANDS)
+    assert {group.name for group in app.registered_groups} == set(GROUPS)
     code, out, _ = command("--help")
     assert code == 0
-    assert all(name in out for name in COMMANDS)
+    assert all(name in out for name in [*COMMANDS, *GROUPS])
 
 
 @pytest.mark.parametrize(
