@@ -40,7 +40,7 @@ def test_the_table_says_what_was_found_and_what_was_not() -> None:
     assert "camera: 1.97e-02" in text
     assert "71 of 3600" in text
     assert "False episodes per camera and 12 h: 12.0 (0.3 to 66.8), 1 in 1.00 camera-hours" in text
-    assert "Frames: 3600 normal, 1 labelled, 0 learning, 0 dark, 0 none." in text
+    assert "Frames: 3600 normal, 1 labelled, 0 learning, 0 dark, 0 thinned, 0 none." in text
 
 
 def test_without_any_frame_there_is_no_rate() -> None:
