@@ -112,7 +112,19 @@ def test_a_dead_letter_is_retried_once() -> None:
     assert other.is_new(3)
     for number in range(100, 2_000):
         assert other.is_new(number)
-    assert not other.is_new(1_999)
+    assert not any(other.is_new(number) for number in (3, 7, *range(100, 2_000)))
+
+
+def test_of_very_many_retried_numbers_the_oldest_count_as_known() -> None:
+    retries = Retries()
+    numbers = range(10, 10 + 3 * 5_000, 3)
+    assert all(retries.is_new(number) for number in numbers)
+    assert len(retries.state()["firsts"]) == len(retries.state()["ends"]) == 4_096
+    assert not any(retries.is_new(number) for number in numbers)
+    assert not retries.is_new(0)
+    assert not retries.is_new(numbers[100] + 1)
+    assert retries.is_new(numbers[-1] - 1)
+    assert retries.is_new(numbers[-1] + 1)
 
 
 def _with_headers(*headers: tuple[str, bytes]) -> Incoming:
