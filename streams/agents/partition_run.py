@@ -96,6 +96,8 @@ class PartitionRun:
     def work(self, messages: Sequence[Incoming]) -> list[Outgoing]:
         """Work on messages of this partition in their order; those that were worked on before are passed over.
 
+        After ``start`` they are to come from ``next_offsets`` on.
+
         Raises
         ------
         FatalError
@@ -166,8 +168,9 @@ class _RecentMessages:
         look = self._looks.get(message.offset)
         if look is not None:
             return look == _look(message)
-        # Older than what is remembered: if it is the old one, it was written before.
-        return not self._looks or message.timestamp_ms <= self._newest_ms
+        # Reading begins at the checkpoint: what comes first from before it is of another topic. Older than what is
+        # remembered: if it is the old one, it was written before.
+        return bool(self._looks) and message.timestamp_ms <= self._newest_ms
 
 
 def _look(message: Incoming) -> tuple[int, int]:

@@ -67,6 +67,9 @@ class _Loop:
             self._runs[number] = run, checkpoints
         consumer.assign([TopicPartition(self._topic, number) for number in partitions])
         await consumer.seek_to_beginning()
+        for number, (run, _) in self._runs.items():
+            if (offset := run.next_offsets.get(TopicName.IMAGES)) is not None:
+                consumer.seek(TopicPartition(self._topic, number), offset)
         await self._work_on(consumer, producer)
 
     async def _work_on(self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer) -> None:

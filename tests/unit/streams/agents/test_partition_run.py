@@ -93,8 +93,28 @@ def test_what_was_worked_on_is_passed_over() -> None:
     assert run.next_offsets == {"numbers": 10}
 
 
-def test_messages_from_before_the_checkpoint_are_passed_over() -> None:
-    assert _run(7).work([_message(6, "1")]) == []
+@pytest.mark.parametrize("offset", [0, 6])
+def test_a_topic_that_begins_before_the_checkpoint_was_made_anew(offset: int) -> None:
+    run = _run(7)
+    with pytest.raises(FatalError, match=rf"came to offset {offset} where 7 was next.*made anew") as failure:
+        run.work([_message(offset, "1", timestamp_ms=1)])
+    assert failure.value.reason == "offset_gap"
+
+
+def test_each_topic_is_to_begin_at_its_checkpoint() -> None:
+    run = PartitionRun(_Adding, AgentName.ENERGY, ManualClock())
+    run.start(Checkpoint(next_offsets={"numbers": 7, "others": 4}, states={}))
+    run.work([_message(7, "1")])
+    with pytest.raises(FatalError, match="partition 3 of others came to offset 3 where 4 was next"):
+        run.work([_message(3, "1", topic="others")])
+
+
+def test_nothing_is_remembered_over_another_start() -> None:
+    run = _run(7)
+    run.work([_message(7, "1"), _message(8, "1")])
+    run.start(Checkpoint(next_offsets={"numbers": 9}, states={}))
+    with pytest.raises(FatalError, match="offset 8 where 9 was next"):
+        run.work([_message(8, "1")])
 
 
 def test_a_gap_ends_the_work() -> None:
