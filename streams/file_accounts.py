@@ -13,6 +13,10 @@ from models.state import State
 from streams.series_progress import SeriesProgress
 from streams.work_units import FileHistory, StartedFile, UnitSettings, WorkUnit
 
+#: Before the input ends, what the storage did not give is tried so often, with a pause between.
+READ_TRIES = 3
+READ_PAUSE_S = 1.0
+
 
 class FileAccounts:
     """The files as the state directory knows them, and those in the middle of which the latest commit stands."""
@@ -27,6 +31,11 @@ class FileAccounts:
     def has_unread(self) -> bool:
         """Whether there are files that the storage did not give."""
         return bool(self._unread)
+
+    @property
+    def unread(self) -> list[SpoolFile]:
+        """The files that the storage did not give and that are not being tried again yet."""
+        return list(self._unread.values())
 
     def take_unread(self) -> list[SpoolFile]:
         """The files that the storage did not give since the last call, to be tried again."""

@@ -14,6 +14,7 @@ from models.alerts.file_alerts import snapshot_alert
 from models.errors import FatalError
 from models.records import SourceReference
 from models.snapshot_sequence import MissingSnapshot, SnapshotSequence
+from streams.file_accounts import READ_PAUSE_S, READ_TRIES
 from streams.series_progress import series_of
 from streams.settings import Settings
 
@@ -21,8 +22,6 @@ _LOOK_EVERY_S = 0.5
 _PROGRESS_FILES = 64
 # Files that the storage does not give now (a network file system that is away) are tried again.
 _READ_AGAIN_EVERY_S = 30.0
-_READ_TRIES = 3
-_READ_PAUSE_S = 1.0
 # What lies in every folder of recorders; whatever else is left alone, an operator should mend.
 _ORDINARY = frozenset({NoticeReason.NOT_HDF5_NAME, NoticeReason.HIDDEN})
 
@@ -62,7 +61,13 @@ class FileRunner(Protocol):
         ...
 
     def finish(self) -> None:
-        """The input has ended: deal with all that waits, and close what is open."""
+        """The input has ended: deal with all that waits, and close what is open.
+
+        Raises
+        ------
+        FatalError
+            ``storage``: files that only wait to be read can't be read.
+        """
         ...
 
     def silence(self, series: Iterable[str]) -> None:
@@ -168,10 +173,10 @@ class SpoolLoop(Generic[Runner]):
         for done in range(0, len(due), _PROGRESS_FILES):
             (progress or _ignore)(done, len(due))
             self._runner.process(due[done : done + _PROGRESS_FILES])
-        for _ in range(_READ_TRIES):
+        for _ in range(READ_TRIES):
             if not self._runner.read_again():
                 break
-            self._clock.sleep(_READ_PAUSE_S)
+            self._clock.sleep(READ_PAUSE_S)
         self._runner.finish()
         self._chores.drain_outbox()
         (progress or _ignore)(len(due), len(due))

@@ -111,7 +111,7 @@ class ConnectorChores:
     def _tell_backlog(self, files: list[SpoolFile], oldest_s: float) -> None:
         alert = self._journal.behind
         starts = [self._journal.progress.start_ns(file.relative, file.mtime_ns) for file in files]
-        opening = alert.opening(oldest_s, starts[0], max(starts), self._reason()) if starts else None
+        opening = alert.opening(oldest_s, min(starts), max(starts), self._reason()) if starts else None
         closing = alert.closing(oldest_s)
         if opening is not None and self._runner.is_away:
             alert.opened(opening, by_webhook=True)

@@ -18,13 +18,14 @@ from connectors.spool_listing import SpoolFile
 from connectors.state.commit import Commit, FileStatus
 from connectors.wire.announcement import Announcement
 from models.alerts.alert import AlertEvent
-from models.errors import RetryableError
+from models.errors import FatalError, RetryableError
 from models.messages import DeviceNotice, FileMoment, NoticeKind
 from streams.connector.flow_limit import FlowLimit
 from streams.connector.journal import SendingJournal
 from streams.connector.message_blocks import Positions, record_messages
 from streams.connector.message_sender import MessageSender
 from streams.connector.series_notices import broken_off_notices, plain_notices, snapshot_notices
+from streams.file_accounts import READ_PAUSE_S, READ_TRIES
 from streams.settings import Settings
 from streams.work_units import WorkUnit, read_ahead, read_units
 
@@ -143,8 +144,11 @@ class SendingRunner:
 
     @property
     def unsent(self) -> list[SpoolFile]:
-        """The complete files that were not sent yet, in their order."""
-        return [job for job in self._waiting.values() if isinstance(job, SpoolFile)]
+        """The complete files that were not sent yet: those that the storage did not give, and the others in order."""
+        files = {file.relative: file for file in self._journal.accounts.unread}
+        # Of a path that was also written anew the new content counts.
+        files |= {job.relative: job for job in self._waiting.values() if isinstance(job, SpoolFile)}
+        return list(files.values())
 
     @property
     def is_away(self) -> bool:
@@ -174,13 +178,26 @@ class SendingRunner:
         self._signs.set_kafka_away(self.is_away)
 
     def finish(self) -> None:
-        """Send all that waits, however long that takes, and then the end of the input to every device."""
+        """Send all that waits, however long that takes, and then the end of the input to every device.
+
+        Raises
+        ------
+        FatalError
+            ``storage``: there are files that can't be read even when they are tried again; the input does not end.
+        """
+        self._send_all()
+        accounts = self._journal.accounts
+        # Only now is it known which files the storage did not give.
+        for _ in range(READ_TRIES):
+            if not accounts.has_unread or self._stopping():
+                break
+            self._clock.sleep(READ_PAUSE_S)
+            self.read_again()
+            self._send_all()
+        if accounts.has_unread and not self._stopping():
+            raise _unread(accounts.unread)
         self._wait_in_line(_End())
-        while self._waiting and not self._stopping():
-            self.go_on()
-            self._beside()
-            if self._waiting and not self.has_work:
-                self._clock.sleep(_PAUSE_S)
+        self._send_all()
 
     def read_again(self) -> bool:
         """Try the files again that the storage did not give; whether some could still not be read."""
@@ -222,6 +239,13 @@ class SendingRunner:
         if self._task is not None:
             self._task.close()
         self._reader.shutdown(cancel_futures=True)
+
+    def _send_all(self) -> None:
+        while self._waiting and not self._stopping():
+            self.go_on()
+            self._beside()
+            if self._waiting and not self.has_work:
+                self._clock.sleep(_PAUSE_S)
 
     def _wait_in_line(self, job: _Job) -> None:
         self._jobs += 1
@@ -393,6 +417,15 @@ class SendingRunner:
             self._away = False
             self._tell("the connector goes on")
             self._stalled("")
+
+
+def _unread(files: list[SpoolFile]) -> FatalError:
+    many = f"{len(files)} files" if len(files) > 1 else "1 file"
+    return FatalError(
+        f"{many} could not be read and so not sent, first {files[0].path}; mend the storage and run it again, which "
+        "sends the rest and the end of the input",
+        reason="storage",
+    )
 
 
 def _ends_file(unit: WorkUnit) -> bool:

@@ -1,5 +1,6 @@
 """What a connector does beside sending: its progress, and the alert about files that are not sent."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from connectors.folder_lock import FolderLocks
+from connectors.snapshots import content as content_module
 from connectors.spool_listing import SpoolFile
 from connectors.wire.progress import Progress
 from models.alerts.alert import AlertChange
@@ -48,6 +50,7 @@ class Site:
         self.webhooks = Webhooks()
         self.outbox = connector.state.outbox()
         metrics = WatchMetrics(connector.clock)
+        self.figures = metrics.registry.collect
         self.signs = ConnectorMetrics(metrics.registry, connector.clock)
         self.chores = ConnectorChores(
             runner=connector.runner,
@@ -181,3 +184,29 @@ def test_what_ends_the_sender_of_webhooks_ends_the_connector(tmp_path: Path) -> 
         place.webhooks.failure = FatalError("damaged", reason="state_damaged")
         with pytest.raises(FatalError, match="damaged"):
             place.chores.tick()
+
+
+def test_a_file_that_the_storage_does_not_give_is_backlog_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with site(tmp_path) as place:
+        with monkeypatch.context() as broken:
+            broken.setattr(content_module, "_hold", fail)
+            place.connector.runner.process([place.file])
+            place.pass_time(50)
+            assert not place.connector.runner.has_work
+            samples = {sample.name: sample.value for each in place.figures() for sample in each.samples}
+            assert samples["petawatch_connect_unsent_files"] == 1
+            assert samples["petawatch_connect_oldest_unsent_age_seconds"] == pytest.approx(50)
+            place.connector.runner.read_again()
+            place.pass_time(60)
+            behind = [(change, reason) for change, reason in place.alerts() if reason == "behind"]
+            assert behind == [(AlertChange.OPENED, "behind")]
+            told = place.connector.producer.messages(TopicName.PROGRESS)
+            assert [each.oldest_unsent_s is not None for each in told if isinstance(each, Progress)][-1:] == [True]
+        place.connector.runner.read_again()
+        place.pass_time(10)
+        behind = [(change, reason) for change, reason in place.alerts() if reason == "behind"]
+        assert behind == [(AlertChange.OPENED, "behind"), (AlertChange.CLOSED, "behind")]
+        assert place.connector.runner.unsent == []

@@ -1,5 +1,6 @@
 """What the connector sends of files, and what it does when Kafka is away, when it is stopped, when files come again."""
 
+import errno
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ import pytest
 
 from connectors.clock import SystemClock
 from connectors.kafka.failures import MessageTooLargeError
+from connectors.snapshots import content as content_module
 from connectors.spool_listing import SpoolFile, scan
 from connectors.state.commit import Commit, FileRecord, FileStatus
 from connectors.wire.announcement import Announcement
 from models.alerts.alert import AlertKind, AlertStatus
+from models.errors import FatalError
 from models.messages import AlertMessage, DeviceNotice, NoticeKind, RecordMessage
 from streams.topology import RECORD_TOPICS, AgentName, TopicName
 from tests.support.recording_producer import RecordingProducer, decoded
@@ -357,3 +360,93 @@ def test_messages_can_be_read_by_everyone(tmp_path: Path, data: Path) -> None:
     with opened(tmp_path / "journal") as connector:
         connector.send(files(data))
         assert all(decoded(message) is not None for message in connector.producer.acknowledged)
+
+
+class Storage:
+    """Gives one file only after some tries, or never."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str, failures: int) -> None:
+        self.failures = failures
+        self._name = name
+        self._hold = content_module._hold
+        monkeypatch.setattr(content_module, "_hold", self._try)
+
+    def _try(self, descriptor: int, size: int) -> Any:
+        if self.failures and Path(f"/proc/self/fd/{descriptor}").readlink().name == Path(self._name).name:
+            self.failures -= 1
+            raise OSError(errno.EIO, "Input/output error")
+        return self._hold(descriptor, size)
+
+
+def ends(connector: Connector) -> list[DeviceNotice]:
+    found = connector.producer.messages(*RECORDS)
+    return [each for each in found if isinstance(each, DeviceNotice) and each.kind is NoticeKind.INPUT_END]
+
+
+def test_what_the_storage_did_not_give_is_read_again_before_the_end(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = Storage(monkeypatch, later(1), failures=3)
+    with opened(tmp_path / "journal") as connector:
+        connector.runner.process(files(data))
+        connector.runner.finish()
+        assert_all_records(connector, 3)
+        assert len(ends(connector)) == 3
+        assert connector.producer.messages(*RECORDS)[-3:] == ends(connector)
+        assert connector.runner.unsent == []
+    assert storage.failures == 0
+    assert connector.clock.slept_s.count(1.0) == 3
+
+
+def test_the_input_does_not_end_while_a_file_cant_be_read(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = Storage(monkeypatch, later(1), failures=1000)
+    producer = RecordingProducer()
+    with opened(tmp_path / "journal", producer) as connector:
+        connector.runner.process(files(data))
+        with pytest.raises(FatalError, match=rf"1 file could not be read .*{later(1)}; mend the storage") as refusal:
+            connector.runner.finish()
+        assert refusal.value.reason == "storage"
+        assert [file.relative for file in connector.runner.unsent] == [later(1)]
+        assert ends(connector) == []
+        assert_all_records(connector, 2)
+    storage.failures = 0
+    with opened(tmp_path / "journal", producer) as connector:
+        again = [file for file in files(data) if not connector.runner.is_done(file.relative, file.size, file.mtime_ns)]
+        assert [file.relative for file in again] == [later(1)]
+        connector.runner.process(again)
+        connector.runner.finish()
+        assert_all_records(connector, 3)
+        assert len(ends(connector)) == 3
+
+
+def test_a_connector_that_is_to_end_does_not_complain_of_the_storage(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Storage(monkeypatch, later(0), failures=1000)
+    with opened(tmp_path / "journal") as connector:
+        connector.producer.before_flush = lambda: connector.stop.append(True)
+        connector.runner.process(files(data))
+        connector.runner.finish()
+        assert later(0) in [file.relative for file in connector.runner.unsent]
+        assert connector.clock.slept_s == []
+
+
+def test_a_file_is_unsent_once_also_when_it_is_written_anew(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = Storage(monkeypatch, later(0), failures=1000)
+    with opened(tmp_path / "journal") as connector:
+        connector.runner.process(files(data)[:1])
+        assert [file.relative for file in connector.runner.unsent] == [later(0)]
+        connector.producer.away = True
+        connector.runner.process(files(data))
+        assert [file.relative for file in connector.runner.unsent] == [later(0), later(1), later(2)]
+        connector.producer.away = False
+        storage.failures = 0
+        connector.clock.advance(1)
+        connector.runner.go_on()
+        connector.runner.read_again()
+        connector.send([])
+        assert_all_records(connector, 3)
