@@ -1,6 +1,6 @@
 """What the readers hand over: blocks of consecutive records of one device."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
@@ -92,6 +92,21 @@ class RecordBlock:
 
     def __len__(self) -> int:
         return len(self.event_time_ns)
+
+
+def rows_of(block: RecordBlock, start: int, stop: int) -> RecordBlock:
+    """A part of a block, as views of the same arrays."""
+    if (start, stop) == (0, len(block)):
+        return block
+    rows = slice(start, stop)
+    return replace(
+        block,
+        event_time_ns=block.event_time_ns[rows],
+        state=block.state[rows],
+        refusal=block.refusal[rows],
+        payload=block.payload[rows],
+        hdf5_group=block.hdf5_group[rows],
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

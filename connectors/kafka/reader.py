@@ -77,12 +77,6 @@ class TopicReader:
         """All partitions of topics, by their short names."""
         return [(topic, number) for topic in topics for number in self._numbers(topic)]
 
-    def first_offsets(self, topics: Iterable[str]) -> dict[Partition, int]:
-        """The offset of the oldest message that is kept, by partition."""
-        wanted = self.partitions(topics)
-        with clear_failures(self._settings, "offsets"):
-            return self._short(self._consumer.beginning_offsets([self._full(partition) for partition in wanted]))
-
     def end_offsets(self, topics: Iterable[str]) -> dict[Partition, int]:
         """The offset of the next message, by partition."""
         wanted = self.partitions(topics)

@@ -1,7 +1,6 @@
 """The work of the image, energy, spectrum and other agents: one stage object for each device of the partition."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from connectors.wire.codec import decode
 from connectors.wire.message import Incoming, Outgoing
@@ -9,7 +8,7 @@ from models.alerts.alert import EvidenceFrame
 from models.devices import Device
 from models.errors import RecordError
 from models.messages import DeviceNotice, EvidenceMessage, FileMoment, NoticeKind, RecordMessage, ScoredMessage
-from models.records import RecordBlock
+from models.records import rows_of
 from models.state import decode_state, encode_state
 from streams.agents.file_memory import FileMemory
 from streams.agents.outputs import Outputs
@@ -97,7 +96,7 @@ class DeviceTask:
         known = self._files_of(device).known_records(block.source, message.first_record, len(block))
         if not retried:
             # A dead letter has its place in the file, too, but nothing of it was counted as scored.
-            block = _without_first(block, known)
+            block = rows_of(block, known, len(block))
         if not len(block):
             return
         output = self._stages.process(block)
@@ -131,19 +130,6 @@ class DeviceTask:
 
     def _files_of(self, device: Device) -> FileMemory:
         return self._files.setdefault(device, FileMemory())
-
-
-def _without_first(block: RecordBlock, count: int) -> RecordBlock:
-    if not count:
-        return block
-    return replace(
-        block,
-        event_time_ns=block.event_time_ns[count:],
-        state=block.state[count:],
-        refusal=block.refusal[count:],
-        payload=block.payload[count:],
-        hdf5_group=block.hdf5_group[count:],
-    )
 
 
 def _add_evidence(frames: Iterable[EvidenceFrame], outputs: Outputs) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from models.messages import FileMoment, RecordMessage
-from models.records import RecordBlock
+from models.records import RecordBlock, rows_of
 from models.state import State
 from streams.work_units import WorkUnit
 
@@ -68,21 +68,6 @@ def cut_block(block: RecordBlock, block_bytes: int) -> Iterator[RecordBlock]:
     count = min(max(1, block_bytes // max(1, record_bytes)), _MOST_RECORDS)
     for start in range(0, len(block), count):
         yield rows_of(block, start, min(start + count, len(block)))
-
-
-def rows_of(block: RecordBlock, start: int, stop: int) -> RecordBlock:
-    """A part of a block, as views of the same arrays."""
-    if (start, stop) == (0, len(block)):
-        return block
-    rows = slice(start, stop)
-    return replace(
-        block,
-        event_time_ns=block.event_time_ns[rows],
-        state=block.state[rows],
-        refusal=block.refusal[rows],
-        payload=block.payload[rows],
-        hdf5_group=block.hdf5_group[rows],
-    )
 
 
 def written_positions(positions: Positions) -> State:

@@ -103,10 +103,6 @@ class MessageSender:
         for topic, (blocks, records, size_bytes) in counted.items():
             self._signs.sent(topic, blocks=blocks, records=records, size_bytes=size_bytes)
 
-    def forget(self) -> None:
-        """What was not acknowledged is sent again: it does not count."""
-        self._unacknowledged = {}
-
     def _send(self, topic: TopicName, key: str, message: Message) -> int:
         encoded = encode(message)
         self._producer.send(Outgoing(topic=topic, key=key.encode(), value=encoded.value, headers=encoded.headers))

@@ -51,10 +51,6 @@ class WorkerMetrics:
         registry.register(self._owned)
         self._make_counters(registry, agents)
 
-    def loop_moved(self) -> None:
-        """The worker's loop goes round: the sign of life behind ``/healthz``."""
-        self._watch.loop_moved()
-
     def set_stalled(self, reason: str) -> None:
         """The work waits for a bounded reason (Kafka is away, a full disk), or goes on (an empty one)."""
         self._watch.set_stalled(reason)

@@ -67,12 +67,6 @@ class LagSummary:
         return {place: lag.seconds for place, lag in self.lags.items()}
 
     @property
-    def slowest(self) -> Partition | None:
-        """Where the lag is largest; None when nothing is behind."""
-        behind = [place for place, lag in self.lags.items() if lag.seconds > 0]
-        return max(behind, key=lambda place: self.lags[place].seconds, default=None)
-
-    @property
     def messages(self) -> int:
         """How many messages wait, over all partitions."""
         return sum(lag.messages for lag in self.lags.values())

@@ -115,7 +115,6 @@ def test_a_reader_begins_where_it_is_told_and_follows_what_comes(kafka: KafkaSer
             producer.send(_message(number))
         producer.flush()
         assert reader.end_offsets([_TOPIC]) == {(_TOPIC, 0): 10}
-        assert reader.first_offsets([_TOPIC]) == {(_TOPIC, 0): 0}
         assert [message.offset for message in reader.read([_TOPIC], {(_TOPIC, 0): 7})] == [7, 8, 9]
         reader.follow([_TOPIC])
         assert reader.poll(0.2) == []

@@ -71,14 +71,6 @@ def test_work_is_counted_by_agent_and_topic(watch: WatchMetrics, worker: WorkerM
     assert samples["petawatch_buffered_bytes"] == 1000
 
 
-def test_a_worker_that_has_nothing_to_do_is_alive(
-    watch: WatchMetrics, worker: WorkerMetrics, clock: ManualClock
-) -> None:
-    clock.advance(300)
-    worker.loop_moved()
-    assert watch.loop_age_s == 0
-
-
 def test_reasons_of_dead_letters_stay_few(watch: WatchMetrics, worker: WorkerMetrics) -> None:
     for number in range(60):
         worker.dead_letter("image", f"reason {number}")
