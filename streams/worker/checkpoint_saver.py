@@ -86,12 +86,14 @@ class CheckpointSaver:
             self._hooks.fail(error)
 
     async def _until_saved(self, partition: OwnedPartition, captured: Captured) -> None:
-        told = False
-        while True:
-            try:
-                return await partition.work.save(captured)
-            except RetryableError as error:
-                if not told:
-                    self._hooks.tell(f"the checkpoint of {partition} waits: {error}")
-                told = True
-            await asyncio.sleep(_RETRY_EVERY_S)
+        try:
+            while True:
+                try:
+                    return await partition.work.save(captured)
+                except RetryableError as error:
+                    if not partition.saving_waits_for:
+                        self._hooks.tell(f"the checkpoint of {partition} waits: {error}")
+                    partition.saving_waits_for = error.reason
+                await asyncio.sleep(_RETRY_EVERY_S)
+        finally:
+            partition.saving_waits_for = ""

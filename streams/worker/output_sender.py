@@ -88,7 +88,13 @@ class OutputSender:
         self._waiting_bytes = 0
         self._room = asyncio.Event()
         self._room.set()
-        self.waits_for = ""
+        # By lane, so that one that is taken says nothing about another.
+        self._waits: dict[tuple[str, int], str] = {}
+
+    @property
+    def waits_for(self) -> str:
+        """Why outputs wait; empty when none do."""
+        return next(iter(self._waits.values()), "")
 
     async def start(self) -> None:
         """Connect."""
@@ -178,14 +184,17 @@ class OutputSender:
         full_name = self._topics.full_name(TopicName(name))
         while True:
             try:
-                return await self._try_some(lane, full_name, partition)
+                count = await self._try_some(lane, full_name, partition)
             except Exception as error:
                 failure = failure_of(error, self._kafka, full_name)
                 if not isinstance(failure, RetryableError):
                     raise (failure or error) from error
-                if not self.waits_for:
+                if not self._waits:
                     self._tell(f"outputs wait: {failure}")
-                self.waits_for = failure.reason
+                self._waits[name, partition] = failure.reason
+            else:
+                self._waits.pop((name, partition), None)
+                return count
             await asyncio.sleep(_RETRY_EVERY_S)
 
     async def _try_some(self, lane: "deque[tuple[Outgoing, _Ticket]]", full_name: str, partition: int) -> int:
@@ -201,7 +210,6 @@ class OutputSender:
         batch.close()
         acknowledged = await self._producer.send_batch(batch, full_name, partition=partition)
         await acknowledged
-        self.waits_for = ""
         return count
 
     def _acknowledged(self, output: Outgoing, ticket: _Ticket) -> None:

@@ -53,6 +53,8 @@ class OwnedPartition:
         When it was last seen to move on, or to have nothing to do.
     waits_for
         Why its work waits; empty when it does not.
+    saving_waits_for
+        Why its checkpoint waits; empty when it does not.
     spoilt
         Its states can't be trusted any more: they must not be saved.
     poisonous
@@ -75,6 +77,7 @@ class OwnedPartition:
     saved_bytes: int = 0
     moved_s: float = 0.0
     waits_for: str = ""
+    saving_waits_for: str = ""
     spoilt: bool = False
     poisonous: dict[tuple[str, int], str] = field(default_factory=dict)
 
@@ -85,6 +88,11 @@ class OwnedPartition:
     def running(self) -> bool:
         """Whether messages are taken and worked on."""
         return self.phase is Phase.RUNNING
+
+    @property
+    def stalled(self) -> str:
+        """What outside is missing for it to move on; empty when nothing is."""
+        return self.waits_for or self.saving_waits_for
 
     @property
     def unsaved(self) -> bool:

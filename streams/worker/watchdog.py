@@ -55,8 +55,7 @@ class Watchdog:
             consumer = self._consumer()
             if consumer is not None:
                 await consumer.check()
-            for partition in self._ownership.partitions:
-                self._look_at(partition, end_at_once)
+            self.look(end_at_once)
             self._show()
             await asyncio.sleep(_LOOK_EVERY_S)
 
@@ -64,10 +63,19 @@ class Watchdog:
         """Look no more."""
         self._stopped.set()
 
-    def _look_at(self, partition: OwnedPartition, end_at_once: Callable[[str], None]) -> None:
+    def look(self, end_at_once: Callable[[str], None]) -> None:
+        """Look at the partitions once."""
+        partitions = self._ownership.partitions
+        # One partition's wait holds up all of its agent: they share a thread.
+        waiting_agents = {partition.agent for partition in partitions if partition.stalled}
+        outputs_wait = bool(self._outputs_wait_for())
+        for partition in partitions:
+            self._look_at(partition, end_at_once, waits=outputs_wait or partition.agent in waiting_agents)
+
+    def _look_at(self, partition: OwnedPartition, end_at_once: Callable[[str], None], *, waits: bool) -> None:
         now_s = self._clock.monotonic_s()
         # Where something outside is missing, which was said, starting again helps nobody.
-        if partition.waits_for or not self._has_work(partition):
+        if waits or not self._has_work(partition):
             partition.moved_s = now_s
         elif now_s - partition.moved_s > self._stuck_after_s:
             end_at_once(
@@ -90,9 +98,7 @@ class Watchdog:
 
     def _show(self) -> None:
         partitions = self._ownership.partitions
-        self._metrics.set_stalled(
-            next((each.waits_for for each in partitions if each.waits_for), self._outputs_wait_for())
-        )
+        self._metrics.set_stalled(next((each.stalled for each in partitions if each.stalled), self._outputs_wait_for()))
         self._metrics.set_rebalances(self._ownership.rebalances)
         self._metrics.set_buffered_bytes(sum(partition.inbox_bytes for partition in partitions))
         for agent in self._ownership.agents:

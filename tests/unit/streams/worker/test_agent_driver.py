@@ -268,6 +268,23 @@ def test_what_is_away_is_waited_for_and_nothing_is_left_out(where: str) -> None:
     assert "it is away" in bench.told[0]
 
 
+def test_a_checkpoint_that_waits_says_so_while_the_work_goes_on() -> None:
+    bench = Bench(Work(failures={"save": [AWAY, AWAY]}))
+
+    async def test() -> None:
+        await bench.opened()
+        bench.offer(0)
+        await bench.until(lambda: bench.partition.saving_waits_for == "away")
+        bench.offer(1, 2)
+        await bench.until(lambda: bench.work.worked == [0, 1, 2])
+        assert (bench.partition.stalled, bench.partition.waits_for) == ("away", "")
+        await bench.until(lambda: bench.work.saves and bench.work.saves[-1] == 3)
+        await bench.until(lambda: bench.partition.stalled == "")
+
+    run(bench, test())
+    assert len(bench.told) == 1
+
+
 @pytest.mark.parametrize("where", ["open", "work", "save"])
 def test_any_other_error_ends_the_worker(where: str) -> None:
     error = FatalError("it is broken", reason="broken")

@@ -37,6 +37,7 @@ class Producer:
     failures: ClassVar[list[tuple[str, Exception]]] = []
     written: ClassVar[list[tuple[str, int, list[bytes]]]] = []
     stopped: ClassVar[int] = 0
+    away: ClassVar[str] = ""
 
     def __init__(self, **options: Any) -> None:
         assert options["acks"] == "all"
@@ -52,6 +53,8 @@ class Producer:
 
     async def send_batch(self, batch: Batch, topic: str, *, partition: int) -> "asyncio.Future[None]":
         await asyncio.sleep(0)
+        if topic == Producer.away:
+            raise KafkaConnectionError
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         when, error = Producer.failures.pop(0) if Producer.failures else ("", None)
         if when == "at once" and error is not None:
@@ -67,7 +70,7 @@ class Producer:
 
 @pytest.fixture(autouse=True)
 def _producer(monkeypatch: pytest.MonkeyPatch) -> None:
-    Producer.failures, Producer.written, Producer.stopped = [], [], 0
+    Producer.failures, Producer.written, Producer.stopped, Producer.away = [], [], 0, ""
     monkeypatch.setattr(output_sender, "AIOKafkaProducer", Producer)
     monkeypatch.setattr(output_sender, "_RETRY_EVERY_S", 0.01)
 
@@ -127,6 +130,24 @@ def test_a_batch_is_sent_again_before_anything_that_follows_it(when: str, error:
 
     run(bench, test())
     assert first_times("hpls.decided") == [b"%d" % number for number in range(7)]
+    assert (len(bench.told), bench.failed) == (1, [])
+
+
+def test_a_topic_that_takes_its_messages_does_not_hide_that_another_takes_none() -> None:
+    bench = Bench()
+    Producer.away = "hpls.decided"
+
+    async def test() -> None:
+        late = await bench.sender.send(outputs(0))
+        while not bench.sender.waits_for:  # noqa: ASYNC110 - another topic is to be tried meanwhile
+            await asyncio.sleep(0.01)
+        await (await bench.sender.send(outputs(1, topic=TopicName.ALERTS)))
+        assert bench.sender.waits_for != ""
+        Producer.away = ""
+        await late
+        assert bench.sender.waits_for == ""
+
+    run(bench, test())
     assert (len(bench.told), bench.failed) == (1, [])
 
 
