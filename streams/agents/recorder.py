@@ -131,6 +131,7 @@ class Recorder:
             book.record(message, content)
         except RecordError as error:
             self._refuse(message, error.reason, str(error))
+            book.lose(message, content, error.reason)
         self._replace_whole()
 
     def _replace_whole(self) -> None:
@@ -142,6 +143,8 @@ class Recorder:
             self._commit()  # the shots are decided by what is durable
             try:
                 self._replace(source)
+            except RecordError as error:
+                self._keep_earlier(source, error)
             except (PetawatchError, MemoryError):
                 raise
             except Exception as error:  # noqa: BLE001 - the earlier version goes on counting, and nothing else stops

@@ -23,7 +23,7 @@ from streams.agents.lost_messages import is_retried, lost_records_of, read_lette
 from streams.agents.origins import Origins
 from streams.agents.recorded_files import RecordedFiles
 from streams.agents.recorder_positions import RecorderPositions
-from streams.agents.replaced_files import ReplacedFiles
+from streams.agents.replaced_files import ReplacedFiles, read_join_state
 from streams.agents.retries import Retries, retried_number
 from streams.topology import TopicName
 from streams.watch_pipeline import PipelineOutput
@@ -109,7 +109,7 @@ class RecorderBook:
         Raises
         ------
         RecordError
-            It does not belong into its topic.
+            It does not belong into its topic, or holds what can't be read; then nothing was added.
         """
         match message.topic, content:
             case TopicName.DECIDED, DecidedMessage():
@@ -131,7 +131,7 @@ class RecorderBook:
 
     def lose(self, message: Incoming, content: object, reason: str) -> None:
         """The rows of a refused message of the join: they may be of several files, so no dead letter can name them."""
-        if not isinstance(content, DecidedMessage) or is_retried(message):
+        if message.topic != TopicName.DECIDED or not isinstance(content, DecidedMessage) or is_retried(message):
             return
         for number, block in enumerate(content.decided):
             place = f"{message.topic}/{message.partition}/{message.offset}/{number}"
@@ -165,6 +165,8 @@ class RecorderBook:
         self.letters = [read_letter(letter) for letter in own["letters"]]
 
     def _record_decided(self, message: DecidedMessage, *, retried: bool) -> None:
+        if message.replacement is not None:
+            read_join_state(message.replacement)  # once it is held it is too late to refuse it
         self.start_ns = message.moment.start_ns
         if not retried:  # else it says what waited long ago
             self.files.set_pending(message.stage, message.pending)

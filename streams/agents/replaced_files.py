@@ -8,6 +8,7 @@ import numpy as np
 
 from connectors.state.commit import FileRecord, FileStatus
 from models.devices import Stage, parse_device
+from models.errors import FatalError, RecordError
 from models.messages import FileMoment, ReplacementPart
 from models.records import SourceReference
 from models.results import ScoredBlock
@@ -64,6 +65,24 @@ class ReplacingFile:
         return self.parts.keys() >= stages and under_way.ended >= alone
 
 
+def read_join_state(part: ReplacementPart) -> State:
+    """The state of the join that comes with a part.
+
+    Raises
+    ------
+    RecordError
+        ``damaged_payload``: the state directory is whole, only these bytes of a message are not.
+    """
+    try:
+        return decode_state(part.join_state)
+    except FatalError as error:
+        raise RecordError(
+            f"the state of the join that stage {part.stage} handed over with {part.source.file} can't be read "
+            f"({error.__cause__})",
+            reason="damaged_payload",
+        ) from error
+
+
 class StagesOfParts:
     """The stages' joins as they were when they handed their parts over (see ``streams.replacements.JoinsOfStages``)."""
 
@@ -78,7 +97,7 @@ class StagesOfParts:
             join = self._joins[stage] = StageJoin(stage, self._settings)
             part = self._parts.get(stage)
             if part is not None:
-                join.restore(decode_state(part.join_state))
+                join.restore(read_join_state(part))
         return self._joins[stage]
 
 

@@ -557,6 +557,47 @@ def test_a_replacing_file_that_makes_deciding_fail_leaves_the_earlier_one(
     assert harness.records() == {"read": 14, "invalid": 10, "triplet": 4}
 
 
+@pytest.mark.parametrize("join_state", [b"", b"no state", encode_state({"roster": []})[:-1]])
+def test_a_part_whose_join_state_is_damaged_becomes_a_dead_letter(harness: Harness, join_state: bytes) -> None:
+    earlier(harness)
+    replaced(4, harness)
+    harness.end(NEW)
+    bad = replace(part(decided(CAMERA, 4, of=NEW)), join_state=join_state)
+    harness.announce(3, B)
+    harness.decide(decided(CAMERA, 3, of=B), replacement=bad, pending={})
+    harness.end(B)
+    letters = harness.work()
+    assert [dict(letter.headers)["reason"] for letter in letters] == [b"damaged_payload"]
+    assert b"the state of the join" in dict(letters[0].headers)["error"]
+    assert not [key for key in harness.opened.state.load_states() if "held" in key]
+    harness.work()
+    # The rows that came with it are lost with it, and told of.
+    assert harness.records() == {"read": 13, "invalid": 10, "dead_letter": 3}
+    harness.open()
+    harness.decide(replacement=part(decided(CAMERA, 4, of=NEW)), pending={})
+    harness.work()
+    assert ledger_of(harness.opened)["files"]["replaced"] == 1
+
+
+def test_a_held_part_whose_join_state_is_damaged_leaves_the_earlier_version(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier(harness)
+    bad = replace(part(decided(CAMERA, 4, of=NEW)), join_state=b"no state")
+    harness.decide(replacement=bad, pending={})
+    with monkeypatch.context() as patch:
+        # As an earlier version did, which did not look at it.
+        patch.setattr("streams.agents.recorder_book.read_join_state", lambda _: {})
+        assert harness.work() == []
+    harness.open()
+    replaced(4, harness)
+    harness.end(NEW)
+    harness.decide(decided(METER, 4, of=B))
+    assert harness.work() == []
+    assert harness.records() == {"read": 14, "invalid": 10, "triplet": 4}
+    assert "can't take the place of its earlier version (RecordError: the state of the join" in harness.opened.told[0]
+
+
 def test_a_replacement_that_was_whole_when_the_process_died(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     earlier(harness)
     replaced(4, harness)
