@@ -18,7 +18,7 @@ from aiokafka.errors import (
 )
 
 from connectors.checkpoints.store import FencedError
-from connectors.kafka.client_options import aiokafka_options
+from connectors.kafka.client_options import client_options
 from connectors.kafka.failures import away, clear_failures, topic_missing
 from connectors.kafka.reachability import check_reachable
 from connectors.kafka.settings import KafkaSettings
@@ -67,7 +67,7 @@ class Transactions:
             As `clear_failures`.
         """
         producer = AIOKafkaProducer(
-            **aiokafka_options(address.settings),
+            **client_options(address.settings),
             transactional_id=address.transactional_id,
             transaction_timeout_ms=_TRANSACTION_TIMEOUT_MS,
             request_timeout_ms=_REQUEST_TIMEOUT_MS,
@@ -146,7 +146,7 @@ async def read_partition(address: PartitionAddress, start: int | None) -> tuple[
         As `clear_failures`. Never is less returned than was committed before the call.
     """
     consumer = AIOKafkaConsumer(
-        **aiokafka_options(address.settings),
+        **client_options(address.settings),
         group_id=None,
         isolation_level="read_committed",
         auto_offset_reset="none",  # an offset that is gone is a failure, not a jump to another one

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from connectors.kafka.client_options import kafka_python_options
+from connectors.kafka.client_options import client_options
 from connectors.kafka.failures import clear_failures
 from connectors.kafka.reachability import require_reachable
 from connectors.kafka.settings import KafkaSettings
@@ -142,7 +142,7 @@ def open_admin(settings: KafkaSettings) -> Iterator[ClusterAdmin]:
             request_timeout_ms=_ANSWER_MS,
             bootstrap_timeout_ms=_ANSWER_MS,
             reconnect_backoff_max_ms=_RECONNECT_MS,
-            **kafka_python_options(settings),
+            **client_options(settings),
         )
     try:
         yield ClusterAdmin(settings, client)

@@ -19,19 +19,14 @@ class HiddenText(str):
         return "'***'"
 
 
-def kafka_python_options(settings: KafkaSettings) -> dict[str, Any]:
-    """Options of every client of kafka-python.
+def client_options(settings: KafkaSettings) -> dict[str, Any]:
+    """Options of every client of kafka-python and of aiokafka, which have the same names for them.
 
     Raises
     ------
     FatalError
         ``kafka_address``, ``kafka_login`` or ``kafka_tls``: the settings, or a file that they name, can't be used.
     """
-    return {"bootstrap_servers": bootstrap_servers(settings), **_access(settings)}
-
-
-def aiokafka_options(settings: KafkaSettings) -> dict[str, Any]:
-    """Options of every client of aiokafka; raises as `kafka_python_options`."""
     return {"bootstrap_servers": bootstrap_servers(settings), **_access(settings)}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from kafka import KafkaAdminClient
 from kafka.admin import MemberToRemove
 
-from connectors.kafka.client_options import kafka_python_options
+from connectors.kafka.client_options import client_options
 from connectors.kafka.failures import clear_failures
 from connectors.kafka.reachability import require_reachable
 from connectors.kafka.settings import KafkaSettings
@@ -67,7 +67,7 @@ def open_group_admin(settings: KafkaSettings, *, answer_within_s: float = 30.0) 
             request_timeout_ms=int(answer_within_s * 1000),
             bootstrap_timeout_ms=_CONNECT_MS,
             reconnect_backoff_max_ms=_RECONNECT_MS,
-            **kafka_python_options(settings),
+            **client_options(settings),
         )
     try:
         yield GroupAdmin(settings, client)

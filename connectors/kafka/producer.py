@@ -10,7 +10,7 @@ import kafka.errors
 from kafka import KafkaProducer
 
 from connectors.kafka.admin import ClusterTopic, open_admin
-from connectors.kafka.client_options import kafka_python_options
+from connectors.kafka.client_options import client_options
 from connectors.kafka.failures import away, clear_failures, failure_of, too_large, topic_missing
 from connectors.kafka.settings import KafkaSettings
 from connectors.wire.message import Outgoing
@@ -184,7 +184,7 @@ class _Session:
             request_timeout_ms=_REQUEST_MS,
             reconnect_backoff_max_ms=_RECONNECT_MS,
             metrics_enabled=False,
-            **kafka_python_options(settings),
+            **client_options(settings),
         )
 
     def send(self, topic: str, message: Outgoing, size: int) -> None:

@@ -18,8 +18,8 @@ from aiokafka.protocol.admin import SaslHandShakeRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
 from connectors.kafka.client_options import (
-    aiokafka_options,
     bootstrap_servers,
+    client_options,
     tls_context,
     uses_login,
     uses_tls,
@@ -66,7 +66,7 @@ async def check_reachable(settings: KafkaSettings, *, timeout_s: float = 5.0) ->
 
 
 async def _try(settings: KafkaSettings, server: str, timeout_s: float) -> PetawatchError | None:
-    options = aiokafka_options(settings)
+    options = client_options(settings)
     options.pop("bootstrap_servers")
     host, _, port = server.rpartition(":")
     address = (host.strip("[]"), int(port))

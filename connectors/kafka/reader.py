@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from kafka import KafkaConsumer, TopicPartition
 
-from connectors.kafka.client_options import kafka_python_options
+from connectors.kafka.client_options import client_options
 from connectors.kafka.failures import away, clear_failures, topic_missing
 from connectors.kafka.reachability import require_reachable
 from connectors.kafka.settings import KafkaSettings
@@ -58,7 +58,7 @@ class TopicReader:
                 request_timeout_ms=_ANSWER_MS,
                 reconnect_backoff_max_ms=_RECONNECT_MS,
                 metrics_enabled=False,
-                **kafka_python_options(settings),
+                **client_options(settings),
             )
 
     def __enter__(self) -> Self:

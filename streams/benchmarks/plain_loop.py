@@ -15,7 +15,7 @@ from aiokafka.structs import TopicPartition
 
 from connectors.checkpoints.store import PartitionCheckpoints
 from connectors.clock import SystemClock
-from connectors.kafka.client_options import aiokafka_options
+from connectors.kafka.client_options import client_options
 from connectors.model_files import installed_model
 from connectors.wire.message import Incoming
 from streams.agents.device_task import DeviceTask
@@ -53,7 +53,7 @@ class _Loop:
 
     async def run(self) -> None:
         """Work on all partitions until the process is killed."""
-        options = aiokafka_options(self._settings.kafka)
+        options = client_options(self._settings.kafka)
         consumer = AIOKafkaConsumer(**options, enable_auto_commit=False, max_partition_fetch_bytes=8 << 20)
         producer = AIOKafkaProducer(**options, acks="all", enable_idempotence=True)
         await consumer.start()

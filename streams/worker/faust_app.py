@@ -4,7 +4,7 @@ import logging
 from collections.abc import AsyncIterator, Iterable
 from typing import Any, cast
 
-from connectors.kafka.client_options import aiokafka_options
+from connectors.kafka.client_options import client_options
 from connectors.kafka.faust_options import faust_broker_options
 from connectors.kafka.settings import KafkaSettings
 from streams.facility.settings import WorkerSettings
@@ -108,7 +108,7 @@ def _client_options(
     # A fetched part may wait in the client, and another on its way to its agent.
     fetch_bytes = min(max(settings.buffer_bytes // (4 * partitions), _LEAST_FETCH_BYTES), _MOST_FETCH_BYTES)
     return {
-        **aiokafka_options(kafka),
+        **client_options(kafka),
         "client_id": client_id,
         "group_id": group,
         "group_instance_id": instance,

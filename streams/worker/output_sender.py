@@ -9,7 +9,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import murmur2
 
-from connectors.kafka.client_options import aiokafka_options
+from connectors.kafka.client_options import client_options
 from connectors.kafka.failures import failure_of
 from connectors.kafka.settings import KafkaSettings
 from connectors.wire.message import Outgoing
@@ -99,7 +99,7 @@ class OutputSender:
     async def start(self) -> None:
         """Connect."""
         producer = AIOKafkaProducer(
-            **aiokafka_options(self._kafka),
+            **client_options(self._kafka),
             acks="all",
             linger_ms=0,
             max_batch_size=_BATCH_BYTES,

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from pydantic import SecretStr
 
 from connectors.kafka.admin import open_admin
-from connectors.kafka.client_options import aiokafka_options
+from connectors.kafka.client_options import client_options
 from connectors.kafka.failures import failure_of
 from connectors.kafka.faust_options import faust_broker_options
 from connectors.kafka.producer import BlockProducer
@@ -107,9 +107,9 @@ def test_aiokafka_logs_in(secured: Secured) -> None:
     topic = f"{_installation(secured.settings)}.{_TOPIC}"
 
     async def round_trip() -> bytes:
-        async with AIOKafkaProducer(**aiokafka_options(secured.settings)) as producer:
+        async with AIOKafkaProducer(**client_options(secured.settings)) as producer:
             await producer.send_and_wait(topic, b"said in private")
-        options = {"auto_offset_reset": "earliest", **aiokafka_options(secured.settings)}
+        options = {"auto_offset_reset": "earliest", **client_options(secured.settings)}
         async with AIOKafkaConsumer(topic, **options) as consumer:
             return bytes((await consumer.getone()).value)
 
@@ -310,7 +310,7 @@ def test_one_broker_that_answers_is_enough(kafka: KafkaServer) -> None:
 
 def test_what_aiokafka_raises_is_understood(secured: Secured) -> None:
     async def refused(settings: KafkaSettings) -> PetawatchError | None:
-        producer = AIOKafkaProducer(**aiokafka_options(settings))
+        producer = AIOKafkaProducer(**client_options(settings))
         try:
             await producer.start()
         except Exception as error:  # noqa: BLE001 - whatever it raises must be understood
