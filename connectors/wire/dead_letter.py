@@ -3,11 +3,11 @@
 Any Kafka tool shows all of it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connectors.wire.header_fields import HeaderFields, write_headers
 from connectors.wire.limits import MAX_INTEGER, MAX_RECORDS
-from connectors.wire.message import Headers, Incoming
+from connectors.wire.message import Headers, Incoming, Outgoing
 from connectors.wire.schema import Format, Schema
 from models.errors import RecordError
 from models.records import SourceReference
@@ -15,6 +15,7 @@ from models.records import SourceReference
 #: Before the names of the original headers.
 ORIGINAL_PREFIX = "original."
 
+_ERROR = "error"
 _MAX_ERROR = 500
 _MAX_WORD = 64
 
@@ -73,12 +74,25 @@ class DeadLetterMessage:
             object.__setattr__(self, name, value)
 
 
+def without_value(letter: Outgoing) -> Outgoing:
+    """An encoded dead letter that its topic does not take, with all but the original value.
+
+    Reason and records stay, so that the letter is counted; its error says what became of the value.
+    """
+    error = dict(letter.headers).get(_ERROR, b"").decode()
+    told = f"the value of {len(letter.value or b'')} bytes was too large to keep; {error}"
+    headers = tuple(
+        (name, _bounded(told, _MAX_ERROR).encode() if name == _ERROR else value) for name, value in letter.headers
+    )
+    return replace(letter, value=b"", headers=headers)
+
+
 def _write(message: DeadLetterMessage) -> tuple[bytes, Headers]:
     original = message.original
     values: dict[str, object] = {
         "reason": message.reason,
         "agent": message.agent,
-        "error": message.error,
+        _ERROR: message.error,
         "at_ns": message.at_ns,
         "topic": original.topic,
         "partition": original.partition,
@@ -109,7 +123,7 @@ def _read(incoming: Incoming, fields: HeaderFields) -> DeadLetterMessage:
         original=original,
         reason=fields.text("reason"),
         agent=fields.text("agent"),
-        error=fields.text("error"),
+        error=fields.text(_ERROR),
         at_ns=fields.time_ns("at_ns"),
     )
 

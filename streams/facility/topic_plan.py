@@ -7,13 +7,14 @@ from connectors.kafka.admin import ClusterAdmin, ClusterTopic, open_admin
 from connectors.kafka.settings import KafkaSettings
 from models.errors import FatalError
 from streams.topology import (
-    DECISION_BYTES,
     RESULT_BYTES,
     TOPICS,
+    AgentName,
     Cleanup,
     Topic,
     TopicName,
     TopicSettings,
+    inputs_of,
     partition_count,
 )
 
@@ -23,6 +24,8 @@ APPLY = "petawatch topics apply --config FILE"
 _HOUR_MS = 3_600_000
 _GIB = 1 << 30
 _SEGMENT_BYTES = 256 << 20
+# What a dead letter's headers add to its original.
+_LETTER_HEADER_BYTES = 1 << 20
 # Measured on checkpoints: with these a partition of eight cameras' states stays at some 16 MB.
 _COMPACTION = {
     "segment.ms": "10000",
@@ -96,9 +99,13 @@ def largest_message_bytes(row: Topic, block_bytes: int) -> int:
     """Most bytes that a message of a topic may have, with its key and headers."""
     if row.largest_bytes:
         return row.largest_bytes
-    # Records are one block or one large record. Dead letters are records, or what was too large for someone.
-    block = max(RESULT_BYTES, block_bytes + block_bytes // 4)
-    return max(block + (1 << 20), DECISION_BYTES) if row.name is TopicName.DEAD_LETTERS else block
+    if row.name is TopicName.DEAD_LETTERS:
+        # Any message that an agent reads may be refused; a letter is that message with more headers.
+        inputs = {name for agent in AgentName for name in inputs_of(agent)} - {TopicName.DEAD_LETTERS}
+        largest = max(largest_message_bytes(each, block_bytes) for each in TOPICS if each.name in inputs)
+        return largest + _LETTER_HEADER_BYTES
+    # Records are one block or one large record.
+    return max(RESULT_BYTES, block_bytes + block_bytes // 4)
 
 
 def differences(

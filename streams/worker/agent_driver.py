@@ -1,12 +1,13 @@
 """Drives one agent: the messages of its partitions in batches through one thread, outputs out, checkpoints."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 from connectors.clock import Clock
 from connectors.wire.codec import ORIGIN_HEADER
+from connectors.wire.dead_letter import without_value
 from connectors.wire.message import Incoming, Outgoing
 from models.errors import FatalError, RetryableError
 from streams.agents.partition_run import PoisonedError
@@ -234,7 +235,7 @@ class AgentDriver:
             outputs = await self._work_until_done(partition, batch)
             if outputs is None or partition.phase is Phase.CLOSED:
                 return
-            sent = await self._sender.send(outputs)
+            sent = await self._send(outputs)
             if partition.work.outputs_first:
                 await sent
             partition.unacknowledged.append(sent)
@@ -248,6 +249,26 @@ class AgentDriver:
                 # What came before it has been worked on twice: not a third time.
                 await self._saver.begin(partition)
                 partition.poisonous.clear()
+
+    async def _send(self, outputs: Sequence[Outgoing]) -> "asyncio.Future[None]":
+        """Hand outputs over; of a dead letter that its topic does not take all goes but the value.
+
+        Otherwise one message that nobody wants would end the worker, at every start.
+
+        Raises
+        ------
+        OversizedError
+            Another output is too large, or a dead letter without a value still is.
+        """
+        while True:
+            try:
+                return await self._sender.send(outputs)
+            except OversizedError as error:
+                letter = error.output
+                if letter.topic != TopicName.DEAD_LETTERS or not letter.value:
+                    raise
+                self._hooks.tell(f"a dead letter of {self.agent} goes without its value: {error.sentence}")
+                outputs = [without_value(each) if each is letter else each for each in outputs]
 
     async def _work_until_done(self, partition: OwnedPartition, batch: list[Incoming]) -> list[Outgoing] | None:
         """What follows from a batch; None when the partition was taken away while something outside was missing."""

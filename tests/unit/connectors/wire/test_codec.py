@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from connectors.wire.codec import ORIGIN_HEADER, SCHEMA_HEADER, SCHEMAS, decode, encode, origin_of
-from connectors.wire.dead_letter import DeadLetterMessage
+from connectors.wire.dead_letter import DeadLetterMessage, without_value
 from connectors.wire.document import write_document
 from connectors.wire.limits import MAX_DOCUMENT_BYTES
-from connectors.wire.message import Incoming
+from connectors.wire.message import Incoming, Outgoing
 from models.devices import Device, RecordKind, Stage
 from models.messages import Origin, RecordMessage, ScoredMessage
 from tests.support.golden_wire import GOLDEN, read_golden
@@ -132,6 +132,21 @@ def test_a_dead_letter_knows_whose_records_it_holds() -> None:
 def test_a_dead_letter_of_rows_knows_whose_records_it_holds() -> None:
     letter = DeadLetterMessage(original=incoming_of(encode(SCORED)), reason="poisonous", agent="join", error="")
     assert (letter.records, letter.source) == (3, SOURCE)
+
+
+@pytest.mark.parametrize("error", ["it failed", "é" * 500, ""])
+def test_a_dead_letter_without_its_value_is_still_accounted_for(error: str) -> None:
+    whole = encode(replace(DEAD_LETTER, error=error))
+    letter = Outgoing(topic="dead-letters", key=b"k", value=whole.value, headers=whole.headers)
+    smaller = without_value(letter)
+    assert (smaller.topic, smaller.key, smaller.value) == (letter.topic, letter.key, b"")
+    read = decode(Incoming(topic="dead-letters", partition=0, offset=1, key=b"k", value=b"", headers=smaller.headers))
+    told = f"the value of {len(whole.value)} bytes was too large to keep; {error}"
+    assert isinstance(read, DeadLetterMessage)
+    assert read.error.removesuffix("...") == told[: len(read.error.removesuffix("..."))]
+    assert len(read.error) == min(len(told), 500)
+    original = replace(DEAD_LETTER.original, value=b"")
+    assert read == replace(DEAD_LETTER, original=original, error=read.error)
 
 
 def test_any_bad_message_makes_a_dead_letter_and_comes_back_out_of_it() -> None:

@@ -3,14 +3,14 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
 
 from connectors.clock import SystemClock
 from connectors.wire.codec import ORIGIN_HEADER
-from connectors.wire.message import Incoming, Outgoing
+from connectors.wire.message import Headers, Incoming, Outgoing
 from models.errors import FatalError, RetryableError
 from streams.agents.partition_run import PoisonedError
 from streams.agents.task import Standing
@@ -99,6 +99,7 @@ class Sender:
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
+        self.headers: list[Headers] = []
         self.held: list[asyncio.Future[None]] = []
         self.acknowledges = True
         self.too_large: bytes = b""
@@ -108,6 +109,7 @@ class Sender:
             if self.too_large and output.value == self.too_large:
                 raise OversizedError(output, "raise max.message.bytes")
         self.sent += [output.value or b"" for output in outputs]
+        self.headers += [output.headers for output in outputs]
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self.acknowledges:
             done.set_result(None)
@@ -250,6 +252,37 @@ def test_an_output_that_is_too_large_makes_its_message_a_dead_letter() -> None:
 
     run(bench, test())
     assert bench.failed == []
+
+
+class Refusing(Work):
+    """All its messages become dead letters."""
+
+    def work(self, messages: Sequence[Incoming]) -> list[Outgoing]:
+        headers = (("reason", b"poisonous"), ("error", b"it failed"))
+        return [
+            replace(output, topic=TopicName.DEAD_LETTERS, headers=headers, value=b"large" * len(output.value or b""))
+            for output in super().work(messages)
+        ]
+
+
+def test_a_dead_letter_that_is_too_large_goes_without_its_value() -> None:
+    bench = Bench(Refusing())
+
+    async def test() -> None:
+        bench.sender.too_large = b"large"
+        await bench.opened()
+        bench.offer(0, 1)
+        bench.offer(2)
+        await bench.until(lambda: bench.work.saves and bench.work.saves[-1] == 3)
+
+    run(bench, test())
+    assert bench.failed == []
+    assert bench.sender.sent == [b""] * 3
+    assert len(bench.sought) == 1
+    assert {dict(headers)["error"] for headers in bench.sender.headers} == {
+        b"the value of 5 bytes was too large to keep; it failed"
+    }
+    assert bench.told == ["a dead letter of energy goes without its value: raise max.message.bytes"] * 3
 
 
 @pytest.mark.parametrize("where", ["open", "seek", "work", "save"])
