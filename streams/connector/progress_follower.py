@@ -66,7 +66,7 @@ class ProgressFollower:
         Raises
         ------
         FatalError
-            The topics are missing, or may not be read.
+            The topics are missing, or may not be read; or whatever else nobody foresaw.
         """
         if self._failure is not None:
             raise self._failure
@@ -99,6 +99,14 @@ class ProgressFollower:
                 self._stop.wait(_RETRY_S)
             except FatalError as error:
                 self._failure = error
+                return
+            except Exception as error:  # noqa: BLE001 - kept for ``check``: unseen, nobody would be waited for
+                self._failure = FatalError(
+                    f"following the agents' progress failed: {type(error).__name__}: {error}; the connector ends to be "
+                    "started again",
+                    reason="internal",
+                )
+                self._failure.__cause__ = error
                 return
 
     def _hear(self, message: Incoming) -> None:

@@ -137,7 +137,7 @@ class LagFollower:
         Raises
         ------
         FatalError
-            The topics are missing, or may not be read.
+            The topics are missing, or may not be read; or whatever else nobody foresaw.
         """
         if self._failure is not None:
             raise self._failure
@@ -217,6 +217,14 @@ class LagFollower:
                 self._stop.wait(_RETRY_S)
             except FatalError as error:
                 self._failure = error
+                return
+            except Exception as error:  # noqa: BLE001 - kept for ``take``: unseen, the lag would stand still
+                self._failure = FatalError(
+                    f"following the lag of the agents failed: {type(error).__name__}: {error}; the worker ends to be "
+                    "started again",
+                    reason="internal",
+                )
+                self._failure.__cause__ = error
                 return
 
 

@@ -96,3 +96,25 @@ def test_it_tries_again_while_kafka_is_away_and_says_what_ends_it(limit: FlowLim
     follower.stop()
     assert reader.closed == 1
     assert limit.newest_ns == heard
+
+
+@pytest.mark.parametrize("where", ["open", "look"])
+def test_what_nobody_foresaw_is_told_too(limit: FlowLimit, where: str) -> None:
+    reader = Reader({("images", 0): 1}, [])
+
+    def break_(*_: object) -> dict[tuple[str, int], int]:
+        raise KeyError("images")
+
+    def open_reader() -> Reader:
+        if where == "open":
+            break_()
+        return reader
+
+    follower = ProgressFollower(open_reader, limit, ManualClock())
+    reader.end_offsets = break_  # type: ignore[method-assign,assignment]
+    follower.start()
+    follower._thread.join(10)
+    with pytest.raises(FatalError, match="progress failed: KeyError: 'images'; the connector ends") as failure:
+        follower.check()
+    assert failure.value.reason == "internal"
+    assert isinstance(failure.value.__cause__, KeyError)

@@ -295,3 +295,26 @@ def test_kafka_may_be_away_but_a_refusal_ends_the_work(
     assert topic.closed == 1
     with pytest.raises(FatalError, match="forbidden"):
         follower.take()
+
+
+def test_what_nobody_foresaw_is_raised_where_the_alerts_are_taken(
+    topic: Topic, clock: ManualClock, watch: WatchMetrics
+) -> None:
+    def fail(topics: Iterable[str]) -> dict[tuple[str, int], int]:
+        raise KeyError("scored")
+
+    topic.end_offsets = fail  # type: ignore[method-assign]
+    recorder = Recorder()
+    watching = LagWatchingRecorder(
+        recorder,
+        lambda saved: LagFollower(
+            lambda: topic, LagMonitor(TopicSettings(), 180.0), clock, WorkerMetrics(watch, clock), saved
+        ),
+    )
+    watching._follower._thread.join(10)
+    with pytest.raises(FatalError, match="lag of the agents failed: KeyError: 'scored'; the worker ends") as failure:
+        watching.tick()
+    assert failure.value.reason == "internal"
+    assert isinstance(failure.value.__cause__, KeyError)
+    watching.close()
+    assert topic.closed == 1
