@@ -13,7 +13,7 @@ from models.records import DeviceState, Refusal, SourceReference
 from models.results import FEATURE_NAMES, ROW_ARRAYS, Admission, ScoredBlock, Scoring
 from models.state import State
 from models.triplets.block_state import decode_block, encode_block, encode_decided
-from models.triplets.decided import OUTCOMES, DecidedBlock, TripletTable
+from models.triplets.decided import OUTCOMES, TRIPLET_COLUMNS, DecidedBlock, TripletTable
 
 _ROW_TYPES: dict[str, Any] = {
     "event_time_ns": np.int64,
@@ -32,18 +32,6 @@ _CODES = {
     "refusal": len(Refusal),
     "admission": len(Admission),
     "scoring": len(Scoring),
-}
-_TRIPLET_TYPES: dict[str, Any] = {
-    "event_time_ns": np.int64,
-    "idle": np.bool_,
-    "complete": np.bool_,
-    "missing_kinds": np.uint8,
-    "devices": np.uint16,
-    "score": np.float32,
-    "anomalous": np.bool_,
-    "reasons": np.uint32,
-    "energy_j": np.float64,
-    "interval_hz": np.float64,
 }
 
 
@@ -105,7 +93,7 @@ def read_decided(value: object) -> DecidedBlock:
 
 def triplet_values(table: TripletTable) -> State:
     """Triplets."""
-    columns = {name: getattr(table, name) for name in _TRIPLET_TYPES}
+    columns = {name: getattr(table, name) for name in TRIPLET_COLUMNS}
     return {"stage": stage_values(table.stage), "missing_devices": list(table.missing_devices), "columns": columns}
 
 
@@ -119,7 +107,7 @@ def read_triplets(document: Document) -> TripletTable:
     """
     missing, columns = document.texts("missing_devices"), document.inner("columns")
     arrays: dict[str, Any] = {
-        name: checked_array(columns, name, dtype, (len(missing),)) for name, dtype in _TRIPLET_TYPES.items()
+        name: checked_array(columns, name, dtype, (len(missing),)) for name, dtype in TRIPLET_COLUMNS.items()
     }
     return TripletTable(stage=document.stage(), missing_devices=missing, **arrays)
 

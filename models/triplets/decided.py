@@ -95,6 +95,21 @@ class TripletTable:
         return len(self.event_time_ns)
 
 
+#: The columns of a ``TripletTable`` that are arrays, with their types.
+TRIPLET_COLUMNS: dict[str, Any] = {
+    "event_time_ns": np.int64,
+    "idle": np.bool_,
+    "complete": np.bool_,
+    "missing_kinds": np.uint8,
+    "devices": np.uint16,
+    "score": np.float32,
+    "anomalous": np.bool_,
+    "reasons": np.uint32,
+    "energy_j": np.float64,
+    "interval_hz": np.float64,
+}
+
+
 def outcome_of_unjoined(scored: ScoredBlock) -> NDArray[np.uint8]:
     """uint8, shape (n,): the outcomes of records that wait for nobody; ``unjoined`` unless something else is known."""
     outcome = np.full(len(scored), OUTCOME_CODES[Outcome.UNJOINED], np.uint8)

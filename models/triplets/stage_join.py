@@ -10,7 +10,7 @@ from models.devices import Device, Stage
 from models.results import ScoredBlock
 from models.state import State
 from models.triplets.block_state import decode_device, encode_device
-from models.triplets.decided import DecidedBlock, TripletTable
+from models.triplets.decided import TRIPLET_COLUMNS, DecidedBlock, TripletTable
 from models.triplets.join_settings import JoinSettings
 from models.triplets.pending import without_join_reasons
 from models.triplets.roster import Roster
@@ -202,26 +202,14 @@ class StageJoin:
         return own
 
 
-_COLUMNS = {
-    "event_time_ns": np.int64,
-    "idle": np.bool_,
-    "complete": np.bool_,
-    "missing_kinds": np.uint8,
-    "devices": np.uint16,
-    "score": np.float32,
-    "anomalous": np.bool_,
-    "reasons": np.uint32,
-    "energy_j": np.float64,
-    "interval_hz": np.float64,
-}
-
-
 def _no_triplets(stage: Stage) -> TripletTable:
-    columns: dict[str, Any] = {name: np.zeros(0, dtype) for name, dtype in _COLUMNS.items()}
+    columns: dict[str, Any] = {name: np.zeros(0, dtype) for name, dtype in TRIPLET_COLUMNS.items()}
     return TripletTable(stage=stage, missing_devices=(), **columns)
 
 
 def _joined(tables: list[TripletTable]) -> TripletTable:
-    columns: dict[str, Any] = {name: np.concatenate([getattr(table, name) for table in tables]) for name in _COLUMNS}
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(table, name) for table in tables]) for name in TRIPLET_COLUMNS
+    }
     missing = tuple(name for table in tables for name in table.missing_devices)
     return TripletTable(stage=tables[0].stage, missing_devices=missing, **columns)
