@@ -3,20 +3,11 @@
 import numpy as np
 
 from connectors.state.commit import LostRecords
-from connectors.wire.codec import ORIGIN_HEADER, encode
+from connectors.wire.codec import ORIGIN_HEADER
 from connectors.wire.dead_letter import DeadLetterMessage
 from connectors.wire.message import Incoming, Outgoing
 from models.state import State
 from streams.agents.retries import RETRIED_HEADER
-from streams.topology import AgentName, TopicName
-
-
-def dead_letter(message: Incoming, reason: str, error: str, now_ns: int) -> Outgoing:
-    """The dead letter of a message that the recorder refuses."""
-    letter = DeadLetterMessage(original=message, agent=AgentName.RECORDER, reason=reason, error=error, at_ns=now_ns)
-    encoded = encode(letter)
-    key = f"{message.topic}/{message.partition}".encode()
-    return Outgoing(topic=TopicName.DEAD_LETTERS, key=key, value=encoded.value, headers=encoded.headers)
 
 
 def is_retried(message: Incoming) -> bool:

@@ -4,12 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from connectors.checkpoints.store import Checkpoint
 from connectors.clock import Clock
-from connectors.wire.codec import encode
-from connectors.wire.dead_letter import DeadLetterMessage
 from connectors.wire.message import Incoming, Outgoing
 from models.errors import FatalError, RecordError
+from streams.agents.dead_letters import dead_letter
 from streams.agents.task import PartitionTask, Standing
-from streams.topology import AgentName, TopicName
+from streams.topology import AgentName
 
 #: The reason of a message that was given up since working on it failed.
 POISONOUS = "poisonous"
@@ -143,12 +142,7 @@ class PartitionRun:
             raise PoisonedError(message.topic, message.offset, error) from error
 
     def _dead_letter(self, message: Incoming, reason: str, error: str) -> Outgoing:
-        letter = DeadLetterMessage(
-            original=message, agent=str(self._agent), reason=reason, error=error, at_ns=self._clock.now_ns()
-        )
-        encoded = encode(letter)
-        key = f"{message.topic}/{message.partition}".encode()
-        return Outgoing(topic=TopicName.DEAD_LETTERS, key=key, value=encoded.value, headers=encoded.headers)
+        return dead_letter(message, self._agent, reason=reason, error=error, now_ns=self._clock.now_ns())
 
 
 class _RecentMessages:

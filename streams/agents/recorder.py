@@ -11,7 +11,7 @@ from models.errors import PetawatchError, RecordError
 from models.records import SourceReference
 from models.state import decode_state, encode_state
 from models.triplets.join_settings import JoinSettings
-from streams.agents.lost_messages import dead_letter
+from streams.agents.dead_letters import dead_letter
 from streams.agents.partition_run import POISONOUS
 from streams.agents.recorder_book import RecorderBook, RecorderStep
 from streams.agents.replaced_files import StagesOfParts
@@ -19,7 +19,7 @@ from streams.agents.task import Standing
 from streams.commit_builder import CommitBuilder
 from streams.metrics import WatchMetrics
 from streams.replacements import decide_again, touched_shots
-from streams.topology import TopicName
+from streams.topology import AgentName, TopicName
 
 #: The key of the recorder's own state in the state directory.
 RECORDER_KEY = "recorder"
@@ -206,7 +206,8 @@ class Recorder:
             # It stays where it is: refused again and again it would fill the topic.
             self._builder.tell(f"the dead letter at offset {message.offset} can't be counted: {error}")
             return
-        self._book.letters.append(dead_letter(message, reason, error, self._clock.now_ns()))
+        now_ns = self._clock.now_ns()
+        self._book.letters.append(dead_letter(message, AgentName.RECORDER, reason=reason, error=error, now_ns=now_ns))
 
     def _commit(self, *, also_settled: Iterable[SourceReference] = ()) -> None:
         book, step = self._book, self._book.step
