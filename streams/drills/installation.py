@@ -128,7 +128,7 @@ class TemporaryInstallation:
             if error.reason != "state_missing":
                 raise
             return 0
-        left_out = {"read", "thinned"} if with_pending else {"read", "thinned", "pending"}
+        left_out = {"read"} if with_pending else {"read", "pending"}
         return sum(number for name, number in records.items() if name not in left_out)
 
     def wait_until_recorded(self, records: int, within_s: float, *, with_pending: bool = False) -> None:
