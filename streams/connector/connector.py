@@ -82,7 +82,7 @@ def open_connector(
         )
         messages = MessageSender(producer, name, signs)
         limit = FlowLimit(settings.connect, clock)
-        follower = ProgressFollower(lambda: TopicReader(settings.kafka, settings.topics.installation), limit, clock)
+        follower = ProgressFollower(lambda: TopicReader(settings.kafka, settings.topics.installation), limit)
         runner = SendingRunner(
             journal=journal,
             sender=messages,

@@ -5,16 +5,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from connectors.clock import Clock
-from connectors.wire.codec import decode
 from connectors.wire.message import Incoming, Outgoing
 from connectors.wire.progress import Progress
 from models.alerts.alert import AlertEvent
-from models.errors import FatalError, RecordError, RetryableError
 from models.state import decode_state, encode_state
 from streams.agents.task import Standing
 from streams.facility.facility_metrics import WorkerMetrics
 from streams.facility.lag import LagMonitor, input_of
 from streams.facility.model_ids import differing_models
+from streams.facility.progress_thread import ProgressThread, progress_of
 from streams.topology import AgentName, TopicName
 
 #: The key of the monitor's state in the state directory.
@@ -25,7 +24,6 @@ _PROGRESS = TopicName.PROGRESS.value
 _LOOK_EVERY_S = 2.0
 _POLL_S = 0.1
 _MOST_POLLS = 20
-_RETRY_S = 2.0
 _END_WITHIN_S = 1.0
 
 
@@ -89,7 +87,7 @@ class ReportingRecorder(Protocol):
         ...
 
 
-class LagFollower:
+class LagFollower(ProgressThread[LagReader]):
     """Reads progress on a thread of its own and hands over what the monitor finds.
 
     Parameters
@@ -113,7 +111,9 @@ class LagFollower:
     ) -> None:
         if saved:
             monitor.restore(decode_state(saved))
-        self._open_reader = open_reader
+        super().__init__(
+            open_reader, name="lag", following="the lag of the agents", ending="worker", pause_s=_LOOK_EVERY_S
+        )
         self._monitor = monitor
         self._clock = clock
         self._metrics = metrics
@@ -123,13 +123,6 @@ class LagFollower:
         self._lock = threading.Lock()
         self._found: list[AlertEvent] = []
         self._state: bytes = b""
-        self._stop = threading.Event()
-        self._failure: FatalError | None = None
-        self._thread = threading.Thread(target=self._run, name="lag", daemon=True)
-
-    def start(self) -> None:
-        """Begin to follow."""
-        self._thread.start()
 
     def take(self) -> tuple[list[AlertEvent], bytes]:
         """The alerts since the last call, and the monitor's state behind them.
@@ -139,21 +132,18 @@ class LagFollower:
         FatalError
             The topics are missing, or may not be read; or whatever else nobody foresaw.
         """
-        if self._failure is not None:
-            raise self._failure
+        self._raise_failure()
         with self._lock:
             found, self._found = self._found, []
             return found, self._state
 
     def stop(self) -> None:
         """End; a thread that waits for Kafka is left to the end of the process."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(_END_WITHIN_S)
+        self._end(_END_WITHIN_S)
         self._metrics.set_lags({})
         self._metrics.set_models(())
 
-    def catch_up(self, reader: LagReader) -> None:
+    def begin(self, reader: LagReader) -> None:
         """Read what is there before anything is judged: half the story would open and close alerts."""
         next_offset = None
         for message in reader.read((_PROGRESS,)):
@@ -195,37 +185,9 @@ class LagFollower:
         if message.value is None:
             self._progress.pop(key, None)
             return
-        try:
-            progress = decode(message)
-        except RecordError:  # of another version: what nobody understands is not judged
-            return
-        if isinstance(progress, Progress):
+        progress = progress_of(message)
+        if progress is not None:  # what nobody understands is not judged
             self._progress[key] = progress
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                reader = self._open_reader()
-                try:
-                    self.catch_up(reader)
-                    while not self._stop.is_set():
-                        self.look(reader)
-                        self._stop.wait(_LOOK_EVERY_S)
-                finally:
-                    reader.close()
-            except RetryableError:  # the worker tells of it: it needs Kafka, too
-                self._stop.wait(_RETRY_S)
-            except FatalError as error:
-                self._failure = error
-                return
-            except Exception as error:  # noqa: BLE001 - kept for ``take``: unseen, the lag would stand still
-                self._failure = FatalError(
-                    f"following the lag of the agents failed: {type(error).__name__}: {error}; the worker ends to be "
-                    "started again",
-                    reason="internal",
-                )
-                self._failure.__cause__ = error
-                return
 
 
 class LagWatchingRecorder:

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
-from connectors.wire.codec import decode
 from connectors.wire.message import Incoming
 from connectors.wire.progress import Progress
-from models.errors import RecordError
+from streams.facility.progress_thread import progress_of
 
 _REMEDY = "scores carry the id of their model; give all workers the same worker.model, and start them again"
 
@@ -33,19 +32,9 @@ def other_models(messages: Iterable[Incoming], worker: str, model: str) -> str:
     messages
         Of the progress topic.
     """
-    told = {message.key: progress for message in messages if (progress := _progress(message)) is not None}
+    told = {message.key: progress for message in messages if (progress := progress_of(message)) is not None}
     others = {name: other for name, other in models_of(told.values()).items() if (name != worker and other != model)}
     if not others:
         return ""
     said = ", ".join(f"{name} with {other}" for name, other in others.items())
     return f"this worker scores images with the model {model}, but the last scores of others are by {said}: {_REMEDY}"
-
-
-def _progress(message: Incoming) -> Progress | None:
-    if message.value is None:
-        return None
-    try:
-        content = decode(message)
-    except RecordError:  # of another version: its model is not known
-        return None
-    return content if isinstance(content, Progress) else None

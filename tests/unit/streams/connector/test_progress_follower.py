@@ -54,12 +54,11 @@ def limit() -> FlowLimit:
 
 
 def test_it_hears_of_agents_and_passes_over_what_is_none_of_its_business(limit: FlowLimit) -> None:
-    clock = ManualClock()
     damaged = Incoming(topic="progress", partition=0, offset=0, key=b"image/1", value=b"?", headers=())
     removed = Incoming(topic="progress", partition=0, offset=0, key=b"image/1", value=None, headers=())
     others = [progress("connect/recorder-1", None), progress("recorder/0", 5), progress("nobody", 5), damaged, removed]
     reader = Reader({("images", 0): 10, ("scored", 0): 7}, [*others, progress("image/0", 4), progress("join/0", 7)])
-    follower = ProgressFollower(lambda: reader, limit, clock)
+    follower = ProgressFollower(lambda: reader, limit)
     follower.look(reader)
     start_ns = limit.newest_ns
     assert start_ns is not None
@@ -81,7 +80,7 @@ def test_it_tries_again_while_kafka_is_away_and_says_what_ends_it(limit: FlowLim
             case _:
                 raise FatalError("not allowed", reason="kafka_forbidden")
 
-    follower = ProgressFollower(open_reader, limit, ManualClock())
+    follower = ProgressFollower(open_reader, limit)
     heard = limit.newest_ns
 
     def end() -> dict[tuple[str, int], int]:
@@ -110,7 +109,7 @@ def test_what_nobody_foresaw_is_told_too(limit: FlowLimit, where: str) -> None:
             break_()
         return reader
 
-    follower = ProgressFollower(open_reader, limit, ManualClock())
+    follower = ProgressFollower(open_reader, limit)
     reader.end_offsets = break_  # type: ignore[method-assign,assignment]
     follower.start()
     follower._thread.join(10)

@@ -130,7 +130,7 @@ def make(topic: Topic, clock: ManualClock, watch: WatchMetrics) -> Callable[[byt
         """Looks when the test looks."""
 
         def start(self) -> None:
-            self.catch_up(topic)
+            self.begin(topic)
 
     def make(saved: bytes | None) -> LagFollower:
         return Still(lambda: topic, LagMonitor(TopicSettings(), 180.0), clock, metrics, saved)
@@ -153,7 +153,7 @@ def test_lag_is_shown_while_the_recorder_is_here(
     topic.write("image/0", 40, 7)
     topic.ends["images", 0] = 8
     follower = make(None)
-    follower.catch_up(topic)
+    follower.begin(topic)
     follower.look(topic)
     assert lag_of(watch, "image/0") == 60
     for start_s in (50, 60, 70, 80, 90):  # more than one poll gives
@@ -272,7 +272,7 @@ def test_the_recorder_itself_is_untouched(make: Callable[[bytes | None], LagFoll
 def test_kafka_may_be_away_but_a_refusal_ends_the_work(
     topic: Topic, clock: ManualClock, watch: WatchMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.facility.lag_follower._RETRY_S", 0.01)
+    monkeypatch.setattr("streams.facility.progress_thread._RETRY_S", 0.01)
     answers: list[Exception | None] = [RetryableError("away", reason="kafka_away"), None]
     reached: list[int] = []
 
