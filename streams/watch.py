@@ -6,22 +6,18 @@ from pathlib import Path
 from threading import Event
 
 from connectors.clock import Clock, SystemClock
-from connectors.evidence_store import EvidenceStore
 from connectors.model_files import installed_model
 from connectors.process_memory import return_large_arrays
 from connectors.spool_listing import SpoolFile
-from connectors.state.directory import StateDirectory
-from connectors.webhooks import WebhookSender
 from models.alerts.alert import AlertEvent
 from models.snapshot_sequence import SnapshotSequence
-from streams.commit_builder import CommitBuilder
 from streams.embedded_runner import EmbeddedRunner
-from streams.housekeeping import Housekeeping
 from streams.http_health import HealthServer, ReadyPart
 from streams.metrics import WatchMetrics
 from streams.settings import Settings
 from streams.spool_loop import SpoolLoop
 from streams.stage_factory import stage_factory
+from streams.state_writing import open_state_writing
 from streams.watch_pipeline import WatchPipeline
 from streams.work_units import WorkUnit
 
@@ -70,42 +66,31 @@ def open_watch(
     with ExitStack() as stack:
         metrics = WatchMetrics(clock)
         health = None if http == "off" else stack.enter_context(HealthServer(http, metrics, clock))
-        state = stack.enter_context(StateDirectory.open(state_path))
-        bundle = installed_model(state_path)
-        metrics.set_model(bundle.name)
-        outbox = state.outbox()
-        sender = WebhookSender(outbox, clock, settings.webhooks)
-        stack.callback(sender.stop)
-        evidence = EvidenceStore(state_path, settings.evidence)
-
-        def committed(alerts: list[AlertEvent]) -> None:
-            if alerts:
-                sender.notify()
-                (on_alerts or _ignore)(alerts)
-
-        builder = CommitBuilder(
-            state=state,
-            evidence=evidence,
-            webhook_urls=settings.webhook_urls,
+        writing = open_state_writing(
+            stack,
+            state_path,
+            settings,
             clock=clock,
             metrics=metrics,
-            on_commit=committed,
             tell=tell or _ignore,
             stopping=stop.is_set,
+            on_alerts=on_alerts,
         )
+        bundle = installed_model(state_path)
+        metrics.set_model(bundle.name)
         pipeline = WatchPipeline(stage_factory(settings, bundle), settings.join)
         sequence: SnapshotSequence[SpoolFile] = SnapshotSequence(settings.sequence, settings.zone)
         runner = EmbeddedRunner(
-            state=state,
+            state=writing.state,
             pipeline=pipeline,
-            builder=builder,
+            builder=writing.builder,
             sequence=sequence,
             settings=settings,
             metrics=metrics,
             stopping=stop.is_set,
         )
         stack.callback(runner.close)
-        sender.start()
+        writing.sender.start()
         if health is not None:
             health.ready(ReadyPart.MODEL, ReadyPart.STATE)
         yield Watch(
@@ -114,9 +99,7 @@ def open_watch(
             clock=clock,
             runner=runner,
             sequence=sequence,
-            chores=Housekeeping(
-                state=state, evidence=evidence, outbox=outbox, sender=sender, metrics=metrics, clock=clock
-            ),
+            chores=writing.housekeeping,
             watching=_ignore if health is None else health.ready,
             signs=metrics,
             stop=stop,

@@ -6,17 +6,13 @@ from pathlib import Path
 from threading import Event
 
 from connectors.clock import Clock
-from connectors.evidence_store import EvidenceStore
-from connectors.state.directory import StateDirectory
-from connectors.webhooks import WebhookSender
 from connectors.wire.message import Incoming, Outgoing
 from models.alerts.alert import AlertEvent
 from streams.agents.recorder import Recorder
 from streams.agents.task import Standing
-from streams.commit_builder import CommitBuilder
-from streams.housekeeping import Housekeeping
 from streams.metrics import WatchMetrics
 from streams.settings import Settings
+from streams.state_writing import open_state_writing
 
 
 class Recording:
@@ -81,31 +77,18 @@ class Recording:
     def _open(
         self, path: Path, settings: Settings, clock: Clock, metrics: WatchMetrics, tell: Callable[[str], None]
     ) -> None:
-        self._state = state = self._stack.enter_context(StateDirectory.open(path))
-        outbox = state.outbox()
-        sender = WebhookSender(outbox, clock, settings.webhooks)
-        self._stack.callback(sender.stop)
-        evidence = EvidenceStore(path, settings.evidence)
-
-        def committed(alerts: list[AlertEvent]) -> None:
-            if alerts:
-                sender.notify()
-
-        self._builder = CommitBuilder(
-            state=state,
-            evidence=evidence,
-            webhook_urls=settings.webhook_urls,
+        writing = open_state_writing(
+            self._stack,
+            path,
+            settings,
             clock=clock,
             metrics=metrics,
-            on_commit=committed,
             tell=tell,
             stopping=self._stopping.is_set,
             waits=False,
         )
+        self._state, self._builder, self._housekeeping = writing.state, writing.builder, writing.housekeeping
         self._recorder = Recorder(
-            state=state, builder=self._builder, settings=settings.join, clock=clock, metrics=metrics
+            state=writing.state, builder=writing.builder, settings=settings.join, clock=clock, metrics=metrics
         )
-        self._housekeeping = Housekeeping(
-            state=state, evidence=evidence, outbox=outbox, sender=sender, metrics=metrics, clock=clock
-        )
-        sender.start()
+        writing.sender.start()

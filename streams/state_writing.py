@@ -1,0 +1,90 @@
+"""A state directory open for writing, with all that belongs to it: evidence, the sender of webhooks, chores.
+
+The embedded watch and the recorder of a facility write the same directory, by the same parts.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from connectors.clock import Clock
+from connectors.evidence_store import EvidenceStore
+from connectors.state.directory import StateDirectory
+from connectors.webhooks import WebhookSender
+from models.alerts.alert import AlertEvent
+from streams.commit_builder import CommitBuilder
+from streams.housekeeping import Housekeeping
+from streams.metrics import WatchMetrics
+from streams.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateWriting:
+    """What writes an open state directory.
+
+    Attributes
+    ----------
+    sender
+        Not started: the caller does it when all else is ready.
+    """
+
+    state: StateDirectory
+    builder: CommitBuilder
+    housekeeping: Housekeeping
+    sender: WebhookSender
+
+
+def open_state_writing(
+    stack: ExitStack,
+    path: Path,
+    settings: Settings,
+    *,
+    clock: Clock,
+    metrics: WatchMetrics,
+    tell: Callable[[str], None],
+    stopping: Callable[[], bool],
+    on_alerts: Callable[[list[AlertEvent]], None] | None = None,
+    waits: bool = True,
+) -> StateWriting:
+    """Open a state directory; it is closed with ``stack``.
+
+    Parameters
+    ----------
+    on_alerts
+        Called with the alerts of every commit that has some, after it.
+    tell, stopping, waits
+        As ``CommitBuilder`` takes them.
+
+    Raises
+    ------
+    FatalError
+        The directory is in use, damaged or too new.
+    """
+    state = stack.enter_context(StateDirectory.open(path))
+    outbox = state.outbox()
+    sender = WebhookSender(outbox, clock, settings.webhooks)
+    stack.callback(sender.stop)
+    evidence = EvidenceStore(path, settings.evidence)
+
+    def committed(alerts: list[AlertEvent]) -> None:
+        if alerts:
+            sender.notify()
+            if on_alerts is not None:
+                on_alerts(alerts)
+
+    builder = CommitBuilder(
+        state=state,
+        evidence=evidence,
+        webhook_urls=settings.webhook_urls,
+        clock=clock,
+        metrics=metrics,
+        on_commit=committed,
+        tell=tell,
+        stopping=stopping,
+        waits=waits,
+    )
+    housekeeping = Housekeeping(
+        state=state, evidence=evidence, outbox=outbox, sender=sender, metrics=metrics, clock=clock
+    )
+    return StateWriting(state=state, builder=builder, housekeeping=housekeeping, sender=sender)
