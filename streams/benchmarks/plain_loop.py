@@ -6,6 +6,7 @@ watchdog, and it survives nothing.
 
 import asyncio
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from aiokafka.structs import TopicPartition
 from connectors.checkpoints.store import PartitionCheckpoints
 from connectors.clock import SystemClock
 from connectors.kafka.client_options import client_options
-from connectors.model_files import installed_model
+from connectors.model_files import default_model
 from connectors.wire.message import Incoming
 from streams.agents.device_task import DeviceTask
 from streams.agents.partition_run import PartitionRun
@@ -33,15 +34,18 @@ _WAIT_MS = 20
 
 def main(arguments: list[str]) -> None:
     """Run with ``--config FILE`` or without."""
-    config = Path(arguments[arguments.index("--config") + 1]) if "--config" in arguments else None
-    asyncio.run(_Loop(load_settings(config)).run())
+    asyncio.run(_Loop(settings_of(arguments)).run())
 
 
-def make_run(settings: Settings) -> PartitionRun:
-    """The image agent's work on one partition, with the shipped model."""
-    bundle = installed_model(Path())
-    make_stage = stage_factory(settings, bundle)
-    return PartitionRun(lambda: DeviceTask(make_stage), AgentName.IMAGE, SystemClock())
+def settings_of(arguments: list[str]) -> Settings:
+    """The settings that a loop's arguments name."""
+    return load_settings(Path(arguments[arguments.index("--config") + 1]) if "--config" in arguments else None)
+
+
+def image_runs(settings: Settings) -> Callable[[], PartitionRun]:
+    """Makes the image agent's work on one partition after another, with the shipped model, as a worker does."""
+    make_stage = stage_factory(settings, default_model())
+    return lambda: PartitionRun(lambda: DeviceTask(make_stage), AgentName.IMAGE, SystemClock())
 
 
 class _Loop:
@@ -60,8 +64,9 @@ class _Loop:
         await producer.start()
         store = open_checkpoint_store(self._settings.checkpoints, self._settings.kafka, self._settings.topics)
         partitions = range(self._settings.topics.image_partitions)
+        make_run = image_runs(self._settings)
         for number in partitions:
-            run = make_run(self._settings)
+            run = make_run()
             checkpoints, checkpoint = await store.open(AgentName.IMAGE, number)
             run.start(checkpoint)
             self._runs[number] = run, checkpoints

@@ -4,14 +4,12 @@ Quix commits offsets by itself and knows no checkpoints of ours: it saves no sta
 """
 
 import warnings
-from pathlib import Path
 from typing import Any
 
 from connectors.kafka.client_options import bootstrap_servers
 from connectors.wire.message import Incoming
 from streams.agents.partition_run import PartitionRun
-from streams.benchmarks.plain_loop import make_run
-from streams.settings import load_settings
+from streams.benchmarks.plain_loop import image_runs, settings_of
 from streams.topology import TopicName
 
 #: The program of a process that runs the loop until it is killed.
@@ -23,8 +21,7 @@ def main(arguments: list[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a library that Quix imports
         from quixstreams import Application, message_context  # noqa: PLC0415 - only where it is measured
-    config = Path(arguments[arguments.index("--config") + 1]) if "--config" in arguments else None
-    settings = load_settings(config)
+    settings = settings_of(arguments)
     application = Application(
         broker_address=",".join(bootstrap_servers(settings.kafka)),
         consumer_group=f"{settings.topics.installation}.quix",
@@ -37,12 +34,13 @@ def main(arguments: list[str]) -> None:
         settings.topics.full_name(TopicName.IMAGES), value_deserializer="bytes", key_deserializer="bytes"
     )
     producer = application.get_producer()
+    make_run = image_runs(settings)
     runs: dict[int, PartitionRun] = {}
 
     def work(value: bytes, key: bytes, timestamp: int, headers: list[tuple[str, bytes]] | None) -> None:
         context = message_context()
         if context.partition not in runs:
-            runs[context.partition] = make_run(settings)
+            runs[context.partition] = make_run()
         message = Incoming(
             topic=TopicName.IMAGES,
             partition=context.partition,
