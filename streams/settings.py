@@ -4,13 +4,14 @@ Each option is written where it is used, as a dataclass beside its stage or conn
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import BaseSettings, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import PydanticBaseSettingsSource as _Source
 
 from connectors.evidence_store import EvidenceSettings
 from connectors.kafka.settings import KafkaSettings
@@ -99,6 +100,11 @@ def environment_with(options: Mapping[str, str]) -> dict[str, str]:
     return {**os.environ, **options}  # noqa: TID251 - the one place that reads it
 
 
+def default_settings() -> Settings:
+    """Every option's default: nothing of the installation, neither its webhooks nor its thresholds."""
+    return _reading_from(lambda _, options, __: (options,))()
+
+
 def load_settings(config: Path | None, **overrides: Any) -> Settings:
     """Read the settings.
 
@@ -117,23 +123,12 @@ def load_settings(config: Path | None, **overrides: Any) -> Settings:
     if config is not None and not config.is_file():
         raise FatalError(f"the configuration {config} is no file; give the path of a TOML file", reason="configuration")
 
-    class FileSettings(Settings):
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
-            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            layers = [init_settings, env_settings]
-            if config is not None:
-                layers.append(TomlConfigSettingsSource(settings_cls, config))
-            return tuple(layers)
+    def layers(settings: type[BaseSettings], options: _Source, environment: _Source) -> tuple[_Source, ...]:
+        own_file = [] if config is None else [TomlConfigSettingsSource(settings, config)]
+        return options, environment, *own_file
 
     try:
-        return FileSettings(**overrides)
+        return _reading_from(layers)(**overrides)
     except ValidationError as error:
         first = error.errors()[0]
         option = ".".join(str(part) for part in first["loc"]) or "the configuration"
@@ -141,3 +136,23 @@ def load_settings(config: Path | None, **overrides: Any) -> Settings:
         raise FatalError(f"{option} {where}: {first['msg']}", reason="configuration") from error
     except ValueError as error:  # TOML syntax
         raise FatalError(f"the configuration {config} can't be read: {error}", reason="configuration") from error
+
+
+def _reading_from(
+    layers: Callable[[type[BaseSettings], _Source, _Source], tuple[_Source, ...]],
+) -> type[Settings]:
+    """Settings whose values come from these layers, the first ones win; made of the options and the environment."""
+
+    class LayeredSettings(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: _Source,
+            env_settings: _Source,
+            dotenv_settings: _Source,  # noqa: ARG003 - the signature is pydantic's
+            file_secret_settings: _Source,  # noqa: ARG003
+        ) -> tuple[_Source, ...]:
+            return layers(settings_cls, init_settings, env_settings)
+
+    return LayeredSettings

@@ -20,7 +20,7 @@ from streams.benchmarks.figure import Figure
 from streams.drills.installation import TemporaryInstallation
 from streams.drills.processes import CommandProcess
 from streams.topology import TopicName
-from streams.warm_up import compile_kernels
+from streams.warm_up import warm_up
 
 # A camera scores from its 300th frame on: a first snapshot of so many shots prepares it.
 _LEARNING_SHOTS = 330
@@ -42,7 +42,7 @@ class KafkaSize:
     """How many recorders deliver how many minutes at 10 Hz, and how often a single snapshot is timed."""
 
     recorders: int = 8
-    minutes: int = 3
+    minutes: int = 6
     repeats: int = 60
 
     @property
@@ -53,7 +53,7 @@ class KafkaSize:
 
 def measure_kafka(size: KafkaSize, config: Path | None) -> Iterator[Figure]:
     """From file to results with one and two workers, latency, the connector alone, and Faust beside others."""
-    compile_kernels()
+    warm_up()
     load = FacilityLoad()
     with tempfile.TemporaryDirectory(prefix="petawatch-bench-") as temporary:
         folder = Path(temporary)

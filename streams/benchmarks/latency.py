@@ -18,7 +18,7 @@ from models.snapshot_sequence import SequenceSettings
 from streams.benchmarks.facility_load import FACILITY_CAMERAS, FacilityLoad
 from streams.benchmarks.figure import Figure
 from streams.settings import load_settings
-from streams.warm_up import compile_kernels
+from streams.warm_up import warm_up
 from streams.watch import Watch, open_watch
 
 # A camera scores from its 300th frame on: a first snapshot of so many shots prepares it.
@@ -45,7 +45,7 @@ def measure_latency(size: LatencySize) -> Iterator[Figure]:
     Each snapshot has 600 images, 600 energies and 600 spectra, and a burnt spot in ten of the images, so
     that each gives an alert.
     """
-    compile_kernels()  # the first alerts of a process load kernels and libraries
+    warm_up()  # the first alerts of a process load kernels and libraries
     load = FacilityLoad()
     with tempfile.TemporaryDirectory(prefix="petawatch-bench-") as folder:
         yield from _one_by_one(load, Path(folder), size.repeats)

@@ -14,7 +14,7 @@ from streams.benchmarks.cpu_seconds import CpuSeconds
 from streams.benchmarks.figure import Figure
 from streams.settings import load_settings
 from streams.simulation import simulate
-from streams.warm_up import compile_kernels
+from streams.warm_up import warm_up
 from streams.watch import open_watch
 
 _MILLISECONDS = 1e3
@@ -38,7 +38,7 @@ class ThroughputSize:
 
 def measure_throughput(size: ThroughputSize) -> Iterator[Figure]:
     """Images and records per second of ``petawatch watch --once``, and the processor time behind them."""
-    compile_kernels()
+    warm_up()
     with tempfile.TemporaryDirectory(prefix="petawatch-bench-") as temporary:
         folder = Path(temporary)
         data = simulate(

@@ -33,6 +33,7 @@ from streams.metrics import WatchMetrics
 from streams.settings import Settings
 from streams.stage_factory import stage_factory
 from streams.topology import TOPICS, AgentName, TopicName
+from streams.warm_up import warm_up_if_possible
 from streams.worker.facility_worker import FacilityWorker, WorkerIdentity
 from streams.worker.measured_stage import measured
 from streams.worker.membership import (
@@ -88,6 +89,8 @@ def run_worker(
         if model:
             metrics.set_model(model)
         limits = _limits(settings, agents)
+        # Before the group gives it work: nobody waits for it yet.
+        warm_up_if_possible(tell)
         identity = stack.enter_context(_membership(settings, agents, model, clock))
         if model:
             _tell_other_models(settings, identity, tell)

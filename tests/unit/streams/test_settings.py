@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from models.errors import FatalError
-from streams.settings import Settings, load_settings
+from streams.settings import Settings, default_settings, load_settings
 
 
 def test_defaults() -> None:
@@ -17,6 +17,14 @@ def test_defaults() -> None:
     assert settings.worker_threads >= 1
     with pytest.raises(ValidationError):
         settings.threads = 5
+
+
+def test_the_defaults_alone_take_nothing_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PETAWATCH_JOIN__JOIN_LATENESS_MS", "200")
+    monkeypatch.setenv("PETAWATCH_WEBHOOK_URLS", '["http://a.example/"]')
+    settings = default_settings()
+    assert settings.webhook_urls == ()
+    assert settings.join == Settings.model_fields["join"].default
 
 
 def test_later_layers_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
