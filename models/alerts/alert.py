@@ -7,6 +7,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from models.alerts.explanation import NO_EXPLANATION, Explanation
 from models.devices import Device, Stage
 from models.records import SourceReference
 
@@ -73,6 +74,8 @@ class Alert:
         Id of the model that scored; empty for rules.
     source
         The first odd shot.
+    explanation
+        Why, by the worst shot so far.
     """
 
     id: str
@@ -88,6 +91,7 @@ class Alert:
     reasons: tuple[str, ...]
     model: str
     source: AlertSource
+    explanation: Explanation = NO_EXPLANATION
 
 
 class AlertChange(StrEnum):
