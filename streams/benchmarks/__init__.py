@@ -1,9 +1,10 @@
 """The figures of speed and memory, one module each, by the name that the command line takes."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from streams.benchmarks.false_alarms import FalseAlarmSize, measure_false_alarms
 from streams.benchmarks.figure import Figure
 from streams.benchmarks.kernels import KernelSize, measure_kernels
 from streams.benchmarks.latency import LatencySize, measure_latency
@@ -20,11 +21,14 @@ class BenchmarkOptions:
     ----------
     minutes
         Of load, for long benchmarks.
+    false_alarms
+        How many normal frames.
     config
-        TOML file with settings, for those that need a broker.
+        TOML file with settings, for those that need a broker and for false alarms.
     """
 
     minutes: int = 60
+    false_alarms: FalseAlarmSize = field(default_factory=FalseAlarmSize)
     config: Path | None = None
 
 
@@ -47,8 +51,9 @@ BENCHMARKS: dict[str, Callable[[BenchmarkOptions], Iterator[Figure]]] = {
     "throughput": lambda _: measure_throughput(ThroughputSize()),
     "latency": lambda _: measure_latency(LatencySize()),
     "memory": lambda options: measure_memory(MemorySize(minutes=options.minutes)),
+    "false-alarms": lambda options: measure_false_alarms(options.false_alarms, options.config),
     "wire": _wire,
     "kafka": _kafka,
 }
 #: What these need beside the program; they run only when they are named.
-NEEDS = {"wire": "the development package blosc2", "kafka": "a broker"}
+NEEDS = {"false-alarms": "half an hour of a core", "wire": "the development package blosc2", "kafka": "a broker"}

@@ -15,13 +15,18 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="Which: kernels, reading, throughput, latency, memory; wire (needs blosc2), kafka (needs a broker). "
-            "All but the last two when left out."
+            help="Which: kernels, reading, throughput, latency, memory; false-alarms (takes half an hour of a core), "
+            "wire (needs blosc2), kafka (needs a broker). All but the last three when left out."
         ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
     minutes: Annotated[int, typer.Option(min=1, help="Minutes of the facility's load for memory.")] = 60,
-    config: Annotated[Path | None, typer.Option(help="TOML file with settings, for kafka.")] = None,
+    camera_shifts: Annotated[
+        float, typer.Option(min=0.001, help="Cameras times shifts of 12 h, for false-alarms.")
+    ] = 10.0,
+    cameras: Annotated[int, typer.Option(min=0, help="To spread them over; 0: one a shift.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Another one makes other cameras, for false-alarms.")] = 101,
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings, for kafka and false-alarms.")] = None,
 ) -> None:
     """Measure the figures that the documentation names, with a description of the machine."""
     import json
@@ -30,11 +35,13 @@ def bench(
 
     from dashboards.figure_table import print_figures
     from streams.benchmarks import BENCHMARKS, NEEDS, BenchmarkOptions
+    from streams.benchmarks.false_alarms import FalseAlarmSize
     from streams.benchmarks.figure import Figure, machine
 
     if name and name not in BENCHMARKS:
         raise typer.BadParameter(f"there is no benchmark {name!r}; there are {', '.join(BENCHMARKS)}")
-    options = BenchmarkOptions(minutes=minutes, config=config)
+    false_alarms = FalseAlarmSize(camera_shifts=camera_shifts, cameras=cameras, seed=seed)
+    options = BenchmarkOptions(minutes=minutes, false_alarms=false_alarms, config=config)
     figures: list[Figure] = []
     for key in [name] if name else [key for key in BENCHMARKS if key not in NEEDS]:
         typer.echo(f"measuring {key}", err=True)

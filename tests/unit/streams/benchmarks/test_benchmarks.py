@@ -77,5 +77,14 @@ def test_a_figure_as_json() -> None:
 
 
 def test_the_names_of_the_command() -> None:
-    assert list(BENCHMARKS) == ["kernels", "reading", "throughput", "latency", "memory", "wire", "kafka"]
+    assert list(BENCHMARKS) == [
+        "kernels",
+        "reading",
+        "throughput",
+        "latency",
+        "memory",
+        "false-alarms",
+        "wire",
+        "kafka",
+    ]
     assert set(NEEDS) < set(BENCHMARKS)
