@@ -3,13 +3,15 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import inf, isfinite
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.alerts.alert import Alert, AlertChange, AlertEvent, AlertKind, AlertSource, AlertStatus, Severity, alert_id
+from models.alerts.explanation import NO_EXPLANATION, Explanation
 from models.devices import Device, Stage
 from models.event_time import MILLISECOND_NS
 from models.results import Reason
@@ -28,6 +30,7 @@ _LOW_MEDIUM_HIGH = (Severity.LOW, Severity.MEDIUM, Severity.HIGH)
 _RULE_SEVERITY = {
     AlertKind.STUCK_FRAME: Severity.MEDIUM,  # nobody watches that beam any more
     AlertKind.NO_BEAM: Severity.HIGH,  # energy goes somewhere, and not where the camera looks
+    AlertKind.DRIFT: Severity.LOW,  # slow enough for a person to decide
     AlertKind.ENERGY_STEP: Severity.MEDIUM,
     AlertKind.DEVICE_STATE: Severity.HIGH,  # the devices whose loss nobody notices are what operators fear
     AlertKind.DEVICE_SILENT: Severity.HIGH,
@@ -51,7 +54,7 @@ def severity_of(kind: AlertKind, score: float = 0.0, shots: int = 1) -> Severity
     connector_behind                        high
     stuck_frame, energy_step,
     snapshot_missing, pipeline_lag          medium
-    snapshot_rejected                       low
+    snapshot_rejected, drift                low
     incomplete_triplet                      low; medium from 10 shots, high from 100 shots on
     all others, which have a score          low; medium from a score of 5, high from 8 on
     ======================================  =====================================================
@@ -113,6 +116,7 @@ class _OddShot:
     score: float
     reasons: int
     source: AlertSource
+    explanation: Explanation = NO_EXPLANATION
 
 
 @dataclass(slots=True, kw_only=True)
@@ -127,6 +131,7 @@ class _Episode:
     reasons: int
     model: str
     source: AlertSource
+    explanation: Explanation = NO_EXPLANATION
     normal_shots: int = 0
     told_score: float = 0.0
     told_shots: int = 0
@@ -194,6 +199,7 @@ class EpisodeTracker:
         anomalous: NDArray[np.bool_],
         reasons: NDArray[np.unsignedinteger],
         source: Callable[[int], AlertSource],
+        explain: Callable[[int], Explanation] | None = None,
     ) -> tuple[list[AlertEvent], NDArray[np.bool_]]:
         """Look at n shots in the order of their event times.
 
@@ -210,6 +216,10 @@ class EpisodeTracker:
             uint32, shape (n,): ``Reason``.
         source
             Gives the source of row i; called for anomalous rows only.
+        explain
+            Says what is odd about row i; None where nothing can. It is asked for shots that open an episode or, being
+            weak, may do so with others, and later for the worst shot so far, if it leads to an update. The alert has
+            what was said of the worst of them.
 
         Returns
         -------
@@ -233,7 +243,7 @@ class EpisodeTracker:
                 reasons=int(reasons[row]),
                 source=source(row),
             )
-            self._odd(shot, events)
+            self._odd(shot, events, partial(explain, row) if explain else _nothing_to_say)
             open_mask[row] = self._episode is not None
             start = row + 1
         self._normal(event_time_ns, start, count, open_mask, events)
@@ -257,29 +267,33 @@ class EpisodeTracker:
         episode = self._episode
         return {
             "observations": self._observations,
-            "window": [[s.observation, s.event_time_ns, s.score, s.reasons, *_names(s.source)] for s in self._window],
+            "window": [
+                [s.observation, s.event_time_ns, s.score, s.reasons, *_names(s.source), *_said(s.explanation)]
+                for s in self._window
+            ],
             "episode": None
             if episode is None
-            else {name: getattr(episode, name) for name in _Episode.__slots__ if name != "source"}
-            | {"source": _names(episode.source)},
+            else {name: getattr(episode, name) for name in _Episode.__slots__}
+            | {"source": _names(episode.source), "explanation": _said(episode.explanation)},
         }
 
     def restore(self, state: State) -> None:
         """Go on from a saved state."""
         self._observations = int(state["observations"])
         self._window.clear()
-        for observation, event_time_ns, score, reasons, *names in state["window"]:
+        for observation, event_time_ns, score, reasons, file, sha256, path, *said in state["window"]:
             self._window.append(
                 _OddShot(
                     observation=observation,
                     event_time_ns=event_time_ns,
                     score=score,
                     reasons=reasons,
-                    source=_source(names),
+                    source=_source([file, sha256, path]),
+                    explanation=_explanation(said),
                 )
             )
         saved = state["episode"]
-        self._episode = None if saved is None else _Episode(**(saved | {"source": _source(saved["source"])}))
+        self._episode = None if saved is None else _episode(saved)
 
     def _normal(
         self,
@@ -303,13 +317,14 @@ class EpisodeTracker:
         else:
             episode.normal_shots += stop - start
 
-    def _odd(self, shot: _OddShot, events: list[AlertEvent]) -> None:
+    def _odd(self, shot: _OddShot, events: list[AlertEvent], explain: Callable[[], Explanation]) -> None:
         self._observations += 1
         self._close_after_gap(shot.event_time_ns, events)
         episode = self._episode
         if episode is None:
-            self._open(shot, events)
+            self._open(shot, events, explain)
             return
+        worst = _shown(shot.score) > episode.score
         episode.last_shot_ns = shot.event_time_ns
         episode.normal_shots = 0
         episode.shots += 1
@@ -319,10 +334,16 @@ class EpisodeTracker:
         doubled = episode.shots >= 2 * episode.told_shots
         if (grown or doubled) and episode.updates < self._settings.max_updates:
             episode.updates += 1
+            if worst:
+                episode.explanation = explain()
             self._tell(AlertChange.UPDATED, events)
 
-    def _open(self, shot: _OddShot, events: list[AlertEvent]) -> None:
-        """Open an episode if the shot is strong, or the last of enough weak ones."""
+    def _open(self, shot: _OddShot, events: list[AlertEvent], explain: Callable[[], Explanation]) -> None:
+        """Open an episode if the shot is strong, or the last of enough weak ones.
+
+        A weak shot is explained at once, while its pixels are there: it may turn out to be the strongest of those that
+        open an episode.
+        """
         settings = self._settings
         strong = shot.score >= settings.strong_score
         if not strong and shot.score < settings.weak_score:
@@ -334,14 +355,17 @@ class EpisodeTracker:
             and odd.event_time_ns >= shot.event_time_ns - self._quiet_ns
         ]
         window.append(shot)
-        if not strong and len(window) < settings.weak_shots:
+        strongest = max(window, key=lambda odd: odd.score)  # of equal ones the first
+        opens = strong or len(window) >= settings.weak_shots
+        if strongest is shot or not opens:
+            shot.explanation = explain()
+        if not opens:
             self._window.append(shot)
             return
         self._window.clear()
-        reasons = 0
+        first, reasons = window[0], 0
         for odd in window:
             reasons |= odd.reasons
-        first = window[0]
         self._episode = _Episode(
             id=alert_id(self._subject, self._kind, first.event_time_ns),
             first_shot_ns=first.event_time_ns,
@@ -351,6 +375,7 @@ class EpisodeTracker:
             reasons=reasons,
             model=self.model,
             source=first.source,
+            explanation=strongest.explanation,
         )
         self._tell(AlertChange.OPENED, events)
 
@@ -385,6 +410,7 @@ class EpisodeTracker:
             reasons=tuple(Reason(episode.reasons).words()),
             model=episode.model,
             source=episode.source,
+            explanation=episode.explanation,
         )
 
 
@@ -402,3 +428,21 @@ def _names(source: AlertSource) -> list[str]:
 
 def _source(names: list[str]) -> AlertSource:
     return AlertSource(file=names[0], sha256=names[1], path=names[2])
+
+
+def _said(explanation: Explanation) -> list[Any]:
+    return [explanation.text, explanation.cause, explanation.cause_probability]
+
+
+def _explanation(said: list[Any]) -> Explanation:
+    """From a saved state; those of earlier programs have none."""
+    return Explanation(text=said[0], cause=said[1], cause_probability=said[2]) if said else NO_EXPLANATION
+
+
+def _episode(saved: State) -> _Episode:
+    source, explanation = _source(saved["source"]), _explanation(saved.get("explanation", []))
+    return _Episode(**(saved | {"source": source, "explanation": explanation}))
+
+
+def _nothing_to_say() -> Explanation:
+    return NO_EXPLANATION

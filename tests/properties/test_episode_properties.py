@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from models.alerts.alert import AlertChange, AlertEvent, AlertKind, AlertSource
 from models.alerts.episodes import CERTAIN, EpisodeSettings, EpisodeTracker
+from models.alerts.explanation import Explanation
 from models.devices import parse_device
 from models.event_time import MILLISECOND_NS
 from models.state import decode_state, encode_state
@@ -36,8 +37,11 @@ def run(shots: list[tuple[float, int]], cuts: list[int], *, restart: bool) -> tu
         def source(row: int, start: int = start) -> AlertSource:
             return AlertSource(file="f", sha256="s", path=str(start + row))
 
+        def explain(row: int, start: int = start) -> Explanation:
+            return Explanation(text=str(start + row), cause="pointing", cause_probability=(start + row) / 40)
+
         reasons = np.arange(start, stop).astype(np.uint32)
-        some, rows = subject.observe_block(times[part], score[part], score[part] > 0, reasons, source)
+        some, rows = subject.observe_block(times[part], score[part], score[part] > 0, reasons, source, explain)
         events += some
         mask += rows.tolist()
         if restart:

@@ -1,12 +1,14 @@
 """An episode opens, is updated, and closes where its settings say, to the shot."""
 
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
 from models.alerts.alert import AlertChange, AlertEvent, AlertKind, AlertSource, Severity, alert_id
 from models.alerts.episodes import CERTAIN, EpisodeSettings, EpisodeTracker, severity_of
+from models.alerts.explanation import NO_EXPLANATION, Explanation
 from models.devices import parse_device
 from models.event_time import MILLISECOND_NS
 from models.results import Reason
@@ -25,13 +27,16 @@ def source(row: int) -> AlertSource:
 
 
 def observe(
-    subject: EpisodeTracker, scores: list[float], times_ms: list[int] | None = None
+    subject: EpisodeTracker,
+    scores: list[float],
+    times_ms: list[int] | None = None,
+    explain: Callable[[int], Explanation] | None = None,
 ) -> tuple[list[AlertEvent], list[bool]]:
     """Shots at 10 Hz; a score above 0 is anomalous."""
     score = np.array(scores)
     times = np.array(times_ms if times_ms is not None else range(0, 100 * len(scores), 100), np.int64) * MILLISECOND_NS
     reasons = np.full(len(scores), Reason.RESIDUAL, np.uint32)
-    events, mask = subject.observe_block(times, score, score > 0, reasons, source)
+    events, mask = subject.observe_block(times, score, score > 0, reasons, source, explain)
     return events, mask.tolist()
 
 
@@ -109,6 +114,77 @@ def test_a_rule_has_no_score() -> None:
     (event,) = observe(tracker(kind=AlertKind.STUCK_FRAME), [CERTAIN])[0]
     assert event.alert.score == 0.0
     assert event.alert.severity is Severity.MEDIUM
+
+
+class Explaining:
+    """Explains row i as ``row i``, and remembers which rows it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def __call__(self, row: int) -> Explanation:
+        self.asked.append(row)
+        return Explanation(text=f"row {row}", cause="hot_spot", cause_probability=0.5)
+
+
+@pytest.mark.parametrize(
+    ("scores", "asked", "said"),
+    [
+        # A strong shot is the worst of those that opened, whatever weak ones wait.
+        ([0, 4, 5], [1, 2], ["row 2"]),
+        # Of weak ones the strongest counts: the first here, the second there; of equal ones the first.
+        ([4.5, 0, 4], [0], ["row 0"]),
+        ([4, 0, 4.5], [0, 2], ["row 2"]),
+        ([4, 0, 4], [0], ["row 0"]),
+        # A weak shot that meets no other was explained in vain; one below the weak score never is.
+        ([4, 0, 0, 0, 4.2, 3.4], [0, 4], []),
+        # Later only the worst so far, and only when it leads to an update: 5.5 doubles the shots, 5.9 tells nothing,
+        # 5.8 doubles them again but is not the worst, 7 is worse by a step.
+        ([5, 5.5, 5.9, 5.8, 7, 6], [0, 1, 4], ["row 0", "row 1", "row 1", "row 4"]),
+        # A rule's shots are all the same: the first says it.
+        ([CERTAIN, CERTAIN, CERTAIN], [0], ["row 0", "row 0"]),
+    ],
+)
+def test_the_worst_shot_is_explained(scores: list[float], asked: list[int], said: list[str]) -> None:
+    explain = Explaining()
+    events, _ = observe(tracker(), scores, explain=explain)
+    assert explain.asked == asked
+    assert [event.alert.explanation.text for event in events] == said
+
+
+def test_a_closing_repeats_the_explanation_of_the_worst_shot() -> None:
+    subject = tracker()
+    (opened,) = observe(subject, [5], explain=Explaining())[0]
+    (closed,) = subject.finish()
+    assert closed.alert.explanation == opened.alert.explanation
+    assert opened.alert.explanation == Explanation(text="row 0", cause="hot_spot", cause_probability=0.5)
+
+
+def test_nothing_is_explained_where_nothing_can() -> None:
+    (event,) = observe(tracker(), [5])[0]
+    assert event.alert.explanation == NO_EXPLANATION
+
+
+def test_an_explanation_changes_nothing_else_of_an_alert() -> None:
+    scores = [0, 4, 4.5, 7, 0, 0, 0, 0, 9]
+    plain, _ = observe(tracker(), scores)
+    explained, _ = observe(tracker(), scores, explain=Explaining())
+    assert [replace(event, alert=replace(event.alert, explanation=NO_EXPLANATION)) for event in explained] == plain
+
+
+def test_a_state_of_a_program_without_explanations_is_restored() -> None:
+    waiting, going_on = tracker(), tracker()
+    observe(waiting, [4])
+    observe(going_on, [5])
+    old_window, old_episode = waiting.state(), going_on.state()
+    old_window["window"] = [shot[:7] for shot in old_window["window"]]
+    del old_episode["episode"]["explanation"]
+    for subject, old in ((waiting, old_window), (going_on, old_episode)):
+        subject.restore(old)
+    (event,) = observe(waiting, [3.6], [100])[0]
+    assert (event.alert.shots, event.alert.explanation) == (2, NO_EXPLANATION)
+    assert going_on.alert is not None
+    assert going_on.alert.explanation == NO_EXPLANATION
 
 
 def test_finish_closes_and_forgets_weak_shots() -> None:
