@@ -18,6 +18,7 @@ class AlertKind(StrEnum):
     IMAGE_ANOMALY = "image_anomaly"
     STUCK_FRAME = "stuck_frame"
     NO_BEAM = "no_beam"
+    DRIFT = "drift"
     ENERGY_OUTLIER = "energy_outlier"
     ENERGY_STEP = "energy_step"
     SPECTRUM_ANOMALY = "spectrum_anomaly"

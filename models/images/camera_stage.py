@@ -14,6 +14,7 @@ from models.alerts.episodes import CERTAIN, EpisodeSettings, EpisodeTracker
 from models.device_stage import DeviceClosing, DeviceOutput
 from models.devices import Device, RecordKind
 from models.images.beam_features import FEATURE_COUNT
+from models.images.beam_drift import BeamDrift, DriftSettings
 from models.images.dark_profile import DarkProfile
 from models.images.dark_tracker import CleaningSettings, DarkTracker
 from models.images.evidence import EvidenceKeeper
@@ -59,6 +60,8 @@ class CameraSettings:
         realigned, or its exposure set anew): it is learned again from the start. 0: never.
     image_episode, stuck_episode
         When alerts open and close.
+    drift
+        How far the beam may slowly move away.
     """
 
     frame_fpr: float = 5e-4
@@ -70,6 +73,7 @@ class CameraSettings:
     scores: ImageScoreSettings = field(default_factory=ImageScoreSettings)
     image_episode: EpisodeSettings = field(default_factory=_image_episode)
     stuck_episode: EpisodeSettings = field(default_factory=EpisodeSettings)
+    drift: DriftSettings = field(default_factory=DriftSettings)
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
@@ -115,6 +119,7 @@ class CameraStage:
         self._image = self._tracker(AlertKind.IMAGE_ANOMALY, settings.image_episode, self._model)
         self._stuck = self._tracker(AlertKind.STUCK_FRAME, settings.stuck_episode, "")
         self._evidence = EvidenceKeeper()
+        self._drift = BeamDrift(device, settings.drift)
         self._open_frames = 0
         self._since_scored = {False: 0, True: 0}  # frames left out since the last one scored, by ``block.replacement``
         self._noise_of: tuple[DarkProfile | None, float] = (None, 0.0)
@@ -248,7 +253,9 @@ class CameraStage:
         if block.replacement:
             return
         is_open = self._observe(block, rows, cleaned, scores, odd, reasons, output)
-        self._scores.learn(scores, cleaned, ~(odd | stuck | is_open), self._noise_counts())
+        normal = ~(odd | stuck | is_open)
+        self._scores.learn(scores, cleaned, normal, self._noise_counts())
+        self._watch_drift(block, rows[normal], scores.vectors[normal], output)
         self._relearn_after_long(is_open)
 
     def _observe(
@@ -307,6 +314,13 @@ class CameraStage:
         if any(event.change is AlertChange.CLOSED for event in events):
             output.evidence.extend(self._evidence.close())
 
+    def _watch_drift(
+        self, block: RecordBlock, rows: NDArray[np.intp], vectors: NDArray[np.float64], output: DeviceOutput
+    ) -> None:
+        """Normal frames, which the references follow: how far have they led away?"""
+        times = block.event_time_ns[rows]
+        output.alerts.extend(self._drift.observe(times, vectors, lambda place: _source(block, int(rows[place]))))
+
     def _relearn_after_long(self, is_open: NDArray[np.bool_]) -> None:
         """Begin anew at the end of a group when the episode has lasted too long to be a fault."""
         closed = np.flatnonzero(~is_open)
@@ -316,9 +330,19 @@ class CameraStage:
             self._scores.begin_anew()
             self._open_frames = 0
 
+    def accept_baseline(self) -> DeviceClosing:
+        """What comes from now on is the reference: close the image episode, with its evidence, and learn anew."""
+        closing = DeviceClosing(alerts=self._image.finish() + self._drift.finish(), evidence=self._evidence.close())
+        self._evidence.forget_before(None)
+        self._scores.begin_anew()
+        self._drift.begin_anew()
+        self._open_frames = 0
+        return closing
+
     def finish(self) -> DeviceClosing:
         """Close what is still open because the input has ended, with the worst and the last frame of the episode."""
-        return DeviceClosing(alerts=self._image.finish() + self._stuck.finish(), evidence=self._evidence.close())
+        alerts = self._image.finish() + self._stuck.finish() + self._drift.finish()
+        return DeviceClosing(alerts=alerts, evidence=self._evidence.close())
 
     def state(self) -> State:
         """All that later results depend on: about 0.5 MB."""
@@ -329,6 +353,7 @@ class CameraStage:
             "image": self._image.state(),
             "stuck": self._stuck.state(),
             "evidence": self._evidence.state(),
+            "drift": self._drift.state(),
             "open_frames": self._open_frames,
             "frame_before": [self._frame_before[False], self._frame_before[True]],
             "since_scored": [self._since_scored[False], self._since_scored[True]],
@@ -342,6 +367,8 @@ class CameraStage:
         self._image.restore(state["image"])
         self._stuck.restore(state["stuck"])
         self._evidence.restore(state["evidence"], self._device)
+        if "drift" in state:
+            self._drift.restore(state["drift"])
         self._open_frames = int(state["open_frames"])
         self._frame_before = dict(zip((False, True), state["frame_before"], strict=True))
         self._since_scored = dict(zip((False, True), state.get("since_scored", (0, 0)), strict=True))
