@@ -252,6 +252,10 @@ class ImageScores:
         """The logarithms of recent normal scores by name: what ``fit_seeds`` takes."""
         return {name: tail.recent for name, tail in zip(IMAGE_SCORES, self._tails, strict=True)}
 
+    def usual_vector(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and sigma of the camera's ``beam_vector``, float64, shape (9,) each; of use once learning is over."""
+        return self._moments.usual()
+
     def z_map(self, cleaned: Float32Array, reconstruction: Float32Array) -> Float32Array:
         """One frame's residual in sigmas (``ReferenceMaps.z_map``)."""
         return self._maps.z_map(cleaned, reconstruction)

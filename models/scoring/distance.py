@@ -126,6 +126,10 @@ class RollingDistance:
         """Whether enough was applied for a distance to mean something: three vectors per component, and 20."""
         return self._weight >= max(20.0, 3.0 * self.size)
 
+    def usual(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and standard deviation of the components as they are in force, float64, shape (size,); sigmas > 0."""
+        return self._mean.copy(), np.sqrt(np.maximum(np.diagonal(self._covariance), self._floor**2))
+
     def distances(self, vectors: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """Distance of each vector, float64, shape (n,), >= 0; infinity for one that is not finite; 0 before ``ready``.
 

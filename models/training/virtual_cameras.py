@@ -67,7 +67,7 @@ def virtual_cameras(
     screens = phase_screens(random_stream(settings.seed, Purpose.SCREENS))
     for number in range(settings.cameras):
         draw = np.random.default_rng([settings.seed, number])
-        camera = SimulatedCamera(simulation, number, _mixed_beam(shapes, draw), screens)
+        camera = SimulatedCamera(simulation, number, mixed_beam(shapes, draw), screens)
         yield _frames(camera, settings.minutes_per_camera, draw)
 
 
@@ -86,7 +86,7 @@ def _frames(camera: SimulatedCamera, minutes: int, draw: Generator) -> NDArray[n
     return cleaned
 
 
-def _mixed_beam(shapes: list[NDArray[np.uint16]], draw: Generator) -> NDArray[np.uint16]:
+def mixed_beam(shapes: list[NDArray[np.uint16]], draw: Generator) -> NDArray[np.uint16]:
     """A photograph, half of the time with a second one laid over it, resized and modulated; peak 65535."""
     beam = _resized(shapes[draw.integers(len(shapes))], draw.uniform(0.7, 1.15))
     if draw.random() < 0.5:

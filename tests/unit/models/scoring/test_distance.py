@@ -135,3 +135,13 @@ def test_wrong_settings() -> None:
         DistanceSettings(time_constant_records=1.0)
     with pytest.raises(ValueError, match="sigma_floor"):
         RollingDistance(DistanceSettings(), np.zeros(3))
+
+
+def test_usual_is_the_mean_and_spread_of_what_was_applied() -> None:
+    vectors = np.random.default_rng(4).normal([5.0, -1.0], [2.0, 1e-6], (400, 2))
+    distance = RollingDistance(DistanceSettings(), np.array([0.1, 0.1]))
+    distance.learn(vectors)
+    distance.apply()
+    mean, sigma = distance.usual()
+    np.testing.assert_allclose(mean, vectors.mean(axis=0), atol=1e-9)
+    np.testing.assert_allclose(sigma, [vectors[:, 0].std(), 0.1], rtol=1e-6)
