@@ -13,9 +13,10 @@ from models.event_time import MILLISECOND_NS, format_iso
 def alert_document(alert: Alert, evidence: Sequence[EvidenceLink] = ()) -> dict[str, Any]:
     """The fields of an alert as JSON values.
 
-    Times are ISO 8601 in UTC with milliseconds; ``score`` is null when it is no finite number; the files of
-    ``evidence`` lie below the state directory.
+    Times are ISO 8601 in UTC with milliseconds; ``score`` is null when it is no finite number, ``cause_probability``
+    when there is no ``cause``; the files of ``evidence`` lie below the state directory.
     """
+    explanation = alert.explanation
     return {
         "id": alert.id,
         "kind": alert.kind.value,
@@ -28,6 +29,9 @@ def alert_document(alert: Alert, evidence: Sequence[EvidenceLink] = ()) -> dict[
         "shots": alert.shots,
         "score": float(alert.score) if math.isfinite(alert.score) else None,
         "reasons": list(alert.reasons),
+        "explanation": explanation.text,
+        "cause": explanation.cause,
+        "cause_probability": float(explanation.cause_probability) if explanation.cause else None,
         "model": alert.model,
         "source": {"file": alert.source.file, "sha256": alert.source.sha256, "path": alert.source.path},
         "evidence": [

@@ -8,20 +8,22 @@ from typing import Any
 
 from connectors.evidence_store import EvidenceLink
 from models.alerts.alert import Alert, AlertEvent, AlertKind, AlertSource, AlertStatus, Severity
+from models.alerts.explanation import Explanation
 from models.devices import Stage
 
 _COLUMNS = (
     "id, kind, severity, status, front_end, amp, arm, device, first_shot_ns, last_shot_ns, shots, score, reasons,"
-    " model, source_file, source_sha256, source_path"
+    " model, source_file, source_sha256, source_path, explanation, cause, cause_probability"
 )
 _UPDATES = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS.split(", ")[1:])
+_PLACES = ", ".join("?" for _ in _COLUMNS.split(", "))
 _PAGE = 500
 
 
 def store_alerts(connection: sqlite3.Connection, events: Iterable[AlertEvent]) -> None:
     """Write down how the alerts stand after some events."""
     connection.executemany(
-        f"INSERT INTO alerts ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        f"INSERT INTO alerts ({_COLUMNS}) VALUES ({_PLACES})"  # noqa: S608
         f" ON CONFLICT (id) DO UPDATE SET {_UPDATES}",
         [_row(event.alert) for event in events],
     )
@@ -90,6 +92,9 @@ def _row(alert: Alert) -> tuple[str | int | float, ...]:
         alert.source.file,
         alert.source.sha256,
         alert.source.path,
+        alert.explanation.text,
+        alert.explanation.cause,
+        float(alert.explanation.cause_probability),
     )
 
 
@@ -109,4 +114,7 @@ def _alert(row: tuple[Any, ...]) -> Alert:
         reasons=tuple(json.loads(values["reasons"])),
         model=values["model"],
         source=AlertSource(file=values["source_file"], sha256=values["source_sha256"], path=values["source_path"]),
+        explanation=Explanation(
+            text=values["explanation"], cause=values["cause"], cause_probability=values["cause_probability"]
+        ),
     )

@@ -11,7 +11,7 @@ from models.results import Outcome
 
 DATABASE_NAME = "petawatch.sqlite"
 #: Counts up with every change of the tables; a directory of a newer one is refused.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _APPLICATION_ID = 0x50574154  # "PWAT"
 _BUSY_TIMEOUT_S = 20.0
@@ -56,7 +56,8 @@ CREATE TABLE alerts (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, severity TEXT NOT NULL, status TEXT NOT NULL, front_end TEXT NOT NULL,
     amp TEXT NOT NULL, arm TEXT NOT NULL, device TEXT NOT NULL, first_shot_ns INTEGER NOT NULL,
     last_shot_ns INTEGER NOT NULL, shots INTEGER NOT NULL, score REAL, reasons TEXT NOT NULL,
-    model TEXT NOT NULL, source_file TEXT NOT NULL, source_sha256 TEXT NOT NULL, source_path TEXT NOT NULL);
+    model TEXT NOT NULL, source_file TEXT NOT NULL, source_sha256 TEXT NOT NULL, source_path TEXT NOT NULL,
+    explanation TEXT NOT NULL DEFAULT '', cause TEXT NOT NULL DEFAULT '', cause_probability REAL NOT NULL DEFAULT 0);
 CREATE INDEX alerts_by_time ON alerts (first_shot_ns, id);
 CREATE TABLE evidence (
     alert_id TEXT NOT NULL, role TEXT NOT NULL, event_time_ns INTEGER NOT NULL, png TEXT NOT NULL, npz TEXT NOT NULL,
@@ -75,12 +76,20 @@ _MIGRATIONS = {
         "ALTER TABLE file_versions ADD COLUMN thinned INTEGER NOT NULL DEFAULT 0",
         _LOST_RECORDS.format(kind="TABLE"),
     ),
+    2: (
+        "ALTER TABLE alerts ADD COLUMN explanation TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE alerts ADD COLUMN cause TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE alerts ADD COLUMN cause_probability REAL NOT NULL DEFAULT 0",
+    ),
 }
 #: What lets this program read a database of an earlier format that it may not change.
 _AS_IF_MIGRATED = {
     1: (
         "CREATE TEMP VIEW file_versions AS SELECT *, 0 AS thinned FROM main.file_versions",
         _LOST_RECORDS.format(kind="TEMP TABLE"),
+    ),
+    2: (
+        "CREATE TEMP VIEW alerts AS SELECT *, '' AS explanation, '' AS cause, 0 AS cause_probability FROM main.alerts",
     ),
 }
 

@@ -8,6 +8,7 @@ from connectors.wire.message import Headers, Incoming
 from connectors.wire.rows import moment_values, stage_values
 from connectors.wire.schema import Format, Schema
 from models.alerts.alert import Alert, AlertChange, AlertEvent, AlertKind, AlertSource, AlertStatus, Severity
+from models.alerts.explanation import NO_EXPLANATION, Explanation
 from models.messages import AlertMessage
 
 
@@ -40,7 +41,7 @@ def read_alert_source(document: Document) -> AlertSource:
 
 
 def _alert_values(alert: Alert) -> dict[str, Any]:
-    return {
+    values = {
         "id": alert.id,
         "kind": str(alert.kind),
         "severity": str(alert.severity),
@@ -54,6 +55,17 @@ def _alert_values(alert: Alert) -> dict[str, Any]:
         "reasons": list(alert.reasons),
         "model": alert.model,
         "source": alert_source_values(alert.source),
+    }
+    if alert.explanation != NO_EXPLANATION:  # an entry that came later: who does not know it passes it over
+        values["explanation"] = _explanation_values(alert.explanation)
+    return values
+
+
+def _explanation_values(explanation: Explanation) -> dict[str, Any]:
+    return {
+        "text": explanation.text,
+        "cause": explanation.cause,
+        "cause_probability": float(explanation.cause_probability),
     }
 
 
@@ -72,8 +84,16 @@ def _read_alert(document: Document) -> Alert:
         reasons=document.texts("reasons"),
         model=document.text("model"),
         source=read_alert_source(document),
+        explanation=_read_explanation(document.inner("explanation")) if "explanation" in document else NO_EXPLANATION,
     )
 
 
-#: Version 1 of alerts.
+def _read_explanation(document: Document) -> Explanation:
+    probability = document.number("cause_probability")
+    if not 0 <= probability <= 1:
+        raise ValueError(f"the probability of a cause is {probability}")
+    return Explanation(text=document.text("text"), cause=document.text("cause"), cause_probability=probability)
+
+
+#: Version 1 of alerts; those of earlier programs explain nothing.
 ALERTS: Format[AlertMessage] = Format(Schema("alert", 1), _write, _read)

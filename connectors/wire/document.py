@@ -34,6 +34,9 @@ class Document:
         self._values: dict[str, Any] = value
         self._name = name
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
     def raw(self, name: str) -> Any:
         """An entry as JSON gives it."""
         if name not in self._values:

@@ -14,6 +14,7 @@ from connectors.wire.containers import write_container
 from connectors.wire.hdf5_paths import pack_paths, unpack_paths
 from connectors.wire.limits import MAX_TIME_NS, MIN_TIME_NS
 from connectors.wire.message import Incoming
+from models.alerts.explanation import Explanation
 from models.devices import RecordKind, parse_device
 from models.errors import RecordError
 from models.messages import AlertMessage, EvidenceMessage, FileMoment, Origin, RecordMessage
@@ -93,11 +94,30 @@ def test_any_paths_come_back(paths: list[str]) -> None:
     assert unpack_paths(pack_paths(tuple(paths)), len(paths), 1 << 20) == tuple(paths)
 
 
-@given(st.floats(allow_nan=False) | st.just(np.nan), TEXTS, TIMES, st.none() | MOMENTS, st.lists(TEXTS, max_size=3))
+@given(
+    st.floats(allow_nan=False) | st.just(np.nan),
+    TEXTS,
+    TIMES,
+    st.none() | MOMENTS,
+    st.lists(TEXTS, max_size=3),
+    st.builds(Explanation, text=TEXTS, cause=TEXTS, cause_probability=st.floats(0, 1)),
+)
 def test_any_alert_comes_back(
-    score: float, text: str, time_ns: int, moment: FileMoment | None, reasons: list[str]
+    score: float,
+    text: str,
+    time_ns: int,
+    moment: FileMoment | None,
+    reasons: list[str],
+    explanation: Explanation,
 ) -> None:
-    alert = replace(ALERT.event.alert, score=score, device=text, first_shot_ns=time_ns, reasons=tuple(reasons))
+    alert = replace(
+        ALERT.event.alert,
+        score=score,
+        device=text,
+        first_shot_ns=time_ns,
+        reasons=tuple(reasons),
+        explanation=explanation,
+    )
     message = AlertMessage(event=replace(ALERT.event, alert=alert), moment=moment)
     assert bits(decode(incoming_of(encode(message)))) == bits(message)
 

@@ -366,6 +366,7 @@ def _bad_references() -> Iterator[tuple[str, str]]:
 def _documents() -> _Cases:
     record = json.loads(good("announcement-1").value or b"")["record"]
     alert = json.loads(good("alert-1").value or b"")["alert"]
+    explanation = {"text": "hot spot", "cause": "hot_spot", "cause_probability": 0.5}
     yield (
         "announcement of an unknown status",
         _changed_json("announcement-1", record=record | {"status": "lost"}),
@@ -390,6 +391,15 @@ def _documents() -> _Cases:
     yield "alert of minus one shot", _changed_json("alert-1", alert=alert | {"shots": -1}), PAYLOAD
     yield "alert of half a letter", _changed_json("alert-1", alert=alert | {"device": "\udcff"}), PAYLOAD
     yield "alert of a source in two parts", _changed_json("alert-1", alert=alert | {"source": ["a", "b"]}), PAYLOAD
+    for name, said in (
+        ("in one text", "hot spot"),
+        ("without a cause", {"text": "a"}),
+        ("with a certainty of more than 1", explanation | {"cause_probability": 1.5}),
+        ("with no number for its certainty", explanation | {"cause_probability": float("nan")}),
+        ("of half a letter", explanation | {"text": "\udcff"}),
+        ("longer than a book", explanation | {"text": "a" * (1 << 17)}),
+    ):
+        yield f"alert explained {name}", _changed_json("alert-1", alert=alert | {"explanation": said}), PAYLOAD
     yield "alert without an alert", _changed_json("alert-1", alert=None), PAYLOAD
     yield "progress to a negative offset", _changed_json("progress-1-worker", next_offset=-1), PAYLOAD
     yield "progress in words", _changed_json("progress-1-worker", next_offset="far"), PAYLOAD

@@ -23,6 +23,7 @@ from models.alerts.alert import (
     EvidenceFrame,
     Severity,
 )
+from models.alerts.explanation import Explanation
 from models.devices import Device, parse_device
 from models.messages import (
     AlertMessage,
@@ -196,6 +197,20 @@ ALERT = AlertMessage(
     ),
     moment=MOMENT,
 )
+EXPLAINED_ALERT = AlertMessage(
+    event=AlertEvent(
+        change=AlertChange.CLOSED,
+        alert=dataclasses.replace(
+            ALERT.event.alert,
+            status=AlertStatus.CLOSED,
+            explanation=Explanation(
+                text="hot spot at (61, 40) px, 34 % above its surroundings",
+                cause="hot_spot",
+                cause_probability=0.9300000000000001,
+            ),
+        ),
+    ),
+)
 EVIDENCE = EvidenceMessage(
     frame=EvidenceFrame(
         alert_id="0011223344556677",
@@ -277,6 +292,7 @@ EXAMPLES: dict[str, Message] = {
     "decided-1": DECIDED,
     "decided-1-nothing": NOTHING_DECIDED,
     "alert-1": ALERT,
+    "alert-1-explained": EXPLAINED_ALERT,
     "evidence-1": EVIDENCE,
     "announcement-1": ANNOUNCEMENT,
     "announcement-1-counts": COUNTS_ONLY,

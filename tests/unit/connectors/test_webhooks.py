@@ -16,6 +16,7 @@ from connectors.evidence_store import EvidenceLink
 from connectors.webhook_post import checked_addresses, receiver_name
 from connectors.webhooks import WebhookSender, WebhookSettings
 from models.alerts.alert import Alert, AlertChange, AlertEvent, AlertKind, AlertSource, AlertStatus, Severity
+from models.alerts.explanation import NO_EXPLANATION, Explanation
 from models.devices import Stage
 from models.errors import FatalError, RetryableError
 from models.event_time import SECOND_NS, parse_iso
@@ -422,6 +423,9 @@ ALERT = Alert(
     reasons=("residual", "latent"),
     model="base-1",
     source=AlertSource(file="10Hz/a.h5", sha256="ab" * 32, path="09-34-00-100/LA_A3_31-Camera_1-Camera-1"),
+    explanation=Explanation(
+        text="hot spot at (61, 40) px, 34 % above its surroundings", cause="hot_spot", cause_probability=0.93
+    ),
 )
 
 
@@ -442,6 +446,9 @@ def test_the_document_has_the_fields_of_the_alerts_command() -> None:
         "shots": 12,
         "score": 8.25,
         "reasons": ["residual", "latent"],
+        "explanation": "hot spot at (61, 40) px, 34 % above its surroundings",
+        "cause": "hot_spot",
+        "cause_probability": 0.93,
         "model": "base-1",
         "source": {
             "file": "10Hz/a.h5",
@@ -453,6 +460,8 @@ def test_the_document_has_the_fields_of_the_alerts_command() -> None:
         ],
     }
     assert alert_document(replace(ALERT, score=float("inf")))["score"] is None
+    unexplained = alert_document(replace(ALERT, explanation=NO_EXPLANATION))
+    assert [unexplained[name] for name in ("explanation", "cause", "cause_probability")] == ["", "", None]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from models.alerts.alert import (
     Severity,
     alert_id,
 )
+from models.alerts.explanation import Explanation
 from models.devices import Device, Stage, parse_device
 from models.event_time import parse_iso
 from models.records import SourceReference
@@ -134,6 +135,11 @@ def alert_event(
         reasons=("residual", "latent"),
         model="default-1",
         source=AlertSource(file=source("a").file, sha256=source("a").sha256, path=f"09-34-00-100/{device.name}"),
+        explanation=Explanation(
+            text=f"hot spot at (61, 40) px, {30 + shots} % above its surroundings",
+            cause="hot_spot",
+            cause_probability=0.9300000000000001,
+        ),
     )
     return AlertEvent(change=change, alert=alert)
 

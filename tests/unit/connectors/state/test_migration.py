@@ -1,7 +1,9 @@
-"""A directory of the first format is read as it is, and brought to the present one by the first who writes."""
+"""A directory of an earlier format is read as it is, and brought to the present one by the first who writes."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,13 +13,32 @@ from connectors.state.commit import Commit, LostRecords
 from connectors.state.database import DATABASE_NAME, SCHEMA_VERSION
 from connectors.state.directory import StateDirectory
 from connectors.state.reader import StateReader
-from tests.unit.connectors.state.examples import CAMERA, commit_of, decided, file_record, source
+from models.alerts.explanation import NO_EXPLANATION
+from tests.unit.connectors.state.examples import (
+    CAMERA,
+    START_NS,
+    STEP_NS,
+    alert_event,
+    commit_of,
+    decided,
+    file_record,
+    source,
+)
+
+
+def second_format(path: Path) -> None:
+    """A directory from before alerts had explanations: the columns that came later are taken away again."""
+    with StateDirectory.open(path) as state:
+        state.commit(commit_of(0))
+    with closing(sqlite3.connect(path / DATABASE_NAME)) as connection:
+        for column in ("explanation", "cause", "cause_probability"):
+            connection.execute(f"ALTER TABLE alerts DROP COLUMN {column}")
+        connection.execute("PRAGMA user_version=2")
 
 
 def first_format(path: Path) -> None:
-    """A directory as the first release left it behind: the tables that came later are taken away again."""
-    with StateDirectory.open(path) as state:
-        state.commit(commit_of(0))
+    """A directory as the first release left it behind."""
+    second_format(path)
     with closing(sqlite3.connect(path / DATABASE_NAME)) as connection:
         connection.execute("ALTER TABLE file_versions DROP COLUMN thinned")
         connection.execute("DROP TABLE lost_records")
@@ -29,17 +50,20 @@ def version(path: Path) -> int:
         return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def test_a_reader_reads_it_and_changes_nothing(tmp_path: Path) -> None:
-    first_format(tmp_path)
+@pytest.mark.parametrize(("earlier", "make", "thinned"), [(1, first_format, 0), (2, second_format, 23)])
+def test_a_reader_reads_it_and_changes_nothing(
+    tmp_path: Path, earlier: int, make: Callable[[Path], None], thinned: int
+) -> None:
+    make(tmp_path)
     before = (tmp_path / DATABASE_NAME).read_bytes()
     with StateReader.open(tmp_path) as reader:
         ledger = reader.ledger()
         assert ledger["records"]["triplet"] == 90
-        assert ledger["thinned"] == 0
+        assert ledger["thinned"] == thinned
         assert ledger["balanced"]
-        assert len(list(reader.alerts())) == 1
+        assert [alert.explanation for alert, _ in reader.alerts()] == [NO_EXPLANATION]
     assert (tmp_path / DATABASE_NAME).read_bytes() == before
-    assert version(tmp_path) == 1
+    assert version(tmp_path) == earlier
 
 
 def test_a_watch_brings_it_to_the_present_format(tmp_path: Path) -> None:
@@ -54,6 +78,18 @@ def test_a_watch_brings_it_to_the_present_format(tmp_path: Path) -> None:
         assert reader.ledger()["records"]["read"] == 100  # who reads meanwhile goes on reading
     with StateReader.open(tmp_path) as reader:
         assert reader.ledger()["records"]["dead_letter"] == 2
+
+
+def test_alerts_of_an_earlier_format_explain_nothing_until_they_are_told_anew(tmp_path: Path) -> None:
+    second_format(tmp_path)
+    known, later = alert_event(shots=3), alert_event(START_NS + STEP_NS)
+    with StateReader.open(tmp_path) as reader, StateDirectory.open(tmp_path) as state:
+        ((old, _),) = state.alerts()
+        assert old == replace(alert_event().alert, explanation=NO_EXPLANATION)
+        state.commit(Commit(alerts=[known, later]))
+        assert [alert for alert, _ in state.alerts()] == [known.alert, later.alert]
+        assert state.alert(later.alert.id) == later.alert
+        assert [alert for alert, _ in reader.alerts()] == [known.alert, later.alert]  # who reads meanwhile goes on
 
 
 def test_a_crash_in_the_middle_leaves_it_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
