@@ -3,7 +3,6 @@
 import hashlib
 import importlib.resources
 import json
-import os
 from collections.abc import Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from connectors.durable_files import replace_file
 from models.errors import FatalError
 from models.images.autoencoder import LATENT_SIZE, Autoencoder
 from models.model_bundle import ModelBundle
@@ -21,6 +21,9 @@ FORMAT_VERSION = 1
 _NETWORK_FILE, _DESCRIPTION_FILE = "model.onnx", "model.json"
 #: The file below ``STATE/models`` that holds the name of the model in use.
 _CURRENT_FILE = "current"
+#: The names of those that were in use before, one a line, oldest first; this word for the shipped one.
+_HISTORY_FILE, _SHIPPED = "history", "shipped"
+_MOST_HISTORY = 100
 #: No network or description of ours comes near it; anything larger is not read.
 _MAX_BYTES = 256 << 20
 #: Largest difference of the self-test, relative to the largest value: processors differ in the order of sums.
@@ -45,17 +48,48 @@ def load_model(folder: Path) -> ModelBundle:
 
 
 def installed_model(state_dir: Path) -> ModelBundle:
-    """The model in use for a state directory: the one trained there last, else the one that is shipped."""
+    """The model in use for a state directory: the one installed there last, else the one that is shipped."""
+    name = installed_name(state_dir)
+    return load_model(state_dir / "models" / name) if name else default_model()
+
+
+def installed_name(state_dir: Path) -> str:
+    """The name of the model in use; empty for the one that is shipped.
+
+    Raises
+    ------
+    FatalError
+        If what names it is damaged.
+    """
     current = state_dir / "models" / _CURRENT_FILE
     try:
         name = current.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        return default_model()
+        return ""
     except (OSError, UnicodeDecodeError) as error:
         raise FatalError(f"{current} can't be read ({error}); repair or remove it", reason="model_missing") from error
     if not name or Path(name).name != name:
         raise FatalError(f"{current} names no model; remove it to use the shipped one", reason="model_missing")
-    return load_model(current.parent / name)
+    return name
+
+
+def kept_model(state_dir: Path, name: str) -> ModelBundle:
+    """A model by its name, whether it is in use or not: below ``STATE/models``, or the shipped one.
+
+    Raises
+    ------
+    FatalError
+        If there is none of this name that can be used.
+    """
+    shipped = default_model()
+    if name == shipped.name:
+        return shipped
+    if not name or Path(name).name != name:
+        raise FatalError(f"{name!r} can't be the name of a model", reason="model_missing")
+    bundle = load_model(state_dir / "models" / name)
+    if bundle.name != name:
+        raise FatalError(f"{state_dir / 'models' / name} holds the model {bundle.name}", reason="model_hash")
+    return bundle
 
 
 def install_model(state_dir: Path, bundle: ModelBundle) -> Path:
@@ -65,11 +99,59 @@ def install_model(state_dir: Path, bundle: ModelBundle) -> Path:
     """
     folder = state_dir / "models" / bundle.name
     write_model(folder, bundle)
+    before = installed_name(state_dir)
     try:
-        _replace_file(folder.parent / _CURRENT_FILE, f"{bundle.name}\n".encode())
+        if before != bundle.name:
+            # Written first: after a crash in between it names the model in use, which is passed over.
+            _write_history(folder.parent, [*_history(folder.parent), before or _SHIPPED])
+        replace_file(folder.parent / _CURRENT_FILE, f"{bundle.name}\n".encode())
     except OSError as error:
         raise _unwritable(folder.parent, error) from error
     return folder
+
+
+def roll_back(state_dir: Path) -> ModelBundle:
+    """Make the model that was in use before the present one the one in use again, and return it.
+
+    Raises
+    ------
+    FatalError
+        If there was none, or it can't be used any more: then the present one stays.
+    """
+    models, present = state_dir / "models", installed_name(state_dir)
+    history = _history(models)
+    while history and history[-1] == (present or _SHIPPED):
+        history.pop()
+    if not history:
+        raise FatalError(f"no model was in use in {state_dir} before the present one", reason="model_missing")
+    name = history.pop()
+    bundle = default_model() if name == _SHIPPED else kept_model(state_dir, name)
+    try:
+        if name == _SHIPPED:
+            (models / _CURRENT_FILE).unlink()
+        else:
+            replace_file(models / _CURRENT_FILE, f"{name}\n".encode())
+        _write_history(models, history)
+    except OSError as error:
+        raise _unwritable(models, error) from error
+    return bundle
+
+
+def _history(models: Path) -> list[str]:
+    """The models that were in use before the present one, oldest first."""
+    try:
+        return (models / _HISTORY_FILE).read_text(encoding="utf-8").split()
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        raise FatalError(
+            f"{models / _HISTORY_FILE} can't be read ({error}); remove it, and promote a model by its version",
+            reason="model_missing",
+        ) from error
+
+
+def _write_history(models: Path, names: list[str]) -> None:
+    replace_file(models / _HISTORY_FILE, "".join(f"{name}\n" for name in names[-_MOST_HISTORY:]).encode())
 
 
 def write_model(folder: Path, bundle: ModelBundle) -> None:
@@ -83,8 +165,8 @@ def write_model(folder: Path, bundle: ModelBundle) -> None:
     description = json.dumps(_describe(bundle), indent=1, sort_keys=True).encode() + b"\n"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace_file(folder / _NETWORK_FILE, bundle.onnx)
-        _replace_file(folder / _DESCRIPTION_FILE, description)
+        replace_file(folder / _NETWORK_FILE, bundle.onnx)
+        replace_file(folder / _DESCRIPTION_FILE, description)
     except OSError as error:
         raise _unwritable(folder, error) from error
 
@@ -189,16 +271,6 @@ def _read(file: Path | Traversable) -> bytes:
     if len(data) > _MAX_BYTES:
         raise FatalError(f"{file} is larger than any model ({_MAX_BYTES} bytes)", reason="model_damaged")
     return data
-
-
-def _replace_file(file: Path, data: bytes) -> None:
-    """Write a file so that after a crash there is the old one or the new one, never a part."""
-    fresh = file.with_name(f".{file.name}.new")
-    with fresh.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    fresh.replace(file)
 
 
 def _unwritable(folder: Path, error: OSError) -> FatalError:

@@ -15,6 +15,7 @@ from pydantic_settings import PydanticBaseSettingsSource as _Source
 
 from connectors.evidence_store import EvidenceSettings
 from connectors.kafka.settings import KafkaSettings
+from connectors.registry.mlflow_registry import TrackingSettings
 from connectors.snapshots.limits import ReadLimits
 from connectors.spool_intake import SpoolSettings
 from connectors.webhook_post import checked_addresses
@@ -77,6 +78,7 @@ class Settings(BaseSettings):
     spectrometer: SpectrometerSettings = SpectrometerSettings()
     join: JoinSettings = JoinSettings()
     evidence: EvidenceSettings = EvidenceSettings()
+    tracking: TrackingSettings = TrackingSettings()
     webhooks: WebhookSettings = WebhookSettings()
     kafka: KafkaSettings = KafkaSettings()
     topics: TopicSettings = TopicSettings()
@@ -98,6 +100,12 @@ class Settings(BaseSettings):
 def environment_with(options: Mapping[str, str]) -> dict[str, str]:
     """The environment for a child process: the own one, with settings by their names in the environment."""
     return {**os.environ, **options}  # noqa: TID251 - the one place that reads it
+
+
+def set_environment_defaults(options: Mapping[str, str]) -> None:
+    """Set what a library reads from the environment itself, before it is imported; what an operator set stays."""
+    for name, value in options.items():
+        os.environ.setdefault(name, value)  # noqa: TID251 - the one place
 
 
 def default_settings() -> Settings:

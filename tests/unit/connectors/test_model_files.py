@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from connectors.model_files import default_model, install_model, installed_model, load_model, write_model
+from connectors.model_files import (
+    default_model,
+    install_model,
+    installed_model,
+    kept_model,
+    load_model,
+    roll_back,
+    write_model,
+)
 from models.errors import FatalError
 from models.model_bundle import ModelBundle
 from models.scoring.tail_probability import TailSeed
@@ -63,7 +71,7 @@ def test_an_installed_model_is_in_use_and_the_older_ones_stay(tmp_path: Path, bu
     assert load_model(first) == bundle
     assert install_model(tmp_path, bundle) == first
     assert installed_model(tmp_path) == bundle
-    assert {path.name for path in (tmp_path / "models").iterdir()} == {"current", first.name, second.name}
+    assert {path.name for path in (tmp_path / "models").iterdir()} == {"current", "history", first.name, second.name}
 
 
 def test_until_the_last_step_of_an_installation_the_old_model_is_in_use(
@@ -72,8 +80,8 @@ def test_until_the_last_step_of_an_installation_the_old_model_is_in_use(
     install_model(tmp_path, bundle)
     other = replace(bundle, seeds={})
     whole = Path.replace
-    for stop in range(3):
-        steps = iter(range(3))
+    for stop in range(4):
+        steps = iter(range(4))
 
         def fail_at(file: Path, target: Path, stop: int = stop, steps: object = steps) -> Path:
             if next(steps) == stop:  # type: ignore[call-overload]
@@ -175,3 +183,39 @@ def test_a_place_where_nothing_can_be_written(tmp_path: Path, bundle: ModelBundl
     with pytest.raises(FatalError, match="can't be written") as error:
         install_model(tmp_path, bundle)
     assert error.value.reason == "model_write"
+
+
+def test_a_rollback_goes_to_the_model_before_and_at_last_to_the_shipped_one(
+    tmp_path: Path, bundle: ModelBundle
+) -> None:
+    other = replace(bundle, seeds={})
+    install_model(tmp_path, bundle)
+    install_model(tmp_path, other)
+    install_model(tmp_path, other)
+    assert roll_back(tmp_path) == bundle == installed_model(tmp_path)
+    assert roll_back(tmp_path) == default_model() == installed_model(tmp_path)
+    with pytest.raises(FatalError, match="before the present one"):
+        roll_back(tmp_path)
+
+
+def test_a_rollback_to_a_model_that_was_tampered_with_leaves_the_present_one(
+    tmp_path: Path, bundle: ModelBundle
+) -> None:
+    folder, other = install_model(tmp_path, bundle), replace(bundle, seeds={})
+    install_model(tmp_path, other)
+    (folder / "model.onnx").write_bytes(bundle.onnx + b"\0")
+    with pytest.raises(FatalError) as error:
+        roll_back(tmp_path)
+    assert error.value.reason == "model_hash"
+    assert installed_model(tmp_path) == other
+
+
+def test_a_model_is_found_by_its_name_whether_it_is_in_use_or_not(tmp_path: Path, bundle: ModelBundle) -> None:
+    install_model(tmp_path, bundle)
+    folder = install_model(tmp_path, replace(bundle, seeds={}))
+    assert kept_model(tmp_path, bundle.name) == bundle
+    assert kept_model(tmp_path, default_model().name) == default_model()
+    folder.rename(folder.with_name("ae-000000000000"))
+    for name in ("", "../x", "ae-000000000000", folder.name):
+        with pytest.raises(FatalError):
+            kept_model(tmp_path, name)

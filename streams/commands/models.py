@@ -1,0 +1,101 @@
+"""`petawatch models`: versions of the model, and which one is in use."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_State = Annotated[Path, typer.Option(help="State directory of the watch.")]
+_Config = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
+_Json = Annotated[bool, typer.Option("--json", help="One JSON document a line.")]
+_VERSION = "Number of the version, or id of the model, as `list` shows it."
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    models = typer.Typer(help="List, compare, promote and roll back versions of the model.", no_args_is_help=True)
+    models.command("list", epilog="Example: petawatch models list --state /var/lib/petawatch")(list_models)
+    models.command(epilog="Example: petawatch models compare 3 4 --state /var/lib/petawatch")(compare)
+    models.command(epilog="Example: petawatch models promote 4 --state /var/lib/petawatch")(promote)
+    models.command(epilog="Example: petawatch models rollback --state /var/lib/petawatch")(rollback)
+    models.command(epilog="Example: petawatch models upload --state /var/lib/petawatch")(upload)
+    app.add_typer(models, name="models")
+
+
+def list_models(state: _State, config: _Config = None, as_json: _Json = False) -> None:
+    """List the registered versions, oldest first, and say which one is in use."""
+    import json
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from dashboards.model_table import print_versions
+    from streams.model_promotion import list_versions
+    from streams.settings import load_settings
+
+    versions = list_versions(state, load_settings(config))
+    if as_json:
+        for version in versions:
+            typer.echo(json.dumps({**asdict(version.registered), "in_use": version.in_use}))
+    else:
+        print_versions([(version.registered, version.in_use) for version in versions], Console())
+
+
+def compare(
+    first: Annotated[str, typer.Argument(help=_VERSION)],
+    second: Annotated[str, typer.Argument(help=_VERSION)],
+    state: _State,
+    config: _Config = None,
+    as_json: _Json = False,
+) -> None:
+    """Show the metrics of two versions side by side, and the parameters that differ."""
+    import json
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from dashboards.model_table import print_comparison
+    from streams.model_promotion import compare_versions
+    from streams.settings import load_settings
+
+    values = compare_versions(state, load_settings(config), first, second)
+    if as_json:
+        for value in values:
+            typer.echo(json.dumps(asdict(value)))
+    else:
+        print_comparison([(value.name, value.first, value.second) for value in values], (first, second), Console())
+
+
+def promote(
+    version: Annotated[str, typer.Argument(help=_VERSION)],
+    state: _State,
+    config: _Config = None,
+) -> None:
+    """Check a version and make it the model in use; watches that run take it over without a restart."""
+    from streams import model_promotion
+    from streams.settings import load_settings
+
+    typer.echo(model_promotion.promote(state, load_settings(config), version))
+
+
+def rollback(state: _State, config: _Config = None) -> None:
+    """Go back to the model that was in use before."""
+    from streams.model_promotion import roll_back_model
+    from streams.settings import load_settings
+
+    sentence, warning = roll_back_model(state, load_settings(config))
+    typer.echo(sentence)
+    if warning:
+        typer.echo(f"petawatch: {warning}", err=True)
+
+
+def upload(state: _State, config: _Config = None) -> None:
+    """Tell the registry the trainings that wait for it."""
+    from streams.model_tracking import open_registry, upload_waiting
+    from streams.settings import load_settings
+
+    uploaded = upload_waiting(state, open_registry(state, load_settings(config)))
+    for item in uploaded:
+        typer.echo(f"model {item.model} is registered as version {item.version}")
+    if not uploaded:
+        typer.echo("nothing waits for the registry")

@@ -1,0 +1,134 @@
+"""Versions of the model: which there are, what tells them apart, and which one is in use."""
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from connectors.model_files import default_model, install_model, installed_name, load_model, roll_back
+from connectors.registry.mlflow_registry import ModelAlias, ModelRegistry, RegisteredVersion
+from models.errors import FatalError, PetawatchError
+from models.model_bundle import ModelBundle
+from streams.model_tracking import open_registry, upload_waiting
+from streams.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedVersion:
+    """A registered version, and whether it is the model in use."""
+
+    registered: RegisteredVersion
+    in_use: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedValue:
+    """A metric or parameter of two versions; None where one has none."""
+
+    name: str
+    first: str | None
+    second: str | None
+
+
+def list_versions(state_dir: Path, settings: Settings) -> list[ListedVersion]:
+    """All versions, oldest first; what waits for the registry is uploaded before."""
+    versions = _registry(state_dir, settings).versions()
+    in_use = installed_name(state_dir) or default_model().name
+    return [ListedVersion(registered=version, in_use=version.model == in_use) for version in versions]
+
+
+def compare_versions(state_dir: Path, settings: Settings, first: str, second: str) -> list[ComparedValue]:
+    """The metrics of two versions, then the parameters that differ, by name."""
+    versions = _registry(state_dir, settings).versions()
+    one, other = _find(versions, first), _find(versions, second)
+    metrics = [
+        ComparedValue(name=name, first=_number(one.metrics.get(name)), second=_number(other.metrics.get(name)))
+        for name in sorted(one.metrics.keys() | other.metrics.keys())
+    ]
+    parameters = [
+        ComparedValue(name=name, first=one.parameters.get(name), second=other.parameters.get(name))
+        for name in sorted(one.parameters.keys() | other.parameters.keys())
+        if one.parameters.get(name) != other.parameters.get(name)
+    ]
+    return [ComparedValue(name="model", first=one.model, second=other.model), *metrics, *parameters]
+
+
+def promote(state_dir: Path, settings: Settings, wanted: str) -> str:
+    """Make a version the model in use; watches that run take it over. Returns a sentence.
+
+    Parameters
+    ----------
+    wanted
+        The version's number, or the model's id.
+
+    Raises
+    ------
+    FatalError
+        If there is no such version, or its model is not what was registered or does not fit: the old one stays.
+    RetryableError
+        If the registry does not answer.
+    """
+    registry = _registry(state_dir, settings)
+    version = _find(registry.versions(), wanted)
+    install_model(state_dir, _fetched(registry, version))
+    registry.set_alias(ModelAlias.PRODUCTION, version.version)
+    return f"version {version.version}, model {version.model}, is in use; watches that run take it over by themselves"
+
+
+def roll_back_model(state_dir: Path, settings: Settings) -> tuple[str, str]:
+    """Go back to the model that was in use before; returns a sentence, and one about the registry (or an empty one).
+
+    The registry is not needed: the model lies in the state directory.
+
+    Raises
+    ------
+    FatalError
+        If no model was in use before, or it can't be used any more: the present one stays.
+    """
+    bundle = roll_back(state_dir)
+    sentence = f"model {bundle.name} is in use again; watches that run take it over by themselves"
+    try:
+        registry = _registry(state_dir, settings)
+        of_model = [version.version for version in registry.versions() if version.model == bundle.name]
+        if of_model:
+            registry.set_alias(ModelAlias.PRODUCTION, of_model[-1])
+            return sentence, ""
+    except PetawatchError as error:
+        return sentence, f"the alias production was not moved: {error}"
+    return sentence, f"the alias production was not moved: the registry has no version of {bundle.name}"
+
+
+def _registry(state_dir: Path, settings: Settings) -> ModelRegistry:
+    """The registry, with all that waited for it."""
+    if not state_dir.is_dir():
+        raise FatalError(f"{state_dir} is no state directory; name the one of the watch", reason="state_missing")
+    registry = open_registry(state_dir, settings)
+    upload_waiting(state_dir, registry)
+    return registry
+
+
+def _find(versions: list[RegisteredVersion], wanted: str) -> RegisteredVersion:
+    found = [version for version in versions if wanted in {str(version.version), version.model}]
+    if not found:
+        there = ", ".join(str(version.version) for version in versions) or "none"
+        raise FatalError(
+            f"the registry has no version {wanted} (there is {there}); see petawatch models list",
+            reason="model_missing",
+        )
+    return found[-1]
+
+
+def _fetched(registry: ModelRegistry, version: RegisteredVersion) -> ModelBundle:
+    with tempfile.TemporaryDirectory(prefix="petawatch-model-") as folder:
+        bundle = load_model(registry.fetch(version.version, Path(folder)))
+    if bundle.name != version.model or hashlib.sha256(bundle.onnx).hexdigest() != version.sha256:
+        raise FatalError(
+            f"version {version.version} holds another model ({bundle.name}) than was registered ({version.model}); "
+            "train a new one",
+            reason="model_hash",
+        )
+    return bundle
+
+
+def _number(value: float | None) -> str | None:
+    return None if value is None else f"{value:.6g}"

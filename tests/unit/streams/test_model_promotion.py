@@ -1,0 +1,166 @@
+"""Models are recorded, promoted and rolled back; one that does not fit leaves the old one in use."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from connectors.model_files import default_model, installed_model
+from connectors.registry.mlflow_registry import ModelRegistry
+from connectors.registry.training_record import OUTBOX_FOLDER, TrainingRecord
+from models.errors import FatalError, RetryableError
+from models.model_bundle import ModelBundle
+from streams.command_line import run
+from streams.model_promotion import compare_versions, list_versions, promote, roll_back_model
+from streams.model_tracking import open_registry, record_training, upload_waiting
+from streams.settings import Settings, load_settings
+from tests.support.registries import state_with_registry
+
+SHIPPED = default_model()
+FIRST, SECOND = replace(SHIPPED, seeds={}), replace(SHIPPED, seeds={"latent": SHIPPED.seeds["latent"]})
+SETTINGS = load_settings(None)
+AWAY: Settings = load_settings(None, tracking={"uri": "http://127.0.0.1:9"})
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return state_with_registry(tmp_path / "state")
+
+
+def record(bundle: ModelBundle, error: float, when_ns: int = 1) -> TrainingRecord:
+    return TrainingRecord(
+        bundle=bundle,
+        parameters={"epochs": 3, "seed": when_ns},
+        metrics={"validation_error": error},
+        recorded_ns=when_ns,
+    )
+
+
+@pytest.fixture
+def two(state: Path) -> Path:
+    assert "version 1" in record_training(state, SETTINGS, record(FIRST, 0.25, 1))
+    assert "version 2" in record_training(state, SETTINGS, record(SECOND, 0.125, 2))
+    return state
+
+
+def aliases(state: Path) -> list[tuple[str, ...]]:
+    return [listed.registered.aliases for listed in list_versions(state, SETTINGS)]
+
+
+def test_a_promoted_version_is_in_use_and_a_rollback_goes_back_step_by_step(two: Path) -> None:
+    assert [listed.in_use for listed in list_versions(two, SETTINGS)] == [False, False]
+    promote(two, SETTINGS, "1")
+    promote(two, SETTINGS, SECOND.name)
+    assert installed_model(two) == SECOND
+    assert aliases(two) == [(), ("candidate", "production")]
+    assert roll_back_model(two, SETTINGS)[1] == ""
+    assert installed_model(two) == FIRST
+    assert aliases(two) == [("production",), ("candidate",)]
+    sentence, warning = roll_back_model(two, SETTINGS)
+    assert SHIPPED.name in sentence
+    assert "no version" in warning
+    assert installed_model(two) == SHIPPED
+    assert [listed.in_use for listed in list_versions(two, SETTINGS)] == [False, False]
+
+
+def test_two_versions_side_by_side(two: Path) -> None:
+    values = {value.name: (value.first, value.second) for value in compare_versions(two, SETTINGS, "1", "2")}
+    assert values == {
+        "model": (FIRST.name, SECOND.name),
+        "validation_error": ("0.25", "0.125"),
+        "seed": ("1", "2"),
+    }
+
+
+@pytest.mark.parametrize("wanted", ["3", "0", "ae-000000000000", "'; drop"])
+def test_a_version_that_is_not_there(two: Path, wanted: str) -> None:
+    with pytest.raises(FatalError, match="there is 1, 2"):
+        promote(two, SETTINGS, wanted)
+
+
+def test_a_version_whose_network_was_tampered_with_is_refused(two: Path) -> None:
+    promote(two, SETTINGS, "1")
+    artifact = next(
+        path for path in (two / "mlflow-artifacts").rglob("model.onnx") if SECOND.name in _description(path)
+    )
+    artifact.write_bytes(artifact.read_bytes() + b"\0")
+    with pytest.raises(FatalError) as error:
+        promote(two, SETTINGS, "2")
+    assert error.value.reason == "model_hash"
+    assert installed_model(two) == FIRST
+    assert aliases(two) == [("production",), ("candidate",)]
+
+
+def test_a_version_that_holds_another_whole_model_is_refused(two: Path) -> None:
+    first, second = sorted(
+        (two / "mlflow-artifacts").rglob("model.json"), key=lambda path: FIRST.name not in path.read_text()
+    )
+    second.write_bytes(first.read_bytes())
+    with pytest.raises(FatalError, match="another model"):
+        promote(two, SETTINGS, "2")
+    assert installed_model(two) == SHIPPED
+
+
+def _description(network: Path) -> str:
+    return network.with_name("model.json").read_text()
+
+
+def test_without_the_server_the_record_waits_and_goes_later(state: Path) -> None:
+    sentence = record_training(state, AWAY, record(FIRST, 0.25))
+    assert "waits" in sentence
+    assert "127.0.0.1:9" in sentence
+    assert len(list((state / OUTBOX_FOLDER).iterdir())) == 1
+    with pytest.raises(RetryableError):
+        list_versions(state, AWAY)
+    # The next command takes it along.
+    (listed,) = list_versions(state, SETTINGS)
+    assert (listed.registered.model, listed.registered.metrics) == (FIRST.name, {"validation_error": 0.25})
+    assert list((state / OUTBOX_FOLDER).iterdir()) == []
+    assert upload_waiting(state, open_registry(state, SETTINGS)) == []
+
+
+def test_a_rollback_needs_no_registry(two: Path) -> None:
+    promote(two, SETTINGS, "1")
+    sentence, warning = roll_back_model(two, AWAY)
+    assert "in use again" in sentence
+    assert "does not answer" in warning
+    assert installed_model(two) == SHIPPED
+
+
+def test_a_record_that_half_arrived_is_not_doubled(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise OSError("killed")
+
+    registry = open_registry(state, SETTINGS)
+    monkeypatch.setattr(ModelRegistry, "_make_registered_model", killed)
+    assert "waits" in record_training(state, SETTINGS, record(FIRST, 0.25))
+    monkeypatch.undo()
+    assert len(upload_waiting(state, registry)) == 1
+    assert len(registry.versions()) == 1
+
+
+def test_the_commands(two: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    where = ["--state", str(two)]
+    assert run(["models", "promote", "2", *where]) == 0
+    assert run(["models", "upload", *where]) == 0
+    capsys.readouterr()
+    assert run(["models", "list", *where, "--json"]) == 0
+    documents = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(item["version"], item["model"], item["in_use"]) for item in documents] == [
+        (1, FIRST.name, False),
+        (2, SECOND.name, True),
+    ]
+    assert run(["models", "list", *where]) == 0
+    assert f"2  {SECOND.name}  in use  candidate production" in capsys.readouterr().out
+    assert run(["models", "compare", "1", "2", *where]) == 0
+    assert "validation_error  0.25  0.125" in capsys.readouterr().out
+    assert run(["models", "rollback", *where]) == 0
+    assert SHIPPED.name in capsys.readouterr().out
+    assert run(["models", "promote", "7", *where]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_what_is_no_state_directory(tmp_path: Path) -> None:
+    with pytest.raises(FatalError, match="is no state directory"):
+        list_versions(tmp_path / "absent", SETTINGS)
