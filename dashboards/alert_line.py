@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.text import Text
 
-from dashboards.alert_table import SEVERITY_STYLES, place_of
+from dashboards.alert_table import SEVERITY_STYLES, place_of, printable
 from models.alerts.alert import AlertChange, AlertEvent
 from models.event_time import SECOND_NS, format_iso
 
@@ -17,7 +17,9 @@ def print_alert_event(event: AlertEvent, console: Console, *, now_ns: int) -> No
     words = f"{alert.shots} shots" if event.change is AlertChange.CLOSED else f"{age} ago"
     line = Text(f"{format_iso(alert.first_shot_ns)} ({words}) {event.change.value} ")
     line.append(alert.kind.value, SEVERITY_STYLES[alert.severity])
-    line.append(f" {place_of(alert)} {', '.join(alert.reasons)} [{alert.id}]")
+    reasons = ", ".join(alert.reasons)
+    why = f"{alert.explanation.text} ({reasons})" if alert.explanation.text else reasons
+    line.append(printable(f" {place_of(alert)}: {why} [{alert.id}]"))
     console.print(line, soft_wrap=True, highlight=False)
 
 

@@ -1,4 +1,4 @@
-"""Alerts for eyes: one row or line per alert, oldest first."""
+"""Alerts for eyes: what is odd, then where, since when and how bad; oldest first."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,10 +8,10 @@ from rich.text import Text
 
 from connectors.evidence_store import EvidenceLink
 from models.alerts.alert import Alert, AlertStatus, Severity
+from models.alerts.explanation import UNKNOWN_CAUSE, Explanation
 from models.event_time import SECOND_NS, format_iso
 
 SEVERITY_STYLES = {Severity.LOW: "cyan", Severity.MEDIUM: "yellow", Severity.HIGH: "bold red"}
-_COLUMNS = ("first shot", "lasted", "kind", "severity", "status", "where", "shots", "score", "reasons", "evidence")
 # From so many letters on a terminal has room for paths.
 _WIDE = 180
 
@@ -19,51 +19,92 @@ _WIDE = 180
 def print_alerts(alerts: Iterable[tuple[Alert, Sequence[EvidenceLink]]], console: Console) -> None:
     """A table on a terminal, one line per alert (fields separated by tabs) elsewhere.
 
+    The fields of a line: first shot, lasted, kind, severity, status, where, shots, score, reasons, evidence, id, cause,
+    explanation. The table begins with the explanation.
+
     Parameters
     ----------
     alerts
         Each with its evidence, as ``StateReader.alerts`` gives them.
     """
-    rows = [(alert, _cells(alert, evidence)) for alert, evidence in alerts]
+    rows = list(alerts)
     if not rows:
         console.print("no alerts", highlight=False)
     elif console.is_terminal:
         console.print(_table(rows, wide=console.width >= _WIDE))
     else:
-        for _, cells in rows:
-            console.file.write("\t".join(cells) + "\n")  # the console itself would turn tabs into blanks
+        for alert, evidence in rows:
+            line = "\t".join(printable(cell) for cell in _cells(alert, evidence))
+            console.file.write(line + "\n")  # the console itself would turn tabs into blanks
 
 
-def _table(rows: list[tuple[Alert, list[str]]], *, wide: bool) -> Table:
-    table = Table(title="Alerts", caption=None if wide else "the paths of the evidence: petawatch alerts --json")
-    for column in _COLUMNS[: None if wide else -1]:
-        right = column in {"lasted", "shots", "score"}
-        whole = column in {"first shot", "kind", "severity", "status"}
-        table.add_column(column, justify="right" if right else "left", overflow="fold", no_wrap=whole)
-    for alert, cells in rows:
-        styled = [Text(cell) for cell in cells]
-        styled[3].stylize(SEVERITY_STYLES[alert.severity])
-        if alert.status is AlertStatus.OPEN:
-            styled[4].stylize("bold")
-        table.add_row(*styled[: len(table.columns)])
+def _table(rows: Sequence[tuple[Alert, Sequence[EvidenceLink]]], *, wide: bool) -> Table:
+    caption = None if wide else "the paths of the evidence: petawatch alerts --json"
+    table = Table(title="Alerts", caption=caption, show_lines=True)
+    table.add_column("what is odd", overflow="fold")
+    table.add_column("severity", no_wrap=True)
+    table.add_column("first shot", no_wrap=True)
+    table.add_column("shots", justify="right")
+    table.add_column("score", justify="right")
+    if wide:
+        table.add_column("evidence", overflow="fold")
+    for alert, evidence in rows:
+        severity = Text(alert.severity.value, SEVERITY_STYLES[alert.severity])
+        severity.append(f"\n{alert.status.value}", "not bold default" if alert.status is AlertStatus.CLOSED else "bold")
+        when = format_iso(alert.first_shot_ns).replace("T", "\n") + f"\nfor {_lasted(alert)}"
+        cells = [_what(alert), severity, Text(when), Text(str(alert.shots)), Text(_score(alert))]
+        table.add_row(*cells, *([Text("\n".join(_paths(evidence)))] if wide else []))
     return table
 
 
+def _what(alert: Alert) -> Text:
+    """The explanation, or the kind where there is none; then where and which, how it was found, the likely cause."""
+    explanation, kind, reasons = alert.explanation, alert.kind.value, ", ".join(alert.reasons)
+    found = kind if reasons == kind else f"{kind}: {reasons}"
+    lines = [explanation.text or found, f"{place_of(alert)} [{alert.id}]"]
+    if explanation.text:
+        lines.append(found)
+    if explanation.cause:
+        lines.append(f"cause: {_cause(explanation)}")
+    first, *others = (printable(line) for line in lines)
+    return Text(first, "bold").append("\n" + "\n".join(others), "not bold dim")
+
+
 def _cells(alert: Alert, evidence: Sequence[EvidenceLink]) -> list[str]:
-    cells = [
+    return [
         format_iso(alert.first_shot_ns),
-        f"{(alert.last_shot_ns - alert.first_shot_ns) / SECOND_NS:.1f} s",
+        _lasted(alert),
         alert.kind.value,
         alert.severity.value,
         alert.status.value,
         place_of(alert),
         str(alert.shots),
-        f"{alert.score:.1f}" if alert.score else "-",
+        _score(alert),
         ", ".join(alert.reasons),
-        " ".join(f"{link.role}: {link.png}" for link in evidence),
+        " ".join(_paths(evidence)),
+        alert.id,
+        _cause(alert.explanation),
+        alert.explanation.text,
     ]
-    # Names come from files: nothing in them steers a terminal.
-    return ["".join(letter if letter.isprintable() else "?" for letter in cell) for cell in cells]
+
+
+def _paths(evidence: Sequence[EvidenceLink]) -> list[str]:
+    return [printable(f"{link.role}: {link.png}") for link in evidence]
+
+
+def _lasted(alert: Alert) -> str:
+    return f"{(alert.last_shot_ns - alert.first_shot_ns) / SECOND_NS:.1f} s"
+
+
+def _score(alert: Alert) -> str:
+    return f"{alert.score:.1f}" if alert.score else "-"
+
+
+def _cause(explanation: Explanation) -> str:
+    """For example ``hot_spot 93 %``; without a number where the classifier is not sure enough."""
+    if explanation.cause in {"", UNKNOWN_CAUSE}:
+        return explanation.cause
+    return f"{explanation.cause} {100 * explanation.cause_probability:.0f} %"
 
 
 def place_of(alert: Alert) -> str:
@@ -71,3 +112,8 @@ def place_of(alert: Alert) -> str:
     if alert.device:
         return alert.device
     return str(alert.stage) if alert.stage.amp else alert.source.file
+
+
+def printable(text: str) -> str:
+    """Names come from files: nothing in them steers a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from dashboards.alert_line import duration, print_alert_event
 from models.alerts.alert import AlertChange, AlertEvent
+from models.alerts.explanation import NO_EXPLANATION
 from models.event_time import SECOND_NS
 from tests.unit.connectors.state.examples import alert_event
 
@@ -30,3 +31,14 @@ def test_openings_show_the_age_of_the_shot_and_updates_nothing() -> None:
     assert "3 shots" in lines[AlertChange.CLOSED]
     assert lines[AlertChange.UPDATED] == ""
     assert lines[AlertChange.OPENED].count("\n") == 1
+
+
+def test_a_line_says_what_is_odd_before_how_it_was_found() -> None:
+    event, out = alert_event(), io.StringIO()
+    unexplained = replace(event, alert=replace(event.alert, explanation=NO_EXPLANATION, device="a\x1b[2Jb"))
+    for told in (event, unexplained):
+        print_alert_event(told, Console(file=out, width=80), now_ns=event.alert.first_shot_ns)
+    explained, plain = out.getvalue().splitlines()
+    text = "hot spot at (61, 40) px, 31 % above its surroundings"
+    assert explained.endswith(f"LA_A3_31-Camera_1-Camera-1: {text} (residual, latent) [{event.alert.id}]")
+    assert plain.endswith(f" a?[2Jb: residual, latent [{event.alert.id}]")

@@ -9,6 +9,7 @@ from connectors.evidence_store import EvidenceLink
 from dashboards.alert_table import print_alerts
 from dashboards.ledger_table import print_ledger
 from models.alerts.alert import Alert, AlertKind, AlertSource, AlertStatus, Severity
+from models.alerts.explanation import NO_EXPLANATION, UNKNOWN_CAUSE, Explanation
 from models.devices import NO_STAGE, Stage
 from models.event_time import SECOND_NS, parse_iso
 
@@ -28,6 +29,9 @@ ALERT = Alert(
     model="default-1",
     source=AlertSource(
         file="10Hz/[bold]\x1b[2J\tx.h5", sha256="ab" * 32, path="09-34-00-100/LA_A3_31-Camera_1-Camera-1"
+    ),
+    explanation=Explanation(
+        text="hot spot at (61, 40) px, 34 % above its surroundings", cause="hot_spot", cause_probability=0.93
     ),
 )
 LINK = EvidenceLink(
@@ -68,8 +72,15 @@ def _ledger(*, balanced: bool = True) -> dict[str, Any]:
 
 
 def test_alerts_are_one_line_each_without_a_terminal() -> None:
-    no_device = replace(ALERT, device="", status=AlertStatus.CLOSED, score=0.0, reasons=("spectrometer",))
-    no_stage = replace(no_device, stage=NO_STAGE, kind=AlertKind.SNAPSHOT_REJECTED)
+    no_device = replace(
+        ALERT,
+        device="",
+        status=AlertStatus.CLOSED,
+        score=0.0,
+        reasons=("spectrometer",),
+        explanation=Explanation(cause=UNKNOWN_CAUSE, cause_probability=0.4),
+    )
+    no_stage = replace(no_device, stage=NO_STAGE, kind=AlertKind.SNAPSHOT_REJECTED, explanation=NO_EXPLANATION)
     text = _printed(print_alerts, iter([(ALERT, [LINK]), (no_device, []), (no_stage, [])]), terminal=False, width=40)
     lines = [line.split("\t") for line in text.splitlines()]
     assert lines[0] == [
@@ -83,8 +94,13 @@ def test_alerts_are_one_line_each_without_a_terminal() -> None:
         "7.2",
         "residual, beam_moments",
         "first: evidence/2022-07-01/x.png",
+        "0123456789abcdef",
+        "hot_spot 93 %",
+        "hot spot at (61, 40) px, 34 % above its surroundings",
     ]
     assert lines[1][5:9] == ["LA-A3-31", "21", "-", "spectrometer"]
+    assert lines[1][11:] == ["unknown", ""]
+    assert lines[2][11:] == ["", ""]
     assert lines[2][5] == "10Hz/[bold]?[2J?x.h5"
 
 
@@ -95,6 +111,32 @@ def test_alerts_are_a_table_on_a_terminal(width: int) -> None:
     assert "Alerts" in text
     assert "high" in text
     assert ("evidence/2022-07-01/x.png" in text) == (width == 220)
+
+
+def test_what_is_odd_is_read_first_and_in_one_line_of_a_usual_terminal() -> None:
+    rows = [
+        line.lstrip("│ ") for line in _printed(print_alerts, [(ALERT, [LINK])], terminal=True, width=100).splitlines()
+    ]
+    first, where, found, cause = rows[4:8]
+    assert first.startswith("hot spot at (61, 40) px, 34 % above its surroundings │ high ")
+    assert where.startswith("LA_A3_31-Camera_1-Camera-1 [0123456789abcdef] ")
+    assert found.startswith("image_anomaly: residual, beam_moments ")
+    assert cause.startswith("cause: hot_spot 93 % ")
+
+
+def test_an_alert_without_an_explanation_says_its_kind() -> None:
+    alert = replace(ALERT, explanation=NO_EXPLANATION, kind=AlertKind.STUCK_FRAME, reasons=("stuck_frame",), score=0.0)
+    text = _printed(print_alerts, [(alert, [])], terminal=True, width=100)
+    assert text.splitlines()[4].strip("│ ").startswith("stuck_frame ")
+    assert "cause" not in text
+
+
+def test_nothing_in_an_explanation_steers_a_terminal() -> None:
+    alert = replace(ALERT, explanation=Explanation(text="a\x1b[2J\nb\tc", cause="\x1b[2J", cause_probability=1.0))
+    for terminal in (True, False):
+        text = _printed(print_alerts, [(alert, [])], terminal=terminal)
+        assert "a?[2J?b?c" in text
+        assert "\x1b[2J" not in text
 
 
 def test_no_alerts_are_said() -> None:
