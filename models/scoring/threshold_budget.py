@@ -42,7 +42,7 @@ class ThresholdBudget:
         Normal shots from one estimate to the next, at least; an eighth of those that it looks back on, if that is
         more.
     lowest_score
-        No threshold is below: shots with less are not odd at all.
+        No threshold is below, whatever the shots so far say.
     highest_strong_score, highest_weak_score
         No threshold is above, since faults would be missed: where more is needed the budget can't be promised.
     """
@@ -259,9 +259,9 @@ class FacilityPromise:
             return f"the budget of {asked} is kept: {self.bound:.3g} at most"
         reasons = []
         if self.short:
-            reasons.append(f"{len(self.short)} devices need higher thresholds than are allowed")
+            reasons.append(f"devices that need higher thresholds than are allowed: {len(self.short)}")
         if self.unknown:
-            reasons.append(f"{len(self.unknown)} devices have shown too few normal shots")
+            reasons.append(f"devices that have shown too few normal shots: {len(self.unknown)}")
         if not reasons:
             reasons.append("more devices share it than budget.devices says")
         of_whom = " of the other devices" if self.unknown else ""
