@@ -149,7 +149,7 @@ class EpisodeThreshold:
         self._episode = episode
         self._maxima = RuleMaxima(episode.weak_shots, episode.weak_window_shots, budget.most_blocks)
         self._estimated_at_shots = 0
-        self._thresholds = Thresholds(strong_score=episode.strong_score, weak_score=episode.weak_score)
+        self._thresholds = self._of_settings()
 
     @property
     def in_force(self) -> Thresholds:
@@ -183,6 +183,9 @@ class EpisodeThreshold:
         if waited >= wanted and maxima.blocks >= budget.minimum_blocks:
             self._estimated_at_shots = self._maxima.shots
             self._thresholds = self._estimate(event_time_ns)
+
+    def _of_settings(self) -> Thresholds:
+        return Thresholds(strong_score=self._episode.strong_score, weak_score=self._episode.weak_score)
 
     def _estimate(self, event_time_ns: int) -> Thresholds:
         budget, now = self._budget, self._thresholds
@@ -222,10 +225,16 @@ class EpisodeThreshold:
         }
 
     def restore(self, state: State) -> None:
-        """Go on from a saved state; thresholds stay in force until the next estimate, also under another budget."""
+        """Go on from a saved state.
+
+        Thresholds stay in force until the next estimate, also under another budget. But those of another rule, or of
+        another number of blocks, are forgotten with what they rest on.
+        """
         self._maxima.restore(state["maxima"])
-        self._estimated_at_shots = min(int(state["estimated_at_shots"]), self._maxima.shots)
-        self._thresholds = Thresholds.from_json(state["thresholds"])
+        estimated_at = int(state["estimated_at_shots"])
+        known = self._maxima.shots >= estimated_at
+        self._estimated_at_shots = estimated_at if known else 0
+        self._thresholds = Thresholds.from_json(state["thresholds"]) if known else self._of_settings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -168,6 +168,14 @@ def test_saved_states_go_on_to_the_bit_and_an_old_budget_holds_until_the_next_es
     assert other.in_force == whole.in_force
 
 
+def test_thresholds_of_another_rule_are_forgotten() -> None:
+    whole = _learned(_independent(default_rng(10), 20_000))
+    assert whole.in_force.version > 0
+    three_shots = EpisodeThreshold(_BUDGET, replace(_EPISODE, weak_shots=3))
+    three_shots.restore(whole.state())
+    assert three_shots.in_force == Thresholds(strong_score=4.5, weak_score=3.3)
+
+
 def test_a_state_without_an_estimate_can_be_saved() -> None:
     new = EpisodeThreshold(_BUDGET, _EPISODE)
     again = EpisodeThreshold(_BUDGET, _EPISODE)
