@@ -37,6 +37,10 @@ class DeviceStage(Protocol):
         """Clean, check and score one block; a block that is a ``replacement`` is scored without learning."""
         ...
 
+    def accept_baseline(self) -> DeviceClosing:
+        """What comes from now on is the reference: close what was odd by the old one, and learn anew."""
+        ...
+
     def finish(self) -> DeviceClosing:
         """Close what is still open because the input has ended."""
         ...

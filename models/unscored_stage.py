@@ -20,6 +20,10 @@ class UnscoredStage:
         rows = ScoredRows(block, judge(block, self._validity), self._admission.judge(block))
         return DeviceOutput(scored=rows.scored_block())
 
+    def accept_baseline(self) -> DeviceClosing:
+        """Nothing is ever learned."""
+        return DeviceClosing()
+
     def finish(self) -> DeviceClosing:
         """Nothing is ever open."""
         return DeviceClosing()

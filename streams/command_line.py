@@ -10,6 +10,7 @@ from typer.exceptions import TyperException
 from models.errors import PetawatchError
 from streams.commands import (
     alerts,
+    baseline,
     bench,
     check,
     connect,
@@ -21,8 +22,10 @@ from streams.commands import (
     ledger,
     models,
     simulate,
+    tfrecord,
     topics,
     train,
+    verdict,
     watch,
     worker,
 )
@@ -48,9 +51,12 @@ for command in (
     watch,
     check,
     train,
+    tfrecord,
     models,
     evaluate,
     alerts,
+    verdict,
+    baseline,
     ledger,
     export,
     bench,

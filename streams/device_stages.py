@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
+from models.baseline import AcceptedBaseline, BaselineGate
 from models.device_stage import DeviceClosing, DeviceOutput, DeviceStage
 from models.devices import Device, RecordKind, parse_device
 from models.records import RecordBlock
@@ -9,6 +10,9 @@ from models.state import State
 
 #: Makes the processing of a device that is seen for the first time.
 StageFactory = Callable[[Device], DeviceStage]
+
+# Beside what the stage itself saves.
+_BASELINE = "baseline"
 
 #: Begins the key of every device's state in a checkpoint.
 DEVICE_KEYS = "device/"
@@ -23,6 +27,7 @@ class DeviceStages:
     def __init__(self, make_stage: StageFactory) -> None:
         self._make_stage = make_stage
         self._stages: dict[Device, DeviceStage] = {}
+        self._gates: dict[Device, BaselineGate] = {}
 
     @property
     def devices(self) -> list[Device]:
@@ -34,10 +39,16 @@ class DeviceStages:
         for device in devices:
             if device not in self._stages:
                 self._stages[device] = self._make_stage(device)
+                self._gates[device] = BaselineGate()
 
-    def process(self, block: RecordBlock) -> DeviceOutput:
-        """Process the next block of a device that is prepared."""
-        return self._stages[block.device].process(block)
+    def process(self, block: RecordBlock) -> list[DeviceOutput]:
+        """Process the next block of a device that is prepared; in parts, when a baseline takes effect inside."""
+        return self._gates[block.device].process(block, self._stages[block.device])
+
+    def accept_baseline(self, baseline: AcceptedBaseline) -> DeviceClosing | None:
+        """Let a baseline take effect, now or when its first record comes; None when it was taken before."""
+        self.prepare([baseline.device])
+        return self._gates[baseline.device].take(baseline, self._stages[baseline.device])
 
     def finish(self, device: Device) -> DeviceClosing:
         """Close what is open at a device that is prepared, because the input has ended."""
@@ -45,12 +56,14 @@ class DeviceStages:
 
     def state_of(self, device: Device) -> State:
         """All that the later results of a device depend on."""
-        return self._stages[device].state()
+        return self._stages[device].state() | {_BASELINE: self._gates[device].state()}
 
     def restore(self, device: Device, state: State) -> None:
         """Go on with a device from a saved state."""
         self.prepare([device])
         self._stages[device].restore(state)
+        if _BASELINE in state:
+            self._gates[device].restore(state[_BASELINE])
 
 
 def device_key(device: Device) -> str:

@@ -6,7 +6,7 @@ each unit the states right after it, so that a run that was killed goes on as if
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +15,7 @@ from connectors.spool_listing import SpoolFile
 from connectors.state.commit import Commit
 from connectors.state.directory import StateDirectory
 from models.alerts.alert import AlertEvent
+from models.baseline import AcceptedBaseline
 from models.devices import Device
 from models.results import ScoredBlock
 from models.snapshot_sequence import SnapshotSequence
@@ -63,6 +64,9 @@ class EmbeddedRunner:
     ----------
     sequence
         The order of the files, which the caller keeps; its state is saved and restored with everything else.
+    new_baselines
+        What operators have accepted since the last call; at first all, of which those that were taken before change
+        nothing. Asked between units and in every round of the loop.
     stopping
         Whether the work is to end: what is begun is made durable, the rest is left for the next run.
     """
@@ -76,6 +80,7 @@ class EmbeddedRunner:
         sequence: SnapshotSequence[SpoolFile],
         settings: Settings,
         metrics: WatchMetrics,
+        new_baselines: Callable[[], Sequence[AcceptedBaseline]],
         stopping: Callable[[], bool],
     ) -> None:
         self._state = state
@@ -84,6 +89,7 @@ class EmbeddedRunner:
         self._sequence = sequence
         self._settings = settings
         self._metrics = metrics
+        self._new_baselines = new_baselines
         self._stopping = stopping
         self._strands = DeviceStrands(settings.worker_threads)
         self._progress = SeriesProgress(settings.zone)
@@ -107,6 +113,7 @@ class EmbeddedRunner:
             for unit in read_ahead(reader, units):
                 if self._stopping():
                     break
+                self._accept_baselines(jobs)
                 if unit.replaces:
                     # Its shots are decided together with what others say about them: first all others have their say.
                     self._complete_all(jobs)
@@ -147,7 +154,8 @@ class EmbeddedRunner:
         return False
 
     def go_on(self) -> None:
-        """Take the files that replace others and had to wait, as far as nothing they touch waits in a join."""
+        """Take new baselines, and the files that replace others, as far as nothing they touch waits in a join."""
+        self._accept_baselines(deque())
         due = [waiting.file for waiting in self._waiting.values() if not waiting.touched.wait_in(self._pipeline)]
         for file in due:
             del self._waiting[file.relative]
@@ -203,6 +211,15 @@ class EmbeddedRunner:
         return _Job(
             unit, payload_bytes, {device: self._strands.submit(device, partial(work, device)) for device in devices}
         )
+
+    def _accept_baselines(self, jobs: deque[_Job]) -> None:
+        """Let what operators have accepted take effect, each in a commit of its own, after the jobs under way."""
+        for baseline in self._new_baselines():
+            self._complete_all(jobs)  # their devices' threads are done with the stages then
+            accepted = self._pipeline.accept_baseline(baseline)
+            if accepted is not None:
+                output, states = accepted
+                self._commit(output, Commit(stage_states=states))
 
     def _complete_all(self, jobs: deque[_Job]) -> None:
         while jobs:

@@ -11,6 +11,7 @@ from connectors.process_memory import return_large_arrays
 from connectors.spool_listing import SpoolFile
 from models.alerts.alert import AlertEvent
 from models.snapshot_sequence import SnapshotSequence
+from streams.accepted_baselines import AcceptedBaselines
 from streams.embedded_runner import EmbeddedRunner
 from streams.http_health import HealthServer, ReadyPart
 from streams.metrics import WatchMetrics
@@ -87,6 +88,7 @@ def open_watch(
             sequence=sequence,
             settings=settings,
             metrics=metrics,
+            new_baselines=AcceptedBaselines(state_path, tell or _ignore).take_new,
             stopping=stop.is_set,
         )
         stack.callback(runner.close)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from models.alerts.alert import AlertEvent, EvidenceFrame
+from models.baseline import AcceptedBaseline
 from models.device_stage import DeviceOutput
 from models.devices import Device, Stage
 from models.records import RecordBlock, SourceReference
@@ -69,7 +70,7 @@ class WatchPipeline:
 
     def run_device(self, device: Device, blocks: list[RecordBlock]) -> DeviceRun:
         """Process consecutive blocks of one device."""
-        outputs = [self._device_stages.process(block) for block in blocks]
+        outputs = [output for block in blocks for output in self._device_stages.process(block)]
         return DeviceRun(outputs, encode_state(self._device_stages.state_of(device)))
 
     def join(self, scored: Iterable[ScoredBlock]) -> PipelineOutput:
@@ -132,6 +133,20 @@ class WatchPipeline:
         }
         self._changed_joins.clear()
         return states
+
+    def accept_baseline(self, baseline: AcceptedBaseline) -> tuple[PipelineOutput, dict[str, bytes]] | None:
+        """Let a baseline take effect at its device, while none of its blocks is being processed.
+
+        Returns
+        -------
+        tuple
+            What closes with it, and the device's state by its key in the checkpoint. None when it was taken before.
+        """
+        closing = self._device_stages.accept_baseline(baseline)
+        if closing is None:
+            return None
+        state = encode_state(self._device_stages.state_of(baseline.device))
+        return PipelineOutput(alerts=closing.alerts, evidence=closing.evidence), {device_key(baseline.device): state}
 
     def device_states(self) -> dict[str, bytes]:
         """States of all device stages, by their key in the checkpoint."""

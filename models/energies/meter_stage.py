@@ -61,13 +61,16 @@ class MeterStage:
     def __init__(self, device: Device, settings: MeterSettings) -> None:
         self._settings = settings
         self._admission = AdmissionGuard(settings.admission)
-        self._smoother = GuardedSmoother(settings.smoothing)
-        self._tail = TailProbability(settings.tail)
-        self._shots = 0
+        self._begin()
         self._outliers, self._steps = (
             EpisodeTracker(device, kind, settings.episodes, stage=device.stage, device=device.name)
             for kind in (AlertKind.ENERGY_OUTLIER, AlertKind.ENERGY_STEP)
         )
+
+    def _begin(self) -> None:
+        self._smoother = GuardedSmoother(self._settings.smoothing)
+        self._tail = TailProbability(self._settings.tail)
+        self._shots = 0
 
     @property
     def delay_shots(self) -> int:
@@ -123,6 +126,12 @@ class MeterStage:
         if self._shots % _SHOTS_PER_REFIT == 0:
             self._tail.refit()
         return events + step_events
+
+    def accept_baseline(self) -> DeviceClosing:
+        """What comes from now on is the reference: close the episodes and learn anew."""
+        closing = DeviceClosing(alerts=self._outliers.finish() + self._steps.finish())
+        self._begin()
+        return closing
 
     def finish(self) -> DeviceClosing:
         """Close what is still open because the input has ended."""

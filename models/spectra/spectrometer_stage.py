@@ -218,6 +218,12 @@ class SpectrometerStage:
         if limit and self._open_spectra >= limit and self._spectra % _STEP == 0:
             self._begin(samples=self._samples)
 
+    def accept_baseline(self) -> DeviceClosing:
+        """What comes from now on is the reference: close the episode and learn anew."""
+        closing = DeviceClosing(alerts=self._episodes.finish())
+        self._begin(samples=self._samples)
+        return closing
+
     def finish(self) -> DeviceClosing:
         """Close what is still open because the input has ended."""
         return DeviceClosing(alerts=self._episodes.finish())

@@ -99,14 +99,11 @@ class DeviceTask:
             block = rows_of(block, known, len(block))
         if not len(block):
             return
-        output = self._stages.process(block)
-        outputs.add(
-            TopicName.SCORED,
-            str(device.stage),
-            ScoredMessage(scored=output.scored, moment=moment, retried=retried),
-        )
-        outputs.add_alerts(output.alerts, moment)
-        _add_evidence(output.evidence, outputs)
+        for output in self._stages.process(block):
+            scored = ScoredMessage(scored=output.scored, moment=moment, retried=retried)
+            outputs.add(TopicName.SCORED, str(device.stage), scored)
+            outputs.add_alerts(output.alerts, moment)
+            _add_evidence(output.evidence, outputs)
 
     def _pass_on(self, notice: DeviceNotice, outputs: Outputs) -> None:
         device = notice.device

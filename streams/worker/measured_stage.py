@@ -23,6 +23,10 @@ class MeasuredStage:
         self._scored(output.scored)
         return output
 
+    def accept_baseline(self) -> DeviceClosing:
+        """Close what was odd by the old reference, and learn anew."""
+        return self._stage.accept_baseline()
+
     def finish(self) -> DeviceClosing:
         """Close what is still open because the input has ended."""
         return self._stage.finish()

@@ -16,10 +16,14 @@ from tests.support.watching import petawatch
 
 COMMANDS = [
     *("demo", "simulate", "watch", "check", "train", "evaluate", "alerts", "ledger", "export", "bench"),
-    *("connect", "worker", "drill"),
+    *("connect", "worker", "drill", "verdict"),
 ]
 #: Commands with commands of their own.
-GROUPS = {"topics": ["plan", "apply", "check"], "dead-letters": ["list", "show", "retry"]}
+GROUPS = {
+    "topics": ["plan", "apply", "check"],
+    "dead-letters": ["list", "show", "retry"],
+    "baseline": ["accept", "list"],
+}
 
 #: Runs a command in this process: exit code, standard output, standard error.
 Run = Callable[..., tuple[int, str, str]]

@@ -1,0 +1,200 @@
+"""What operators have decided: verdicts on episodes and accepted baselines, in a database of its own.
+
+It lies in the state directory beside the watch's database, which a running watch holds. Commands write it, also several
+at once; the watch only reads it. Nothing in it is ever changed or removed.
+"""
+
+import os
+import pwd
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from connectors.state.database import open_for_reading
+from connectors.state.failures import clear_failures, damaged
+from connectors.state.reader import StateReader
+from models.alerts.verdicts import EpisodeVerdict, JudgedStretch, Verdict
+from models.baseline import AcceptedBaseline
+from models.devices import Device, RecordKind, parse_device
+
+DECISIONS_NAME = "decisions.sqlite"
+
+_APPLICATION_ID = 0x50574454  # "PWDT"
+_BUSY_TIMEOUT_S = 20.0
+_TABLES = """
+CREATE TABLE IF NOT EXISTS verdicts (
+    number INTEGER PRIMARY KEY, alert_id TEXT NOT NULL, verdict TEXT NOT NULL, reason TEXT NOT NULL, who TEXT NOT NULL,
+    at_ns INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS baselines (
+    id INTEGER PRIMARY KEY, device TEXT NOT NULL, kind TEXT NOT NULL, from_ns INTEGER NOT NULL, reason TEXT NOT NULL,
+    who TEXT NOT NULL)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedBaseline:
+    """An accepted baseline, why, and by whom; its id is when, ns since 1970."""
+
+    baseline: AcceptedBaseline
+    reason: str
+    by: str
+
+
+class OperatorDecisions:
+    """The decisions in a state directory; every call opens the database anew.
+
+    Raises
+    ------
+    FatalError
+        By every method: ``state_damaged`` or ``state_unusable``.
+    RetryableError
+        By every method: ``disk_full``, ``disk_error``, or ``state_busy`` after ``wait_s``.
+    """
+
+    def __init__(self, state: Path, *, wait_s: float = _BUSY_TIMEOUT_S) -> None:
+        self._state = state
+        self._path = state / DECISIONS_NAME
+        self._wait_s = wait_s
+
+    def add_verdict(self, verdict: EpisodeVerdict) -> None:
+        """Make a verdict durable; it takes the place of an earlier one on the same episode, which is kept, too."""
+        with self._writing() as connection:
+            connection.execute(
+                "INSERT INTO verdicts (alert_id, verdict, reason, who, at_ns) VALUES (?, ?, ?, ?, ?)",
+                (verdict.alert_id, verdict.verdict, verdict.reason, verdict.by, verdict.at_ns),
+            )
+
+    def verdicts(self) -> list[EpisodeVerdict]:
+        """All verdicts, in the order in which they were given: of an episode the last one counts."""
+        rows = self._read("SELECT alert_id, verdict, reason, who, at_ns FROM verdicts ORDER BY number")
+        return [
+            EpisodeVerdict(alert_id=alert_id, verdict=Verdict(verdict), reason=reason, by=who, at_ns=at_ns)
+            for alert_id, verdict, reason, who, at_ns in rows
+        ]
+
+    def latest_verdicts(self) -> dict[str, Verdict]:
+        """The verdict that counts of every judged episode, by the alert's id."""
+        return {verdict.alert_id: verdict.verdict for verdict in self.verdicts()}
+
+    def accept_baseline(self, device: Device, from_ns: int, *, reason: str, by: str, now_ns: int) -> RecordedBaseline:
+        """Make durable that what a device shows from ``from_ns`` on is its reference."""
+        with self._writing() as connection:
+            # The clock may have been set back, and two commands may come at the same time: ids ascend nevertheless.
+            [(latest,)] = connection.execute("SELECT coalesce(max(id), 0) FROM baselines")
+            baseline = AcceptedBaseline(id=max(now_ns, latest + 1), device=device, from_ns=from_ns)
+            connection.execute(
+                "INSERT INTO baselines (id, device, kind, from_ns, reason, who) VALUES (?, ?, ?, ?, ?, ?)",
+                (baseline.id, device.name, device.kind, from_ns, reason, by),
+            )
+        return RecordedBaseline(baseline=baseline, reason=reason, by=by)
+
+    def baselines(self, after_id: int = 0) -> list[RecordedBaseline]:
+        """The accepted baselines with larger ids, in their order."""
+        rows = self._read(
+            "SELECT id, device, kind, from_ns, reason, who FROM baselines WHERE id > ? ORDER BY id", after_id
+        )
+        return [
+            RecordedBaseline(
+                baseline=AcceptedBaseline(
+                    id=id_, device=Device(name, parse_device(name).stage, RecordKind(kind)), from_ns=from_ns
+                ),
+                reason=reason,
+                by=who,
+            )
+            for id_, name, kind, from_ns, reason, who in rows
+        ]
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One durable transaction, in which nobody else writes."""
+        with clear_failures(self._state), closing(self._open("rwc")) as connection:
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                self._check(connection)
+                for statement in _TABLES.split(";\n"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def _read(self, query: str, *values: int) -> list[tuple[Any, ...]]:
+        if not self._path.exists():
+            return []
+        # Not mode=ro: what a writer left behind when it was killed has to be rolled back.
+        with clear_failures(self._state), closing(self._open("rw")) as connection:
+            connection.execute("BEGIN")
+            if not self._check(connection):
+                return []
+            return connection.execute(query, values).fetchall()
+
+    def _check(self, connection: sqlite3.Connection) -> bool:
+        """Whether there are decisions; False of a database that is just being made."""
+        [(application,)] = connection.execute("PRAGMA application_id")
+        [(tables,)] = connection.execute("SELECT count(*) FROM sqlite_master")
+        if tables and application != _APPLICATION_ID:
+            raise damaged(self._state, f"{DECISIONS_NAME} belongs to another program")
+        return bool(tables)
+
+    def _open(self, mode: str) -> sqlite3.Connection:
+        uri = f"{self._path.absolute().as_uri()}?mode={mode}"
+        return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=self._wait_s)
+
+
+def judged_stretches(state: Path) -> list[JudgedStretch]:
+    """Which stretches of which device were judged, in the order of device and time.
+
+    An episode about a whole stage or a file is no stretch of a device. Of one that goes on the end is its latest odd
+    shot.
+
+    Raises
+    ------
+    FatalError
+        ``state_missing``, ``state_too_new``, or as ``OperatorDecisions``.
+    """
+    verdicts = OperatorDecisions(state).latest_verdicts()
+    with StateReader.open(state) as reader:
+        alerts = [alert for alert_id in verdicts if (alert := reader.alert(alert_id)) is not None]
+    stretches = [
+        JudgedStretch(
+            device=alert.device,
+            kind=alert.kind,
+            first_ns=alert.first_shot_ns,
+            last_ns=alert.last_shot_ns,
+            verdict=verdicts[alert.id],
+        )
+        for alert in alerts
+        if alert.device
+    ]
+    return sorted(stretches, key=lambda stretch: (stretch.device, stretch.first_ns, stretch.kind))
+
+
+def alert_ids(state: Path, beginning: str) -> list[str]:
+    """The ids of all alerts that begin so, in their order."""
+    return _column(state, "SELECT id FROM alerts WHERE substr(id, 1, ?) = ? ORDER BY id", len(beginning), beginning)
+
+
+def state_keys(state: Path) -> list[str]:
+    """The keys of all saved states, in their order: they tell who runs here, and which devices are known."""
+    return _column(state, "SELECT key FROM states ORDER BY key")
+
+
+def _column(state: Path, query: str, *values: int | str) -> list[str]:
+    with clear_failures(state), closing(open_for_reading(state)) as connection:
+        return [row[0] for row in connection.execute(query, values)]
+
+
+def operating_user() -> str:
+    """The name of the user who runs this process, by the system and not by the environment; else the number."""
+    number = os.getuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)

@@ -1,0 +1,127 @@
+"""Decisions of operators, checked and made durable: verdicts on episodes, accepted baselines."""
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from connectors.clock import Clock
+from connectors.operator_decisions import (
+    OperatorDecisions,
+    RecordedBaseline,
+    alert_ids,
+    operating_user,
+    state_keys,
+)
+from connectors.state.reader import StateReader
+from dashboards.alert_table import place_of
+from models.alerts.alert import Alert
+from models.alerts.verdicts import EpisodeVerdict, Verdict, VerdictCount, count_verdicts
+from models.devices import Device, RecordKind
+from models.errors import FatalError, RecordError
+from models.event_time import format_iso
+from streams.agents.recorder import RECORDER_KEY
+from streams.device_stages import DEVICE_KEYS, device_of_key
+
+_LONGEST_REASON = 1000
+_SHOWN_IDS = 4
+
+
+def give_verdict(state: Path, beginning: str, verdict: Verdict, reason: str, clock: Clock) -> Alert:
+    """Make a verdict on the alert whose id begins so durable; the alert.
+
+    Raises
+    ------
+    RecordError
+        ``unknown_alert``, ``ambiguous_alert`` or ``reason_too_long``.
+    FatalError
+        ``state_missing``, or as ``OperatorDecisions``.
+    """
+    alert_id = _alert_id(state, beginning)
+    with StateReader.open(state) as reader:
+        alert = reader.alert(alert_id)
+    if alert is None:
+        raise RecordError(f"the alert {alert_id} was removed just now", reason="unknown_alert")
+    OperatorDecisions(state).add_verdict(
+        EpisodeVerdict(
+            alert_id=alert_id, verdict=verdict, reason=_checked(reason), by=operating_user(), at_ns=clock.now_ns()
+        )
+    )
+    return alert
+
+
+def count_episodes(state: Path) -> list[VerdictCount]:
+    """All episodes of a state directory by kind, place and verdict.
+
+    Raises
+    ------
+    FatalError
+        ``state_missing``, or as ``OperatorDecisions``.
+    """
+    with StateReader.open(state) as reader:
+        alerts = [alert for alert, _ in reader.alerts()]
+    verdicts = OperatorDecisions(state).latest_verdicts()
+    return count_verdicts((alert.kind, place_of(alert), verdicts.get(alert.id)) for alert in alerts)
+
+
+def accept_baseline(state: Path, name: str, from_ns: int, reason: str, clock: Clock) -> RecordedBaseline:
+    """Make durable that what a device shows from ``from_ns`` on is its reference; a running watch takes it up.
+
+    Raises
+    ------
+    RecordError
+        ``unknown_device``, ``no_reference``, ``future``, ``reason_missing`` or ``reason_too_long``.
+    FatalError
+        ``facility`` when no watch but the recorder of a facility writes there, ``state_missing``, or as
+        ``OperatorDecisions``.
+    """
+    device = _device(state, name)
+    now_ns = clock.now_ns()
+    if from_ns > now_ns:
+        raise RecordError(
+            f"{format_iso(from_ns)} has yet to come, now it is {format_iso(now_ns)}; accept a state that was seen",
+            reason="future",
+        )
+    reason = _checked(reason)
+    if not reason:
+        raise RecordError("say why the new state is right, for those who come after: --reason", reason="reason_missing")
+    return OperatorDecisions(state).accept_baseline(device, from_ns, reason=reason, by=operating_user(), now_ns=now_ns)
+
+
+def _alert_id(state: Path, beginning: str) -> str:
+    found = alert_ids(state, beginning) if beginning else []
+    if not found:
+        raise RecordError(
+            f"there is no alert {beginning!r} in {state}; `petawatch alerts --json` shows the ids",
+            reason="unknown_alert",
+        )
+    if len(found) > 1 and beginning not in found:
+        more = f" and {len(found) - _SHOWN_IDS} more" if len(found) > _SHOWN_IDS else ""
+        raise RecordError(
+            f"{beginning!r} begins the ids {', '.join(found[:_SHOWN_IDS])}{more}; write more of it",
+            reason="ambiguous_alert",
+        )
+    return beginning if beginning in found else found[0]
+
+
+def _device(state: Path, name: str) -> Device:
+    keys = state_keys(state)
+    if RECORDER_KEY in keys:
+        raise FatalError(
+            f"{state} is that of a facility's recorder; baselines are accepted by a watch in one process only, on "
+            "Kafka a device learns a lasting change by itself",
+            reason="facility",
+        )
+    devices = {device.name: device for device in (device_of_key(key) for key in keys if key.startswith(DEVICE_KEYS))}
+    if name not in devices:
+        near = get_close_matches(name, devices, n=3, cutoff=0.5)
+        hint = f"; is it {' or '.join(near)}?" if near else ""
+        raise RecordError(f"the watch of {state} knows no device {name!r}{hint}", reason="unknown_device")
+    if devices[name].kind is RecordKind.OTHER:
+        raise RecordError(f"nothing is learned of {name}, so that it has no reference", reason="no_reference")
+    return devices[name]
+
+
+def _checked(reason: str) -> str:
+    reason = " ".join(reason.split())
+    if len(reason) > _LONGEST_REASON:
+        raise RecordError(f"a reason has at most {_LONGEST_REASON} letters", reason="reason_too_long")
+    return reason
