@@ -73,6 +73,15 @@ def installed_name(state_dir: Path) -> str:
     return name
 
 
+def installed_mark(state_dir: Path) -> tuple[int, int] | None:
+    """Something that changes whenever a model is made the one in use; quick, and reads no model."""
+    try:
+        found = (state_dir / "models" / _CURRENT_FILE).stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
 def kept_model(state_dir: Path, name: str) -> ModelBundle:
     """A model by its name, whether it is in use or not: below ``STATE/models``, or the shipped one.
 

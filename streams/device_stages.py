@@ -1,18 +1,18 @@
 """The stages of the devices, made when their device is first seen; no I/O, no clock."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from models.baseline import AcceptedBaseline, BaselineGate
 from models.device_stage import DeviceClosing, DeviceOutput, DeviceStage
 from models.devices import Device, RecordKind, parse_device
 from models.records import RecordBlock
 from models.state import State
+from streams.camera_successors import CameraSuccessors, EarlierModels, StageFactory, no_earlier_models
 
-#: Makes the processing of a device that is seen for the first time.
-StageFactory = Callable[[Device], DeviceStage]
+__all__ = ["DEVICE_KEYS", "DeviceStages", "StageFactory", "device_key", "device_of_key"]
 
 # Beside what the stage itself saves.
-_BASELINE = "baseline"
+_BASELINE, _SUCCESSOR = "baseline", "successor"
 
 #: Begins the key of every device's state in a checkpoint.
 DEVICE_KEYS = "device/"
@@ -22,10 +22,19 @@ class DeviceStages:
     """One stage object per device.
 
     Different devices may be worked on by several threads at a time, once they are prepared.
+
+    Parameters
+    ----------
+    make_stage
+        With the model in use.
+    earlier
+        For restored cameras that another model has scored: they go on with it until the one in use has learned there.
     """
 
-    def __init__(self, make_stage: StageFactory) -> None:
+    def __init__(self, make_stage: StageFactory, earlier: EarlierModels = no_earlier_models) -> None:
         self._make_stage = make_stage
+        self._earlier = earlier
+        self._successors = CameraSuccessors(make_stage)
         self._stages: dict[Device, DeviceStage] = {}
         self._gates: dict[Device, BaselineGate] = {}
 
@@ -43,7 +52,24 @@ class DeviceStages:
 
     def process(self, block: RecordBlock) -> list[DeviceOutput]:
         """Process the next block of a device that is prepared; in parts, when a baseline takes effect inside."""
-        return self._gates[block.device].process(block, self._stages[block.device])
+        stage = self._stages[block.device]
+        outputs = self._gates[block.device].process(block, stage)
+        self._successors.follow(block, outputs, stage)
+        return outputs
+
+    def change_model(self, make_stage: StageFactory) -> None:
+        """Another model is in use, from ``begin_unit`` on at every camera where it has learned what is normal.
+
+        Until then the model before goes on scoring; nothing goes unscored.
+        """
+        self._make_stage = make_stage
+        self._successors.begin(make_stage, self._stages)
+
+    def begin_unit(self, device: Device) -> None:
+        """A unit of work of a device that is prepared begins: the only moment at which its model may change."""
+        stage = self._successors.take(device, self._stages[device])
+        if stage is not None:
+            self._stages[device] = stage
 
     def accept_baseline(self, baseline: AcceptedBaseline) -> DeviceClosing | None:
         """Let a baseline take effect, now or when its first record comes; None when it was taken before."""
@@ -56,12 +82,18 @@ class DeviceStages:
 
     def state_of(self, device: Device) -> State:
         """All that the later results of a device depend on."""
-        return self._stages[device].state() | {_BASELINE: self._gates[device].state()}
+        state = self._stages[device].state() | {_BASELINE: self._gates[device].state()}
+        successor = self._successors.state_of(device)
+        return state if successor is None else state | {_SUCCESSOR: successor}
 
     def restore(self, device: Device, state: State) -> None:
         """Go on with a device from a saved state."""
         self.prepare([device])
-        self._stages[device].restore(state)
+        of_earlier = self._successors.restored(device, state, state.get(_SUCCESSOR), self._earlier)
+        if of_earlier is None:
+            self._stages[device].restore(state)
+        else:
+            self._stages[device] = of_earlier
         if _BASELINE in state:
             self._gates[device].restore(state[_BASELINE])
 

@@ -27,7 +27,7 @@ from streams.metrics import WatchMetrics
 from streams.replacements import TouchedShots, decide_again, touched_shots
 from streams.series_progress import SeriesProgress
 from streams.settings import Settings
-from streams.watch_pipeline import DeviceRun, PipelineOutput, WatchPipeline, device_key
+from streams.watch_pipeline import DeviceRun, PipelineOutput, StageFactory, WatchPipeline, device_key
 from streams.work_units import WorkUnit, read_ahead, read_units
 
 #: Units that are processed ahead of the one that is committed next: bounds the memory.
@@ -67,6 +67,8 @@ class EmbeddedRunner:
     new_baselines
         What operators have accepted since the last call; at first all, of which those that were taken before change
         nothing. Asked between units and in every round of the loop.
+    new_model
+        Makes stages with another model that has come into use since the last call, or None. Asked as the baselines are.
     stopping
         Whether the work is to end: what is begun is made durable, the rest is left for the next run.
     """
@@ -81,6 +83,7 @@ class EmbeddedRunner:
         settings: Settings,
         metrics: WatchMetrics,
         new_baselines: Callable[[], Sequence[AcceptedBaseline]],
+        new_model: Callable[[], StageFactory | None],
         stopping: Callable[[], bool],
     ) -> None:
         self._state = state
@@ -90,6 +93,7 @@ class EmbeddedRunner:
         self._settings = settings
         self._metrics = metrics
         self._new_baselines = new_baselines
+        self._new_model = new_model
         self._stopping = stopping
         self._strands = DeviceStrands(settings.worker_threads)
         self._progress = SeriesProgress(settings.zone)
@@ -114,6 +118,7 @@ class EmbeddedRunner:
                 if self._stopping():
                     break
                 self._accept_baselines(jobs)
+                self._change_model(jobs)
                 if unit.replaces:
                     # Its shots are decided together with what others say about them: first all others have their say.
                     self._complete_all(jobs)
@@ -156,6 +161,7 @@ class EmbeddedRunner:
     def go_on(self) -> None:
         """Take new baselines, and the files that replace others, as far as nothing they touch waits in a join."""
         self._accept_baselines(deque())
+        self._change_model(deque())
         due = [waiting.file for waiting in self._waiting.values() if not waiting.touched.wait_in(self._pipeline)]
         for file in due:
             del self._waiting[file.relative]
@@ -220,6 +226,13 @@ class EmbeddedRunner:
             if accepted is not None:
                 output, states = accepted
                 self._commit(output, Commit(stage_states=states))
+
+    def _change_model(self, jobs: deque[_Job]) -> None:
+        """Let a model that was promoted learn at all cameras, after the jobs under way."""
+        make_stage = self._new_model()
+        if make_stage is not None:
+            self._complete_all(jobs)  # their devices' threads are done with the stages then
+            self._pipeline.change_model(make_stage)
 
     def _complete_all(self, jobs: deque[_Job]) -> None:
         while jobs:

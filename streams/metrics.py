@@ -1,6 +1,7 @@
 """What Prometheus is told: a bounded set of series, updated per block and not per record."""
 
 import threading
+from collections import Counter as Counted
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -41,6 +42,7 @@ class WatchMetrics:
         self._moved_s = clock.monotonic_s()
         self._stalled = ""
         self._own_model, self._other_models = "", frozenset[str]()
+        self._camera_models: dict[Device, str] = {}
         self._scores = _ScoreHistogram()
         self._ages = _Ages(clock)
         self.registry.register(self._scores)
@@ -63,6 +65,7 @@ class WatchMetrics:
             self._anomalous.labels(kind).inc(anomalous)
         self._scores.observe(block.device.kind, block.score[block.scoring == Scoring.SCORED])
         self._ages.saw(block.device, block.event_time_ns)
+        self._note_model(block)
 
     def decided(self, blocks: Iterable[DecidedBlock]) -> None:
         """Records have found their outcome."""
@@ -134,6 +137,10 @@ class WatchMetrics:
         self._other_models = frozenset(names)
         self._show_models()
 
+    def model_refused(self, reason: str) -> None:
+        """A model that was to be used can't be; another one goes on."""
+        self._models_refused.labels(self._reasons.bounded(reason)).inc()
+
     def set_queue_depth(self, depth: int, queue: str = "snapshots") -> None:
         """How much waits in a queue of the watch."""
         self._queue.labels(queue).set(depth)
@@ -186,7 +193,21 @@ class WatchMetrics:
             "petawatch_alerts_opened", "Alerts opened.", registry,
             kind=[kind.value for kind in AlertKind], severity=[severity.value for severity in Severity],
         )  # fmt: skip
+        self._models_refused = Counter(
+            "petawatch_models_refused", "Models that were to be used and can't be.", ["reason"], registry=registry
+        )
         self._commits = Counter("petawatch_commits", "Commits of state and results.", registry=registry)
+
+    def _note_model(self, block: ScoredBlock) -> None:
+        """Which model a camera is scored by: after a promotion they change one by one."""
+        before = self._camera_models.get(block.device)
+        if not block.model or block.model == before or (before is None and len(self._camera_models) >= _MAX_DEVICES):
+            return
+        self._camera_models[block.device] = block.model
+        if before is not None:
+            self._cameras.clear()
+        for model, count in Counted(self._camera_models.values()).items():
+            self._cameras.labels(model).set(count)
 
     def _show_models(self) -> None:
         self._models.clear()
@@ -201,6 +222,7 @@ class WatchMetrics:
             buckets=LATENCY_BOUNDS_S,
         )
         self._models = Gauge("petawatch_model_info", "The model that scores images.", ["model"], registry=registry)
+        self._cameras = Gauge("petawatch_model_cameras", "Cameras that a model scores.", ["model"], registry=registry)
         self._queue = Gauge("petawatch_queue_depth", "What waits in a queue.", ["queue"], registry=registry)
         self._ledger = Gauge(
             "petawatch_ledger_records", "Records by state of the account.", ["state"], registry=registry

@@ -6,7 +6,6 @@ from pathlib import Path
 from threading import Event
 
 from connectors.clock import Clock, SystemClock
-from connectors.model_files import installed_model
 from connectors.process_memory import return_large_arrays
 from connectors.spool_listing import SpoolFile
 from models.alerts.alert import AlertEvent
@@ -15,11 +14,11 @@ from streams.accepted_baselines import AcceptedBaselines
 from streams.embedded_runner import EmbeddedRunner
 from streams.http_health import HealthServer, ReadyPart
 from streams.metrics import WatchMetrics
+from streams.promoted_models import PromotedModels
 from streams.settings import Settings
 from streams.spool_loop import SpoolLoop
-from streams.stage_factory import stage_factory
 from streams.state_writing import open_state_writing
-from streams.watch_pipeline import WatchPipeline
+from streams.watch_pipeline import WatchPipeline, models_of_states
 from streams.work_units import WorkUnit
 
 
@@ -77,9 +76,10 @@ def open_watch(
             stopping=stop.is_set,
             on_alerts=on_alerts,
         )
-        bundle = installed_model(state_path)
-        metrics.set_model(bundle.name)
-        pipeline = WatchPipeline(stage_factory(settings, bundle), settings.join)
+        models = PromotedModels(state_path, settings, clock=clock, metrics=metrics, tell=tell or _ignore)
+        stack.callback(models.close)
+        make_stage = models.first(lambda: models_of_states(writing.state.load_states()))
+        pipeline = WatchPipeline(make_stage, settings.join, models.earlier)
         sequence: SnapshotSequence[SpoolFile] = SnapshotSequence(settings.sequence, settings.zone)
         runner = EmbeddedRunner(
             state=writing.state,
@@ -89,6 +89,7 @@ def open_watch(
             settings=settings,
             metrics=metrics,
             new_baselines=AcceptedBaselines(state_path, tell or _ignore).take_new,
+            new_model=models.take_new,
             stopping=stop.is_set,
         )
         stack.callback(runner.close)

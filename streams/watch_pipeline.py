@@ -8,16 +8,18 @@ from models.alerts.alert import AlertEvent, EvidenceFrame
 from models.baseline import AcceptedBaseline
 from models.device_stage import DeviceOutput
 from models.devices import Device, Stage
+from models.images.camera_successor import model_of_state
 from models.records import RecordBlock, SourceReference
 from models.results import ScoredBlock
 from models.state import decode_state, encode_state
 from models.triplets.decided import DecidedBlock, TripletTable
 from models.triplets.join_settings import JoinSettings
 from models.triplets.stage_join import JoinOutput, StageJoin
+from streams.camera_successors import EarlierModels, no_earlier_models
 from streams.device_stages import DEVICE_KEYS, DeviceStages, StageFactory, device_key, device_of_key
 from streams.stage_joins import STAGE_KEYS, StageJoins, stage_key, stage_of_key
 
-__all__ = ["DeviceRun", "PipelineOutput", "StageFactory", "WatchPipeline", "device_key"]
+__all__ = ["DeviceRun", "PipelineOutput", "StageFactory", "WatchPipeline", "device_key", "models_of_states"]
 
 
 @dataclass(slots=True)
@@ -59,8 +61,10 @@ class WatchPipeline:
     thread.
     """
 
-    def __init__(self, make_stage: StageFactory, join_settings: JoinSettings) -> None:
-        self._device_stages = DeviceStages(make_stage)
+    def __init__(
+        self, make_stage: StageFactory, join_settings: JoinSettings, earlier: EarlierModels = no_earlier_models
+    ) -> None:
+        self._device_stages = DeviceStages(make_stage, earlier)
         self._joins = StageJoins(join_settings)
         self._changed_joins: set[Stage] = set()
 
@@ -69,7 +73,8 @@ class WatchPipeline:
         self._device_stages.prepare(devices)
 
     def run_device(self, device: Device, blocks: list[RecordBlock]) -> DeviceRun:
-        """Process consecutive blocks of one device."""
+        """Process consecutive blocks of one device: its part of a unit of work."""
+        self._device_stages.begin_unit(device)
         outputs = [output for block in blocks for output in self._device_stages.process(block)]
         return DeviceRun(outputs, encode_state(self._device_stages.state_of(device)))
 
@@ -148,6 +153,10 @@ class WatchPipeline:
         state = encode_state(self._device_stages.state_of(baseline.device))
         return PipelineOutput(alerts=closing.alerts, evidence=closing.evidence), {device_key(baseline.device): state}
 
+    def change_model(self, make_stage: StageFactory) -> None:
+        """Another model is in use (``DeviceStages.change_model``), while no block is being processed."""
+        self._device_stages.change_model(make_stage)
+
     def device_states(self) -> dict[str, bytes]:
         """States of all device stages, by their key in the checkpoint."""
         stages = self._device_stages
@@ -165,3 +174,9 @@ class WatchPipeline:
     def _note_change(self, device: Device) -> None:
         if device.joins:
             self._changed_joins.add(device.stage)
+
+
+def models_of_states(states: Mapping[str, bytes]) -> set[str]:
+    """The models that the cameras of a checkpoint belong to."""
+    found = {model_of_state(decode_state(data)) for key, data in states.items() if key.startswith(DEVICE_KEYS)}
+    return found - {""}

@@ -129,6 +129,16 @@ class CameraStage:
         device = self._device
         return EpisodeTracker(device, kind, settings, stage=device.stage, device=device.name, model=model)
 
+    @property
+    def model(self) -> str:
+        """The id of the model that scores."""
+        return self._model
+
+    @property
+    def learning(self) -> bool:
+        """Whether too little is known yet to score frames."""
+        return self._scores.learning
+
     def recent_scores(self) -> dict[str, NDArray[np.float32]]:
         """Recent normal scores by name, for ``image_scores.fit_seeds``."""
         return self._scores.recent_scores()
