@@ -1,9 +1,12 @@
 """`petawatch train`: a model from this laser's own normal frames."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -15,12 +18,49 @@ def train(
     paths: Annotated[list[Path], typer.Argument(help="Folders with snapshots.")],
     state: Annotated[Path, typer.Option(help="State directory that the model is installed into.")],
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
+    anew: Annotated[bool, typer.Option("--anew", help="Start from nothing, not from the model in use.")] = False,
+    work: Annotated[
+        Path | None, typer.Option(help="Folder for what a killed training goes on from [default: in STATE/models].")
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Train on what arrives, at the lowest priority, until stopped.")
+    ] = False,
 ) -> None:
     """Train the autoencoder on the normal frames of snapshots and install it."""
+    from rich.console import Console
+
     from dashboards.progress import progress_bar
+    from dashboards.training_table import print_training
     from streams.settings import load_settings
     from streams.training import train_model
+    from streams.training.verdicts import judged_by_operators
 
+    settings = load_settings(config)
+    if follow:
+        if anew or work is not None:
+            raise typer.BadParameter("--follow goes on from the model in use and keeps nothing: no --anew, no --work")
+        _follow(paths, state, settings)
+        return
+    left_out, put_in = judged_by_operators(state)
     with progress_bar("training") as advance:
-        report = train_model(paths, state, load_settings(config), advance)
+        report = train_model(paths, state, settings, advance, anew=anew, left_out=left_out, put_in=put_in, work=work)
+    print_training(report.cameras, Console())
     typer.echo(report.sentence())
+
+
+def _follow(paths: list[Path], state: Path, settings: "Settings") -> None:
+    import signal
+    from functools import partial
+
+    from connectors.clock import SystemClock
+    from connectors.process_priority import give_way
+    from streams.training.follow import TrainingFollower
+    from streams.training.verdicts import judged_by_operators
+
+    give_way()
+    judged = partial(judged_by_operators, state)
+    follower = TrainingFollower(paths, state, settings, clock=SystemClock(), tell=typer.echo, judged=judged)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: follower.stop())
+    typer.echo(f"training on what arrives in {', '.join(map(str, paths))}; stop with Ctrl-C", err=True)
+    follower.run()

@@ -1,6 +1,10 @@
 """`petawatch train`: from snapshots to an installed model, and what stands in its way."""
 
+import hashlib
 import importlib.util
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,18 +15,20 @@ from numpy.typing import NDArray
 from connectors.model_files import default_model, installed_model, load_model
 from models.devices import parse_device
 from models.errors import FatalError
-from models.images.dark_tracker import CleaningSettings
+from models.images.camera_stage import CameraSettings
 from models.records import IMAGE_SHAPE, RecordBlock, SourceReference
 from models.simulation.settings import SimulationSettings
+from models.training.camera_frames import Stretch
 from models.training.settings import TrainingSettings
 from models.training.virtual_cameras import VirtualCameraSettings
-from models.validity import ValidityLimits
 from streams.default_model import make_default_model
 from streams.settings import Settings
 from streams.simulation import simulate
-from streams.training import _Collection, train_model
+from streams.training import train_model
+from streams.training.gathering import FrameGathering
 
-SMALL = TrainingSettings(epochs=1, frames_per_camera=60, frames_in_total=60, minimum_frames=20)
+SMALL = TrainingSettings(epochs=1, frames_per_camera=60, frames_in_total=60, minimum_frames=20, fine_tuning_epochs=1)
+RESUMED = replace(SMALL, epochs=3)
 EXTRA = "needs the training extra: pip install 'petawatch[training]'"
 needs_training = pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason=EXTRA)
 
@@ -35,9 +41,14 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out / "data"
 
 
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 @pytest.mark.training
 @needs_training
 def test_a_day_becomes_an_installed_model(day: Path, tmp_path: Path) -> None:
+    good_files = sorted(day.rglob("*.h5"))
     (day / "damaged.h5").write_bytes(b"\x89HDF\r\n\x1a\nbut no more than that")
     told: list[tuple[int, int]] = []
     try:
@@ -45,12 +56,21 @@ def test_a_day_becomes_an_installed_model(day: Path, tmp_path: Path) -> None:
     finally:
         (day / "damaged.h5").unlink()
     bundle = load_model(report.folder)
-    assert installed_model(tmp_path) == bundle
+    assert installed_model(tmp_path) == bundle == report.bundle
     assert bundle.name == report.model != default_model().name
-    assert (report.cameras, report.epochs) == (2, 1)
+    assert (len(report.cameras), report.epochs, len(report.curve)) == (2, 1, 1)
     assert 30 <= report.frames <= 60
     assert report.validation_error <= report.start_error < 0.3
-    assert len(bundle.trained_on["files_sha256"]) == 2
+    for camera in report.cameras:
+        counts = camera.counts
+        assert counts.beam > counts.sampled == 30
+        assert 25 <= camera.learned + camera.later <= 30 - counts.unusual - counts.outliers
+        assert camera.tuned is not None
+    told_files = bundle.trained_on["files"]
+    assert told_files == {path.relative_to(day).as_posix(): sha256(path) for path in good_files}
+    assert bundle.trained_on["training"]["seed"] == SMALL.seed
+    assert bundle.trained_on["start"] == default_model().name
+    assert bundle.library_versions["tensorflow"]
     assert set(bundle.seeds) == set(default_model().seeds)
     assert "1 snapshot could not be read" in report.sentence()
     assert told == sorted(told)
@@ -117,17 +137,48 @@ def beam(count: int, peak: float, seed: int = 1) -> NDArray[np.uint16]:
     return counts
 
 
-def collection(settings: TrainingSettings = SMALL) -> _Collection:
-    return _Collection(CleaningSettings(), ValidityLimits(), settings)
+def gathering(settings: TrainingSettings = SMALL) -> FrameGathering:
+    return FrameGathering(CameraSettings(), settings)
+
+
+NETWORK = default_model().autoencoder()
 
 
 def test_frames_of_many_cameras_share_the_room() -> None:
-    collected = collection(replace(SMALL, frames_in_total=60, frames_per_camera=60))
+    gathered = gathering(replace(SMALL, frames_in_total=60, frames_per_camera=60))
     for camera in range(1, 5):
-        collected.add(block(beam(50, 2000, seed=camera), camera=camera))
-    frames = collected.normal_frames()
-    assert len(frames) == 4
-    assert 20 <= sum(map(len, frames)) <= 60
+        gathered.add(block(beam(50, 2000, seed=camera), camera=camera))
+    frames = gathered.normal_frames(NETWORK)
+    assert [camera.counts.sampled for camera in frames] == [15] * 4
+    assert gathered.offered == 200
+
+
+def test_what_is_left_out_is_counted() -> None:
+    payload = beam(60, 2000)
+    payload[7] = payload[6]  # stuck
+    payload[20:30] = beam(10, 60_000)  # saturated
+    payload[40, 44:48, 64:68] = 4000  # a hot spot
+    gathered = gathering()
+    gathered.add(block(payload))
+    name = parse_device("LA_A3_31-Camera_1-Camera-1").name
+    judged = [Stretch(device=name, first_ns=50, last_ns=54), Stretch(device="another", first_ns=0, last_ns=60)]
+    (camera,) = gathered.normal_frames(NETWORK, judged)
+    counts = camera.counts
+    assert (counts.beam, counts.saturated, counts.sampled, counts.judged) == (59, 10, 49, 5)
+    assert counts.unusual + counts.outliers == 49 - 5 - len(camera.frames.images) <= 6
+    left = set(camera.frames.event_time_ns.tolist())
+    assert not left & {7, 40, *range(20, 30), *range(50, 55)}
+
+
+def test_what_was_judged_normal_is_put_in() -> None:
+    payload = beam(60, 2000)
+    payload[40, 44:48, 64:68] = 4000  # a hot spot
+    gathered = gathering()
+    gathered.add(block(payload))
+    assert 40 not in gathered.normal_frames(NETWORK)[0].frames.event_time_ns
+    name = parse_device("LA_A3_31-Camera_1-Camera-1").name
+    normal = [Stretch(device=name, first_ns=39, last_ns=41)]
+    assert 40 in gathered.normal_frames(NETWORK, (), normal)[0].frames.event_time_ns
 
 
 @pytest.mark.parametrize(
@@ -142,8 +193,80 @@ def test_frames_of_many_cameras_share_the_room() -> None:
     ids=["few", "saturated", "dark", "off", "shape"],
 )
 def test_why_there_are_too_few_frames(payload: NDArray[np.uint16], state: int, words: str) -> None:
-    collected = collection()
-    collected.add(block(payload, state=state))
+    gathered = gathering()
+    gathered.add(block(payload, state=state))
     with pytest.raises(FatalError, match=words) as error:
-        collected.normal_frames()
+        gathered.normal_frames(NETWORK)
     assert error.value.reason == "training_frames"
+
+
+def test_a_day_of_true_alerts_is_no_day_to_learn_from() -> None:
+    gathered = gathering()
+    gathered.add(block(beam(40, 2000)))
+    judged = [Stretch(device=parse_device("LA_A3_31-Camera_1-Camera-1").name, first_ns=0, last_ns=30)]
+    with pytest.raises(FatalError, match="31 frames lie in alerts that were judged true; name a day without faults"):
+        gathered.normal_frames(NETWORK, judged)
+
+
+@pytest.mark.training
+@needs_training
+def test_the_same_day_gives_the_same_model(day: Path, tmp_path: Path) -> None:
+    one, other = (train_model([day], tmp_path / name, Settings(), training=SMALL) for name in ("one", "other"))
+    assert one.bundle == other.bundle
+    assert one == replace(other, folder=one.folder)
+
+
+@pytest.mark.training
+@needs_training
+def test_a_killed_training_goes_on_and_gives_the_same_model(day: Path, tmp_path: Path) -> None:
+    """A process that is killed outright after its second epoch."""
+    whole = train_model([day], tmp_path / "whole", Settings(), training=RESUMED)
+    state = tmp_path / "killed"
+    program = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from streams.settings import Settings\n"
+        "from streams.training import train_model\n"
+        "from tests.unit.streams.test_training import RESUMED\n"
+        "def kill(report):\n"
+        "    if report.epoch == 2:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "train_model([Path(sys.argv[1])], Path(sys.argv[2]), Settings(), training=RESUMED, on_epoch=kill)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, day, state], check=False, capture_output=True)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
+    assert installed_model(state) == default_model()
+    epochs: list[int] = []
+    resumed = train_model(
+        [day], state, Settings(), training=RESUMED, on_epoch=lambda report: epochs.append(report.epoch)
+    )
+    assert epochs == [3]
+    assert resumed.bundle == whole.bundle
+    assert "went on after epoch 2 of a training that was interrupted" in resumed.sentence()
+    assert [path.name for path in (state / "models" / ".training").iterdir()] == ["lock"]
+
+
+@pytest.mark.training
+@needs_training
+def test_other_settings_do_not_go_on_from_an_interrupted_training(day: Path, tmp_path: Path) -> None:
+    class EndedError(Exception):
+        pass
+
+    def end(report: object) -> None:
+        raise EndedError
+
+    with pytest.raises(EndedError):
+        train_model([day], tmp_path, Settings(), training=RESUMED, on_epoch=end, work=tmp_path / "work")
+    assert (tmp_path / "work" / "epoch.state").exists()
+    report = train_model([day], tmp_path, Settings(), training=SMALL, work=tmp_path / "work")
+    assert (report.epochs, report.bundle.trained_on["training"]["epochs"]) == (1, 1)
+    assert "interrupted" not in report.sentence()
+
+
+@pytest.mark.training
+@needs_training
+def test_one_camera_only_is_said(tmp_path: Path) -> None:
+    simulate(tmp_path, SimulationSettings(minutes=2, stages=1, cameras_per_stage=1, hz=10, faults=False))
+    report = train_model([tmp_path / "data"], tmp_path / "state", Settings(), training=SMALL)
+    assert "It knows one camera only" in report.sentence()
+    assert report.cameras[0].tuned is None

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from models.images.autoencoder import Autoencoder
 from models.records import FULL_SCALE_COUNTS, IMAGE_SHAPE
+from models.state import decode_state, encode_state
 from models.training.settings import TrainingSettings
+from models.training.time_split import TimeSplit
 
 pytestmark = pytest.mark.training
 pytest.importorskip("keras", reason="needs the training extra: pip install 'petawatch[training]'")
@@ -87,6 +89,62 @@ def test_training_that_makes_it_worse_gives_the_old_weights_back(
     assert worse.validation_error == worse.start_error
     for found, wanted in zip(onnx_export.weights_of(worse.onnx), weights, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+class Killed(BaseException):
+    """Ends a training as a kill does."""
+
+
+@pytest.mark.parametrize("start", ["anew", "from a model"])
+def test_a_training_that_goes_on_after_a_kill_gives_the_same_model(
+    cameras: list[NDArray[np.float32]], trained: object, start: str
+) -> None:
+    weights = onnx_export.weights_of(trained.onnx) if start == "from a model" else None  # type: ignore[attr-defined]
+    split = TimeSplit(training=[frames[:48] for frames in cameras], validation=[frames[48:] for frames in cameras])
+    whole = fit.fit_network(split, SETTINGS, start_weights=weights)
+    saved: list[bytes] = []
+
+    def kill_after_two(report: object) -> None:
+        if report.epoch == 2:  # type: ignore[attr-defined]
+            raise Killed
+
+    hooks = fit.Hooks(epoch_done=kill_after_two, save=lambda state: saved.append(encode_state(state)))
+    with pytest.raises(Killed):
+        fit.fit_network(split, SETTINGS, start_weights=weights, hooks=hooks)
+    assert len(saved) == 2
+    told: list[int] = []
+    resumed = fit.fit_network(
+        split,
+        SETTINGS,
+        start_weights=weights,
+        resumed=decode_state(saved[-1]),
+        hooks=fit.Hooks(epoch_done=lambda report: told.append(report.epoch)),
+    )
+    assert told == [3, 4]
+    assert resumed.onnx == whole.onnx
+    assert resumed == whole
+
+
+def test_training_ends_when_it_gets_no_better(cameras: list[NDArray[np.float32]]) -> None:
+    wild = replace(SETTINGS, epochs=40, learning_rate=0.3, patience_epochs=2)
+    result = fit.train_network(cameras, wild)
+    assert result.epochs == result.best_epoch + 2 < 40
+    errors = [report.validation_error for report in result.curve]
+    assert result.validation_error == errors[result.best_epoch - 1]
+
+
+def test_every_step_may_end_a_training(cameras: list[NDArray[np.float32]]) -> None:
+    steps: list[int] = []
+
+    def step_done() -> None:
+        steps.append(1)
+        if len(steps) == 4:
+            raise Killed
+
+    split = TimeSplit(training=cameras, validation=cameras)
+    with pytest.raises(Killed):
+        fit.fit_network(split, SETTINGS, hooks=fit.Hooks(step_done=step_done))
+    assert len(steps) == 4
 
 
 def test_one_frame_is_too_few() -> None:
