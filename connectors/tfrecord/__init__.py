@@ -1,0 +1,1 @@
+"""Triplets as TFRecords: framing, records, shards, and the schema beside them."""
