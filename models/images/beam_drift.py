@@ -93,12 +93,12 @@ class _Change:
         }
 
     def words(self, reasons: tuple[str, ...]) -> str:
+        """What has changed, for a person."""
         octant = _OCTANTS[round(math.atan2(self.down_px, self.right_px) / (math.pi / 4)) % 8]
         words = {
             DriftReason.POSITION: f"{math.hypot(self.right_px, self.down_px):.1f} px to the {octant}",
-            DriftReason.SIZE: f"{abs(self.size_part):.0%} {'larger' if self.size_part > 0 else 'smaller'}",
-            DriftReason.BRIGHTNESS: f"{abs(self.brightness_part):.0%} "
-            f"{'brighter' if self.brightness_part > 0 else 'dimmer'}",
+            DriftReason.SIZE: _percent(self.size_part, "larger", "smaller"),
+            DriftReason.BRIGHTNESS: _percent(self.brightness_part, "brighter", "dimmer"),
             DriftReason.SHAPE: "more elliptical or turned",
         }
         return ", ".join(text for reason, text in words.items() if reason in reasons)
@@ -275,6 +275,10 @@ class BeamDrift:
                 text=saved["text"],
                 source=_source(saved["source"]),
             )
+
+
+def _percent(part: float, more: str, less: str) -> str:
+    return f"{abs(part) * 100.0:.0f} % {more if part > 0.0 else less}"
 
 
 def _event(change: AlertChange, alert: Alert) -> AlertEvent:
