@@ -140,18 +140,22 @@ class WatchPipeline:
         return states
 
     def accept_baseline(self, baseline: AcceptedBaseline) -> tuple[PipelineOutput, dict[str, bytes]] | None:
-        """Let a baseline take effect at its device, while none of its blocks is being processed.
+        """Let a baseline take effect at its device and in the join, while none of its blocks is being processed.
 
         Returns
         -------
         tuple
             What closes with it, and the device's state by its key in the checkpoint. None when it was taken before.
         """
+        device = baseline.device
         closing = self._device_stages.accept_baseline(baseline)
         if closing is None:
             return None
-        state = encode_state(self._device_stages.state_of(baseline.device))
-        return PipelineOutput(alerts=closing.alerts, evidence=closing.evidence), {device_key(baseline.device): state}
+        if device.joins and device.stage in self._joins:
+            self._note_change(device)
+            self._joins.of(device.stage).accept_baseline(device, baseline.from_ns)
+        state = encode_state(self._device_stages.state_of(device))
+        return PipelineOutput(alerts=closing.alerts, evidence=closing.evidence), {device_key(device): state}
 
     def change_model(self, make_stage: StageFactory) -> None:
         """Another model is in use (``DeviceStages.change_model``), while no block is being processed."""

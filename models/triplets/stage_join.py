@@ -125,6 +125,12 @@ class StageJoin:
         """Wait for this device no more, until it reports again."""
         self._matcher.frontier(device).silent = True
 
+    def accept_baseline(self, device: Device, from_ns: int) -> None:
+        """What the device shows from this time on is its reference: its ratios are learned anew with it."""
+        for pair, own in self._sums.items():
+            if device in pair:
+                own.begin_anew_from(from_ns)
+
     def decide(self) -> JoinOutput:
         """Everything that can leave now."""
         return self._decide(final=False)

@@ -37,7 +37,12 @@ class SumAgainstEnergy:
     def __init__(self, time_constant_shots: int, false_positive_rate: float, tail: TailSettings) -> None:
         self._time_constant = time_constant_shots
         self._fpr = false_positive_rate
-        self._tail = TailProbability(tail)
+        self._tail_settings = tail
+        self._anew_from_ns: int | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._tail = TailProbability(self._tail_settings)
         self._weight = 0.0
         self._mean = 0.0
         self._variance = 0.0
@@ -45,8 +50,12 @@ class SumAgainstEnergy:
         self._normal: list[NDArray[np.float64]] = []  # (k, 2): logarithm of the ratio, score
         self._updates_without_normal = 0
 
+    def begin_anew_from(self, event_time_ns: int) -> None:
+        """Forget the ratio with the first shot from this time on; of two such times the later one counts."""
+        self._anew_from_ns = max(event_time_ns, self._anew_from_ns or event_time_ns)
+
     def observe(
-        self, log_ratio: NDArray[np.float64], learn: NDArray[np.bool_] | None
+        self, log_ratio: NDArray[np.float64], learn: NDArray[np.bool_] | None, event_time_ns: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Score shots in the order of their event times, and learn from the normal ones.
 
@@ -56,6 +65,8 @@ class SumAgainstEnergy:
             float64, shape (n,), finite: logarithm of sum over energy.
         learn
             bool, shape (n,): nothing else is odd about the shot. None to learn nothing at all.
+        event_time_ns
+            int64, shape (n,), not decreasing.
 
         Returns
         -------
@@ -65,6 +76,23 @@ class SumAgainstEnergy:
         """
         if learn is None:
             return self._score(log_ratio)[:2]
+        old = self._shots_before_beginning_anew(event_time_ns)
+        parts = [self._learn(log_ratio[:old], learn[:old])]
+        if old < len(log_ratio):
+            self._begin()
+            self._anew_from_ns = None
+            parts.append(self._learn(log_ratio[old:], learn[old:]))
+        scores, odd = zip(*parts, strict=True)
+        return np.concatenate(scores), np.concatenate(odd)
+
+    def _shots_before_beginning_anew(self, event_time_ns: NDArray[np.int64]) -> int:
+        """How many of these shots are still compared with the old ratio: all, when none begins anew."""
+        reached = event_time_ns >= self._anew_from_ns if self._anew_from_ns is not None else np.zeros(0, np.bool_)
+        return int(reached.argmax()) if reached.any() else len(event_time_ns)
+
+    def _learn(
+        self, log_ratio: NDArray[np.float64], learn: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         scores, odd = np.zeros(len(log_ratio)), np.zeros(len(log_ratio), np.bool_)
         start = 0
         while start < len(log_ratio):
@@ -89,6 +117,7 @@ class SumAgainstEnergy:
             "normal": np.concatenate([np.zeros((0, 2)), *self._normal]),
             "updates_without_normal": self._updates_without_normal,
             "tail": self._tail.state(),
+            "anew_from_ns": self._anew_from_ns,
         }
 
     def restore(self, state: State) -> None:
@@ -98,6 +127,7 @@ class SumAgainstEnergy:
         self._normal = [np.array(state["normal"], np.float64).reshape(-1, 2)]
         self._updates_without_normal = int(state["updates_without_normal"])
         self._tail.restore(state["tail"])
+        self._anew_from_ns = state.get("anew_from_ns")
 
     def _score(
         self, log_ratio: NDArray[np.float64]

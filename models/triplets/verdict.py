@@ -239,7 +239,7 @@ def _check_sums(batch: ShotBatch, verdict: ShotVerdict, sum_of: SumOf, *, learn:
                 continue
             log_ratio = np.log(pixel_sum[known]) - np.log(energy_j[known])
             normal = (camera_normal & meter_normal)[known] if learn else None
-            scores, odd = sum_of(camera, meter).observe(log_ratio, normal)
+            scores, odd = sum_of(camera, meter).observe(log_ratio, normal, batch.start_ns[known])
             verdict.sum_score[known] = np.maximum(verdict.sum_score[known], scores)
             device.sum_odd[known] |= odd
         verdict.sum_odd |= device.sum_odd

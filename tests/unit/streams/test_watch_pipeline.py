@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from models.admission import AdmissionSettings
 from models.alerts.alert import Alert, AlertChange, AlertEvent, AlertKind, AlertSource, AlertStatus, Severity
+from models.baseline import AcceptedBaseline
 from models.device_stage import DeviceClosing, DeviceStage
 from models.devices import Device, parse_device
 from models.event_time import MILLISECOND_NS, parse_iso
@@ -153,6 +154,23 @@ def test_a_restored_one_goes_on(pipeline: WatchPipeline) -> None:
     for one, two in zip(found.decided, expected.decided, strict=True):
         np.testing.assert_array_equal(one.outcome, two.outcome)
         np.testing.assert_array_equal(one.scored.event_time_ns, two.scored.event_time_ns)
+
+
+def test_a_baseline_reaches_the_device_and_the_join_once(pipeline: WatchPipeline) -> None:
+    put(pipeline, CAMERA, 0, 10)
+    pipeline.take_changed_joins()
+    baseline = AcceptedBaseline(id=5, device=CAMERA, from_ns=START_NS)
+    accepted = pipeline.accept_baseline(baseline)
+    assert accepted is not None
+    output, states = accepted
+    assert output.alerts == []
+    assert states.items() <= pipeline.device_states().items()
+    assert list(pipeline.take_changed_joins()) == ["stage/LA-A3-31"]
+    other = WatchPipeline(make, JOIN)
+    other.restore(states)
+    assert other.accept_baseline(baseline) is None
+    assert pipeline.accept_baseline(baseline) is None
+    assert pipeline.take_changed_joins() == {}
 
 
 def test_the_kind_stands_in_the_key_since_not_every_name_tells_it() -> None:

@@ -456,6 +456,21 @@ def test_pixels_that_do_not_follow_the_energy_are_odd() -> None:
     assert float(table.score[900]) >= 5.0
 
 
+@pytest.mark.parametrize(("accepted", "odd"), [(None, 400), (CAMERA, 0), (METER, 0), (SPECTROMETER, 400)])
+def test_a_ratio_is_learned_anew_when_its_camera_or_meter_has_a_new_baseline(accepted: Device | None, odd: int) -> None:
+    join, rows = StageJoin(STAGE, SETTINGS), sums(1_000, slice(600, 1_000))
+    for part in blocks(rows[: 3 * 500]):
+        join.add(part)
+    join.decide()
+    if accepted is not None:
+        join.accept_baseline(accepted, START_NS + 60 * SECOND_NS)
+    for part in blocks(rows[3 * 500 :]):
+        join.add(part)
+    found = join.finish().triplets
+    assert np.count_nonzero(found.reasons[-400:] & Reason.SUM_AGAINST_ENERGY) == odd
+    assert not np.count_nonzero(found.reasons[:-400] & Reason.SUM_AGAINST_ENERGY)
+
+
 @pytest.mark.parametrize("teller", [CAMERA, METER])
 def test_a_sum_that_follows_from_what_a_device_has_told_is_a_reason_and_no_alert(teller: Device) -> None:
     rows = [
