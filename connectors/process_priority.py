@@ -6,10 +6,12 @@ _LOWEST = 19
 
 
 def give_way() -> None:
-    """Run from now on only when nothing else wants the processor; threads that are started later do the same.
+    """Take the lowest priority from now on; threads that are started later have it, too.
 
-    On Linux the disk is given way on, too: its priority follows from the processor's.
+    On Linux such a process does not interrupt others when it has something to do, gets one or two parts in a hundred
+    of a processor that others want, and stands back at the disk, whose priority follows from the processor's. It is
+    not the class that gets nothing then: a signal has to be heard, and it could not be left again.
     """
     os.nice(_LOWEST)
-    if hasattr(os, "SCHED_IDLE"):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    if hasattr(os, "SCHED_BATCH"):
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

@@ -17,6 +17,8 @@ _PIECES = 10
 _LEAST_PIECES = 4
 # A gain is believed beyond so many standard errors: some dozen cameras are compared, and none is to win by chance.
 _BELIEVED_ERRORS = 3.0
+# Nor is a gain worth a change that is smaller than this part of the error, however certain it is.
+_LEAST_PART = 0.01
 _FRAMES_AT_ONCE = 64
 
 
@@ -38,8 +40,9 @@ class Gain:
 
     @property
     def is_real(self) -> bool:
-        """Whether the error fell by more than chance explains."""
-        return self.before - self.after > _BELIEVED_ERRORS * self.standard_error
+        """Whether the error fell by more than chance explains, and by a hundredth at least."""
+        least = max(_BELIEVED_ERRORS * self.standard_error, _LEAST_PART * self.before)
+        return self.before - self.after > least
 
 
 def frame_errors(images: Images, network: Network) -> NDArray[np.float64]:

@@ -29,11 +29,13 @@ def train(
     """Train the autoencoder on the normal frames of snapshots and install it."""
     from rich.console import Console
 
+    from connectors.clock import SystemClock
     from dashboards.progress import progress_bar
     from dashboards.training_table import print_training
     from streams.settings import load_settings
     from streams.training import train_model
     from streams.training.verdicts import judged_by_operators
+    from streams.training_record import record_report
 
     settings = load_settings(config)
     if follow:
@@ -46,6 +48,7 @@ def train(
         report = train_model(paths, state, settings, advance, anew=anew, left_out=left_out, put_in=put_in, work=work)
     print_training(report.cameras, Console())
     typer.echo(report.sentence())
+    typer.echo(record_report(state, settings, report, SystemClock()))
 
 
 def _follow(paths: list[Path], state: Path, settings: "Settings") -> None:
@@ -54,13 +57,16 @@ def _follow(paths: list[Path], state: Path, settings: "Settings") -> None:
 
     from connectors.clock import SystemClock
     from connectors.process_priority import give_way
+    from streams.model_tracking import record_training
     from streams.training.follow import TrainingFollower
     from streams.training.verdicts import judged_by_operators
 
-    give_way()
-    judged = partial(judged_by_operators, state)
-    follower = TrainingFollower(paths, state, settings, clock=SystemClock(), tell=typer.echo, judged=judged)
+    judged, record = partial(judged_by_operators, state), partial(record_training, state, settings)
+    follower = TrainingFollower(
+        paths, state, settings, clock=SystemClock(), tell=typer.echo, judged=judged, record=record
+    )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: follower.stop())
+    give_way()
     typer.echo(f"training on what arrives in {', '.join(map(str, paths))}; stop with Ctrl-C", err=True)
     follower.run()

@@ -48,6 +48,11 @@ def test_a_real_gain_is_found_and_a_loss_is_none() -> None:
     assert not compare([noisy(0.09, 1)], [noisy(0.1, 2)]).is_real
 
 
+def test_a_certain_gain_of_next_to_nothing_is_none() -> None:
+    assert not compare([noisy(0.1, 1)], [noisy(0.1, 1) - 0.0005]).is_real
+    assert compare([noisy(0.1, 1)], [noisy(0.1, 1) - 0.0015]).is_real
+
+
 def test_slow_changes_count_as_noise() -> None:
     """A difference that swings slowly has a mean by chance, though single frames look certain."""
     swing = 0.01 * np.sin(np.linspace(0, 1.5 * np.pi, 200))
