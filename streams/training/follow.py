@@ -7,6 +7,7 @@ from threading import Event
 
 from connectors.clock import Clock
 from connectors.model_files import install_model, installed_model
+from connectors.registry.training_record import TrainingRecord
 from connectors.spool_listing import NoticeReason, SpoolFile
 from connectors.spool_watcher import SpoolWatcher
 from models.errors import FatalError, RetryableError
@@ -19,7 +20,8 @@ from models.training.time_split import split_by_time, split_camera
 from streams.settings import Settings
 from streams.training.extra import library_versions, require_training_extra
 from streams.training.gathering import FrameGathering, SnapshotFrames
-from streams.training.train import describe, frames_digest, with_own_tails
+from streams.training.train import describe, frames_digest, latest_samples, with_own_tails
+from streams.training_record import Epoch, training_record
 
 # The last part of every camera's frames, on which the new model is compared with the one in use. Nothing is learned or
 # chosen by them.
@@ -49,6 +51,8 @@ class TrainingFollower:
     judged
         Asked before every training: stretches of devices that are left out, and those that are put in, as for
         ``train_model``.
+    record
+        Given the record of every training whose model was installed; returns a sentence that is told.
     """
 
     def __init__(
@@ -61,9 +65,12 @@ class TrainingFollower:
         tell: Callable[[str], None],
         training: TrainingSettings | None = None,
         judged: Callable[[], tuple[Sequence[Stretch], Sequence[Stretch]]] = lambda: ((), ()),
+        record: Callable[[TrainingRecord], str] | None = None,
     ) -> None:
         require_training_extra()
         self._state_dir = state_dir
+        self._clock = clock
+        self._record = record
         self._settings = settings
         self._training = training or TrainingSettings()
         self._tell = tell
@@ -131,16 +138,27 @@ class TrainingFollower:
             return
         count = sum(len(camera.frames.images) for camera in cameras)
         self._tell(f"training on {count} normal frames of {len(cameras)} cameras")
-        bundle, gain = self._trained(cameras, before)
+        bundle, gain, curve = self._trained(cameras, before)
         words = f"error on the latest frames {gain.before:.2%} with {before.name}, {gain.after:.2%} with {bundle.name}"
         if gain.is_real:
             install_model(self._state_dir, bundle)
             self._tell(f"installed model {bundle.name}: {words}")
+            if self._record is not None:
+                record = training_record(
+                    bundle,
+                    metrics={"latest_error_before": gain.before, "latest_error": gain.after},
+                    curve=curve,
+                    samples=latest_samples(cameras),
+                    recorded_ns=self._clock.now_ns(),
+                )
+                self._tell(self._record(record))
         else:
             self._tell(f"kept model {before.name}: {words}, no more than chance explains")
 
-    def _trained(self, cameras: Sequence[CameraFrames], before: ModelBundle) -> tuple[ModelBundle, Gain]:
-        """A new model, and what it gains on the latest frames."""
+    def _trained(
+        self, cameras: Sequence[CameraFrames], before: ModelBundle
+    ) -> tuple[ModelBundle, Gain, Sequence[Epoch]]:
+        """A new model, what it gains on the latest frames, and how it came there."""
         from models.training.fit import Hooks, fit_network  # noqa: PLC0415 - the learning framework, only here
         from models.training.onnx_export import weights_of  # noqa: PLC0415
 
@@ -162,7 +180,7 @@ class TrainingFollower:
         old, new = before.autoencoder(), bundle.autoencoder()
         trial = [latest.images for _, latest in halves]
         gain = compare([frame_errors(images, old) for images in trial], [frame_errors(images, new) for images in trial])
-        return with_own_tails(bundle, self._latest_blocks(), self._settings)[0], gain
+        return with_own_tails(bundle, self._latest_blocks(), self._settings)[0], gain, network.curve
 
     def _latest_blocks(self) -> Iterable[RecordBlock]:
         unrecorded = SnapshotFrames(self._settings, self._alive)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from models.model_bundle import ModelBundle
 from models.training.camera_frames import CameraFrames, FrameCounts
 from models.training.gain import Gain
+from streams.training_record import SampleFrame
 
 if TYPE_CHECKING:
     from models.training.fit import EpochReport, TrainedNetwork
@@ -46,6 +47,8 @@ class TrainingReport:
         Every epoch.
     tuned_better
         Cameras for which a network of their own is better by more than chance.
+    samples
+        The latest frame of each camera.
     warnings
         Sentences.
     """
@@ -58,6 +61,7 @@ class TrainingReport:
     start_error: float
     validation_error: float
     curve: tuple["EpochReport", ...] = ()
+    samples: tuple[SampleFrame, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -87,6 +91,7 @@ def make_report(
     network: "TrainedNetwork",
     cameras: Sequence[CameraReport],
     warnings: Sequence[str],
+    samples: Sequence[SampleFrame] = (),
 ) -> TrainingReport:
     """The report of a training whose model was installed."""
     return TrainingReport(
@@ -98,6 +103,7 @@ def make_report(
         start_error=network.start_error,
         validation_error=network.validation_error,
         curve=network.curve,
+        samples=tuple(samples),
         warnings=tuple(warnings),
     )
 

@@ -23,6 +23,7 @@ from streams.settings import Settings
 from streams.training.extra import library_versions, require_training_extra
 from streams.training.gathering import FrameGathering, SnapshotFrames
 from streams.training.report import TrainingReport, camera_reports, make_report, warnings_of
+from streams.training_record import SampleFrame
 
 if TYPE_CHECKING:
     from models.training.fit import EpochReport, TrainedNetwork
@@ -119,7 +120,7 @@ def train_model(
         went_on_after=went_on_after,
         tuned=better,
     )
-    return make_report(bundle, installed, network, rows, warnings)
+    return make_report(bundle, installed, network, rows, warnings, latest_samples(cameras))
 
 
 def with_own_tails(bundle: ModelBundle, blocks: Iterable[RecordBlock], settings: Settings) -> tuple[ModelBundle, bool]:
@@ -199,6 +200,18 @@ def frames_digest(cameras: Sequence[CameraFrames]) -> str:
         for image in camera.frames.images:
             digest.update(image.tobytes())
     return digest.hexdigest()
+
+
+def latest_samples(cameras: Sequence[CameraFrames]) -> list[SampleFrame]:
+    """The latest frame of each camera, to show how it is reconstructed."""
+    return [
+        SampleFrame(
+            camera=camera.camera,
+            event_time_ns=int(camera.frames.event_time_ns[-1]),
+            cleaned=camera.frames.images[-1].copy(),
+        )
+        for camera in cameras
+    ]
 
 
 def describe(network: "TrainedNetwork", cameras: Sequence[CameraFrames], training: TrainingSettings) -> dict[str, Any]:
