@@ -12,7 +12,7 @@ _WAIT_S = 0.1
 
 
 class AcceptedBaselines:
-    """Looks for new baselines in a state directory, as often as it is asked; a look takes some 0.2 ms.
+    """Looks for new baselines in a state directory, as often as it is asked; a look takes some 0.1 ms.
 
     Parameters
     ----------

@@ -172,3 +172,17 @@ def test_cuts_and_restarts_change_nothing(seed: int) -> None:
 def test_impossible_settings_are_refused() -> None:
     with pytest.raises(ValueError, match="frame_fpr"):
         MeterSettings(frame_fpr=0)
+
+
+def test_an_accepted_energy_is_learned_anew_at_once() -> None:
+    stage = MeterStage(METER, MeterSettings())
+    stage.process(block(energies(600)))
+    opened = stage.process(block(energies(20, level=20.0, seed=1), 600)).alerts
+    assert {event.alert.kind for event in opened} == {AlertKind.ENERGY_OUTLIER}
+    [closed] = stage.accept_baseline().alerts
+    assert (closed.change, closed.alert.id) == (AlertChange.CLOSED, opened[0].alert.id)
+    after = stage.process(block(energies(600, level=20.0, seed=2), 620))
+    assert after.scored.scoring[0] == Scoring.LEARNING
+    assert after.scored.scoring[-1] == Scoring.SCORED
+    assert not after.alerts
+    assert stage.process(block(energies(3), 1220)).scored.anomalous.all()  # the old energy is odd now

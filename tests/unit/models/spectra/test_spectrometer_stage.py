@@ -220,3 +220,17 @@ def test_impossible_settings_are_refused() -> None:
         SpectrometerSettings(frame_fpr=0.5)
     with pytest.raises(ValueError, match="light_fraction"):
         SpectrometerSettings(light_fraction=1)
+
+
+def test_an_accepted_bandwidth_is_learned_anew_at_once() -> None:
+    stage = new_stage()
+    stage.process(block(spectra(800)))
+    opened = stage.process(block(spectra(20, seed=1, width=0.9), 800)).alerts
+    assert opened[0].change is AlertChange.OPENED
+    [closed] = stage.accept_baseline().alerts
+    assert (closed.change, closed.alert.id) == (AlertChange.CLOSED, opened[0].alert.id)
+    after = stage.process(block(spectra(600, seed=2, width=0.9), 820))
+    assert set(after.scored.scoring[:256]) == {Scoring.LEARNING}
+    assert set(after.scored.scoring[256:]) == {Scoring.SCORED}
+    assert not after.alerts
+    assert stage.process(block(spectra(3, seed=3), 1420)).scored.anomalous.all()  # the old bandwidth is odd now
