@@ -64,7 +64,7 @@ class CameraSettings:
         How far the beam may slowly move away.
     """
 
-    frame_fpr: float = 5e-4
+    frame_fpr: float = 2e-3
     score_every: int = 1
     relearn_after_frames: int = 36_000
     validity: ValidityLimits = field(default_factory=ValidityLimits)
@@ -262,9 +262,11 @@ class CameraStage:
         scored.features[rows, FEATURE_COUNT:] = scores.shown()
         if block.replacement:
             return
+        was_open = self._image.is_open
         is_open = self._observe(block, rows, cleaned, scores, odd, reasons, output)
         normal = ~(odd | stuck | is_open)
-        self._scores.learn(scores, cleaned, normal, self._noise_counts())
+        opened = bool(np.any(is_open & ~np.append(was_open, is_open[:-1])))
+        self._scores.learn(scores, cleaned, normal, self._noise_counts(), forget=opened)
         self._watch_drift(block, rows[normal], scores.vectors[normal], output)
         self._relearn_after_long(is_open)
 

@@ -12,6 +12,8 @@ from typing import Any, ClassVar, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from models.images.latent_correction import LatentCorrection
+from models.images.reference_history import MEMORY_FRAMES, ReferenceHistory
 from models.images.reference_maps import MapSettings, ReferenceMaps
 from models.images.residual import SCALES, Float32Array
 from models.records import IMAGE_SHAPE
@@ -36,7 +38,7 @@ _LATENT_SIZE = 32
 _LATENT_FLOOR = np.full(_LATENT_SIZE, 1e-4)
 # The least standard deviations that are believed of the components of ``beam_vector``.
 _MOMENTS_FLOOR = np.array([0.002, 0.02, 0.02, 0.002, 0.002, 0.002, 0.005, 0.005, 2e-4])
-# Scores of maps from few frames are too large: the first groups teach the maps only.
+# The first groups teach the maps and the correction only: without it, and with maps from few frames, scores are larger.
 _FIRST_SCORED_FRAME = 128
 # Learning frames are judged by the logarithms of their residual scores, which are at least this uncertain.
 _LOG_SCORE_FLOOR = 0.1
@@ -234,6 +236,9 @@ class ImageScores:
         self._maps = ReferenceMaps(settings.maps)
         self._latent = RollingDistance(settings.distance, _LATENT_FLOOR)
         self._moments = RollingDistance(settings.distance, _MOMENTS_FLOOR)
+        self._correction = LatentCorrection(_LATENT_SIZE)
+        self._history = ReferenceHistory()
+        self._forgetting = False
         self._tails = [TailProbability(settings.tail, self._seeds[name]) for name in IMAGE_SCORES]
 
     @property
@@ -273,6 +278,7 @@ class ImageScores:
         count = len(cleaned)
         reconstruction, latent = self.buffers.reconstruction[:count], self.buffers.latent[:count]
         self._network.run(cleaned, reconstruction, latent)
+        self._correction.correct(latent, reconstruction, self._latent.mean)
         vectors = beam_vector(features)
         logs = np.empty((len(IMAGE_SCORES), count))
         logs[: 2 * SCALES] = _logs(self._maps.scores(cleaned, reconstruction))
@@ -289,14 +295,26 @@ class ImageScores:
             probability=probabilities.min(axis=0),
         )
 
-    def learn(self, scores: FrameScores, cleaned: Float32Array, keep: NDArray[np.bool_], noise_counts: float) -> None:
+    def learn(
+        self,
+        scores: FrameScores,
+        cleaned: Float32Array,
+        keep: NDArray[np.bool_],
+        noise_counts: float,
+        *,
+        forget: bool = False,
+    ) -> None:
         """Learn from the frames of ``score`` marked in ``keep``, and go on by all of them.
 
         Parameters
         ----------
         noise_counts
             Noise of a pixel without beam, as far as known, else 0.
+        forget
+            Whether an episode opened among the frames. At the end of the group the references then go back to what
+            they were 64 to 128 frames ago: what led up to the episode was perhaps its beginning.
         """
+        self._forgetting |= forget
         self._maps.learn(cleaned, scores.reconstruction, keep)
         self._latent.learn(scores.latent[keep])
         self._moments.learn(scores.vectors[keep])
@@ -322,6 +340,17 @@ class ImageScores:
                 self._end_learning(start)
 
     def _apply(self, noise_counts: float) -> None:
+        """The end of a group: learn what it taught, or forget it and the groups before."""
+        past = self._history.go_back() if self._forgetting else None
+        self._forgetting = False
+        if past is not None:
+            self._restore_references(past)
+        else:
+            self._apply_learned(noise_counts)
+        if self._frames % MEMORY_FRAMES == 0:
+            self._history.remember(self._references_state())
+
+    def _apply_learned(self, noise_counts: float) -> None:
         self._maps.apply(noise_counts)
         self._latent.apply()
         self._moments.apply()
@@ -335,6 +364,8 @@ class ImageScores:
         start.held.clear()
         reconstruction, latent = self.buffers.reconstruction[:count], self.buffers.latent[:count]
         self._network.run(cleaned, reconstruction, latent)
+        corrected = self._correction.ready
+        self._correction.correct(latent, reconstruction)
         first = not self._maps.ready
         if first:
             self._maps.start(cleaned, reconstruction, noise_counts)
@@ -346,8 +377,12 @@ class ImageScores:
         if not first:
             self._maps.learn(cleaned, reconstruction, kept)
             self._maps.apply(noise_counts)
-        if self._frames - count < _FIRST_SCORED_FRAME:
+        if not corrected:
             logs[:] = np.nan
+            if not first:  # by maps of their own, odd frames are hard to tell
+                self._correction.gather(latent[kept], (cleaned - reconstruction)[kept])
+            if self._correction.complete:
+                self._maps.correct(self._correction.fit())
         start.latents = np.concatenate([start.latents, latent])
         start.logs = np.concatenate([start.logs, logs])
         start.kept = np.concatenate([start.kept, kept])
@@ -365,13 +400,14 @@ class ImageScores:
                 tail.learn(row)
                 tail.refit()
             self._start = None
+            self._history.remember(self._references_state())
             return
         latest = slice(-_MOST_LEARNING_FRAMES, None)
         start.vectors = [np.concatenate(start.vectors)[latest]]
         start.latents, start.logs, start.kept = start.latents[latest], start.logs[latest], start.kept[latest]
 
     def state(self) -> State:
-        """All that later results depend on: about 300 kB, in the learning phase up to 2 MB."""
+        """All that later results depend on: about 1 MB, in the learning phase up to 4 MB."""
         start = self._start
         learning = None
         if start is not None:
@@ -386,6 +422,15 @@ class ImageScores:
             "model": self._network.name,
             "frames": self._frames,
             "learning": learning,
+            "correction": self._correction.state(),
+            "history": self._history.state(),
+            "forgetting": self._forgetting,
+            **self._references_state(),
+        }
+
+    def _references_state(self) -> State:
+        """What normal frames go on teaching."""
+        return {
             "maps": self._maps.state(),
             "latent": self._latent.state(),
             "moments": self._moments.state(),
@@ -394,6 +439,8 @@ class ImageScores:
 
     def restore(self, state: State) -> None:
         """Go on from a saved state; with another model than the saved one, learning begins anew.
+
+        A camera that had learned before there was a correction goes on without one.
 
         Raises
         ------
@@ -414,6 +461,12 @@ class ImageScores:
                 logs=np.array(learning["logs"]),
                 kept=np.array(learning["kept"]),
             )
+        self._correction.restore(state.get("correction", {}))
+        self._history.restore(state.get("history", []))
+        self._forgetting = bool(state.get("forgetting", False))
+        self._restore_references(state)
+
+    def _restore_references(self, state: State) -> None:
         self._maps.restore(state["maps"])
         self._latent.restore(state["latent"])
         self._moments.restore(state["moments"])

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import FatalError
+from models.images.latent_correction import FittedCorrection
 from models.images.residual import (
     FIELD_SIZE,
     SCALE_SHAPES,
@@ -28,6 +29,8 @@ _SIGMA_PER_MAD = 1.4826
 _THINNING = 4
 # Pixels of the image per value of each scale, along an axis.
 _STEPS = (1, 1, 2, 4)
+# A correction may take away at most so much of a variance: beyond, it is the rounding of the difference that is left.
+_LEAST_LEFT = np.float32(0.1)
 # Where nothing ever varies, a variance would decay to denormal numbers, with which processors are slow.
 _LEAST_VARIANCE = np.float32(1e-9)
 
@@ -163,6 +166,25 @@ class ReferenceMaps:
         self._pending = 0
         self._total[:] = 0.0
         self._squares[:] = 0.0
+        self._set_inverse()
+
+    def correct(self, correction: FittedCorrection) -> None:
+        """Bring the spreads to what a new correction leaves of the residuals learned so far, without seeing them again.
+
+        On every scale the variance of r - u w is that of r, less 2 u cov(w, r), plus u cov(w) u: smoothing is linear.
+        """
+        nothing = np.zeros(IMAGE_SHAPE, np.float32)
+        maps, products = np.zeros((2, len(correction.maps), FIELD_SIZE), np.float32)
+        for frames, fields in ((correction.maps, maps), (correction.products, products)):
+            for frame, field in zip(frames, fields, strict=True):
+                write_field(frame, nothing, nothing, field)
+        left = self._variance.copy()
+        for row, covariance in enumerate(correction.covariance.astype(np.float32)):
+            amount = np.float32(-2.0) * products[row]
+            for factor, other in zip(covariance, maps, strict=True):
+                amount += factor * other
+            left += maps[row] * amount
+        self._variance = np.maximum(left, _LEAST_LEFT * self._variance)
         self._set_inverse()
 
     def _set_inverse(self) -> None:

@@ -122,6 +122,11 @@ class RollingDistance:
         return len(self._floor)
 
     @property
+    def mean(self) -> NDArray[np.float64]:
+        """The usual vector, float64, shape (size,); it is not changed, a new one takes its place."""
+        return self._mean
+
+    @property
     def ready(self) -> bool:
         """Whether enough was applied for a distance to mean something: three vectors per component, and 20."""
         return self._weight >= max(20.0, 3.0 * self.size)

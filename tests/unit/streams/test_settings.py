@@ -12,7 +12,7 @@ from streams.settings import Settings, default_settings, load_settings
 def test_defaults() -> None:
     settings = load_settings(None)
     assert settings.join.join_jitter_ms == 5
-    assert settings.camera.frame_fpr == 5e-4
+    assert settings.camera.frame_fpr == 2e-3
     assert str(settings.zone) == "UTC"
     assert settings.worker_threads >= 1
     with pytest.raises(ValidationError):
