@@ -43,7 +43,6 @@ class ModelAlias(StrEnum):
     """What a version is; each names one version at most."""
 
     CANDIDATE = "candidate"
-    SHADOW = "shadow"
     PRODUCTION = "production"
 
 
