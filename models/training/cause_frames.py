@@ -20,6 +20,7 @@ from models.simulation.camera import SimulatedCamera
 from models.simulation.faults import FaultKind, FaultLabel
 from models.simulation.random_streams import Purpose, random_stream
 from models.simulation.settings import ShapeSet, SimulationSettings
+from models.training.unnamed_oddities import Disturbance, disturbed
 from models.training.virtual_cameras import mixed_beam
 
 #: The kinds of fault that change a beam's image. A missing beam is dark, and a stuck frame is a rule of its own.
@@ -86,9 +87,9 @@ class LabelledFrame:
     camera
         Its number in the run.
     cause
-        The kind of the fault, or ``UNKNOWN_CAUSE`` for a normal frame.
+        The kind of the fault; ``UNKNOWN_CAUSE`` for a normal frame and for a disturbance without a name.
     severity
-        0..1; 0 for a normal frame.
+        0..1; 0 without a fault.
     odd
         Whether its probability is below ``CameraSettings.frame_fpr``.
     """
@@ -105,8 +106,12 @@ def labelled_frames(
     settings: CauseFrameSettings,
     network: Network,
     seeds: Mapping[str, Any],
+    disturbance: Disturbance = disturbed,
 ) -> Iterator[LabelledFrame]:
     """Odd frames of one camera after the other, in the order of time.
+
+    Of a camera's shots every second one has a fault, every fourth is disturbed in a way that has no name, and every
+    fourth is normal.
 
     Parameters
     ----------
@@ -114,6 +119,8 @@ def labelled_frames(
         uint16, (102, 128), by name.
     network, seeds
         The model that the watch scores with.
+    disturbance
+        How shots are disturbed that have no fault.
     """
     shapes = [photographs[name] for name in sorted(photographs) if settings.shapes.holds(name)]
     simulation = SimulationSettings(seed=settings.seed, hz=_RATE_HZ, faults=False, shapes=settings.shapes)
@@ -123,7 +130,7 @@ def labelled_frames(
         mixed = draw.random() < settings.mixed_share
         beam = mixed_beam(shapes, draw) if mixed else shapes[number % len(shapes)]
         camera = SimulatedCamera(simulation, number, beam, screens)
-        yield from _ObservedCamera(simulation, number, camera, network, seeds).frames(draw)
+        yield from _ObservedCamera(simulation, number, camera, network, seeds).frames(draw, disturbance)
 
 
 class _ObservedCamera:
@@ -143,8 +150,8 @@ class _ObservedCamera:
         self._scores = ImageScores(settings.scores, network, seeds)
         self._frame_fpr = settings.frame_fpr
 
-    def frames(self, draw: Generator) -> Iterator[LabelledFrame]:
-        """Learn from some minutes, then give the odd frames of one more, in which every second shot has a fault."""
+    def frames(self, draw: Generator, disturbance: Disturbance) -> Iterator[LabelledFrame]:
+        """Learn from some minutes, then give the odd frames of one more."""
         self._dark.clean(
             self._camera.images(0, np.zeros(len(self._simulation.shots_of_minute(0))))[:_DARK_FRAMES],
             np.empty((_DARK_FRAMES, 102, 128), np.float32),
@@ -161,7 +168,12 @@ class _ObservedCamera:
         images = self._camera.images(minute, energy, labels)
         by_shot = {label.first_shot - first: label for label in labels}
         for shot, raw in enumerate(images):
-            yield from self._odd_frame(raw, by_shot.get(shot))
+            if shot % 4 == 0:
+                yield from self._odd_frame(disturbance(raw, draw), None, self._frame_fpr)
+            elif shot in by_shot:
+                yield from self._odd_frame(raw, by_shot[shot], self._frame_fpr)
+            else:
+                yield from self._odd_frame(raw, None, _NORMAL_PROBABILITY)
 
     def _energy(self, minute: int, draw: Generator) -> NDArray[np.float64]:
         shots = len(self._simulation.shots_of_minute(minute))
@@ -203,14 +215,15 @@ class _ObservedCamera:
         profile = self._dark.profile
         return 0.0 if profile is None else float(np.median(profile.sigma))
 
-    def _odd_frame(self, raw: NDArray[np.uint16], label: FaultLabel | None) -> Iterator[LabelledFrame]:
+    def _odd_frame(self, raw: NDArray[np.uint16], label: FaultLabel | None, below: float) -> Iterator[LabelledFrame]:
+        """The frame if its probability is below a limit."""
         cleaned = self._scores.buffers.cleaned[:1]
         frames, dark = self._dark.clean(np.ascontiguousarray(raw[np.newaxis]), cleaned)
         if dark[0]:
             return
         scores = self._scores.score(cleaned, frames.features[:, :FEATURE_COUNT])
         probability = float(scores.probability[0])
-        if probability >= (_NORMAL_PROBABILITY if label is None else self._frame_fpr):
+        if probability >= below:
             return
         reconstruction = scores.reconstruction[0].copy()
         mean, sigma = self._scores.usual_vector()
