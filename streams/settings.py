@@ -23,6 +23,7 @@ from connectors.webhooks import WebhookSettings
 from models.energies.meter_stage import MeterSettings
 from models.errors import FatalError
 from models.images.camera_stage import CameraSettings
+from models.scoring.threshold_budget import ThresholdBudget
 from models.snapshot_sequence import SequenceSettings
 from models.spectra.spectrometer_stage import SpectrometerSettings
 from models.triplets.join_settings import JoinSettings
@@ -73,6 +74,7 @@ class Settings(BaseSettings):
     units: UnitSettings = UnitSettings()
     spool: SpoolSettings = SpoolSettings()
     sequence: SequenceSettings = SequenceSettings()
+    budget: ThresholdBudget = ThresholdBudget()
     camera: CameraSettings = CameraSettings()
     meter: MeterSettings = MeterSettings()
     spectrometer: SpectrometerSettings = SpectrometerSettings()

@@ -18,7 +18,7 @@ def stage_factory(settings: Settings, bundle: ModelBundle) -> StageFactory:
 
     def make(device: Device) -> DeviceStage:
         if device.kind is RecordKind.CAMERA:
-            return CameraStage(device, settings.camera, network, bundle.seeds, buffers)
+            return CameraStage(device, settings.camera, network, bundle.seeds, buffers, budget=settings.budget)
         if device.kind is RecordKind.ENERGY_METER:
             return MeterStage(device, settings.meter)
         if device.kind is RecordKind.SPECTROMETER:

@@ -91,11 +91,6 @@ class StateDirectory(StateReader):
         row = self._connection.execute("SELECT value FROM meta WHERE name = 'sequence'").fetchone()
         return int(row[0]) if row else 0
 
-    def load_states(self) -> dict[str, bytes]:
-        """The encoded states of all stages as of the latest commit."""
-        with clear_failures(self.path):
-            return dict(self._connection.execute("SELECT key, value FROM states ORDER BY key"))
-
     def outbox(self) -> SqliteOutbox:
         """The messages that wait for their receivers, for the thread that delivers them; closed with the directory."""
         with clear_failures(self.path):

@@ -89,6 +89,11 @@ class StateReader:
         with clear_failures(self.path):
             return find_alert(self._connection, alert_id)
 
+    def load_states(self) -> dict[str, bytes]:
+        """The encoded states of all stages as of the latest commit."""
+        with clear_failures(self.path):
+            return dict(self._connection.execute("SELECT key, value FROM states ORDER BY key"))
+
     def account(self, source: SourceReference) -> SourceAccount | None:
         """How one version of a file stands; None when nothing is known of it."""
         with clear_failures(self.path):

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import inf, isfinite
 from typing import Any, ClassVar
@@ -248,6 +248,10 @@ class EpisodeTracker:
             start = row + 1
         self._normal(event_time_ns, start, count, open_mask, events)
         return events, open_mask
+
+    def use_scores(self, strong_score: float, weak_score: float) -> None:
+        """From the next shot on, open episodes at these scores; whoever changes them keeps them in its own state."""
+        self._settings = replace(self._settings, strong_score=strong_score, weak_score=weak_score)
 
     def advance(self, event_time_ns: int) -> list[AlertEvent]:
         """Close an episode whose quiet time is over although no further shot comes; changes no later result."""

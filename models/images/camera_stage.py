@@ -31,6 +31,7 @@ from models.records import IMAGE_SHAPE, RecordBlock, Refusal
 from models.results import FEATURE_NAMES, Reason, Scoring
 from models.scored_rows import ScoredRows
 from models.scoring.tail_probability import score_of
+from models.scoring.threshold_budget import EpisodeThreshold, ThresholdBudget
 from models.state import State
 from models.validity import ValidityLimits, judge
 
@@ -59,7 +60,7 @@ class CameraSettings:
         An image episode that has lasted for so many frames without a break is what the camera shows from now on (it was
         realigned, or its exposure set anew): it is learned again from the start. 0: never.
     image_episode, stuck_episode
-        When alerts open and close.
+        When alerts open and close. The scores of ``image_episode`` hold until there are thresholds by a budget.
     drift
         How far the beam may slowly move away.
     """
@@ -100,6 +101,8 @@ class CameraStage:
         The model's seeds (``ModelBundle.seeds``).
     buffers
         Room for one group of frames, shared in the same way; None for its own.
+    budget
+        What the thresholds of image episodes follow from; None where those of the settings stay in force.
     """
 
     def __init__(
@@ -109,6 +112,7 @@ class CameraStage:
         network: Network,
         seeds: Mapping[str, Any],
         buffers: FrameBuffers | None = None,
+        budget: ThresholdBudget | None = None,
     ) -> None:
         self._device = device
         self._settings = settings
@@ -118,6 +122,7 @@ class CameraStage:
         self._scores = ImageScores(settings.scores, network, seeds, buffers)
         self._image = self._tracker(AlertKind.IMAGE_ANOMALY, settings.image_episode, self._model)
         self._stuck = self._tracker(AlertKind.STUCK_FRAME, settings.stuck_episode, "")
+        self._threshold = None if budget is None else EpisodeThreshold(budget, settings.image_episode)
         self._evidence = EvidenceKeeper()
         self._drift = BeamDrift(device, settings.drift)
         self._open_frames = 0
@@ -268,6 +273,7 @@ class CameraStage:
         opened = bool(np.any(is_open & ~np.append(was_open, is_open[:-1])))
         self._scores.learn(scores, cleaned, normal, self._noise_counts(), forget=opened)
         self._watch_drift(block, rows[normal], scores.vectors[normal], output)
+        self._follow_budget(int(block.event_time_ns[rows[-1]]), scores.probability, ~(stuck | is_open))
         self._relearn_after_long(is_open)
 
     def _observe(
@@ -333,6 +339,19 @@ class CameraStage:
         times = block.event_time_ns[rows]
         output.alerts.extend(self._drift.observe(times, vectors, lambda place: _source(block, int(rows[place]))))
 
+    def _follow_budget(self, event_time_ns: int, probability: NDArray[np.float64], normal: NDArray[np.bool_]) -> None:
+        """Let the thresholds of image episodes follow the scores; they change at the end of a group."""
+        if self._threshold is None:
+            return
+        self._threshold.learn(score_of(probability), normal)
+        if self._scores.room == GROUP_FRAMES:
+            self._threshold.apply(event_time_ns)
+            self._use_thresholds(self._threshold)
+
+    def _use_thresholds(self, threshold: EpisodeThreshold) -> None:
+        now = threshold.in_force
+        self._image.use_scores(now.strong_score, now.weak_score)
+
     def _relearn_after_long(self, is_open: NDArray[np.bool_]) -> None:
         """Begin anew at the end of a group when the episode has lasted too long to be a fault."""
         closed = np.flatnonzero(~is_open)
@@ -365,6 +384,7 @@ class CameraStage:
             "image": self._image.state(),
             "stuck": self._stuck.state(),
             "evidence": self._evidence.state(),
+            "threshold": None if self._threshold is None else self._threshold.state(),
             "drift": self._drift.state(),
             "open_frames": self._open_frames,
             "frame_before": [self._frame_before[False], self._frame_before[True]],
@@ -381,6 +401,11 @@ class CameraStage:
         self._evidence.restore(state["evidence"], self._device)
         if "drift" in state:
             self._drift.restore(state["drift"])
+        threshold = state.get("threshold")
+        # Scores of another model have other tails.
+        if self._threshold is not None and threshold is not None and state["scores"]["model"] == self._model:
+            self._threshold.restore(threshold)
+            self._use_thresholds(self._threshold)
         self._open_frames = int(state["open_frames"])
         self._frame_before = dict(zip((False, True), state["frame_before"], strict=True))
         self._since_scored = dict(zip((False, True), state.get("since_scored", (0, 0)), strict=True))

@@ -16,7 +16,7 @@ from tests.support.watching import petawatch
 
 COMMANDS = [
     *("demo", "simulate", "watch", "check", "train", "evaluate", "alerts", "ledger", "export", "bench"),
-    *("connect", "worker", "drill", "verdict"),
+    *("connect", "worker", "drill", "thresholds", "verdict"),
 ]
 #: Commands with commands of their own.
 GROUPS = {

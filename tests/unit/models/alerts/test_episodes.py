@@ -235,3 +235,13 @@ def test_severity(kind: AlertKind, score: float, shots: int, severity: Severity)
 def test_settings_that_make_no_sense_are_refused(change: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must"):
         EpisodeSettings(**(asdict(EpisodeSettings()) | change))
+
+
+def test_scores_that_are_set_anew_hold_from_the_next_shot_on() -> None:
+    subject = tracker()
+    assert not observe(subject, [4.5])[0]
+    subject.use_scores(4.5, 4.2)
+    assert [event.change for event in observe(subject, [0, 0, 0, 0, 4.1, 4.1, 4.5])[0]] == [OPENED]
+    stricter = tracker()
+    stricter.use_scores(9.0, 8.0)
+    assert not observe(stricter, [7, 7, 7, 7])[0]

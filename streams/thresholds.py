@@ -1,0 +1,33 @@
+"""`petawatch thresholds`: what opens an episode of each device at the moment, and what that promises."""
+
+from pathlib import Path
+
+from connectors.state.reader import StateReader
+from models.errors import FatalError
+from models.scoring.threshold_budget import Thresholds
+from models.state import decode_state
+from streams.device_stages import DEVICE_KEYS, device_of_key
+
+
+def read_thresholds(state_dir: Path) -> dict[str, Thresholds]:
+    """The thresholds in force, by device, as of the latest commit.
+
+    Raises
+    ------
+    FatalError
+        ``no_thresholds`` when no device of the directory has any: no camera was watched yet, or its state is elsewhere.
+    """
+    with StateReader.open(state_dir) as reader:
+        states = reader.load_states()
+    thresholds = {}
+    for key, encoded in states.items():
+        saved = decode_state(encoded).get("threshold") if key.startswith(DEVICE_KEYS) else None
+        if saved is not None:
+            thresholds[device_of_key(key).name] = Thresholds.from_json(saved["thresholds"])
+    if not thresholds:
+        raise FatalError(
+            f"{state_dir} has no thresholds: no camera was watched yet, or workers on Kafka keep them in their "
+            "checkpoints; name the state directory of a watch",
+            reason="no_thresholds",
+        )
+    return dict(sorted(thresholds.items()))
