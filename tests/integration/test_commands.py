@@ -23,6 +23,8 @@ GROUPS = {
     "topics": ["plan", "apply", "check"],
     "dead-letters": ["list", "show", "retry"],
     "baseline": ["accept", "list"],
+    "models": ["list", "compare", "promote", "rollback", "upload"],
+    "tfrecord": ["export", "info"],
 }
 
 #: Runs a command in this process: exit code, standard output, standard error.
