@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from connectors.clock import SystemClock
 from connectors.record_shards import ShardFolder, ShardTarget
-from connectors.spool_listing import SpoolFile, scan
+from connectors.spool_listing import NoticeReason, SpoolFile, scan
 from connectors.tfrecord.schema import RecordCounts, RecordSchema, write_schema
 from connectors.tfrecord.shard_writer import ShardSettings, ShardWriter
 from connectors.tfrecord.triplet_record import TripletRecord, date_of, encode_triplet
@@ -254,7 +254,10 @@ class _Export:
 def _in_order(paths: Sequence[Path], settings: Settings) -> list[SpoolFile]:
     """The snapshots in the order in which a watch takes them."""
     clock = SystemClock()
-    files, _ = scan(paths, clock)
+    files, notices = scan(paths, clock)
+    for notice in notices:
+        if notice.reason is NoticeReason.ROOT_MISSING:
+            raise FatalError(notice.sentence.partition(";")[0], reason="tfrecord_files")
     if not files:
         raise FatalError(
             f"there are no snapshots in {', '.join(map(str, paths))}; name a folder that holds *.h5 files",

@@ -1,7 +1,7 @@
 """`petawatch tfrecord export`: the watch's own triplets, bit for bit what the snapshots hold, whole or not at all."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,12 @@ from connectors.tfrecord.inspection import inspect_shards
 from connectors.tfrecord.schema import RecordSchema
 from connectors.tfrecord.shard_writer import ShardSettings
 from connectors.waiting_payloads import WaitingPayloads
-from models.devices import RecordKind
+from models.devices import Device, RecordKind
 from models.errors import FatalError
+from models.images.dark_tracker import CleaningSettings, DarkTracker
+from models.records import DeviceState, RecordBlock
 from models.simulation.settings import SimulationSettings
+from models.training.shard import Shard
 from models.validity import energy_j
 from streams import tfrecord_export
 from streams.command_line import run
@@ -160,6 +163,40 @@ def test_the_same_snapshots_give_the_same_bytes_however_they_are_cut_and_wait(
     assert told == [(done, 6) for done in range(7)]
 
 
+def cleaned_beam(blocks: Iterable[RecordBlock]) -> dict[Any, Any]:
+    """The cleaned images with beam by camera and time, with the dark profiles that these blocks give."""
+    trackers: dict[Device, DarkTracker] = {}
+    found = {}
+    for block in blocks:
+        rows = np.flatnonzero(block.state == DeviceState.ON)
+        raw = np.ascontiguousarray(block.payload[rows])
+        cleaned = np.empty(raw.shape, np.float32)
+        _, dark = trackers.setdefault(block.device, DarkTracker(CleaningSettings())).clean(raw, cleaned)
+        for row in np.flatnonzero(~dark).tolist():
+            found[block.device.name, int(block.event_time_ns[rows[row]])] = cleaned[row]
+    return found
+
+
+@pytest.mark.training
+def test_training_gets_the_cleaned_images_that_the_snapshots_would_give(day: Path, tmp_path: Path) -> None:
+    tfrecords = pytest.importorskip("models.training.tfrecords", reason="pip install 'petawatch[training]'")
+    schema = export_tfrecords([day], tmp_path / "out", Settings())
+    shards = [Shard(str(tmp_path / "out" / entry.name), entry.records, entry.sha256) for entry in schema.shards]
+    found = cleaned_beam(tfrecords.frames_of_shards(shards))
+    expected = cleaned_beam(block for path in sorted(day.rglob("*.h5")) for block in camera_blocks(path, day))
+    # A camera that was dark while its stage fired is part of a triplet, too.
+    assert 0 <= schema.counts.triplets - len(found) < 20
+    for key, image in found.items():
+        np.testing.assert_array_equal(image, expected[key])
+
+
+def camera_blocks(path: Path, root: Path) -> Iterator[RecordBlock]:
+    with open_snapshot(path, root=root) as snapshot:
+        for block in snapshot.blocks(64):
+            if block.device.kind is RecordKind.CAMERA:
+                yield block
+
+
 def test_a_snapshot_that_cannot_be_read_is_noted(day: Path, tmp_path: Path) -> None:
     (day / "damaged.h5").write_bytes(b"\x89HDF\r\n\x1a\nbut no more than that")
     try:
@@ -190,6 +227,8 @@ def test_no_snapshots_and_no_triplets(tmp_path: Path) -> None:
     with pytest.raises(FatalError, match="there is no whole triplet with an image") as error:
         export_tfrecords([tmp_path], tmp_path / "out", Settings())
     assert error.value.reason == "tfrecord_empty"
+    with pytest.raises(FatalError, match="gone is missing"):
+        export_tfrecords([tmp_path / "10Hz", tmp_path / "gone"], tmp_path / "out", Settings())
 
 
 def test_the_commands(day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
