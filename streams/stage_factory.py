@@ -1,5 +1,6 @@
 """Which processing a device gets, by its kind."""
 
+from connectors.cause_data import load_cause_classifier
 from models.device_stage import DeviceStage
 from models.devices import Device, RecordKind
 from models.energies.meter_stage import MeterStage
@@ -15,10 +16,11 @@ from streams.watch_pipeline import StageFactory
 def stage_factory(settings: Settings, bundle: ModelBundle) -> StageFactory:
     """Makes the processing of a device from its kind."""
     network, buffers = PerThreadNetwork(bundle), PerThreadBuffers()
+    causes = load_cause_classifier()
 
     def make(device: Device) -> DeviceStage:
         if device.kind is RecordKind.CAMERA:
-            return CameraStage(device, settings.camera, network, bundle.seeds, buffers, budget=settings.budget)
+            return CameraStage(device, settings.camera, network, bundle.seeds, buffers, causes, budget=settings.budget)
         if device.kind is RecordKind.ENERGY_METER:
             return MeterStage(device, settings.meter)
         if device.kind is RecordKind.SPECTROMETER:

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from models.admission import AdmissionGuard, AdmissionSettings
 from models.alerts.alert import AlertEvent, AlertKind
 from models.alerts.episodes import CERTAIN, EpisodeSettings, EpisodeTracker
+from models.alerts.explanation import Explanation
+from models.causes.energy_words import explain_energy, explain_energy_step
 from models.device_stage import DeviceClosing, DeviceOutput
 from models.devices import Device
 from models.energies.smoothing import GuardedSmoother, SmoothedReadings, SmoothingSettings
@@ -21,6 +23,7 @@ from models.validity import ValidityLimits, energy_j, judge
 
 # Probabilities take effect after so many shots, by count.
 _SHOTS_PER_REFIT = 32
+_ENERGY, _Z = 0, 2  # columns of the features
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,10 +119,18 @@ class MeterStage:
         places = rows.taken[shots]
         times, source = block.event_time_ns[places], rows.source_of(places)
         odd, reasons = rows.anomalous[places], rows.reasons[places]
-        events, open_mask = self._outliers.observe_block(times, rows.score[places], odd, reasons, source)
+        energies, z = rows.features[places, _ENERGY], rows.features[places, _Z]
+
+        def explain(place: int) -> Explanation:
+            return explain_energy(float(energies[place]), float(z[place]))
+
+        def explain_step(place: int) -> Explanation:
+            return explain_energy_step(float(energies[place]))
+
+        events, open_mask = self._outliers.observe_block(times, rows.score[places], odd, reasons, source, explain)
         restarted = readings.restarted[shots]
         certain = np.full(len(shots), CERTAIN)
-        step_events, _ = self._steps.observe_block(times, certain, restarted, reasons, source)
+        step_events, _ = self._steps.observe_block(times, certain, restarted, reasons, source, explain_step)
         normal = ~(odd | open_mask | readings.extreme[shots])
         self._tail.learn(np.abs(readings.z[shots[normal]]))
         self._shots += len(shots)

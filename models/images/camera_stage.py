@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 from models.admission import AdmissionGuard, AdmissionSettings
 from models.alerts.alert import AlertChange, AlertEvent, AlertKind, AlertSource, EvidenceFrame
 from models.alerts.episodes import CERTAIN, EpisodeSettings, EpisodeTracker
+from models.alerts.explanation import Explanation
+from models.causes.cause_classifier import CauseClassifier
+from models.causes.image_words import explain_image
+from models.causes.odd_frame import OddFrame, UsualBeam
 from models.device_stage import DeviceClosing, DeviceOutput
 from models.devices import Device, RecordKind
 from models.images.beam_features import FEATURE_COUNT
@@ -32,6 +36,7 @@ from models.results import FEATURE_NAMES, Reason, Scoring
 from models.scored_rows import ScoredRows
 from models.scoring.tail_probability import score_of
 from models.scoring.threshold_budget import EpisodeThreshold, ThresholdBudget
+from models.simulation.faults import FaultKind
 from models.state import State
 from models.validity import ValidityLimits, judge
 
@@ -101,6 +106,8 @@ class CameraStage:
         The model's seeds (``ModelBundle.seeds``).
     buffers
         Room for one group of frames, shared in the same way; None for its own.
+    causes
+        Names the causes of image alerts; None leaves them to words alone.
     budget
         What the thresholds of image episodes follow from; None where those of the settings stay in force.
     """
@@ -112,9 +119,11 @@ class CameraStage:
         network: Network,
         seeds: Mapping[str, Any],
         buffers: FrameBuffers | None = None,
+        causes: CauseClassifier | None = None,
         budget: ThresholdBudget | None = None,
     ) -> None:
         self._device = device
+        self._causes = causes
         self._settings = settings
         self._model = network.name
         self._admission = AdmissionGuard(settings.admission)
@@ -224,6 +233,7 @@ class CameraStage:
                 stuck,
                 scored.reasons[rows],
                 lambda place: _source(block, int(rows[place])),
+                _explain_stuck,
             )
             output.alerts.extend(events)
 
@@ -294,7 +304,12 @@ class CameraStage:
             is_open[start:place] = self._observe_normal(block, rows[start:place], output)
             row, here = int(rows[place]), slice(place, place + 1)
             events, is_open[here] = self._image.observe_block(
-                block.event_time_ns[row : row + 1], score[here], odd[here], reasons[here], partial(_source, block, row)
+                block.event_time_ns[row : row + 1],
+                score[here],
+                odd[here],
+                reasons[here],
+                partial(_source, block, row),
+                partial(self._explain, block.payload[row], cleaned[place], scores, place),
             )
             self._take_closing(events, output)
             reconstruction = scores.reconstruction[place].copy()
@@ -317,6 +332,22 @@ class CameraStage:
         is_open[start:] = self._observe_normal(block, rows[start:], output)
         self._evidence.forget_before(self._image.earliest_waiting_ns)
         return is_open
+
+    def _explain(
+        self, raw: NDArray[np.uint16], cleaned: Float32Array, scores: FrameScores, place: int, _: int = 0
+    ) -> Explanation:
+        """What is odd about the frame at one place of its group."""
+        mean, sigma = self._scores.usual_vector()
+        reconstruction = scores.reconstruction[place]
+        frame = OddFrame(
+            raw=raw,
+            cleaned=cleaned,
+            reconstruction=reconstruction,
+            residual_z=self._scores.z_map(cleaned, reconstruction),
+            vector=scores.vectors[place],
+            usual=UsualBeam(mean=mean, sigma=sigma),
+        )
+        return explain_image(frame, self._causes)
 
     def _observe_normal(self, block: RecordBlock, rows: NDArray[np.intp], output: DeviceOutput) -> NDArray[np.bool_]:
         """Tell the image episode about frames that are not odd."""
@@ -422,6 +453,12 @@ def _frames(payload: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[np.uint16]
 
 def _source(block: RecordBlock, row: int, _: int = 0) -> AlertSource:
     return AlertSource(file=block.source.file, sha256=block.source.sha256, path=block.hdf5_group[row])
+
+
+def _explain_stuck(_: int) -> Explanation:
+    """A rule that knows: no beam and no sensor gives the same noise twice."""
+    cause = FaultKind.STUCK_FRAME.value
+    return Explanation(text="the frame is bit for bit the one before", cause=cause, cause_probability=1.0)
 
 
 def _no_source(_: int) -> AlertSource:

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from models.admission import AdmissionGuard, AdmissionSettings
 from models.alerts.alert import AlertEvent, AlertKind
 from models.alerts.episodes import EpisodeSettings, EpisodeTracker
+from models.alerts.explanation import Explanation
+from models.causes.spectrum_words import explain_spectrum
 from models.device_stage import DeviceClosing, DeviceOutput
 from models.devices import Device
 from models.records import RecordBlock, Refusal
@@ -119,7 +121,7 @@ class SpectrometerStage:
                 rows.scoring[rows.taken[lit]] = Scoring.LEARNING
                 self._score(rows, measured, lit)
                 if not block.replacement:
-                    events, is_open = self._observe(block, rows, lit)
+                    events, is_open = self._observe(block, rows, measured, lit)
                     alerts += events
                     self._learn(rows, measured, lit, is_open)
         return DeviceOutput(scored=rows.scored_block(), alerts=alerts)
@@ -172,16 +174,21 @@ class SpectrometerStage:
             rows.reasons[places[holds]] |= np.uint32(reason)
 
     def _observe(
-        self, block: RecordBlock, rows: ScoredRows, lit: NDArray[np.int64]
+        self, block: RecordBlock, rows: ScoredRows, measured: "_Measured", lit: NDArray[np.int64]
     ) -> tuple[list[AlertEvent], NDArray[np.bool_]]:
         """Open and close episodes; also where one is open."""
         places = rows.taken[lit]
+
+        def explain(place: int) -> Explanation:
+            return explain_spectrum(measured.moments[lit[place]], *self._distance.usual())
+
         return self._episodes.observe_block(
             block.event_time_ns[places],
             rows.score[places],
             rows.anomalous[places],
             rows.reasons[places],
             rows.source_of(places),
+            explain,
         )
 
     def _learn(
