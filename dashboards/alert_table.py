@@ -104,7 +104,8 @@ def _cause(explanation: Explanation) -> str:
     """For example ``hot_spot 93 %``; without a number where the classifier is not sure enough."""
     if explanation.cause in {"", UNKNOWN_CAUSE}:
         return explanation.cause
-    return f"{explanation.cause} {100 * explanation.cause_probability:.0f} %"
+    percent = int(100 * explanation.cause_probability + 1e-6)  # rounded down: 100 % is certainty
+    return f"{explanation.cause} {percent} %"
 
 
 def place_of(alert: Alert) -> str:

@@ -131,6 +131,13 @@ def test_an_alert_without_an_explanation_says_its_kind() -> None:
     assert "cause" not in text
 
 
+@pytest.mark.parametrize(("probability", "percent"), [(0.29, 29), (0.5, 50), (0.999, 99), (1.0, 100)])
+def test_only_what_is_certain_is_so_to_100_percent(probability: float, percent: int) -> None:
+    explanation = Explanation(text="a", cause="rings", cause_probability=probability)
+    text = _printed(print_alerts, [(replace(ALERT, explanation=explanation), [])], terminal=True)
+    assert f"rings {percent} % " in text
+
+
 def test_nothing_in_an_explanation_steers_a_terminal() -> None:
     alert = replace(ALERT, explanation=Explanation(text="a\x1b[2J\nb\tc", cause="\x1b[2J", cause_probability=1.0))
     for terminal in (True, False):
