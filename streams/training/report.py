@@ -45,8 +45,6 @@ class TrainingReport:
         the weights at the start and with the best ones.
     curve
         Every epoch.
-    tuned_better
-        Cameras for which a network of their own is better by more than chance.
     samples
         The latest frame of each camera.
     warnings
@@ -68,11 +66,6 @@ class TrainingReport:
     def model(self) -> str:
         """The model's name."""
         return self.bundle.name
-
-    @property
-    def tuned_better(self) -> tuple[str, ...]:
-        """Cameras for which a network of their own is better by more than chance."""
-        return tuple(row.camera for row in self.cameras if row.tuned is not None and row.tuned.is_real)
 
     def sentence(self) -> str:
         """The report in words."""
