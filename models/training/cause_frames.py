@@ -15,6 +15,7 @@ from models.images.beam_features import FEATURE_COUNT
 from models.images.camera_stage import CameraSettings
 from models.images.dark_tracker import DarkTracker
 from models.images.image_scores import ImageScores, Network
+from models.records import IMAGE_SHAPE
 from models.simulation.beam_shape import phase_screens
 from models.simulation.camera import SimulatedCamera
 from models.simulation.faults import FaultKind, FaultLabel
@@ -154,7 +155,7 @@ class _ObservedCamera:
         """Learn from some minutes, then give the odd frames of one more."""
         self._dark.clean(
             self._camera.images(0, np.zeros(len(self._simulation.shots_of_minute(0))))[:_DARK_FRAMES],
-            np.empty((_DARK_FRAMES, 102, 128), np.float32),
+            np.empty((_DARK_FRAMES, *IMAGE_SHAPE), np.float32),
         )
         for minute in range(1, 1 + _LEARNING_MINUTES):
             self._learn(self._camera.images(minute, self._energy(minute, draw)))
