@@ -17,6 +17,7 @@ from models.training.camera_frames import CameraFrames, FrameCounts, Stretch
 from models.training.first_model import outliers
 from models.training.frame_sample import FrameSample, frame_keys, in_stretches
 from models.training.settings import TrainingSettings
+from models.training.shard import Shard
 from models.validity import judge
 from streams.settings import Settings
 
@@ -24,7 +25,7 @@ _BLOCK_RECORDS = 32
 
 
 class SnapshotFrames:
-    """Camera records of snapshots, and an account of the files: which were read, with their hashes, and which not."""
+    """Camera records of snapshots or of exported shards, and an account of the files: which were read, which not."""
 
     def __init__(self, settings: Settings, alive: Callable[[], None] = lambda: None) -> None:
         self._settings = settings
@@ -32,8 +33,22 @@ class SnapshotFrames:
         self.sha256: dict[str, str] = {}
         self.skipped: dict[str, str] = {}
 
-    def blocks(self, file: SpoolFile) -> Iterator[RecordBlock]:
-        """A snapshot's camera records; one that can't be read is noted with its reason."""
+    def blocks(self, file: SpoolFile | Shard) -> Iterator[RecordBlock]:
+        """A file's camera records; a snapshot that can't be read is noted with its reason.
+
+        Raises
+        ------
+        RecordError
+            ``shard_damaged``: what was exported is whole, or it is to be exported again.
+        """
+        if isinstance(file, Shard):
+            from models.training.tfrecords import frames_of_shards  # noqa: PLC0415 - it imports TensorFlow
+
+            for block in frames_of_shards([file]):
+                self._alive()
+                yield block
+            self.sha256[file.path] = file.sha256
+            return
         settings = self._settings
         try:
             with open_snapshot(file.path, root=file.root, limits=settings.reading, zone=settings.zone) as snapshot:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.clock import SystemClock
 from connectors.model_files import install_model, installed_model
+from connectors.record_shards import ShardFolder
 from connectors.spool_listing import SpoolFile, scan
+from connectors.tfrecord.schema import SCHEMA_NAME, read_schema
 from connectors.training_folder import TrainingFolder
 from models.errors import FatalError
 from models.model_bundle import ModelBundle
@@ -18,6 +20,7 @@ from models.training.calibration import calibrate
 from models.training.camera_frames import CameraFrames, Stretch
 from models.training.gain import Gain
 from models.training.settings import TrainingSettings
+from models.training.shard import Shard
 from models.training.time_split import Images, TimeSplit, split_camera
 from streams.settings import Settings
 from streams.training.extra import library_versions, require_training_extra
@@ -50,7 +53,7 @@ def train_model(
     Parameters
     ----------
     paths
-        Folders with snapshots.
+        Folders with snapshots, or folders that ``petawatch tfrecord export`` wrote.
     state_dir
         The model goes to ``STATE/models`` and is the one in use from the watch's next start on.
     progress
@@ -229,7 +232,20 @@ def describe(network: "TrainedNetwork", cameras: Sequence[CameraFrames], trainin
     }
 
 
-def _files(paths: Sequence[Path]) -> list[SpoolFile]:
+def _files(paths: Sequence[Path]) -> Sequence[SpoolFile | Shard]:
+    """The snapshots in the order of their times, or the shards of folders that all are exports."""
+    exports = [path for path in paths if (path / SCHEMA_NAME).is_file()]
+    if exports:
+        if len(exports) < len(paths):
+            raise FatalError(
+                f"{exports[0]} holds exported triplets and other folders do not; train on either",
+                reason="training_files",
+            )
+        return [
+            Shard(str(path / shard.name), shard.records, shard.sha256)
+            for path in exports
+            for shard in read_schema(ShardFolder(path)).shards
+        ]
     files, _ = scan(paths, SystemClock())
     if not files:
         raise FatalError(

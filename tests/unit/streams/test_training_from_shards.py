@@ -1,0 +1,48 @@
+"""`petawatch train` on exported triplets: a model, or one sentence about the shard that can't be read."""
+
+from pathlib import Path
+
+import pytest
+
+from models.errors import FatalError, RecordError
+from models.simulation.settings import SimulationSettings
+from models.training.settings import TrainingSettings
+from streams.settings import Settings
+from streams.simulation import simulate
+from streams.tfrecord_export import export_tfrecords
+from streams.training.train import train_model
+
+pytestmark = pytest.mark.training
+pytest.importorskip("tensorflow", reason="needs the training extra: pip install 'petawatch[training]'")
+
+SMALL = TrainingSettings(epochs=1, frames_per_camera=60, frames_in_total=60, minimum_frames=20)
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("day")
+    simulate(out, SimulationSettings(minutes=2, stages=1, cameras_per_stage=1, hz=5, faults=False))
+    export_tfrecords([out / "data"], out / "shards", Settings())
+    return out
+
+
+def test_exported_triplets_become_a_model(day: Path, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    report = train_model([day / "shards"], tmp_path, Settings(), lambda *at: told.append(at), training=SMALL)
+    assert report.folder.is_dir()
+    assert told[-1] == (3, 3)
+
+
+def test_a_damaged_shard_ends_the_training(day: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "shards"
+    copy.mkdir()
+    for path in (day / "shards").iterdir():
+        data = path.read_bytes()
+        (copy / path.name).write_bytes(data[: len(data) // 2] if path.suffix == ".tfrecord" else data)
+    with pytest.raises(RecordError, match=r"triplets-00000.tfrecord is cut off in record \d+, at byte \d+; copy or"):
+        train_model([copy], tmp_path / "state", Settings(), training=SMALL)
+
+
+def test_snapshots_and_shards_are_not_mixed(day: Path, tmp_path: Path) -> None:
+    with pytest.raises(FatalError, match="holds exported triplets and other folders do not; train on either"):
+        train_model([day / "shards", day / "data"], tmp_path / "state", Settings(), training=SMALL)
