@@ -292,7 +292,7 @@ def test_files_that_are_named_exist(name: str) -> None:
             assert (ROOT / word).exists(), word
 
 
-@pytest.mark.parametrize("header", ["step", "part of the facility"])
+@pytest.mark.parametrize("header", ["step", "part of a training", "part of the facility"])
 def test_objects_that_are_named_are_in_the_files_that_are_named(header: str) -> None:
     for row in table(DEVELOPERS, header, "object", "file"):
         sources = "\n".join(text(file) for file in words(row[2]))
