@@ -149,10 +149,13 @@ def _measure_stages(
     seconds, apart = _time_stage(
         CameraStage(camera, CameraSettings(), network, bundle.seeds), minutes, camera, repeats, network
     )
-    yield _figure("camera stage: the whole scoring step", seconds, _BLOCK, "")
+    yield _figure("camera stage: the whole scoring step", seconds, _BLOCK, "250")
     without = sorted(whole - inside for whole, inside in apart)
     yield _figure("camera stage without the network", without, _BLOCK, "")
     yield _figure("the network alone", sorted(inside for _, inside in apart), _BLOCK, "")
+    stage = CameraStage(camera, CameraSettings(), network, bundle.seeds)
+    seconds, _ = _time_stage(stage, minutes, camera, repeats, records=1)
+    yield _figure("camera stage: the whole scoring step of a single image", seconds, 1, "5000")
     meter, spectrometer = by_kind[RecordKind.ENERGY_METER], by_kind[RecordKind.SPECTROMETER]
     seconds, _ = _time_stage(MeterStage(meter, MeterSettings()), minutes, meter, repeats)
     yield _figure("energy meter stage", seconds, _BLOCK, "")
@@ -166,11 +169,12 @@ def _time_stage(
     device: Device,
     repeats: int,
     network: _TimedNetwork | None = None,
+    records: int = _BLOCK,
 ) -> tuple[list[float], list[tuple[float, float]]]:
     """Seconds of each block, sorted; and for each block those of the stage and of the network in it."""
-    for block in _blocks(minutes[0][device]):
+    for block in _blocks(minutes[0][device], records):
         stage.process(block)
-    beam = _blocks(minutes[1][device])[:_FITTING_BLOCKS]
+    beam = _blocks(minutes[1][device], records)[: _FITTING_BLOCKS * _BLOCK // records]
     for block in beam:
         stage.process(block)
     apart = []
@@ -186,5 +190,5 @@ def _time_stage(
     return sorted(taken for taken, _ in apart), apart
 
 
-def _blocks(minute: DeviceMinute) -> list[RecordBlock]:
-    return list(minute.blocks(SourceReference(file="simulated", sha256=""), 10.0, _BLOCK))
+def _blocks(minute: DeviceMinute, records: int) -> list[RecordBlock]:
+    return list(minute.blocks(SourceReference(file="simulated", sha256=""), 10.0, records))
