@@ -17,8 +17,8 @@ from models.causes.image_words import explain_image
 from models.causes.odd_frame import OddFrame, UsualBeam
 from models.device_stage import DeviceClosing, DeviceOutput
 from models.devices import Device, RecordKind
-from models.images.beam_features import FEATURE_COUNT
 from models.images.beam_drift import BeamDrift, DriftSettings
+from models.images.beam_features import FEATURE_COUNT
 from models.images.dark_profile import DarkProfile
 from models.images.dark_tracker import CleaningSettings, DarkTracker
 from models.images.evidence import EvidenceKeeper
@@ -366,7 +366,7 @@ class CameraStage:
     def _watch_drift(
         self, block: RecordBlock, rows: NDArray[np.intp], vectors: NDArray[np.float64], output: DeviceOutput
     ) -> None:
-        """Normal frames, which the references follow: how far have they led away?"""
+        """Tell how far normal frames, which the references follow, have led away."""
         times = block.event_time_ns[rows]
         output.alerts.extend(self._drift.observe(times, vectors, lambda place: _source(block, int(rows[place]))))
 
