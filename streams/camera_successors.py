@@ -52,9 +52,12 @@ class CameraSuccessors:
             successor.follow(block, outputs, stage)
 
     def take(self, device: Device, stage: DeviceStage) -> DeviceStage | None:
-        """The stage that scores this device from now on, if its new model has learned; else None."""
+        """The stage that scores this device from now on, if its new model has learned; else None.
+
+        Not while the present one learns anew: the beam that the new model has learned is no longer the reference.
+        """
         successor = self._of.get(device)
-        if successor is None or not successor.ready or not isinstance(stage, CameraStage):
+        if successor is None or not successor.ready or not isinstance(stage, CameraStage) or stage.learning:
             return None
         del self._of[device]
         return successor.succeed(stage)

@@ -158,7 +158,7 @@ class BeamDrift:
             if self._baseline is None and not self._waiting:
                 self._since_ns = int(event_time_ns[place])
             self._waiting.append(vectors[place, :_USED])
-            if len(self._waiting) == self._wanted:
+            if len(self._waiting) >= self._wanted:  # more of them wait where the settings were lowered meanwhile
                 mean = np.mean(np.array(self._waiting), axis=0)
                 self._waiting = []
                 if self._baseline is None:
@@ -170,6 +170,7 @@ class BeamDrift:
     def finish(self) -> list[AlertEvent]:
         """Close the alert, since the input has ended or the new state was accepted."""
         alert, self._alert = self._alert, None
+        self._beyond = None  # else the next frame beyond a limit would open the same alert again
         return [] if alert is None else [_event(AlertChange.CLOSED, replace(alert, status=AlertStatus.CLOSED))]
 
     @property
@@ -181,7 +182,6 @@ class BeamDrift:
         parts = change.parts(self._settings)
         if self._alert is not None:
             if max(parts.values()) < _BACK_AT:
-                self._beyond = None
                 return self.finish()
             self._alert = replace(
                 self._alert, last_shot_ns=time_ns, shots=self._alert.shots + self._settings.frames_per_mean

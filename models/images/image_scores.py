@@ -400,6 +400,8 @@ class ImageScores:
                 tail.learn(row)
                 tail.refit()
             self._start = None
+            if not self._correction.ready:  # begun by a state of before, too late to be fitted
+                self._correction = LatentCorrection(_LATENT_SIZE)
             self._history.remember(self._references_state())
             return
         latest = slice(-_MOST_LEARNING_FRAMES, None)

@@ -54,7 +54,7 @@ class ThresholdBudget:
     minimum_blocks: int = 500
     most_blocks: int = 8192
     reestimate_shots: int = 2048
-    lowest_score: float = 3.3
+    lowest_score: float = 2.7
     highest_strong_score: float = 7.0
     highest_weak_score: float = 4.5
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -228,11 +228,12 @@ class EpisodeThreshold:
         """Go on from a saved state.
 
         Thresholds stay in force until the next estimate, also under another budget. But those of another rule, or of
-        another number of blocks, are forgotten with what they rest on.
+        another number of blocks, are forgotten with what they rest on; and where nothing was estimated, the settings
+        of today hold.
         """
         self._maxima.restore(state["maxima"])
         estimated_at = int(state["estimated_at_shots"])
-        known = self._maxima.shots >= estimated_at
+        known = 0 < estimated_at <= self._maxima.shots
         self._estimated_at_shots = estimated_at if known else 0
         self._thresholds = Thresholds.from_json(state["thresholds"]) if known else self._of_settings()
 

@@ -131,6 +131,26 @@ def test_blocks_and_restarts_change_nothing() -> None:
     assert [event.change for event in events + drift.finish()] == [AlertChange.OPENED, AlertChange.CLOSED]
 
 
+def test_an_alert_that_was_closed_at_the_end_of_the_input_is_not_opened_again() -> None:
+    found = np.tile([15.0, 60.0, 50.0, 3.0, 0.0, 0.0, 8.0, 1.0, 0.0], (2000, 1))
+    found[600:, 1] += 9.0
+    drift, events = watched(found[:1000])
+    events += drift.finish()
+    assert drift.observe(times(2000)[1000:1100], found[1000:1100], SourceOf(1000)) == []
+    again = drift.observe(times(2000)[1100:1200], found[1100:1200], SourceOf(1100))
+    assert [event.change for event in events + again] == [AlertChange.OPENED, AlertChange.CLOSED, AlertChange.OPENED]
+    assert again[0].alert.id != events[0].alert.id
+
+
+def test_fewer_frames_may_be_asked_for_while_they_wait() -> None:
+    drift, _ = watched(vectors(500, 1))
+    shorter = BeamDrift(_CAMERA, DriftSettings(baseline_frames=300))
+    shorter.restore(decode_state(encode_state(drift.state())))
+    shorter.observe(times(501)[500:], vectors(501, 1)[500:], SourceOf(500))
+    assert shorter.state()["baseline"] is not None
+    assert len(shorter.state()["waiting"]) == 0
+
+
 def test_frames_that_have_no_moments_count_for_nothing() -> None:
     found = drifting(_HOUR, 2)
     gaps = found.copy()

@@ -183,6 +183,13 @@ def test_a_state_without_an_estimate_can_be_saved() -> None:
     assert again.in_force == new.in_force
 
 
+def test_where_nothing_was_estimated_the_settings_of_today_hold() -> None:
+    before = _learned(_independent(default_rng(10), 1000))
+    stricter = EpisodeThreshold(_BUDGET, replace(_EPISODE, strong_score=6.0, weak_score=3.5))
+    stricter.restore(before.state())
+    assert stricter.in_force == Thresholds(strong_score=6.0, weak_score=3.5)
+
+
 def test_what_the_facility_is_promised() -> None:
     budget = ThresholdBudget(false_episodes_per_shift=1.0, devices=4)
     fine = Thresholds(strong_score=6, weak_score=4, version=1, episodes_per_shift=0.2, promised=True)
