@@ -5,7 +5,6 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from models.compilation import kernel
 
@@ -62,6 +61,9 @@ class TailBounds:
         confidence
             With which an upper bound holds, one-sided, 0.5 to 1.
         """
+        # Takes a third of a second to import, and nothing before the first estimate needs it.
+        from scipy import special  # noqa: PLC0415
+
         ordered = np.sort(np.asarray(values, np.float64))
         beyond = min(max(int(_TAIL_SHARE * len(ordered)), _LEAST_EXCEEDANCES), _MOST_EXCEEDANCES)
         start = float(ordered[-beyond - 1])

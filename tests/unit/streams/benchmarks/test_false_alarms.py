@@ -35,8 +35,9 @@ def test_episodes_are_counted_when_thresholds_are_too_low(tmp_path: Path) -> Non
         "[camera]\nframe_fpr = 0.01\n[camera.image_episode]\nstrong_score = 2.0\nweak_score = 2.0\nweak_shots = 1\n",
         encoding="utf-8",
     )
-    low, usual = (sum(tallies(_SMALL, 0, settings), Tally()) for settings in (config, None))
-    assert low.frames == usual.frames == 3 * 600
+    size = FalseAlarmSize(camera_shifts=20 / 720, cameras=2)
+    low, usual = (sum(tallies(size, 0, settings), Tally()) for settings in (config, None))
+    assert low.frames == usual.frames == 11 * 600
     assert low.scored == usual.scored
     assert low.episodes > usual.episodes
     assert low.anomalous > usual.anomalous
