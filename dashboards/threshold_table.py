@@ -27,7 +27,7 @@ def print_thresholds(devices: Mapping[str, Thresholds], promise: str, console: C
     if console.is_terminal:
         table = Table(title="Thresholds of image episodes")
         for column in _COLUMNS:
-            table.add_column(column, justify="left" if column in {"device", "since"} else "right")
+            table.add_column(column, justify="left" if column in {"device", "since"} else "right", overflow="fold")
         for row in rows:
             table.add_row(*map(Text, row))
         console.print(table)

@@ -100,8 +100,6 @@ def roll_back_model(state_dir: Path, settings: Settings) -> tuple[str, str]:
 
 def _registry(state_dir: Path, settings: Settings) -> ModelRegistry:
     """The registry, with all that waited for it."""
-    if not state_dir.is_dir():
-        raise FatalError(f"{state_dir} is no state directory; name the one of the watch", reason="state_missing")
     registry = open_registry(state_dir, settings)
     upload_waiting(state_dir, registry)
     return registry

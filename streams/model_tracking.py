@@ -5,7 +5,7 @@ from pathlib import Path
 
 from connectors.registry.mlflow_registry import MLFLOW_ENVIRONMENT, ModelRegistry
 from connectors.registry.training_record import RecordOutbox, TrainingRecord
-from models.errors import PetawatchError
+from models.errors import FatalError, PetawatchError
 from streams.settings import Settings, set_environment_defaults
 
 
@@ -23,10 +23,12 @@ def open_registry(state_dir: Path, settings: Settings) -> ModelRegistry:
     Raises
     ------
     FatalError
-        If MLflow is not installed.
+        If there is no such state directory, or MLflow is not installed.
     RetryableError
         If the registry does not answer.
     """
+    if not state_dir.is_dir():
+        raise FatalError(f"{state_dir} is no state directory; name the one of the watch", reason="state_missing")
     set_environment_defaults(MLFLOW_ENVIRONMENT)
     return ModelRegistry(state_dir, settings.tracking)
 

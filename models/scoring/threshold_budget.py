@@ -246,14 +246,18 @@ class FacilityPromise:
     ----------
     asked, bound
         False episodes per shift; ``bound`` is the sum of the known bounds.
+    known
+        How many devices have a bound.
     unknown
-        Devices that have seen too little for a bound.
+        Devices that have seen too little for one, fewer than ``needed_shots`` normal shots.
     short
         Devices whose bound is above their share.
     """
 
     asked: float
     bound: float
+    known: int
+    needed_shots: int
     unknown: tuple[str, ...]
     short: tuple[str, ...]
 
@@ -267,6 +271,11 @@ class FacilityPromise:
         asked = f"{self.asked:.3g} false episodes per shift"
         if self.kept:
             return f"the budget of {asked} is kept: {self.bound:.3g} at most"
+        if self.unknown and not self.known:
+            return (
+                f"the budget of {asked} can't be promised yet: none of the {len(self.unknown)} devices has shown "
+                f"{self.needed_shots:,} normal shots"
+            )
         reasons = []
         if self.short:
             reasons.append(f"devices that need higher thresholds than are allowed: {len(self.short)}")
@@ -284,6 +293,8 @@ def facility_promise(budget: ThresholdBudget, devices: Mapping[str, Thresholds])
     return FacilityPromise(
         asked=budget.false_episodes_per_shift,
         bound=sum(thresholds.episodes_per_shift for thresholds in known.values()),
+        known=len(known),
+        needed_shots=budget.minimum_blocks * BLOCK_SHOTS,
         unknown=tuple(sorted(devices.keys() - known.keys())),
         short=tuple(sorted(name for name, thresholds in known.items() if not thresholds.promised)),
     )

@@ -202,6 +202,8 @@ def test_what_the_facility_is_promised() -> None:
     assert not broken.kept
     assert (broken.short, broken.unknown) == (("b",), ("c",))
     assert "can't be promised, 1.7 at most of the other devices can" in broken.sentence()
+    fresh = facility_promise(budget, {"c": new, "d": new})
+    assert fresh.sentence().endswith("can't be promised yet: none of the 2 devices has shown 16,000 normal shots")
     crowded = facility_promise(budget, dict.fromkeys("abcdefgh", fine))
     assert "more devices share it" in crowded.sentence()
 
