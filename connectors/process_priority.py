@@ -12,6 +12,6 @@ def give_way() -> None:
     of a processor that others want, and stands back at the disk, whose priority follows from the processor's. It is
     not the class that gets nothing then: a signal has to be heard, and it could not be left again.
     """
-    os.nice(_LOWEST)
+    os.setpriority(os.PRIO_PROCESS, 0, _LOWEST)
     if hasattr(os, "SCHED_BATCH"):
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

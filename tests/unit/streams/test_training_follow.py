@@ -93,10 +93,13 @@ def test_the_command_gives_way_and_ends_on_sigterm(day: Path, tmp_path: Path) ->
     program = "from streams.command_line import run; import sys; sys.exit(run(sys.argv[1:]))"
     arguments = ["train", str(day), "--state", str(tmp_path), "--follow"]
     with subprocess.Popen([sys.executable, "-c", program, *arguments], stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        assert "training on what arrives" in process.stderr.readline()
-        assert os.sched_getscheduler(process.pid) == os.SCHED_BATCH
-        assert os.getpriority(os.PRIO_PROCESS, process.pid) == 19
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(200) == 0
-        assert "Traceback" not in process.stderr.read()
+        try:
+            assert process.stderr is not None
+            assert "training on what arrives" in process.stderr.readline()
+            assert os.sched_getscheduler(process.pid) == os.SCHED_BATCH
+            assert os.getpriority(os.PRIO_PROCESS, process.pid) == 19
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(200) == 0
+            assert "Traceback" not in process.stderr.read()
+        finally:
+            process.kill()
