@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from connectors.durable_files import sync_folder
 from models.errors import FatalError
 
 
@@ -109,21 +110,13 @@ class _FolderFile:
             os.fsync(self._stream.fileno())
             self._stream.close()
             self._aside.replace(self._path)
-            _sync_folder(self._path.parent)
+            sync_folder(self._path.parent)
 
     def abort(self) -> None:
         with suppress(OSError):
             self._stream.close()
         with suppress(OSError):
             self._aside.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

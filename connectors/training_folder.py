@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from connectors.durable_files import replace_file
 from models.errors import FatalError
 from models.state import State, decode_state, encode_state
 
@@ -61,15 +62,8 @@ class TrainingFolder:
             ``training_write``
         """
         body = encode_state({"digest": digest, "state": state})
-        file = self._path / _STATE_FILE
-        fresh = file.with_name(f".{file.name}.new")
         try:
-            with fresh.open("wb") as stream:
-                stream.write(hashlib.sha256(body).digest())
-                stream.write(body)
-                stream.flush()
-                os.fsync(stream.fileno())
-            fresh.replace(file)
+            replace_file(self._path / _STATE_FILE, hashlib.sha256(body).digest() + body)
         except OSError as error:
             raise self._unwritable(error) from error
 

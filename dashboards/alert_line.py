@@ -3,7 +3,8 @@
 from rich.console import Console
 from rich.text import Text
 
-from dashboards.alert_table import SEVERITY_STYLES, place_of, printable
+from dashboards.alert_table import SEVERITY_STYLES, place_of
+from dashboards.printable import printable
 from models.alerts.alert import AlertChange, AlertEvent
 from models.event_time import SECOND_NS, format_iso
 

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.evidence_store import EvidenceLink
+from dashboards.printable import printable
 from models.alerts.alert import Alert, AlertStatus, Severity
 from models.alerts.explanation import UNKNOWN_CAUSE, Explanation
 from models.event_time import SECOND_NS, format_iso
@@ -113,8 +114,3 @@ def place_of(alert: Alert) -> str:
     if alert.device:
         return alert.device
     return str(alert.stage) if alert.stage.amp else alert.source.file
-
-
-def printable(text: str) -> str:
-    """Names come from files: nothing in them steers a terminal."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -6,6 +6,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.table import Table
 
+from dashboards.printable import printable
 from models.event_time import format_iso
 
 _COLUMNS = ("id", "refused at", "reason", "agent", "records", "retried", "device", "file", "bytes", "error")
@@ -100,13 +101,8 @@ def _cells(letter: ShownLetter) -> list[str]:
         str(letter.size_bytes),
         letter.error,
     ]
-    return [_printable(cell) for cell in cells]
+    return [printable(cell) for cell in cells]
 
 
 def _print_line(console: Console, line: str) -> None:
-    console.print(_printable(line), markup=False, highlight=False, soft_wrap=True)
-
-
-def _printable(text: str) -> str:
-    # Anyone may have written it: nothing in it steers a terminal.
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    console.print(printable(line), markup=False, highlight=False, soft_wrap=True)

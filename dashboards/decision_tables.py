@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.operator_decisions import RecordedBaseline
+from dashboards.printable import printable
 from models.alerts.verdicts import VerdictCount
 from models.evaluation import Rate
 from models.event_time import format_iso
@@ -53,8 +54,7 @@ def _print(
     title: str, columns: Sequence[str], rows: list[list[str]], console: Console, *, numbers: int, empty: str
 ) -> None:
     """``numbers`` columns, from the third on, are aligned to the right."""
-    # Names and reasons come from elsewhere: nothing in them steers a terminal.
-    rows = [["".join(letter if letter.isprintable() else "?" for letter in cell) for cell in row] for row in rows]
+    rows = [[printable(cell) for cell in row] for row in rows]
     if not rows:
         console.print(empty, highlight=False)
     elif console.is_terminal:

@@ -6,6 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from dashboards.printable import printable
+
 
 def print_ledger(ledger: Mapping[str, Any], console: Console) -> None:
     """A table on a terminal, one line per count elsewhere; ``ledger`` as ``StateReader.ledger`` gives it."""
@@ -43,6 +45,4 @@ def _verdict(ledger: Mapping[str, Any]) -> list[str]:
 
 
 def _print_line(console: Console, line: str) -> None:
-    # Names come from files: nothing in them steers a terminal.
-    line = "".join(letter if letter.isprintable() else "?" for letter in line)
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(printable(line), markup=False, highlight=False, soft_wrap=True)

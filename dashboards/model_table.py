@@ -7,9 +7,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from dashboards.printable import printable
 from models.event_time import format_iso
 
 _MOST_METRICS = 4
+_MOST_LETTERS = 80
 
 
 class ShownVersion(Protocol):
@@ -74,16 +76,16 @@ def _print_rows(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], consol
     if console.is_terminal:
         table = Table(*header)
         for row in rows:
-            table.add_row(*(escape(_printable(cell)) for cell in row))
+            table.add_row(*(escape(_short(cell)) for cell in row))
         console.print(table)
         return
     for row in rows:
-        _print(console, "  ".join(_printable(cell) for cell in row if cell))
+        _print(console, "  ".join(_short(cell) for cell in row if cell))
 
 
-def _printable(text: str) -> str:
-    # Names come from a server: nothing in them steers a terminal, and a hash must not push the rest aside.
-    return "".join(letter if letter.isprintable() else "?" for letter in text)[:80]
+def _short(text: str) -> str:
+    """A hash must not push the rest aside."""
+    return printable(text)[:_MOST_LETTERS]
 
 
 def _print(console: Console, line: str) -> None:

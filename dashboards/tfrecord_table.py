@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.table import Table
 
 from connectors.tfrecord.inspection import Inspection
+from dashboards.printable import printable
 from models.event_time import format_iso
 
 
@@ -19,7 +20,7 @@ def print_inspection(found: Inspection, console: Console) -> None:
         table = Table("", "", "count", title="Triplets")
         table.columns[2].justify = "right"
         for what, name, number in lines:
-            table.add_row(what, _shown(name), f"{number:,}")
+            table.add_row(what, printable(name), f"{number:,}")
         console.print(table)
     else:
         for what, name, number in lines:
@@ -31,9 +32,4 @@ def print_inspection(found: Inspection, console: Console) -> None:
 
 
 def _print_line(console: Console, line: str) -> None:
-    console.print(_shown(line), markup=False, highlight=False, soft_wrap=True)
-
-
-def _shown(text: str) -> str:
-    # Names come from files: nothing in them steers a terminal.
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    console.print(printable(line), markup=False, highlight=False, soft_wrap=True)

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from dashboards.printable import printable
 from models.event_time import format_iso
 from models.scoring.threshold_budget import Thresholds
 
@@ -23,7 +24,7 @@ def print_thresholds(devices: Mapping[str, Thresholds], promise: str, console: C
     promise
         What they promise together, in words.
     """
-    rows = [(_printable(name), *_cells(thresholds)) for name, thresholds in devices.items()]
+    rows = [(printable(name), *_cells(thresholds)) for name, thresholds in devices.items()]
     if console.is_terminal:
         table = Table(title="Thresholds of image episodes")
         for column in _COLUMNS:
@@ -49,8 +50,3 @@ def _cells(thresholds: Thresholds) -> tuple[str, ...]:
         f"{thresholds.extrapolation:,.3g}" if math.isfinite(thresholds.extrapolation) else "-",
         f"{thresholds.episodes_per_shift:.3g}" if math.isfinite(thresholds.episodes_per_shift) else "unknown",
     )
-
-
-def _printable(name: str) -> str:
-    """Names come from files: nothing in them steers a terminal."""
-    return "".join(letter if letter.isprintable() else "?" for letter in name)

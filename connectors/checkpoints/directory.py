@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from connectors.checkpoints.document import Generations, Writing
-from connectors.checkpoints.epoch_folders import content_names, is_superseded, sync_folder, take_over, write_aside
+from connectors.checkpoints.epoch_folders import content_names, is_superseded, take_over
 from connectors.checkpoints.loading import load
 from connectors.checkpoints.store import Checkpoint, FencedError
+from connectors.durable_files import replace_file, sync_folder
 from models.errors import FatalError, RetryableError
 
 _REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
@@ -100,9 +101,9 @@ class DirectoryCheckpoints:
 
     def _write(self, writing: Writing) -> None:
         for name, state in writing.slots.items():
-            write_aside(self._own / name, state)
+            replace_file(self._own / name, state)
         sync_folder(self._own)  # the document must not outlive the states that it names
-        write_aside(self._own / writing.position.name, writing.document)
+        replace_file(self._own / writing.position.name, writing.document)
         sync_folder(self._own)
 
     def _require_ownership(self) -> None:

@@ -10,16 +10,15 @@ document that was linked. A marker says that all is there; only then the older f
 
 import contextlib
 import errno
-import os
 import shutil
 from pathlib import Path
 
 from connectors.checkpoints.document import POSITION_NAMES
+from connectors.durable_files import replace_file, sync_folder
 
 _PREFIX = "epoch-"
 _GONE = "gone-"
 _COMPLETE = "complete"
-_WRITING = ".writing"
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOSYS)
 
 
@@ -51,25 +50,6 @@ def content_names(own: Path) -> list[str]:
     """What is kept: documents and slots."""
     names = [path.name for path in own.iterdir()]
     return [name for name in names if name in POSITION_NAMES or name.endswith(("#0", "#1"))]
-
-
-def write_aside(path: Path, content: bytes) -> None:
-    """Replace a file in one step, durably but for the folder's own entry."""
-    aside = path.with_name(path.name + _WRITING)
-    with aside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _make_next(folder: Path) -> Path:
@@ -116,7 +96,7 @@ def _link(source: Path, target: Path) -> None:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        write_aside(target, source.read_bytes())
+        replace_file(target, source.read_bytes())
 
 
 def _remove_older(own: Path, folder: Path) -> None:

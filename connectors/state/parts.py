@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from connectors.durable_files import sync_folder
 from connectors.state.failures import PartGoneError, damaged
 from connectors.state.row_columns import SCHEMAS, Rows, row_order, text_columns, times_ns, unified
 from models.event_time import HOUR_NS, SECOND_NS
@@ -95,7 +96,7 @@ def stage_parts(directory: Path, table: pa.Table, what: Rows, sequence: int, ori
             write_table(table, order[start:stop], file)
             file.flush()
             os.fsync(file.fileno())
-    _sync_folder(directory / _STAGING)
+    sync_folder(directory / _STAGING)
     return staged
 
 
@@ -120,7 +121,7 @@ def publish(directory: Path, parts: list[Part]) -> None:
             staged.rename(place)
     for folder in {part.path.parent for part in parts}:
         if (directory / folder).is_dir():
-            _sync_folder(directory / folder)
+            sync_folder(directory / folder)
 
 
 def remove_unlisted(directory: Path, connection: sqlite3.Connection) -> None:
@@ -212,11 +213,3 @@ def _open_part(directory: Path, part: Part) -> pa.OSFile:
         except FileNotFoundError:
             continue
     raise PartGoneError(str(part.path))
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -26,7 +26,7 @@ STEPS = [
     (row_store, "publish"),
     (Path, "rename"),
     (Path, "unlink"),
-    (parts, "_sync_folder"),
+    (parts, "sync_folder"),
 ]
 
 
