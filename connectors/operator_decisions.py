@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from connectors.state.database import open_for_reading
 from connectors.state.failures import clear_failures, damaged
 from connectors.state.reader import StateReader
 from models.alerts.verdicts import EpisodeVerdict, JudgedStretch, Verdict
@@ -174,21 +173,6 @@ def judged_stretches(state: Path) -> list[JudgedStretch]:
         if alert.device
     ]
     return sorted(stretches, key=lambda stretch: (stretch.device, stretch.first_ns, stretch.kind))
-
-
-def alert_ids(state: Path, beginning: str) -> list[str]:
-    """The ids of all alerts that begin so, in their order."""
-    return _column(state, "SELECT id FROM alerts WHERE substr(id, 1, ?) = ? ORDER BY id", len(beginning), beginning)
-
-
-def state_keys(state: Path) -> list[str]:
-    """The keys of all saved states, in their order: they tell who runs here, and which devices are known."""
-    return _column(state, "SELECT key FROM states ORDER BY key")
-
-
-def _column(state: Path, query: str, *values: int | str) -> list[str]:
-    with clear_failures(state), closing(open_for_reading(state)) as connection:
-        return [row[0] for row in connection.execute(query, values)]
 
 
 def operating_user() -> str:

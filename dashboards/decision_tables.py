@@ -8,7 +8,7 @@ from rich.text import Text
 
 from connectors.operator_decisions import RecordedBaseline
 from dashboards.printable import printable
-from models.alerts.verdicts import VerdictCount
+from models.alerts.verdict_counts import VerdictCount
 from models.evaluation import Rate
 from models.event_time import format_iso
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from models.devices import RecordKind, Stage
 from models.event_time import SECOND_NS
@@ -40,9 +41,6 @@ class Rate:
     @property
     def interval(self) -> tuple[float, float]:
         """Lower and upper end."""
-        # Not at the top: a watch, which knows of verdicts, must be ready sooner than this is imported.
-        from scipy import special  # noqa: PLC0415
-
         tail = (1 - _CONFIDENCE) / 2
         low = special.betaincinv(self.count, self.total - self.count + 1, tail) if self.count else 0.0
         high = special.betaincinv(self.count + 1, self.total - self.count, 1 - tail) if self.count < self.total else 1.0
@@ -73,8 +71,6 @@ class EventRate:
     @property
     def interval_of_count(self) -> tuple[float, float]:
         """Lower and upper end of the expected count."""
-        from scipy import special  # noqa: PLC0415
-
         tail = (1 - _CONFIDENCE) / 2
         low = float(special.gammaincinv(self.count, tail)) if self.count else 0.0
         return low, float(special.gammaincinv(self.count + 1, 1 - tail))

@@ -68,6 +68,20 @@ def judge(block: RecordBlock, limits: ValidityLimits) -> NDArray[np.uint8]:
     return np.where(not_on, Refusal.STATE_NOT_ON, refusal).astype(np.uint8)
 
 
+def judge_images(block: RecordBlock, limits: ValidityLimits) -> NDArray[np.uint8]:
+    """The same for a camera whose images are worked on: these have one shape and type, whatever the limits allow."""
+    refusal = judge(block, limits)
+    if not has_image_type(block):
+        reason = Refusal.WRONG_TYPE if block.payload.shape[1:] == IMAGE_SHAPE else Refusal.WRONG_SHAPE
+        refusal[refusal == Refusal.NONE] = reason
+    return refusal
+
+
+def has_image_type(block: RecordBlock) -> bool:
+    """Whether the images of a camera's block are 102 x 128 pixels of uint16."""
+    return block.payload.shape[1:] == IMAGE_SHAPE and block.payload.dtype == np.uint16
+
+
 def energy_j(payload: NDArray[np.float64]) -> NDArray[np.float64]:
     """The energy that is used downstream (the reference, section 2.3).
 

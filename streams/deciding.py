@@ -4,17 +4,12 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from connectors.clock import Clock
-from connectors.operator_decisions import (
-    OperatorDecisions,
-    RecordedBaseline,
-    alert_ids,
-    operating_user,
-    state_keys,
-)
+from connectors.operator_decisions import OperatorDecisions, RecordedBaseline, operating_user
 from connectors.state.reader import StateReader
 from dashboards.alert_table import place_of
 from models.alerts.alert import Alert
-from models.alerts.verdicts import EpisodeVerdict, Verdict, VerdictCount, count_verdicts
+from models.alerts.verdict_counts import VerdictCount, count_verdicts
+from models.alerts.verdicts import EpisodeVerdict, Verdict
 from models.devices import Device, RecordKind
 from models.errors import FatalError, RecordError
 from models.event_time import format_iso
@@ -35,8 +30,8 @@ def give_verdict(state: Path, beginning: str, verdict: Verdict, reason: str, clo
     FatalError
         ``state_missing``, or as ``OperatorDecisions``.
     """
-    alert_id = _alert_id(state, beginning)
     with StateReader.open(state) as reader:
+        alert_id = _alert_id(reader, beginning)
         alert = reader.alert(alert_id)
     if alert is None:
         raise RecordError(f"the alert {alert_id} was removed just now", reason="unknown_alert")
@@ -86,11 +81,11 @@ def accept_baseline(state: Path, name: str, from_ns: int, reason: str, clock: Cl
     return OperatorDecisions(state).accept_baseline(device, from_ns, reason=reason, by=operating_user(), now_ns=now_ns)
 
 
-def _alert_id(state: Path, beginning: str) -> str:
-    found = alert_ids(state, beginning) if beginning else []
+def _alert_id(reader: StateReader, beginning: str) -> str:
+    found = reader.alert_ids(beginning) if beginning else []
     if not found:
         raise RecordError(
-            f"there is no alert {beginning!r} in {state}; `petawatch alerts --json` shows the ids",
+            f"there is no alert {beginning!r} in {reader.path}; `petawatch alerts --json` shows the ids",
             reason="unknown_alert",
         )
     if len(found) > 1 and beginning not in found:
@@ -103,7 +98,8 @@ def _alert_id(state: Path, beginning: str) -> str:
 
 
 def _device(state: Path, name: str) -> Device:
-    keys = state_keys(state)
+    with StateReader.open(state) as reader:
+        keys = reader.state_keys()
     if RECORDER_KEY in keys:
         raise FatalError(
             f"{state} is that of a facility's recorder; baselines are accepted by a watch in one process only, on "

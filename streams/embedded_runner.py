@@ -117,8 +117,7 @@ class EmbeddedRunner:
             for unit in read_ahead(reader, units):
                 if self._stopping():
                     break
-                self._accept_baselines(jobs)
-                self._change_model(jobs)
+                self._take_news(jobs)
                 if unit.replaces:
                     # Its shots are decided together with what others say about them: first all others have their say.
                     self._complete_all(jobs)
@@ -160,8 +159,7 @@ class EmbeddedRunner:
 
     def go_on(self) -> None:
         """Take new baselines, and the files that replace others, as far as nothing they touch waits in a join."""
-        self._accept_baselines(deque())
-        self._change_model(deque())
+        self._take_news(deque())
         due = [waiting.file for waiting in self._waiting.values() if not waiting.touched.wait_in(self._pipeline)]
         for file in due:
             del self._waiting[file.relative]
@@ -217,6 +215,11 @@ class EmbeddedRunner:
         return _Job(
             unit, payload_bytes, {device: self._strands.submit(device, partial(work, device)) for device in devices}
         )
+
+    def _take_news(self, jobs: deque[_Job]) -> None:
+        """What has come from outside since the last time: accepted baselines, then another model."""
+        self._accept_baselines(jobs)
+        self._change_model(jobs)
 
     def _accept_baselines(self, jobs: deque[_Job]) -> None:
         """Let what operators have accepted take effect, each in a commit of its own, after the jobs under way."""

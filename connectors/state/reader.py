@@ -89,6 +89,17 @@ class StateReader:
         with clear_failures(self.path):
             return find_alert(self._connection, alert_id)
 
+    def alert_ids(self, beginning: str) -> list[str]:
+        """The ids of all alerts that begin so, in their order."""
+        query = "SELECT id FROM alerts WHERE substr(id, 1, ?) = ? ORDER BY id"
+        with clear_failures(self.path):
+            return [id_ for (id_,) in self._connection.execute(query, (len(beginning), beginning))]
+
+    def state_keys(self) -> list[str]:
+        """The keys of all saved states, in their order: they tell who runs here, and which devices are known."""
+        with clear_failures(self.path):
+            return [key for (key,) in self._connection.execute("SELECT key FROM states ORDER BY key")]
+
     def load_states(self) -> dict[str, bytes]:
         """The encoded states of all stages as of the latest commit."""
         with clear_failures(self.path):

@@ -28,16 +28,11 @@ def _read(incoming: Incoming, _: HeaderFields) -> AlertMessage:
     return AlertMessage(event=event, moment=None if document.is_null("moment") else document.moment())
 
 
-def alert_source_values(source: AlertSource) -> list[str]:
-    """The shot behind an alert as JSON values."""
-    return [source.file, source.sha256, source.path]
-
-
 def read_alert_source(document: Document) -> AlertSource:
-    """What ``alert_source_values`` wrote under ``source``."""
+    """What ``AlertSource.to_json`` wrote under ``source``."""
     if len(texts := document.texts("source")) != 3:
         raise ValueError("the source of an alert has not three parts")
-    return AlertSource(file=texts[0], sha256=texts[1], path=texts[2])
+    return AlertSource.from_json(texts)
 
 
 def _alert_values(alert: Alert) -> dict[str, Any]:
@@ -54,7 +49,7 @@ def _alert_values(alert: Alert) -> dict[str, Any]:
         "score": float(alert.score),
         "reasons": list(alert.reasons),
         "model": alert.model,
-        "source": alert_source_values(alert.source),
+        "source": alert.source.to_json(),
     }
     if alert.explanation != NO_EXPLANATION:  # an entry that came later: who does not know it passes it over
         values["explanation"] = _explanation_values(alert.explanation)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from connectors.wire.alerts import alert_source_values, read_alert_source
+from connectors.wire.alerts import read_alert_source
 from connectors.wire.containers import checked_array, read_container, write_container
 from connectors.wire.document import checked_text
 from connectors.wire.header_fields import HeaderFields, write_headers
@@ -24,7 +24,7 @@ def _write(message: EvidenceMessage) -> tuple[bytes, Headers]:
         "event_time_ns": int(frame.event_time_ns),
         "device": [frame.device.name, str(frame.device.kind)],
         "stage": stage_values(frame.device.stage),
-        "source": alert_source_values(frame.source),
+        "source": frame.source.to_json(),
         "raw": frame.raw,
         "cleaned": frame.cleaned,
         "reconstruction": frame.reconstruction,

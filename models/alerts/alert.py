@@ -1,8 +1,10 @@
 """What an operator is told: one alert per episode, with an id that is computed."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +55,16 @@ class AlertSource:
     file: str
     sha256: str
     path: str
+
+    def to_json(self) -> list[str]:
+        """As JSON values."""
+        return [self.file, self.sha256, self.path]
+
+    @classmethod
+    def from_json(cls, values: Sequence[str]) -> Self:
+        """What ``to_json`` wrote."""
+        file, sha256, path = values
+        return cls(file=file, sha256=sha256, path=path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

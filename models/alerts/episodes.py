@@ -272,13 +272,13 @@ class EpisodeTracker:
         return {
             "observations": self._observations,
             "window": [
-                [s.observation, s.event_time_ns, s.score, s.reasons, *_names(s.source), *_said(s.explanation)]
+                [s.observation, s.event_time_ns, s.score, s.reasons, *s.source.to_json(), *_said(s.explanation)]
                 for s in self._window
             ],
             "episode": None
             if episode is None
             else {name: getattr(episode, name) for name in _Episode.__slots__}
-            | {"source": _names(episode.source), "explanation": _said(episode.explanation)},
+            | {"source": episode.source.to_json(), "explanation": _said(episode.explanation)},
         }
 
     def restore(self, state: State) -> None:
@@ -292,7 +292,7 @@ class EpisodeTracker:
                     event_time_ns=event_time_ns,
                     score=score,
                     reasons=reasons,
-                    source=_source([file, sha256, path]),
+                    source=AlertSource.from_json([file, sha256, path]),
                     explanation=_explanation(said),
                 )
             )
@@ -426,14 +426,6 @@ def _shown(score: float) -> float:
     return score if isfinite(score) else 0.0
 
 
-def _names(source: AlertSource) -> list[str]:
-    return [source.file, source.sha256, source.path]
-
-
-def _source(names: list[str]) -> AlertSource:
-    return AlertSource(file=names[0], sha256=names[1], path=names[2])
-
-
 def _said(explanation: Explanation) -> list[Any]:
     return [explanation.text, explanation.cause, explanation.cause_probability]
 
@@ -444,7 +436,7 @@ def _explanation(said: list[Any]) -> Explanation:
 
 
 def _episode(saved: State) -> _Episode:
-    source, explanation = _source(saved["source"]), _explanation(saved.get("explanation", []))
+    source, explanation = AlertSource.from_json(saved["source"]), _explanation(saved.get("explanation", []))
     return _Episode(**(saved | {"source": source, "explanation": explanation}))
 
 

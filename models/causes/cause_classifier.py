@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from models.alerts.explanation import UNKNOWN_CAUSE
 
 _FORMAT_VERSION = 1
+_ARRAYS = ("centre", "scale", "inner", "inner_bias", "outer", "outer_bias")
 # Standardised features are cut here: one wild number must not decide alone.
 _LARGEST_INPUT = 5.0
 
@@ -100,7 +101,7 @@ class CauseClassifier:
             "least_probability": self.least_probability,
             "trained_on": dict(self.trained_on),
         }
-        for name in ("centre", "scale", "inner", "inner_bias", "outer", "outer_bias"):
+        for name in _ARRAYS:
             document[name] = _rounded(getattr(self, name).tolist())
         return document
 
@@ -116,10 +117,7 @@ class CauseClassifier:
         if document.get("format_version") != _FORMAT_VERSION:
             raise ValueError(f"the format is {document.get('format_version')} instead of {_FORMAT_VERSION}")
         try:
-            arrays = {
-                name: np.array(document[name], np.float64)
-                for name in ("centre", "scale", "inner", "inner_bias", "outer", "outer_bias")
-            }
+            arrays = {name: np.array(document[name], np.float64) for name in _ARRAYS}
             return cls(
                 feature_names=tuple(map(str, document["feature_names"])),
                 causes=tuple(map(str, document["causes"])),

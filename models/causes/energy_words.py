@@ -1,15 +1,13 @@
 """What is odd about a meter's reading, in one line."""
 
-from math import exp, isfinite
+from math import isfinite
 
 from models.alerts.explanation import UNKNOWN_CAUSE, Explanation
+from models.causes.wording import LEAST_PROBABILITY, certainty
 from models.simulation.faults import FaultKind
 
-# At so many sigmas a rule is as likely right as wrong, and it is never surer than this: a meter alone can't tell its
-# own fault from the beam's.
-_EVEN_SIGMAS = 3.0
+# Never surer than this: a meter alone can't tell its own fault from the beam's.
 _SUREST = 0.95
-_LEAST_PROBABILITY = 0.5
 
 
 def explain_energy(energy_j: float, z: float) -> Explanation:
@@ -25,8 +23,8 @@ def explain_energy(energy_j: float, z: float) -> Explanation:
     if not isfinite(z):
         return Explanation(text=f"energy {energy_j:.3g} J", cause=UNKNOWN_CAUSE)
     text = f"energy {abs(z):.1f} sigma {'high' if z > 0 else 'low'} ({energy_j:.3g} J)"
-    probability = _SUREST / (1.0 + exp(max(min(_EVEN_SIGMAS - abs(z), 50.0), -50.0)))
-    if probability < _LEAST_PROBABILITY:
+    probability = certainty(abs(z), _SUREST)
+    if probability < LEAST_PROBABILITY:
         return Explanation(text=text, cause=UNKNOWN_CAUSE, cause_probability=round(1.0 - probability, 3))
     kind = FaultKind.ENERGY_SPIKE if z > 0 else FaultKind.ENERGY_DROP
     return Explanation(text=text, cause=kind.value, cause_probability=round(probability, 3))

@@ -24,6 +24,7 @@ from models.causes.odd_frame import (
     OddFrame,
 )
 from models.causes.row_steps import shift_of_rows
+from models.causes.wording import eighth_of, percent_of
 from models.records import IMAGE_SHAPE
 from models.simulation.faults import FaultKind
 
@@ -143,27 +144,20 @@ def spot_contrast(cleaned: NDArray[np.float32], x: int, y: int) -> float:
     return float(part[core].mean()) / around - 1.0
 
 
-def _eighth(dx: float, dy: float) -> int:
-    """Which of eight directions, from the right on, clockwise as seen on the screen (y counts downwards)."""
-    return round(atan2(dy, dx) / (pi / 4)) % 8
-
-
 def _moved(measured: Measurements) -> str:
     change = measured.frame.deviation
     sigmas = change / measured.frame.usual.sigma
     dx, dy = change[CENTRE_X], change[CENTRE_Y]
     far = hypot(sigmas[CENTRE_X], sigmas[CENTRE_Y])
-    return f"beam moved {hypot(dx, dy):.1f} px ({far:.0f} sigma) {_DIRECTIONS[_eighth(dx, dy)]}"
+    return f"beam moved {hypot(dx, dy):.1f} px ({far:.0f} sigma) {_DIRECTIONS[eighth_of(dx, dy)]}"
 
 
 def _brightness(measured: Measurements) -> str:
-    part = expm1(measured.frame.deviation[LOG_SUM])
-    return f"{abs(part) * 100:.0f} % {'brighter' if part > 0 else 'dimmer'} than usual"
+    return f"{percent_of(expm1(measured.frame.deviation[LOG_SUM]), 'brighter', 'dimmer')} than usual"
 
 
 def _size(measured: Measurements) -> str:
-    part = expm1(measured.frame.deviation[LOG_DIAMETER])
-    return f"beam {abs(part) * 100:.0f} % {'larger' if part > 0 else 'smaller'} than usual"
+    return f"beam {percent_of(expm1(measured.frame.deviation[LOG_DIAMETER]), 'larger', 'smaller')} than usual"
 
 
 def _elliptical(measured: Measurements) -> str:
@@ -178,7 +172,7 @@ def _elliptical(measured: Measurements) -> str:
 def _clipped(measured: Measurements) -> str:
     """The light that is left moves away from the side that was cut off."""
     change = measured.frame.deviation
-    side = _SIDES[_eighth(-change[CENTRE_X], -change[CENTRE_Y])]
+    side = _SIDES[eighth_of(-change[CENTRE_X], -change[CENTRE_Y])]
     missing = -expm1(change[LOG_SUM])
     return f"clipped {side}" + (f", {missing * 100:.0f} % of the light missing" if missing >= 0.01 else "")
 
@@ -189,7 +183,7 @@ def _double(measured: Measurements) -> str:
     dx, dy = change[CENTRE_X], change[CENTRE_Y]
     part = expm1(change[LOG_SUM])
     sigma = measured.frame.usual.sigma[LOG_SUM]
-    direction = _DIRECTIONS[_eighth(dx, dy)]
+    direction = _DIRECTIONS[eighth_of(dx, dy)]
     if part < 3.0 * sigma:  # the sum itself scatters too much to tell a strong near one from a weak far one
         return f"double beam, the second one {direction}"
     return f"double beam, separation {hypot(dx, dy) * (1.0 + part) / part:.0f} px {direction}"

@@ -1,20 +1,19 @@
 """What is odd about a spectrum, in one line, by its moments."""
 
-from math import exp, expm1
+from math import expm1
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.alerts.explanation import UNKNOWN_CAUSE, Explanation
+from models.causes.wording import LEAST_PROBABILITY, certainty, percent_of
 from models.simulation.faults import FaultKind
 
 # Places in the moments of a spectrometer's stage.
 _LOG_SUM, _CENTRE, _FWHM, _RMS_WIDTH, _PEAKS = range(5)
 _TOLD_SIGMAS = 3.5
-# From so many sigmas on a rule is as likely right as wrong, and it is never surer than this.
-_EVEN_SIGMAS = 3.0
+# A rule about a spectrum is never surer than this.
 _SUREST = 0.97
-_LEAST_PROBABILITY = 0.5
 
 
 def explain_spectrum(
@@ -47,27 +46,26 @@ def explain_spectrum(
 def _cause(sigmas: NDArray[np.float64]) -> tuple[str, float]:
     """The rule that holds, and how surely: by how far the widths, or the sum, lie below their usual."""
     narrower = -float(max(sigmas[_FWHM], sigmas[_RMS_WIDTH]))
-    if narrower > 0.0 and _surely(narrower) >= _LEAST_PROBABILITY:
+    if narrower > 0.0 and _surely(narrower) >= LEAST_PROBABILITY:
         return FaultKind.BANDWIDTH_DROP.value, _surely(narrower)
     wide = float(max(abs(sigmas[_FWHM]), abs(sigmas[_RMS_WIDTH]), abs(sigmas[_CENTRE])))
     lower = -float(sigmas[_LOG_SUM])
-    if lower > wide and _surely(lower) >= _LEAST_PROBABILITY:
+    if lower > wide and _surely(lower) >= LEAST_PROBABILITY:
         return FaultKind.ENERGY_DROP.value, _surely(lower)
     return UNKNOWN_CAUSE, 1.0 - max(_surely(narrower), _surely(lower) if lower > wide else 0.0)
 
 
 def _surely(sigmas: float) -> float:
-    return _SUREST / (1.0 + exp(min(_EVEN_SIGMAS - sigmas, 50.0)))
+    return certainty(sigmas, _SUREST)
 
 
 def _words(told: int, change: NDArray[np.float64], usual: NDArray[np.float64]) -> str:
     up = change[told] > 0.0
     if told in {_FWHM, _RMS_WIDTH}:
         name = "bandwidth" if told == _FWHM else "rms bandwidth"
-        return f"{name} {100 * abs(change[told]) / max(usual[told], 1e-9):.0f} % {'wider' if up else 'narrower'}"
+        return f"{name} {percent_of(change[told] / max(usual[told], 1e-9), 'wider', 'narrower')}"
     if told == _CENTRE:
         return f"spectrum moved {abs(change[told]):.1f} samples to the {'right' if up else 'left'}"
     if told == _LOG_SUM:
-        part = 100 * abs(expm1(min(change[told], 50.0)))
-        return f"sum of the spectrum {part:.0f} % {'higher' if up else 'lower'} than usual"
+        return f"sum of the spectrum {percent_of(expm1(min(change[told], 50.0)), 'higher', 'lower')} than usual"
     return f"{usual[told] + change[told]:.0f} peaks instead of {usual[told]:.0f}"

@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from models.alerts.alert import Alert, AlertChange, AlertEvent, AlertKind, AlertSource, AlertStatus, alert_id
 from models.alerts.episodes import severity_of
 from models.alerts.explanation import Explanation
+from models.causes.odd_frame import CENTRE_X, CENTRE_Y, ELLIPSE_ACROSS, ELLIPSE_ALONG, LOG_DIAMETER, LOG_SUM
+from models.causes.wording import eighth_of, percent_of
 from models.devices import Device
 from models.event_time import format_iso
 from models.state import State
 
-# Columns of ``image_scores.beam_vector``.
-_LOG_SUM, _X, _Y, _LOG_DIAMETER, _ALONG, _ACROSS = range(6)
+# So many components of ``image_scores.beam_vector`` are looked at, the first ones.
 _USED = 6
 # A drift that is over has come back this far: a beam at the limit must not open one alert after the other.
 _BACK_AT = 0.8
@@ -94,14 +95,24 @@ class _Change:
 
     def words(self, reasons: tuple[str, ...]) -> str:
         """What has changed, for a person."""
-        octant = _OCTANTS[round(math.atan2(self.down_px, self.right_px) / (math.pi / 4)) % 8]
+        octant = _OCTANTS[eighth_of(self.right_px, self.down_px)]
         words = {
             DriftReason.POSITION: f"{math.hypot(self.right_px, self.down_px):.1f} px to the {octant}",
-            DriftReason.SIZE: _percent(self.size_part, "larger", "smaller"),
-            DriftReason.BRIGHTNESS: _percent(self.brightness_part, "brighter", "dimmer"),
+            DriftReason.SIZE: percent_of(self.size_part, "larger", "smaller"),
+            DriftReason.BRIGHTNESS: percent_of(self.brightness_part, "brighter", "dimmer"),
             DriftReason.SHAPE: "more elliptical or turned",
         }
         return ", ".join(text for reason, text in words.items() if reason in reasons)
+
+
+def _change(off: NDArray[np.float64]) -> _Change:
+    return _Change(
+        right_px=float(off[CENTRE_X]),
+        down_px=float(off[CENTRE_Y]),
+        size_part=math.expm1(float(off[LOG_DIAMETER])),
+        brightness_part=math.expm1(float(off[LOG_SUM])),
+        shape=math.hypot(float(off[ELLIPSE_ALONG]), float(off[ELLIPSE_ACROSS])),
+    )
 
 
 class BeamDrift:
@@ -120,10 +131,15 @@ class BeamDrift:
     def __init__(self, device: Device, settings: DriftSettings) -> None:
         self._device = device
         self._settings = settings
-        self.begin_anew()
+        self._clear()
 
-    def begin_anew(self) -> None:
-        """Take the beam as it comes now for the one that was learned; an open alert is to be closed before."""
+    def begin_anew(self) -> list[AlertEvent]:
+        """Take the beam as it comes now for the one that was learned; what is open closes."""
+        closed = self.finish()
+        self._clear()
+        return closed
+
+    def _clear(self) -> None:
         self._baseline: NDArray[np.float64] | None = None
         self._since_ns = 0
         self._waiting: list[NDArray[np.float64]] = []
@@ -164,7 +180,8 @@ class BeamDrift:
                 if self._baseline is None:
                     self._baseline = mean
                 else:
-                    events += self._judge(mean, int(event_time_ns[place]), source(place))
+                    change = _change(mean - self._baseline)
+                    events += self._judge(change, int(event_time_ns[place]), source(place))
         return events
 
     def finish(self) -> list[AlertEvent]:
@@ -177,8 +194,7 @@ class BeamDrift:
     def _wanted(self) -> int:
         return self._settings.baseline_frames if self._baseline is None else self._settings.frames_per_mean
 
-    def _judge(self, mean: NDArray[np.float64], time_ns: int, source: AlertSource) -> list[AlertEvent]:
-        change = self._change(mean)
+    def _judge(self, change: _Change, time_ns: int, source: AlertSource) -> list[AlertEvent]:
         parts = change.parts(self._settings)
         if self._alert is not None:
             if max(parts.values()) < _BACK_AT:
@@ -195,16 +211,6 @@ class BeamDrift:
             return []
         self._alert = self._opened(change, parts, time_ns, *self._beyond)
         return [_event(AlertChange.OPENED, self._alert)]
-
-    def _change(self, mean: NDArray[np.float64]) -> _Change:
-        off = mean if self._baseline is None else mean - self._baseline
-        return _Change(
-            right_px=float(off[_X]),
-            down_px=float(off[_Y]),
-            size_part=math.expm1(float(off[_LOG_DIAMETER])),
-            brightness_part=math.expm1(float(off[_LOG_SUM])),
-            shape=math.hypot(float(off[_ALONG]), float(off[_ACROSS])),
-        )
 
     def _opened(
         self, change: _Change, parts: dict[DriftReason, float], time_ns: int, first_ns: int, source: AlertSource
@@ -244,7 +250,7 @@ class BeamDrift:
             "baseline": self._baseline,
             "since_ns": self._since_ns,
             "waiting": np.array(self._waiting, np.float64).reshape(-1, _USED),
-            "beyond": None if self._beyond is None else [self._beyond[0], *_names(self._beyond[1])],
+            "beyond": None if self._beyond is None else [self._beyond[0], *self._beyond[1].to_json()],
             "alert": None
             if alert is None
             else {
@@ -253,18 +259,18 @@ class BeamDrift:
                 "shots": alert.shots,
                 "reasons": list(alert.reasons),
                 "text": alert.explanation.text,
-                "source": _names(alert.source),
+                "source": alert.source.to_json(),
             },
         }
 
     def restore(self, state: State) -> None:
         """Go on from a saved state."""
-        self.begin_anew()
+        self._clear()
         self._baseline = None if state["baseline"] is None else np.array(state["baseline"], np.float64)
         self._since_ns = int(state["since_ns"])
         self._waiting = list(np.array(state["waiting"], np.float64).reshape(-1, _USED))
         if state["beyond"] is not None:
-            self._beyond = (int(state["beyond"][0]), _source(state["beyond"][1:]))
+            self._beyond = (int(state["beyond"][0]), AlertSource.from_json(state["beyond"][1:]))
         saved = state["alert"]
         if saved is not None:
             self._alert = self._alert_of(
@@ -273,21 +279,9 @@ class BeamDrift:
                 shots=int(saved["shots"]),
                 reasons=tuple(saved["reasons"]),
                 text=saved["text"],
-                source=_source(saved["source"]),
+                source=AlertSource.from_json(saved["source"]),
             )
-
-
-def _percent(part: float, more: str, less: str) -> str:
-    return f"{abs(part) * 100.0:.0f} % {more if part > 0.0 else less}"
 
 
 def _event(change: AlertChange, alert: Alert) -> AlertEvent:
     return AlertEvent(change=change, alert=alert)
-
-
-def _names(source: AlertSource) -> list[str]:
-    return [source.file, source.sha256, source.path]
-
-
-def _source(names: list[str]) -> AlertSource:
-    return AlertSource(file=names[0], sha256=names[1], path=names[2])

@@ -19,6 +19,7 @@ from models.device_stage import DeviceClosing, DeviceOutput
 from models.devices import Device, RecordKind
 from models.images.beam_drift import BeamDrift, DriftSettings
 from models.images.beam_features import FEATURE_COUNT
+from models.images.cleaning import repeats
 from models.images.dark_profile import DarkProfile
 from models.images.dark_tracker import CleaningSettings, DarkTracker
 from models.images.evidence import EvidenceKeeper
@@ -31,14 +32,14 @@ from models.images.image_scores import (
     Network,
 )
 from models.images.residual import Float32Array
-from models.records import IMAGE_SHAPE, RecordBlock, Refusal
+from models.records import RecordBlock
 from models.results import FEATURE_NAMES, Reason, Scoring
 from models.scored_rows import ScoredRows
 from models.scoring.tail_probability import score_of
 from models.scoring.threshold_budget import EpisodeThreshold, ThresholdBudget
 from models.simulation.faults import FaultKind
 from models.state import State
-from models.validity import ValidityLimits, judge
+from models.validity import ValidityLimits, judge_images
 
 _SATURATED = FEATURE_NAMES[RecordKind.CAMERA].index("saturated_fraction")
 # An odd frame with more of its pixels saturated than this is said to be so.
@@ -163,10 +164,7 @@ class CameraStage:
         Records that are refused, known or late are passed on without a score. Those of a replacement are scored with
         the references as they stand, teach nothing, and belong to no episode, since their time has passed.
         """
-        refusal = judge(block, self._settings.validity)
-        if block.payload.shape[1:] != IMAGE_SHAPE or block.payload.dtype != np.uint16:
-            reason = Refusal.WRONG_TYPE if block.payload.shape[1:] == IMAGE_SHAPE else Refusal.WRONG_SHAPE
-            refusal[refusal == Refusal.NONE] = reason
+        refusal = judge_images(block, self._settings.validity)
         admission = self._admission.judge(block)
         rows = ScoredRows(block, refusal, admission)
         output, left = DeviceOutput(scored=rows.scored_block(self._model)), rows.taken
@@ -212,12 +210,9 @@ class CameraStage:
 
     def _repeats(self, frame_hash: NDArray[np.uint64], *, replacement: bool) -> NDArray[np.bool_]:
         """Which frames are bit for bit the one before."""
-        before = self._frame_before[replacement]
-        repeats = np.zeros(len(frame_hash), np.bool_)
-        repeats[0] = before is not None and int(frame_hash[0]) == before
-        repeats[1:] = frame_hash[1:] == frame_hash[:-1]
+        found = repeats(frame_hash, self._frame_before[replacement])
         self._frame_before[replacement] = int(frame_hash[-1])
-        return repeats
+        return found
 
     def _judge_stuck(
         self, block: RecordBlock, rows: NDArray[np.intp], stuck: NDArray[np.bool_], output: DeviceOutput
@@ -267,23 +262,24 @@ class CameraStage:
         scored, fpr = output.scored, self._settings.frame_fpr
         features = scored.features[rows, :FEATURE_COUNT]
         scores = self._scores.score(cleaned, features)
+        score = score_of(scores.probability)
         odd = scores.probability < fpr
         reasons = scores.reasons(fpr)
         reasons[odd & (features[:, _SATURATED] > _SATURATED_FRACTION)] |= np.uint32(Reason.SATURATED)
         scored.scoring[rows] = Scoring.SCORED
-        scored.score[rows] = score_of(scores.probability)
+        scored.score[rows] = score
         scored.anomalous[rows] |= odd
         scored.reasons[rows] |= reasons
         scored.features[rows, FEATURE_COUNT:] = scores.shown()
         if block.replacement:
             return
         was_open = self._image.is_open
-        is_open = self._observe(block, rows, cleaned, scores, odd, reasons, output)
+        is_open = self._observe(block, rows, cleaned, scores, score, odd, reasons, output)
         normal = ~(odd | stuck | is_open)
         opened = bool(np.any(is_open & ~np.append(was_open, is_open[:-1])))
         self._scores.learn(scores, cleaned, normal, self._noise_counts(), forget=opened)
         self._watch_drift(block, rows[normal], scores.vectors[normal], output)
-        self._follow_budget(int(block.event_time_ns[rows[-1]]), scores.probability, ~(stuck | is_open))
+        self._follow_budget(int(block.event_time_ns[rows[-1]]), score, ~(stuck | is_open))
         self._relearn_after_long(is_open, output)
 
     def _observe(
@@ -292,26 +288,17 @@ class CameraStage:
         rows: NDArray[np.intp],
         cleaned: Float32Array,
         scores: FrameScores,
+        score: NDArray[np.float64],
         odd: NDArray[np.bool_],
         reasons: NDArray[np.uint32],
         output: DeviceOutput,
     ) -> NDArray[np.bool_]:
         """Tell the image episode about the frames, each odd one with its evidence; where an episode is open."""
         is_open = np.zeros(len(rows), np.bool_)
-        score = score_of(scores.probability)
         start = 0
         for place in np.flatnonzero(odd).tolist():
             is_open[start:place] = self._observe_normal(block, rows[start:place], output)
             row, here = int(rows[place]), slice(place, place + 1)
-            events, is_open[here] = self._image.observe_block(
-                block.event_time_ns[row : row + 1],
-                score[here],
-                odd[here],
-                reasons[here],
-                partial(_source, block, row),
-                partial(self._explain, block.payload[row], cleaned[place], scores, place),
-            )
-            self._take_closing(events, output)
             reconstruction = scores.reconstruction[place].copy()
             frame = EvidenceFrame(
                 alert_id="",
@@ -324,6 +311,15 @@ class CameraStage:
                 reconstruction=reconstruction,
                 residual_z=self._scores.z_map(cleaned[place], reconstruction),
             )
+            events, is_open[here] = self._image.observe_block(
+                block.event_time_ns[row : row + 1],
+                score[here],
+                odd[here],
+                reasons[here],
+                partial(_source, block, row),
+                partial(self._explain, frame, scores.vectors[place]),
+            )
+            self._take_closing(events, output)
             output.evidence.extend(self._evidence.add(frame, float(score[place])))
             for event in events:
                 if event.change is AlertChange.OPENED:
@@ -333,18 +329,15 @@ class CameraStage:
         self._evidence.forget_before(self._image.earliest_waiting_ns)
         return is_open
 
-    def _explain(
-        self, raw: NDArray[np.uint16], cleaned: Float32Array, scores: FrameScores, place: int, _: int = 0
-    ) -> Explanation:
-        """What is odd about the frame at one place of its group."""
+    def _explain(self, evidence: EvidenceFrame, vector: NDArray[np.float64], _: int = 0) -> Explanation:
+        """What is odd about a frame."""
         mean, sigma = self._scores.usual_vector()
-        reconstruction = scores.reconstruction[place]
         frame = OddFrame(
-            raw=raw,
-            cleaned=cleaned,
-            reconstruction=reconstruction,
-            residual_z=self._scores.z_map(cleaned, reconstruction),
-            vector=scores.vectors[place],
+            raw=evidence.raw,
+            cleaned=evidence.cleaned,
+            reconstruction=evidence.reconstruction,
+            residual_z=evidence.residual_z,
+            vector=vector,
             usual=UsualBeam(mean=mean, sigma=sigma),
         )
         return explain_image(frame, self._causes)
@@ -370,13 +363,12 @@ class CameraStage:
         times = block.event_time_ns[rows]
         output.alerts.extend(self._drift.observe(times, vectors, lambda place: _source(block, int(rows[place]))))
 
-    def _follow_budget(self, event_time_ns: int, probability: NDArray[np.float64], normal: NDArray[np.bool_]) -> None:
+    def _follow_budget(self, event_time_ns: int, score: NDArray[np.float64], normal: NDArray[np.bool_]) -> None:
         """Let the thresholds of image episodes follow the scores; they change at the end of a group."""
         if self._threshold is None:
             return
-        self._threshold.learn(score_of(probability), normal)
-        if self._scores.room == GROUP_FRAMES:
-            self._threshold.apply(event_time_ns)
+        self._threshold.learn(score, normal)
+        if self._scores.room == GROUP_FRAMES and self._threshold.apply(event_time_ns):
             self._use_thresholds(self._threshold)
 
     def _use_thresholds(self, threshold: EpisodeThreshold) -> None:
@@ -389,18 +381,18 @@ class CameraStage:
         self._open_frames = len(is_open) - 1 - int(closed[-1]) if len(closed) else self._open_frames + len(is_open)
         limit = self._settings.relearn_after_frames
         if limit and self._open_frames >= limit and self._scores.room == GROUP_FRAMES:
-            self._scores.begin_anew()
-            output.alerts.extend(self._drift.finish())
-            self._drift.begin_anew()
-            self._open_frames = 0
+            output.alerts.extend(self._begin_anew())
+
+    def _begin_anew(self) -> list[AlertEvent]:
+        """Learn the camera again from the start; what closes with that."""
+        self._scores.begin_anew()
+        self._open_frames = 0
+        return self._drift.begin_anew()
 
     def accept_baseline(self) -> DeviceClosing:
         """What comes from now on is the reference: close the image episode, with its evidence, and learn anew."""
-        closing = DeviceClosing(alerts=self._image.finish() + self._drift.finish(), evidence=self._evidence.close())
+        closing = DeviceClosing(alerts=self._image.finish() + self._begin_anew(), evidence=self._evidence.close())
         self._evidence.forget_before(None)
-        self._scores.begin_anew()
-        self._drift.begin_anew()
-        self._open_frames = 0
         return closing
 
     def finish(self) -> DeviceClosing:

@@ -58,6 +58,22 @@ class CleanedFrames:
         self.frame_hash[start:] = later.frame_hash
 
 
+def repeats(frame_hash: NDArray[np.uint64], before: int | None) -> NDArray[np.bool_]:
+    """Which frames are bit for bit the one before them.
+
+    Parameters
+    ----------
+    frame_hash
+        uint64, shape (n,), n >= 1: of frames that follow each other (``CleanedFrames.frame_hash``).
+    before
+        That of the frame before the first one; None without one.
+    """
+    found = np.zeros(len(frame_hash), np.bool_)
+    found[0] = before is not None and int(frame_hash[0]) == before
+    found[1:] = frame_hash[1:] == frame_hash[:-1]
+    return found
+
+
 def clean(raw: NDArray[np.uint16], profile: DarkProfile, out: NDArray[np.float32]) -> CleanedFrames:
     """Clean frames with a dark profile.
 

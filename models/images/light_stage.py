@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 from models.admission import AdmissionGuard, AdmissionSettings
 from models.device_stage import DeviceOutput
 from models.images.dark_tracker import CleaningSettings, DarkTracker
-from models.records import IMAGE_SHAPE, RecordBlock, Refusal
+from models.records import IMAGE_SHAPE, RecordBlock
 from models.results import Scoring
 from models.scored_rows import ScoredRows
-from models.validity import ValidityLimits, judge
+from models.validity import ValidityLimits, judge_images
 
 _FRAMES_AT_ONCE = 64
 
@@ -28,10 +28,7 @@ class LightStage:
 
     def process(self, block: RecordBlock) -> DeviceOutput:
         """Check one block and find the frames with beam; there are no scores and no features."""
-        refusal = judge(block, self._validity)
-        if block.payload.shape[1:] != IMAGE_SHAPE or block.payload.dtype != np.uint16:
-            reason = Refusal.WRONG_TYPE if block.payload.shape[1:] == IMAGE_SHAPE else Refusal.WRONG_SHAPE
-            refusal[refusal == Refusal.NONE] = reason
+        refusal = judge_images(block, self._validity)
         rows = ScoredRows(block, refusal, self._admission.judge(block))
         for start in range(0, len(rows.taken), _FRAMES_AT_ONCE):
             self._find_beam(block, rows, rows.taken[start : start + _FRAMES_AT_ONCE])

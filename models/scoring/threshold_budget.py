@@ -169,8 +169,8 @@ class EpisodeThreshold:
         """
         self._maxima.learn(scores, normal)
 
-    def apply(self, event_time_ns: int) -> None:
-        """Estimate anew if enough normal shots came since the last time.
+    def apply(self, event_time_ns: int) -> bool:
+        """Estimate anew if enough normal shots came since the last time; whether it did.
 
         Parameters
         ----------
@@ -180,9 +180,11 @@ class EpisodeThreshold:
         maxima, budget = self._maxima, self._budget
         waited = maxima.shots - self._estimated_at_shots
         wanted = max(budget.reestimate_shots, maxima.blocks * BLOCK_SHOTS // _PARTS_UNTIL_NEXT)
-        if waited >= wanted and maxima.blocks >= budget.minimum_blocks:
-            self._estimated_at_shots = self._maxima.shots
-            self._thresholds = self._estimate(event_time_ns)
+        if waited < wanted or maxima.blocks < budget.minimum_blocks:
+            return False
+        self._estimated_at_shots = self._maxima.shots
+        self._thresholds = self._estimate(event_time_ns)
+        return True
 
     def _of_settings(self) -> Thresholds:
         return Thresholds(strong_score=self._episode.strong_score, weak_score=self._episode.weak_score)

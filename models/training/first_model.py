@@ -17,7 +17,6 @@ _SIGMA_FLOOR = 0.1
 _LEAST_SCORE = 1e-9
 # Fewer frames than these have no usual residual.
 _LEAST_FRAMES = 8
-_NETWORK_FRAMES = 64
 
 
 def outliers(images: list[Float32Array], network: Network) -> NDArray[np.bool_]:
@@ -59,10 +58,7 @@ def outliers(images: list[Float32Array], network: Network) -> NDArray[np.bool_]:
 def reconstructed(cleaned: Float32Array, network: Network) -> Float32Array:
     """The reconstructions of frames: float32, shape (n, 102, 128), counts."""
     reconstruction = np.empty(cleaned.shape, np.float32)
-    for start in range(0, len(cleaned), _NETWORK_FRAMES):
-        part = slice(start, start + _NETWORK_FRAMES)
-        latent = np.empty((len(cleaned[part]), LATENT_SIZE), np.float32)
-        network.run(cleaned[part], reconstruction[part], latent)
+    network.run(cleaned, reconstruction, np.empty((len(cleaned), LATENT_SIZE), np.float32))
     return reconstruction
 
 

@@ -10,15 +10,16 @@ from connectors.spool_listing import SpoolFile
 from models.devices import Device, RecordKind
 from models.errors import FatalError, RecordError
 from models.images.camera_stage import CameraSettings
+from models.images.cleaning import repeats
 from models.images.dark_tracker import DarkTracker
 from models.images.image_scores import Network
-from models.records import IMAGE_SHAPE, RecordBlock, Refusal
+from models.records import RecordBlock, Refusal
 from models.training.camera_frames import CameraFrames, FrameCounts, Stretch
 from models.training.first_model import outliers
 from models.training.frame_sample import FrameSample, frame_keys, in_stretches
 from models.training.settings import TrainingSettings
 from models.training.shard import Shard
-from models.validity import judge
+from models.validity import has_image_type, judge
 from streams.settings import Settings
 
 _BLOCK_RECORDS = 32
@@ -69,7 +70,7 @@ class FrameGathering:
         self._training = training
         self._dark: dict[Device, DarkTracker] = {}
         self._samples: dict[Device, FrameSample] = {}
-        self._frame_before: dict[Device, NDArray[np.uint16]] = {}
+        self._frame_before: dict[Device, int] = {}  # its hash
         self._valid = 0
 
     @property
@@ -79,7 +80,7 @@ class FrameGathering:
 
     def add(self, block: RecordBlock) -> None:
         """Clean a block's valid images and sample those with beam."""
-        if block.payload.shape[1:] != IMAGE_SHAPE or block.payload.dtype != np.uint16:
+        if not has_image_type(block):
             return
         device = block.device
         if device not in self._samples:
@@ -91,17 +92,14 @@ class FrameGathering:
         raw = np.ascontiguousarray(block.payload[rows])
         cleaned = np.empty(raw.shape, np.float32)
         result, dark = self._dark[device].clean(raw, cleaned)
-        kept = ~(dark | self._stuck(device, raw))
+        kept = ~(dark | self._stuck(device, result.frame_hash))
         times = block.event_time_ns[rows][kept]
         self._samples[device].offer(cleaned[kept], result.features[kept], times, frame_keys(raw[kept], times))
 
-    def _stuck(self, device: Device, raw: NDArray[np.uint16]) -> NDArray[np.bool_]:
-        """Frames that equal the valid one before them, pixel by pixel: the camera shows no new shot."""
-        before = self._frame_before.get(device)
-        self._frame_before[device] = raw[-1].copy()
-        stuck = np.zeros(len(raw), np.bool_)
-        stuck[0] = before is not None and np.array_equal(raw[0], before)
-        stuck[1:] = (raw[1:] == raw[:-1]).all(axis=(1, 2))
+    def _stuck(self, device: Device, frame_hash: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Frames that equal the valid one before them: the camera shows no new shot."""
+        stuck = repeats(frame_hash, self._frame_before.get(device))
+        self._frame_before[device] = int(frame_hash[-1])
         return stuck
 
     def _add_camera(self, device: Device) -> None:

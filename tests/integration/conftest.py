@@ -6,6 +6,7 @@ import pytest
 
 from models.simulation.settings import SimulationSettings
 from streams.simulation import simulate
+from tests.support.commands import Run, run_with
 from tests.support.watch_results import WatchResults
 from tests.support.watching import watch_once
 
@@ -30,3 +31,9 @@ def undisturbed(day: Path, session_folder: Path) -> WatchResults:
 def snapshots(day: Path) -> list[Path]:
     """The day's files by minute, then stage."""
     return sorted(day.rglob("*.h5"), key=lambda path: (path.name.split("_")[-1], path.name))
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command in this process."""
+    return run_with(capsys)

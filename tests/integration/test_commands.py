@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -10,7 +9,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from streams.command_line import app, run
+from streams.command_line import app
+from tests.support.commands import Run
 from tests.support.watch_results import WatchResults
 from tests.support.watching import petawatch
 
@@ -26,20 +26,6 @@ GROUPS = {
     "models": ["list", "compare", "promote", "rollback", "upload"],
     "tfrecord": ["export", "info"],
 }
-
-#: Runs a command in this process: exit code, standard output, standard error.
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str]) -> Run:
-    def execute(*arguments: str | Path) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = run([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return execute
 
 
 @pytest.fixture(scope="module")

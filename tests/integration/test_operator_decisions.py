@@ -18,27 +18,14 @@ from models.event_time import format_iso, parse_iso
 from models.simulation.settings import SimulationSettings
 from models.state import encode_state
 from streams.agents.recorder import RECORDER_KEY
-from streams.command_line import run
 from streams.simulation import simulate
+from tests.support.commands import Run
 from tests.support.watch_results import WatchResults, assert_same_results, read_results
 from tests.support.watching import deliver, watch_live, watch_once
 
 CAMERA = "LA_A3_31-Camera_1-Camera-1"
 MINUTES, REALIGNED = 8, 3
 FROM = "2022-07-01T09:33:00Z"
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str]) -> Run:
-    def execute(*arguments: str | Path) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = run([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return execute
 
 
 @pytest.fixture(scope="module")
