@@ -1,9 +1,11 @@
 """What the stages of cameras, energy meters and spectrometers have in common."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from models.alerts.alert import AlertEvent, EvidenceFrame
+from models.devices import Device
 from models.records import RecordBlock
 from models.results import ScoredBlock
 from models.state import State
@@ -52,3 +54,7 @@ class DeviceStage(Protocol):
     def restore(self, state: State) -> None:
         """Go on from a saved state."""
         ...
+
+
+#: Makes the processing of a device that is seen for the first time.
+StageFactory = Callable[[Device], DeviceStage]

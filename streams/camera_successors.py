@@ -3,15 +3,13 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from models.device_stage import DeviceOutput, DeviceStage
+from models.device_stage import DeviceOutput, DeviceStage, StageFactory
 from models.devices import Device
 from models.images.camera_stage import CameraStage
 from models.images.camera_successor import CameraSuccessor, model_of_state
 from models.records import RecordBlock
 from models.state import State
 
-#: Makes the processing of a device that is seen for the first time.
-StageFactory = Callable[[Device], DeviceStage]
 #: Makes stages with another model than the one in use, by its id; None when there is no such model any more.
 EarlierModels = Callable[[str], StageFactory | None]
 

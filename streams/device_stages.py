@@ -3,13 +3,11 @@
 from collections.abc import Iterable
 
 from models.baseline import AcceptedBaseline, BaselineGate
-from models.device_stage import DeviceClosing, DeviceOutput, DeviceStage
+from models.device_stage import DeviceClosing, DeviceOutput, DeviceStage, StageFactory
 from models.devices import Device, RecordKind, parse_device
 from models.records import RecordBlock
 from models.state import State
-from streams.camera_successors import CameraSuccessors, EarlierModels, StageFactory, no_earlier_models
-
-__all__ = ["DEVICE_KEYS", "DeviceStages", "StageFactory", "device_key", "device_of_key"]
+from streams.camera_successors import CameraSuccessors, EarlierModels, no_earlier_models
 
 # Beside what the stage itself saves.
 _BASELINE, _SUCCESSOR = "baseline", "successor"

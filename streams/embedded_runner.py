@@ -16,18 +16,20 @@ from connectors.state.commit import Commit
 from connectors.state.directory import StateDirectory
 from models.alerts.alert import AlertEvent
 from models.baseline import AcceptedBaseline
+from models.device_stage import StageFactory
 from models.devices import Device
 from models.results import ScoredBlock
 from models.snapshot_sequence import SnapshotSequence
 from models.state import State, decode_state, encode_state
 from streams.commit_builder import CommitBuilder
+from streams.device_stages import device_key
 from streams.device_strands import DeviceStrands
 from streams.file_accounts import FileAccounts
 from streams.metrics import WatchMetrics
 from streams.replacements import TouchedShots, decide_again, touched_shots
 from streams.series_progress import SeriesProgress
 from streams.settings import Settings
-from streams.watch_pipeline import DeviceRun, PipelineOutput, StageFactory, WatchPipeline, device_key
+from streams.watch_pipeline import DeviceRun, PipelineOutput, WatchPipeline
 from streams.work_units import WorkUnit, read_ahead, read_units
 
 #: Units that are processed ahead of the one that is committed next: bounds the memory.

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from connectors.clock import Clock
 from connectors.model_files import installed_mark, installed_model, kept_model
+from models.device_stage import StageFactory
 from models.errors import FatalError
 from models.model_bundle import ModelBundle
-from streams.camera_successors import StageFactory
 from streams.metrics import WatchMetrics
 from streams.settings import Settings
 from streams.stage_factory import stage_factory

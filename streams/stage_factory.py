@@ -1,7 +1,7 @@
 """Which processing a device gets, by its kind."""
 
 from connectors.cause_data import load_cause_classifier
-from models.device_stage import DeviceStage
+from models.device_stage import DeviceStage, StageFactory
 from models.devices import Device, RecordKind
 from models.energies.meter_stage import MeterStage
 from models.images.camera_stage import CameraStage
@@ -10,7 +10,6 @@ from models.spectra.spectrometer_stage import SpectrometerStage
 from models.unscored_stage import UnscoredStage
 from streams.per_thread import PerThreadBuffers, PerThreadNetwork
 from streams.settings import Settings
-from streams.watch_pipeline import StageFactory
 
 
 def stage_factory(settings: Settings, bundle: ModelBundle) -> StageFactory:

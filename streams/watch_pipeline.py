@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from models.alerts.alert import AlertEvent, EvidenceFrame
 from models.baseline import AcceptedBaseline
-from models.device_stage import DeviceOutput
+from models.device_stage import DeviceOutput, StageFactory
 from models.devices import Device, Stage
 from models.images.camera_successor import model_of_state
 from models.records import RecordBlock, SourceReference
@@ -16,10 +16,8 @@ from models.triplets.decided import DecidedBlock, TripletTable
 from models.triplets.join_settings import JoinSettings
 from models.triplets.stage_join import JoinOutput, StageJoin
 from streams.camera_successors import EarlierModels, no_earlier_models
-from streams.device_stages import DEVICE_KEYS, DeviceStages, StageFactory, device_key, device_of_key
+from streams.device_stages import DEVICE_KEYS, DeviceStages, device_key, device_of_key
 from streams.stage_joins import STAGE_KEYS, StageJoins, stage_key, stage_of_key
-
-__all__ = ["DeviceRun", "PipelineOutput", "StageFactory", "WatchPipeline", "device_key", "models_of_states"]
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from connectors.wire.codec import decode
 from connectors.wire.message import Incoming, Outgoing
 from models.alerts.alert import EvidenceFrame
+from models.device_stage import StageFactory
 from models.devices import Device
 from models.errors import RecordError
 from models.messages import DeviceNotice, EvidenceMessage, FileMoment, NoticeKind, RecordMessage, ScoredMessage
@@ -14,7 +15,7 @@ from streams.agents.file_memory import FileMemory
 from streams.agents.outputs import Outputs
 from streams.agents.retries import Retries, retried_number
 from streams.agents.task import Standing
-from streams.device_stages import DEVICE_KEYS, DeviceStages, StageFactory, device_key, device_of_key
+from streams.device_stages import DEVICE_KEYS, DeviceStages, device_key, device_of_key
 from streams.topology import TopicName
 
 _RETRIES_KEY = "retries"

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 
-from models.device_stage import DeviceClosing, DeviceOutput, DeviceStage
+from models.device_stage import DeviceClosing, DeviceOutput, DeviceStage, StageFactory
 from models.devices import Device
 from models.records import RecordBlock
 from models.results import ScoredBlock
 from models.state import State
-from streams.watch_pipeline import StageFactory
 
 
 class MeasuredStage:

@@ -11,9 +11,9 @@ import pytest
 
 from connectors.model_files import default_model
 from models.alerts.alert import AlertChange, AlertEvent, EvidenceFrame
+from models.device_stage import StageFactory
 from models.simulation.settings import SimulationSettings
 from models.triplets.decided import DecidedBlock, TripletTable
-from streams.device_stages import StageFactory
 from streams.series_progress import SeriesProgress
 from streams.settings import Settings, load_settings
 from streams.simulation import simulate

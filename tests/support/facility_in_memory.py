@@ -13,6 +13,7 @@ from connectors.spool_listing import scan
 from connectors.wire.codec import Message, decode, encode, origin_of
 from connectors.wire.message import Incoming, Outgoing
 from models.alerts.alert import AlertEvent, EvidenceFrame
+from models.device_stage import StageFactory
 from models.messages import (
     AlertMessage,
     DecidedMessage,
@@ -34,7 +35,6 @@ from streams.agents.partition_run import PartitionRun, PoisonedError
 from streams.agents.task import PartitionTask
 from streams.connector.message_blocks import record_messages
 from streams.connector.series_notices import plain_notices, snapshot_notices
-from streams.device_stages import StageFactory
 from streams.series_progress import SeriesProgress
 from streams.settings import Settings
 from streams.topology import RECORD_TOPICS, AgentName, TopicName, inputs_of

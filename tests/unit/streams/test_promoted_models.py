@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from connectors.model_files import default_model, install_model, roll_back
+from models.device_stage import StageFactory
 from models.errors import FatalError
-from streams.camera_successors import StageFactory
 from streams.metrics import WatchMetrics
 from streams.promoted_models import PromotedModels
 from streams.settings import load_settings

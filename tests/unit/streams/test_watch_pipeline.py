@@ -18,7 +18,8 @@ from models.triplets.decided import OUTCOME_CODES
 from models.triplets.join_settings import JoinSettings
 from models.unscored_stage import UnscoredStage
 from models.validity import ValidityLimits
-from streams.watch_pipeline import PipelineOutput, WatchPipeline, device_key
+from streams.device_stages import device_key
+from streams.watch_pipeline import PipelineOutput, WatchPipeline
 
 CAMERA = parse_device("LA_A3_31-Camera_1-Camera-1")
 METER = parse_device("LA_A3_31-EM_1-EnergyMeter-1")
