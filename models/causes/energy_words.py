@@ -4,7 +4,7 @@ from math import isfinite
 
 from models.alerts.explanation import UNKNOWN_CAUSE, Explanation
 from models.causes.wording import LEAST_PROBABILITY, certainty
-from models.simulation.faults import FaultKind
+from models.fault_kinds import FaultKind
 
 # Never surer than this: a meter alone can't tell its own fault from the beam's.
 _SUREST = 0.95

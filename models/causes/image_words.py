@@ -25,8 +25,8 @@ from models.causes.odd_frame import (
 )
 from models.causes.row_steps import shift_of_rows
 from models.causes.wording import eighth_of, percent_of
+from models.fault_kinds import FaultKind
 from models.records import IMAGE_SHAPE
-from models.simulation.faults import FaultKind
 
 # A spot is compared with a surface through the ring of pixels at these distances from it: a tilted bowl, since a plane
 # through the flanks of a beam lies below its top.

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from models.alerts.explanation import UNKNOWN_CAUSE, Explanation
 from models.causes.wording import LEAST_PROBABILITY, certainty, percent_of
-from models.simulation.faults import FaultKind
+from models.fault_kinds import FaultKind
 
 # Places in the moments of a spectrometer's stage.
 _LOG_SUM, _CENTRE, _FWHM, _RMS_WIDTH, _PEAKS = range(5)

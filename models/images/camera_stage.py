@@ -17,6 +17,7 @@ from models.causes.image_words import explain_image
 from models.causes.odd_frame import OddFrame, UsualBeam
 from models.device_stage import DeviceClosing, DeviceOutput
 from models.devices import Device, RecordKind
+from models.fault_kinds import FaultKind
 from models.images.beam_drift import BeamDrift, DriftSettings
 from models.images.beam_features import FEATURE_COUNT
 from models.images.cleaning import repeats
@@ -37,7 +38,6 @@ from models.results import FEATURE_NAMES, Reason, Scoring
 from models.scored_rows import ScoredRows
 from models.scoring.tail_probability import score_of
 from models.scoring.threshold_budget import EpisodeThreshold, ThresholdBudget
-from models.simulation.faults import FaultKind
 from models.state import State
 from models.validity import ValidityLimits, judge_images
 

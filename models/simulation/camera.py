@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from models.fault_kinds import FaultKind
 from models.records import FULL_SCALE_COUNTS, IMAGE_SHAPE
 from models.simulation.beam_shape import camera_view
-from models.simulation.faults import FaultKind, FaultLabel
+from models.simulation.faults import FaultLabel
 from models.simulation.image_faults import alter_geometry, alter_signal, displace_rows
 from models.simulation.kernels import NORMAL_TABLE, SHOT_COLUMNS, expose, render
 from models.simulation.random_streams import Purpose, noise_key, random_stream

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -12,31 +11,9 @@ from numpy.typing import NDArray
 
 from models.devices import Device, RecordKind
 from models.event_time import MILLISECOND_NS, SECOND_NS
+from models.fault_kinds import FaultKind
 from models.simulation.random_streams import Purpose, random_stream
 from models.simulation.settings import Dialect, SimulationSettings
-
-
-class FaultKind(StrEnum):
-    """What goes wrong; the words of the labels."""
-
-    HOT_SPOT = "hot_spot"
-    DARK_SPOT = "dark_spot"
-    CLIPPED = "clipped"
-    POINTING_JUMP = "pointing_jump"
-    DOUBLE_BEAM = "double_beam"
-    ENERGY_DROP = "energy_drop"
-    MISSING_BEAM = "missing_beam"
-    FRINGES = "fringes"
-    RINGS = "rings"
-    STUCK_FRAME = "stuck_frame"
-    ROW_SHIFT = "row_shift"
-    SATURATION = "saturation"
-    ASTIGMATISM = "astigmatism"
-    MISSING_RECORD = "missing_record"
-    STATE_FAULT = "state_fault"
-    BANDWIDTH_DROP = "bandwidth_drop"
-    ENERGY_SPIKE = "energy_spike"
-
 
 # The magnitude at severity 1/6, 1/2 and 5/6. Hot spot, fringes and rings are those of the measurements that the
 # thresholds were planned with; the others keep their proportions of about 1 : 2.5 : 6.

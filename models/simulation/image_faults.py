@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.special import ndtri
 
+from models.fault_kinds import FaultKind
 from models.simulation.beam_shape import BeamShape
-from models.simulation.faults import FaultKind
 
 Signal = NDArray[np.float32]
 

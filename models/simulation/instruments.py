@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.simulation.faults import FaultKind, FaultLabel
+from models.fault_kinds import FaultKind
+from models.simulation.faults import FaultLabel
 from models.simulation.kernels import NORMAL_TABLE, render_spectra
 from models.simulation.random_streams import Purpose, noise_key, random_stream
 from models.simulation.settings import PULSE_ENERGY_J, SimulationSettings

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.devices import NO_STAGE, Device, RecordKind, Stage, parse_device
+from models.fault_kinds import FaultKind
 from models.records import DeviceState, RecordBlock, Refusal, SourceReference
 from models.simulation.beam_shape import phase_screens
 from models.simulation.camera import SimulatedCamera
-from models.simulation.faults import FaultKind, FaultLabel, clock_time, plan_faults, shot_times_ns
+from models.simulation.faults import FaultLabel, clock_time, plan_faults, shot_times_ns
 from models.simulation.instruments import SimulatedStage
 from models.simulation.random_streams import Purpose, random_stream
 from models.simulation.settings import SIMULATED_STAGES, Dialect, SimulationSettings

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from models.alerts.explanation import UNKNOWN_CAUSE
 from models.causes.odd_frame import OddFrame, UsualBeam
 from models.devices import NO_STAGE, Device, RecordKind
+from models.fault_kinds import FaultKind
 from models.images.beam_features import FEATURE_COUNT
 from models.images.camera_stage import CameraSettings
 from models.images.dark_tracker import DarkTracker
@@ -18,7 +19,7 @@ from models.images.image_scores import ImageScores, Network
 from models.records import IMAGE_SHAPE
 from models.simulation.beam_shape import phase_screens
 from models.simulation.camera import SimulatedCamera
-from models.simulation.faults import FaultKind, FaultLabel
+from models.simulation.faults import FaultLabel
 from models.simulation.random_streams import Purpose, random_stream
 from models.simulation.settings import ShapeSet, SimulationSettings
 from models.training.unnamed_oddities import Disturbance, disturbed

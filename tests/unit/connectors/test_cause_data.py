@@ -10,7 +10,7 @@ from connectors.cause_data import load_cause_classifier, write_cause_classifier
 from models.alerts.explanation import UNKNOWN_CAUSE
 from models.causes.cause_features import Measurements, cause_features
 from models.errors import FatalError
-from models.simulation.faults import FaultKind
+from models.fault_kinds import FaultKind
 from tests.unit.models.causes.frames import beam, odd_frame
 
 

@@ -8,8 +8,8 @@ from connectors.cause_data import load_cause_classifier
 from models.alerts.alert import Alert, AlertKind
 from models.alerts.explanation import Explanation
 from models.energies.meter_stage import MeterSettings, MeterStage
+from models.fault_kinds import FaultKind
 from models.images.camera_stage import CameraSettings, CameraStage
-from models.simulation.faults import FaultKind
 from tests.support.beam_camera import (
     CAMERA,
     ProjectionNetwork,

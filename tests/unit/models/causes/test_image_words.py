@@ -11,7 +11,7 @@ from models.causes.cause_classifier import CauseClassifier
 from models.causes.cause_features import Measurements, cause_features
 from models.causes.image_words import explain_image
 from models.causes.odd_frame import LOG_SUM, OddFrame
-from models.simulation.faults import FaultKind
+from models.fault_kinds import FaultKind
 from tests.unit.models.causes.frames import CENTRE_X, CENTRE_Y, PEAK, WIDTH, X, Y, beam, odd_frame, with_vector
 
 

@@ -6,7 +6,7 @@ import pytest
 from models.alerts.explanation import UNKNOWN_CAUSE
 from models.causes.energy_words import explain_energy, explain_energy_step
 from models.causes.spectrum_words import explain_spectrum
-from models.simulation.faults import FaultKind
+from models.fault_kinds import FaultKind
 
 USUAL = np.array([10.0, 1000.0, 250.0, 100.0, 1.0])
 SIGMA = np.array([0.01, 2.0, 2.0, 1.0, 1.0])

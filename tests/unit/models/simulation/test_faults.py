@@ -4,7 +4,8 @@ import pytest
 
 from models.devices import Device, RecordKind
 from models.event_time import MINUTE_NS
-from models.simulation.faults import ALL_OR_NOTHING, FaultKind, magnitude, plan_faults, shot_times_ns
+from models.fault_kinds import FaultKind
+from models.simulation.faults import ALL_OR_NOTHING, magnitude, plan_faults, shot_times_ns
 from models.simulation.laser import stage_devices
 from models.simulation.settings import SIMULATED_STAGES, Dialect, SimulationSettings
 

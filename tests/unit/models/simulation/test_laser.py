@@ -6,8 +6,9 @@ from numpy.typing import NDArray
 
 from connectors.beam_library import load_beam_shapes
 from models.devices import RecordKind, Stage, parse_device
+from models.fault_kinds import FaultKind
 from models.records import DeviceState, SourceReference
-from models.simulation.faults import FaultKind, FaultLabel, plan_faults, shot_times_ns
+from models.simulation.faults import FaultLabel, plan_faults, shot_times_ns
 from models.simulation.laser import LaserSimulator, stage_devices
 from models.simulation.settings import SIMULATED_STAGES, ShapeSet, SimulationSettings
 
