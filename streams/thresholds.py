@@ -5,7 +5,7 @@ from pathlib import Path
 from connectors.state.reader import StateReader
 from models.errors import FatalError
 from models.scoring.threshold_budget import Thresholds
-from models.state import decode_state
+from models.state import State, decode_state
 from streams.device_stages import DEVICE_KEYS, device_of_key
 
 
@@ -21,7 +21,7 @@ def read_thresholds(state_dir: Path) -> dict[str, Thresholds]:
         states = reader.load_states()
     thresholds = {}
     for key, encoded in states.items():
-        saved = decode_state(encoded).get("threshold") if key.startswith(DEVICE_KEYS) else None
+        saved = _saved_threshold(decode_state(encoded)) if key.startswith(DEVICE_KEYS) else None
         if saved is not None:
             thresholds[device_of_key(key).name] = Thresholds.from_json(saved["thresholds"])
     if not thresholds:
@@ -31,3 +31,12 @@ def read_thresholds(state_dir: Path) -> dict[str, Thresholds]:
             reason="no_thresholds",
         )
     return dict(sorted(thresholds.items()))
+
+
+def _saved_threshold(state: State) -> State | None:
+    """That of a camera lies with the scores that it belongs to; earlier programs kept it beside them."""
+    scores = state.get("scores")
+    if isinstance(scores, dict) and "threshold" in scores:
+        state = scores
+    threshold: State | None = state.get("threshold")
+    return threshold

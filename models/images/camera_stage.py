@@ -401,15 +401,15 @@ class CameraStage:
         return DeviceClosing(alerts=alerts, evidence=self._evidence.close())
 
     def state(self) -> State:
-        """All that later results depend on: about 1.4 MB."""
+        """All that later results depend on: about 1.4 MB. What depends on the model lies under ``scores``."""
+        threshold = None if self._threshold is None else self._threshold.state()
         return {
             "admission": self._admission.state(),
             "dark": self._dark.state(),
-            "scores": self._scores.state(),
+            "scores": self._scores.state() | {"threshold": threshold},
             "image": self._image.state(),
             "stuck": self._stuck.state(),
             "evidence": self._evidence.state(),
-            "threshold": None if self._threshold is None else self._threshold.state(),
             "drift": self._drift.state(),
             "open_frames": self._open_frames,
             "frame_before": [self._frame_before[False], self._frame_before[True]],
@@ -426,9 +426,10 @@ class CameraStage:
         self._evidence.restore(state["evidence"], self._device)
         if "drift" in state:
             self._drift.restore(state["drift"])
-        threshold = state.get("threshold")
+        scores = state["scores"]
+        threshold = scores.get("threshold", state.get("threshold"))  # earlier programs kept them beside the scores
         # Scores of another model have other tails.
-        if self._threshold is not None and threshold is not None and state["scores"]["model"] == self._model:
+        if self._threshold is not None and threshold is not None and scores["model"] == self._model:
             self._threshold.restore(threshold)
             self._use_thresholds(self._threshold)
         self._open_frames = int(state["open_frames"])

@@ -13,7 +13,6 @@ from models.state import State
 
 #: What of a camera's state depends on the model.
 _SCORES = "scores"
-_THRESHOLD = "threshold"
 
 
 class CameraSuccessor:
@@ -67,12 +66,9 @@ class CameraSuccessor:
             self._stage.process(rows_of(block, start, stop))
 
     def succeed(self, present: CameraStage) -> CameraStage:
-        """The stage that scores from now on: all that does not depend on the model goes on from the present one.
-
-        The thresholds do: they are the tail of another model's scores.
-        """
+        """The stage that scores from now on: all that does not depend on the model goes on from the present one."""
         stage = self._make()
-        stage.restore({**present.state(), _SCORES: self._stage.state()[_SCORES], _THRESHOLD: None})
+        stage.restore({**present.state(), _SCORES: self._stage.state()[_SCORES]})
         return stage
 
     def state(self) -> State:

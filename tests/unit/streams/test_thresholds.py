@@ -23,14 +23,14 @@ _SHOTS = 20_000
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
-    """Of a watch with a camera that has thresholds of its own, one that is new, and an energy meter."""
+    """Of a watch with a camera that has thresholds of its own, a new one by an earlier program, and an energy meter."""
     threshold = EpisodeThreshold(ThresholdBudget(), EpisodeSettings())
     threshold.learn(-np.log10(default_rng(1).random(_SHOTS)), np.ones(_SHOTS, np.bool_))
     threshold.apply(1_656_668_040_100_000_000)
     new = EpisodeThreshold(ThresholdBudget(), EpisodeSettings())
     states = {
-        device_key(_SEEN): encode_state({"threshold": threshold.state()}),
-        device_key(_NEW): encode_state({"threshold": new.state()}),
+        device_key(_SEEN): encode_state({"scores": {"threshold": threshold.state()}}),
+        device_key(_NEW): encode_state({"scores": {}, "threshold": new.state()}),
         device_key(_METER): encode_state({"smoother": 1}),
         "runner": b"something else",
     }

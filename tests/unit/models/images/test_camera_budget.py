@@ -35,7 +35,7 @@ def _watch(stage: CameraStage, first: int, frames: int, *, size: int = 128) -> l
 
 
 def _thresholds(stage: CameraStage) -> Thresholds:
-    return Thresholds.from_json(decode_state(encode_state(stage.state()))["threshold"]["thresholds"])
+    return Thresholds.from_json(decode_state(encode_state(stage.state()))["scores"]["threshold"]["thresholds"])
 
 
 def _hot_spot_opens(stage: CameraStage, counts: float, first: int) -> bool:
@@ -78,7 +78,7 @@ def test_the_first_estimate_is_a_version_with_its_event_time(estimated: State) -
 def test_an_episode_opens_at_the_threshold_in_force_also_after_a_restart(estimated: State) -> None:
     """The same spot opens one under the settings, and does not under a stricter budget."""
     in_force = decode_state(encode_state(estimated))
-    in_force["threshold"]["thresholds"] |= {"strong_score": 14.9, "weak_score": 14.9}
+    in_force["scores"]["threshold"]["thresholds"] |= {"strong_score": 14.9, "weak_score": 14.9}
     assert _hot_spot_opens(_restored(estimated, None), 600.0, _NEXT)
     assert not _hot_spot_opens(_restored(in_force), 600.0, _NEXT)
 
@@ -105,12 +105,14 @@ def test_how_frames_are_cut_and_restarts_change_nothing(estimated: State) -> Non
 
 
 def test_states_of_earlier_programs_and_of_other_models_begin_with_the_settings(estimated: State) -> None:
-    old = {name: value for name, value in estimated.items() if name != "threshold"}
-    assert _thresholds(_restored(old)).version == 0
+    scores = {name: value for name, value in estimated["scores"].items() if name != "threshold"}
+    assert _thresholds(_restored(estimated | {"scores": scores})).version == 0
+    beside = {"scores": scores, "threshold": estimated["scores"]["threshold"]}
+    assert _thresholds(_restored(estimated | beside)) == _thresholds(_restored(estimated))
     assert _thresholds(_restored(estimated, name="another")).version == 0
 
 
 def test_without_a_budget_the_settings_hold() -> None:
     stage = _stage(None)
     stage.process(camera_block(dark_frames(_DARK), 0))
-    assert stage.state()["threshold"] is None
+    assert stage.state()["scores"]["threshold"] is None
