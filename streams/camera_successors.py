@@ -1,13 +1,12 @@
 """Cameras change their model one by one, each as soon as the new one has learned what is normal there; no I/O."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
-from models.device_stage import DeviceOutput, DeviceStage, StageFactory
+from models.device_stage import DeviceStage, StageFactory
 from models.devices import Device
 from models.images.camera_stage import CameraStage
 from models.images.camera_successor import CameraSuccessor, model_of_state
-from models.records import RecordBlock
 from models.state import State
 
 #: Makes stages with another model than the one in use, by its id; None when there is no such model any more.
@@ -21,7 +20,7 @@ def no_earlier_models(_: str) -> None:
 class CameraSuccessors:
     """What of each camera's new model there is, beside the stages that score.
 
-    ``follow`` and ``take`` may be called from several threads, one at a time for each device.
+    ``of`` and ``take`` may be called from several threads, one at a time for each device.
 
     Parameters
     ----------
@@ -43,11 +42,9 @@ class CameraSuccessors:
                 if successor.model != stage.model:
                     self._of[device] = successor
 
-    def follow(self, block: RecordBlock, outputs: Sequence[DeviceOutput], stage: DeviceStage) -> None:
-        """The stage has processed a block of its device."""
-        successor = self._of.get(block.device)
-        if successor is not None and isinstance(stage, CameraStage):
-            successor.follow(block, outputs, stage)
+    def of(self, device: Device) -> CameraSuccessor | None:
+        """The new model that learns at a camera; None where none does."""
+        return self._of.get(device)
 
     def take(self, device: Device, stage: DeviceStage) -> DeviceStage | None:
         """The stage that scores this device from now on, if its new model has learned; else None.

@@ -1,11 +1,11 @@
 """A new model learns what is normal at a camera while the old one goes on scoring it: no frame goes unscored."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.device_stage import DeviceOutput
+from models.device_stage import DeviceClosing, DeviceOutput
 from models.images.camera_stage import CameraStage
 from models.records import RecordBlock, rows_of
 from models.results import Scoring
@@ -45,25 +45,30 @@ class CameraSuccessor:
         """Whether it has learned: it may succeed."""
         return not self._stage.learning
 
-    def follow(self, block: RecordBlock, outputs: Sequence[DeviceOutput], present: CameraStage) -> None:
-        """Learn from a block that the present stage has processed, whose outputs hold its rows in their order.
+    def follow(self, block: RecordBlock, output: DeviceOutput) -> None:
+        """Learn from a block, or a part of one, that the present stage has processed.
 
-        When the present stage has begun to learn anew meanwhile (a baseline was accepted, an episode became normal),
-        what was learned here is void, too: it begins anew after this block.
+        Where the present stage has begun to learn anew by itself (an episode became normal), what was learned here is
+        void, too: with that very record it begins anew.
         """
-        if block.replacement or not len(block):
+        if block.replacement:
             return
-        scoring = np.concatenate([output.scored.scoring for output in outputs])
-        if present.learning and self._seen_scored:
-            self._stage = self._make()
-            self._stage.restore(present.state())
-            self._seen_scored = False
-            return
-        self._seen_scored |= bool((scoring == Scoring.SCORED).any())
         # On until it succeeds, also when it is ready: then no cut of the blocks changes what it knows.
-        normal = ~np.concatenate([output.scored.anomalous for output in outputs])
-        for start, stop in _runs(normal):
-            self._stage.process(rows_of(block, start, stop))
+        normal = ~output.scored.anomalous
+        start = 0
+        for border in self._borders(output.scored.scoring):
+            self._learn(block, normal, start, border)
+            self._stage.accept_baseline()
+            start = border
+        self._learn(block, normal, start, len(block))
+
+    def accept_baseline(self, _: DeviceClosing) -> None:
+        """An operator has accepted what the camera shows: the present stage learns anew, and so does this one."""
+        self._stage.accept_baseline()
+        self._seen_scored = False
+
+    def finish(self, _: DeviceClosing) -> None:
+        """The input has ended; what was learned holds."""
 
     def succeed(self, present: CameraStage) -> CameraStage:
         """The stage that scores from now on: all that does not depend on the model goes on from the present one."""
@@ -80,6 +85,21 @@ class CameraSuccessor:
         self._stage.restore(state["stage"])
         self._seen_scored = bool(state["seen_scored"])
 
+    def _borders(self, scoring: NDArray[np.uint8]) -> list[int]:
+        """The rows with which the present stage, which has scored before, learns anew."""
+        judged = np.flatnonzero((scoring == Scoring.SCORED) | (scoring == Scoring.LEARNING))
+        if not len(judged):
+            return []
+        scored = scoring[judged] == Scoring.SCORED
+        before = np.concatenate([[self._seen_scored], scored[:-1]])
+        self._seen_scored = bool(scored[-1])
+        borders: list[int] = judged[before & ~scored].tolist()
+        return borders
+
+    def _learn(self, block: RecordBlock, normal: NDArray[np.bool_], start: int, stop: int) -> None:
+        for first, end in runs_of(normal[start:stop]):
+            self._stage.process(rows_of(block, start + first, start + end))
+
 
 def model_of_state(state: State) -> str:
     """The id of the model that a camera's saved state belongs to; empty for that of another device."""
@@ -87,7 +107,7 @@ def model_of_state(state: State) -> str:
     return str(scores.get("model", "")) if isinstance(scores, dict) else ""
 
 
-def _runs(chosen: NDArray[np.bool_]) -> list[tuple[int, int]]:
+def runs_of(chosen: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Where the rows that are chosen begin and end, as far as they follow each other."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], chosen, [False]]).astype(np.int8)))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

@@ -4,6 +4,7 @@ from models.device_stage import DeviceStage
 from models.devices import Device
 from models.images.camera_stage import CameraSettings, CameraStage
 from models.images.image_scores import ImageScoreSettings
+from models.records import RecordBlock
 from streams.camera_successors import CameraSuccessors
 from tests.support.beam_camera import CAMERA, ProjectionNetwork, beam_frames, camera_block, dark_frames
 
@@ -19,6 +20,12 @@ def new_stage(_: Device) -> DeviceStage:
     return stage("new")
 
 
+def follow(successors: CameraSuccessors, block: RecordBlock, old: CameraStage) -> None:
+    successor = successors.of(CAMERA)
+    assert successor is not None
+    successor.follow(block, old.process(block))
+
+
 def watched(frames: int) -> tuple[CameraSuccessors, CameraStage]:
     """A camera that its model has learned, beside which another one has learned for so many frames."""
     old = stage("old")
@@ -27,7 +34,7 @@ def watched(frames: int) -> tuple[CameraSuccessors, CameraStage]:
     successors = CameraSuccessors(new_stage)
     successors.begin(new_stage, {CAMERA: old})
     block = camera_block(beam_frames(frames, seed=5), _DARK + _LEARNED)
-    successors.follow(block, [old.process(block)], old)
+    follow(successors, block, old)
     return successors, old
 
 
@@ -47,7 +54,7 @@ def test_a_beam_that_is_no_reference_any_more_is_not_brought_back() -> None:
     old.accept_baseline()
     assert successors.take(CAMERA, old) is None
     block = camera_block(beam_frames(20, seed=6), _DARK + _LEARNED + 240)
-    successors.follow(block, [old.process(block)], old)
+    follow(successors, block, old)
     state = successors.state_of(CAMERA)
     assert state is not None
     assert state["stage"]["scores"]["learning"] is not None

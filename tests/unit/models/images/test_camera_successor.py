@@ -1,11 +1,13 @@
 """A new model learns beside the old one: no frame goes unscored, and all that is no model's stays as it was."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models.baseline import AcceptedBaseline, BaselineGate
 from models.device_stage import DeviceOutput
 from models.images.camera_stage import CameraSettings, CameraStage
 from models.images.camera_successor import CameraSuccessor, model_of_state
@@ -13,7 +15,16 @@ from models.images.image_scores import ImageScoreSettings
 from models.records import RecordBlock
 from models.results import Scoring
 from models.state import State, decode_state, encode_state
-from tests.support.beam_camera import CAMERA, ProjectionNetwork, beam_frames, camera_block, dark_frames, with_hot_spot
+from streams.accompanied_stage import AccompaniedStage
+from tests.support.beam_camera import (
+    CAMERA,
+    SHOT_NS,
+    ProjectionNetwork,
+    beam_frames,
+    camera_block,
+    dark_frames,
+    with_hot_spot,
+)
 
 SETTINGS = CameraSettings(scores=ImageScoreSettings(learning_frames=228))
 OLD, NEW = ProjectionNetwork("old"), ProjectionNetwork("new")
@@ -57,7 +68,7 @@ def run(present: CameraStage, beside: CameraSuccessor, blocks: Iterator[RecordBl
     outputs = []
     for block in blocks:
         outputs.append(present.process(block))
-        beside.follow(block, [outputs[-1]], present)
+        beside.follow(block, outputs[-1])
     return outputs
 
 
@@ -126,9 +137,49 @@ def test_when_the_present_stage_learns_anew_so_does_the_new_model(old: CameraSta
     assert not beside.ready
 
 
+@pytest.mark.parametrize("at", [[], [77], [30, 77, 110], [76, 78]])
+def test_where_the_present_stage_learns_anew_no_cut_of_the_blocks_changes_what_is_learned(
+    learned: bytes, at: list[int]
+) -> None:
+    """With the 78th frame a baseline takes effect; also where that stands in the middle of a block."""
+    present = stage(OLD)
+    present.restore(decode_state(learned))
+    beside, frames, first = successor(present.state()), later(150), DARK + LEARNED
+    gate = BaselineGate()
+    gate.take(AcceptedBaseline(id=1, device=CAMERA, from_ns=(first + 77) * SHOT_NS), present)
+    for block in cut(frames, first, at):
+        gate.process(block, AccompaniedStage(present, [beside]))
+    alone = stage(NEW)
+    alone.restore(decode_state(learned))
+    for block in cut(frames[:77], first, []):
+        alone.process(block)
+    alone.accept_baseline()
+    alone.process(camera_block(frames[77:], first + 77))
+    assert bytes_of(beside.state()["stage"]["scores"]) == bytes_of(alone.state()["scores"])
+
+
+def test_an_episode_that_becomes_normal_inside_a_block_is_the_beginning_of_what_is_learned(learned: bytes) -> None:
+    """It lasts for 64 frames, then the present stage learns anew by itself."""
+    states = []
+    for at in ([], [50], list(range(1, 180))):
+        present = CameraStage(CAMERA, replace(SETTINGS, relearn_after_frames=64), OLD, {})
+        present.restore(decode_state(learned))
+        beside = successor(present.state())
+        frames = later(180)
+        for number in range(20, 180):
+            frames[number] = with_hot_spot(frames[number])
+        outputs = run(present, beside, cut(frames, DARK + LEARNED, at))
+        scoring = np.concatenate([output.scored.scoring for output in outputs]).tolist()
+        anew = scoring.index(Scoring.LEARNING)
+        assert 84 <= anew < 130
+        assert beside.state()["stage"]["scores"]["frames"] == 180 - anew
+        states.append(bytes_of(beside.state()))
+    assert states[0] == states[1] == states[2]
+
+
 def test_a_replacement_teaches_nothing(old: CameraStage) -> None:
     beside = successor(old.state())
     before = bytes_of(beside.state())
     block = camera_block(later(3), DARK + LEARNED, replacement=True)
-    beside.follow(block, [old.process(block)], old)
+    beside.follow(block, old.process(block))
     assert bytes_of(beside.state()) == before
