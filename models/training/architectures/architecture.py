@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,4 +73,13 @@ class Architecture(Protocol):
 
     def train(self, cameras: Sequence[Images], *, seed: int) -> TrainedArchitecture:
         """Learn from the normal frames of several cameras, each in the order of time: cleaned counts."""
+        ...
+
+
+@runtime_checkable
+class Shipped(Protocol):
+    """An architecture of which a trained model is there before any training."""
+
+    def shipped(self) -> TrainedArchitecture:
+        """That model."""
         ...

@@ -1,0 +1,28 @@
+"""All architectures by name; what a learning framework takes to be imported is paid by those that use it."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from models.model_bundle import ModelBundle
+from models.training.architectures.architecture import Architecture
+from models.training.architectures.moments import RollingMoments
+from models.training.architectures.pca import PcaAlone
+from models.training.architectures.strided_autoencoder import StridedAutoencoder
+from models.training.settings import TrainingSettings
+
+
+def _report(_: ModelBundle, __: TrainingSettings) -> Architecture:
+    from models.training.architectures.report_network import ReportNetwork  # noqa: PLC0415 - it imports Keras
+
+    return ReportNetwork()
+
+
+#: Makes the architecture of a name, from the model that trainings start with, and how the watch's own is trained.
+ARCHITECTURES: Mapping[str, Callable[[ModelBundle, TrainingSettings], Architecture]] = MappingProxyType(
+    {
+        "strided": StridedAutoencoder,
+        "moments": lambda _, __: RollingMoments(),
+        "pca": lambda _, __: PcaAlone(),
+        "report": _report,
+    }
+)

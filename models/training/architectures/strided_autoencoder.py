@@ -1,0 +1,53 @@
+"""The autoencoder that the watch uses: strided convolutions, a dense decoder, one for all cameras."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from models.model_bundle import ModelBundle
+from models.training.architectures.rolling_scores import RollingScores, network_scores
+from models.training.settings import TrainingSettings
+from models.training.time_split import Images
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringBundle:
+    """A ``TrainedArchitecture``: any model of the watch, with the scoring of the watch."""
+
+    bundle: ModelBundle
+
+    def scorer(self, earlier: Images) -> RollingScores[Any]:  # noqa: ARG002 - a camera learns as it is watched
+        """A scorer that learns from the first frames."""
+        return network_scores(self.bundle.autoencoder(), dict(self.bundle.seeds))
+
+
+class StridedAutoencoder:
+    """An ``Architecture``: training goes on from the model that is there, as ``petawatch train`` does.
+
+    Parameters
+    ----------
+    start
+        The model whose weights training begins with, and whose tails are kept.
+    settings
+        How it is trained.
+    """
+
+    name = "strided"
+    description = "strided autoencoder, latent 32, dense decoder; scoring of the watch"
+
+    def __init__(self, start: ModelBundle, settings: TrainingSettings) -> None:
+        self._start = start
+        self._settings = settings
+
+    def shipped(self) -> ScoringBundle:
+        """The model that is there, without any training."""
+        return ScoringBundle(self._start)
+
+    def train(self, cameras: Sequence[Images], *, seed: int) -> ScoringBundle:
+        """Train one network for all cameras, validated on the last frames of each."""
+        from models.training.fit import train_network  # noqa: PLC0415 - the learning framework takes seconds
+        from models.training.onnx_export import weights_of  # noqa: PLC0415
+
+        settings = replace(self._settings, seed=seed)
+        network = train_network(cameras, settings, start_weights=weights_of(self._start.onnx))
+        return ScoringBundle(replace(self._start, onnx=network.onnx))
