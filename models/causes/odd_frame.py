@@ -18,7 +18,7 @@ class UsualBeam:
     Attributes
     ----------
     mean, sigma
-        float64, shape (9,): of the components of ``image_scores.beam_vector`` over the camera's recent normal frames;
+        float64, shape (9,): of the components of ``beam_features.beam_vector`` over the camera's recent normal frames;
         sigmas are above 0.
     """
 

@@ -24,7 +24,7 @@ from models.devices import Device
 from models.event_time import format_iso
 from models.state import State
 
-# So many components of ``image_scores.beam_vector`` are looked at, the first ones.
+# So many components of ``beam_features.beam_vector`` are looked at, the first ones.
 _USED = 6
 # A drift that is over has come back this far: a beam at the limit must not open one alert after the other.
 _BACK_AT = 0.8
@@ -164,7 +164,7 @@ class BeamDrift:
         event_time_ns
             int64, shape (n,).
         vectors
-            float64, shape (n, >= 6): ``image_scores.beam_vector``; those that are not finite are left out.
+            float64, shape (n, >= 6): ``beam_features.beam_vector``; those that are not finite are left out.
         source
             Where a frame of this call comes from, by its place.
         """

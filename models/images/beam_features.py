@@ -120,3 +120,38 @@ def _ring_median(image: NDArray[np.float32], centre_y: int, centre_x: int) -> fl
                 count += 1
     middle = count // 2
     return float(values[middle] if count % 2 else 0.5 * (values[middle - 1] + values[middle]))
+
+
+def beam_vector(features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The image's features as a vector that has no jumps and whose normal spread is about Gaussian.
+
+    Parameters
+    ----------
+    features
+        float64, shape (n, 10): the first columns of ``FEATURE_NAMES[RecordKind.CAMERA]``.
+
+    Returns
+    -------
+    ndarray
+        float64, shape (n, 9): log of the sum, centroid x and y in pixels, log of the mean diameter, the ellipse's
+        strength along and across 45 degrees (an angle alone is undefined for a round beam), log of the peak, hot-spot
+        contrast, saturated fraction. NaN or infinite where a feature is not known.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        major, minor = features[:, 3] ** 2, features[:, 4] ** 2
+        strength = (major - minor) / (major + minor)
+        angle = 2.0 * features[:, 6]
+        return np.stack(
+            [
+                np.log(features[:, 0]),
+                features[:, 1],
+                features[:, 2],
+                0.25 * np.log(major * minor),
+                strength * np.cos(angle),
+                strength * np.sin(angle),
+                np.log(features[:, 7]),
+                features[:, 8],
+                features[:, 9],
+            ],
+            axis=1,
+        )

@@ -24,10 +24,10 @@ from models.images.cleaning import repeats
 from models.images.dark_profile import DarkProfile
 from models.images.dark_tracker import CleaningSettings, DarkTracker
 from models.images.evidence import EvidenceKeeper
+from models.images.frame_scores import FrameScores
 from models.images.image_scores import (
     GROUP_FRAMES,
     FrameBuffers,
-    FrameScores,
     ImageScores,
     ImageScoreSettings,
     Network,

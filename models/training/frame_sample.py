@@ -8,8 +8,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from models.images.beam_features import FEATURE_COUNT
-from models.images.image_scores import beam_vector
+from models.images.beam_features import FEATURE_COUNT, beam_vector
 
 Float32Array = NDArray[np.float32]
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.images.image_scores import GROUP_FRAMES, ImageScoreSettings, beam_vector
+from models.images.beam_features import beam_vector
+from models.images.image_scores import GROUP_FRAMES, ImageScoreSettings
 from models.images.reference_history import MEMORY_FRAMES, ReferenceHistory
 from models.images.residual import Float32Array
 from models.scoring.distance import RollingDistance

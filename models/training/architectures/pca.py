@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 from models.images.autoencoder import LATENT_SIZE
-from models.images.image_scores import IMAGE_SCORES, FrameScores, ImageScores, ImageScoreSettings
+from models.images.frame_scores import IMAGE_SCORES, FrameScores
+from models.images.image_scores import ImageScores, ImageScoreSettings
 from models.images.residual import Float32Array
 from models.records import FULL_SCALE_COUNTS, IMAGE_SHAPE
 from models.training.architectures.rolling_scores import RollingScores

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.causes.odd_frame import OddFrame, UsualBeam
+from models.images.beam_features import beam_vector
 from models.images.cleaning import clean
 from models.images.dark_profile import profile_from_sums
-from models.images.image_scores import beam_vector
 
 SIGMA = np.array([0.01, 0.3, 0.3, 0.004, 0.004, 0.004, 0.02, 0.02, 2e-4])
 Y, X = np.mgrid[:102, :128].astype(np.float64)

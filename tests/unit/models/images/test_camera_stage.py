@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from models.alerts.alert import AlertChange, AlertEvent, AlertKind, EvidenceFrame
 from models.alerts.episodes import EpisodeSettings
 from models.images.camera_stage import CameraSettings, CameraStage
-from models.images.image_scores import IMAGE_SCORES, FrameBuffers, ImageScoreSettings, fit_seeds
+from models.images.frame_scores import IMAGE_SCORES
+from models.images.image_scores import FrameBuffers, ImageScoreSettings, fit_seeds
 from models.records import DeviceState, Refusal
 from models.results import FEATURE_NAMES, Admission, Reason, Scoring
 from models.scoring.tail_probability import TailSeed, TailSettings
