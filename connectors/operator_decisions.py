@@ -7,7 +7,7 @@ at once; the watch only reads it. Nothing in it is ever changed or removed.
 import os
 import pwd
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,8 +78,23 @@ class OperatorDecisions:
         """The verdict that counts of every judged episode, by the alert's id."""
         return {verdict.alert_id: verdict.verdict for verdict in self.verdicts()}
 
-    def accept_baseline(self, device: Device, from_ns: int, *, reason: str, by: str, now_ns: int) -> RecordedBaseline:
-        """Make durable that what a device shows from ``from_ns`` on is its reference."""
+    def accept_baseline(
+        self,
+        device: Device,
+        from_ns: int,
+        *,
+        reason: str,
+        by: str,
+        now_ns: int,
+        announce: Callable[[AcceptedBaseline], None] = lambda _: None,
+    ) -> RecordedBaseline:
+        """Make durable that what a device shows from ``from_ns`` on is its reference.
+
+        Parameters
+        ----------
+        announce
+            Tells those who do not read this database; when it raises, nothing was accepted.
+        """
         with self._writing() as connection:
             # The clock may have been set back, and two commands may come at the same time: ids ascend nevertheless.
             [(latest,)] = connection.execute("SELECT coalesce(max(id), 0) FROM baselines")
@@ -88,6 +103,7 @@ class OperatorDecisions:
                 "INSERT INTO baselines (id, device, kind, from_ns, reason, who) VALUES (?, ?, ?, ?, ?, ?)",
                 (baseline.id, device.name, device.kind, from_ns, reason, by),
             )
+            announce(baseline)
         return RecordedBaseline(baseline=baseline, reason=reason, by=by)
 
     def baselines(self, after_id: int = 0) -> list[RecordedBaseline]:

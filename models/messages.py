@@ -111,6 +111,30 @@ class DeviceNotice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPromotion:
+    """From here on the cameras of this partition change to another model, in line with their records.
+
+    Attributes
+    ----------
+    model
+        Its name; what it consists of is among the ``ModelFiles``.
+    at_ns
+        When it was promoted, ns since 1970.
+    """
+
+    model: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFiles:
+    """A model that was promoted: its files by their names, as they lie in its folder."""
+
+    model: str
+    files: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredMessage:
     """The rows of one record block after their device stage.
 

@@ -1,5 +1,6 @@
 """Decisions of operators, checked and made durable: verdicts on episodes, accepted baselines."""
 
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -10,14 +11,17 @@ from dashboards.alert_table import place_of
 from models.alerts.alert import Alert
 from models.alerts.verdict_counts import VerdictCount, count_verdicts
 from models.alerts.verdicts import EpisodeVerdict, Verdict
-from models.devices import Device, RecordKind
+from models.baseline import AcceptedBaseline
+from models.devices import Device, RecordKind, parse_device
 from models.errors import FatalError, RecordError
-from models.event_time import format_iso
+from models.event_time import SECOND_NS, format_iso
 from streams.agents.recorder import RECORDER_KEY
 from streams.device_stages import DEVICE_KEYS, device_of_key
 
 _LONGEST_REASON = 1000
 _SHOWN_IDS = 4
+# A facility's directory holds rows and no stages of devices: so far around the new state they are looked through.
+_LOOK_AROUND_NS = 600 * SECOND_NS
 
 
 def give_verdict(state: Path, beginning: str, verdict: Verdict, reason: str, clock: Clock) -> Alert:
@@ -57,18 +61,34 @@ def count_episodes(state: Path) -> list[VerdictCount]:
     return count_verdicts((alert.kind, place_of(alert), verdicts.get(alert.id)) for alert in alerts)
 
 
-def accept_baseline(state: Path, name: str, from_ns: int, reason: str, clock: Clock) -> RecordedBaseline:
+def accept_baseline(
+    state: Path,
+    name: str,
+    from_ns: int,
+    reason: str,
+    clock: Clock,
+    tell_agents: Callable[[AcceptedBaseline], None],
+) -> RecordedBaseline:
     """Make durable that what a device shows from ``from_ns`` on is its reference; a running watch takes it up.
+
+    Parameters
+    ----------
+    tell_agents
+        For the directory of a facility's recorder: tells the device's agent, in line with its records. When that
+        raises, nothing was accepted.
 
     Raises
     ------
     RecordError
         ``unknown_device``, ``no_reference``, ``future``, ``reason_missing`` or ``reason_too_long``.
     FatalError
-        ``facility`` when no watch but the recorder of a facility writes there, ``state_missing``, or as
-        ``OperatorDecisions``.
+        ``state_missing``, or as ``OperatorDecisions``.
     """
-    device = _device(state, name)
+    with StateReader.open(state) as reader:
+        facility = _is_recorders(reader)
+        device = _device(
+            state, name, _recorded_devices(reader, name, from_ns) if facility else _watched_devices(reader)
+        )
     now_ns = clock.now_ns()
     if from_ns > now_ns:
         raise RecordError(
@@ -78,7 +98,29 @@ def accept_baseline(state: Path, name: str, from_ns: int, reason: str, clock: Cl
     reason = _checked(reason)
     if not reason:
         raise RecordError("say why the new state is right, for those who come after: --reason", reason="reason_missing")
-    return OperatorDecisions(state).accept_baseline(device, from_ns, reason=reason, by=operating_user(), now_ns=now_ns)
+    return OperatorDecisions(state).accept_baseline(
+        device,
+        from_ns,
+        reason=reason,
+        by=operating_user(),
+        now_ns=now_ns,
+        announce=tell_agents if facility else lambda _: None,
+    )
+
+
+def is_of_facility(state: Path) -> bool:
+    """Whether the recorder of a facility writes a state directory, and no watch in one process; False before both."""
+    try:
+        with StateReader.open(state) as reader:
+            return _is_recorders(reader)
+    except FatalError as error:
+        if error.reason == "state_missing":
+            return False
+        raise
+
+
+def _is_recorders(reader: StateReader) -> bool:
+    return RECORDER_KEY in reader.state_keys()
 
 
 def _alert_id(reader: StateReader, beginning: str) -> str:
@@ -97,16 +139,20 @@ def _alert_id(reader: StateReader, beginning: str) -> str:
     return beginning if beginning in found else found[0]
 
 
-def _device(state: Path, name: str) -> Device:
-    with StateReader.open(state) as reader:
-        keys = reader.state_keys()
-    if RECORDER_KEY in keys:
-        raise FatalError(
-            f"{state} is that of a facility's recorder; baselines are accepted by a watch in one process only, on "
-            "Kafka a device learns a lasting change by itself",
-            reason="facility",
-        )
-    devices = {device.name: device for device in (device_of_key(key) for key in keys if key.startswith(DEVICE_KEYS))}
+def _watched_devices(reader: StateReader) -> list[Device]:
+    return [device_of_key(key) for key in reader.state_keys() if key.startswith(DEVICE_KEYS)]
+
+
+def _recorded_devices(reader: StateReader, name: str, from_ns: int) -> list[Device]:
+    """Those of which rows are there around a time, and the one that is meant if there is an alert of it."""
+    names = reader.device_names_between(from_ns - _LOOK_AROUND_NS, from_ns + _LOOK_AROUND_NS)
+    if name not in names and any(alert.device == name for alert, _ in reader.alerts()):
+        names.append(name)
+    return [parse_device(each) for each in names]
+
+
+def _device(state: Path, name: str, known: Sequence[Device]) -> Device:
+    devices = {device.name: device for device in known}
     if name not in devices:
         near = get_close_matches(name, devices, n=3, cutoff=0.5)
         hint = f"; is it {' or '.join(near)}?" if near else ""

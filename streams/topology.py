@@ -24,6 +24,8 @@ class AgentName(StrEnum):
 
 #: Who writes the first topics.
 CONNECTOR = "connect"
+#: Whose word comes in line with the records: the commands by which somebody promotes a model or accepts a baseline.
+OPERATOR = "operator"
 
 
 class TopicName(StrEnum):
@@ -39,6 +41,7 @@ class TopicName(StrEnum):
     EVIDENCE = "evidence"
     SNAPSHOTS = "snapshots"
     DEAD_LETTERS = "dead-letters"
+    MODELS = "models"
     PROGRESS = "progress"
     CHECKPOINTS_IMAGE = "checkpoints.image"
     CHECKPOINTS_ENERGY = "checkpoints.energy"
@@ -144,7 +147,7 @@ class Topic:
     largest_bytes: int = RESULT_BYTES
 
 
-_RECORDS = ("RecordMessage", "DeviceNotice")
+_RECORDS = ("RecordMessage", "DeviceNotice", "AcceptedBaseline")
 _DEVICE_AGENTS = (AgentName.IMAGE, AgentName.ENERGY, AgentName.SPECTRUM, AgentName.OTHER)
 _ALL_AGENTS = tuple(AgentName)
 
@@ -153,8 +156,8 @@ def _records(name: TopicName, agent: AgentName) -> Topic:
     return Topic(
         name=name,
         key="device",
-        carries=_RECORDS,
-        writers=(CONNECTOR,),
+        carries=(*_RECORDS, "ModelPromotion") if agent is AgentName.IMAGE else _RECORDS,
+        writers=(CONNECTOR, OPERATOR),
         readers=(agent,),
         partitions=f"{agent}_partitions",
         retention="records_retention_h",
@@ -185,7 +188,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         name=TopicName.SCORED,
         key="laser stage",
-        carries=("ScoredMessage", "DeviceNotice"),
+        carries=("ScoredMessage", "DeviceNotice", "AcceptedBaseline"),
         writers=_DEVICE_AGENTS,
         readers=(AgentName.JOIN,),
         partitions="join_partitions",
@@ -229,6 +232,16 @@ TOPICS: tuple[Topic, ...] = (
         largest_bytes=0,
     ),
     Topic(
+        name=TopicName.MODELS,
+        key="model",
+        carries=("ModelFiles",),
+        writers=(OPERATOR,),
+        readers=(AgentName.IMAGE,),
+        cleanup=Cleanup.COMPACT,
+        retention="",
+        largest_bytes=STATE_BYTES,
+    ),
+    Topic(
         name=TopicName.PROGRESS,
         key="agent and partition",
         carries=("Progress",),
@@ -260,7 +273,7 @@ def topic(name: TopicName) -> Topic:
 
 def inputs_of(agent: AgentName) -> tuple[TopicName, ...]:
     """The topics whose messages an agent works on, in the order of the table."""
-    not_worked_on = {TopicName.PROGRESS, checkpoint_topic(agent)}
+    not_worked_on = {TopicName.MODELS, TopicName.PROGRESS, checkpoint_topic(agent)}
     return tuple(row.name for row in TOPICS if agent in row.readers and row.name not in not_worked_on)
 
 

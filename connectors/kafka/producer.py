@@ -83,8 +83,8 @@ class BlockProducer:
         with clear_failures(self._settings):
             self._session = _Session(self._settings, limits)
 
-    def send(self, message: Outgoing) -> None:
-        """Queue a message.
+    def send(self, message: Outgoing, partition: int | None = None) -> None:
+        """Queue a message; its key chooses the partition where none is given.
 
         Raises
         ------
@@ -108,7 +108,7 @@ class BlockProducer:
             raise self._explained()
         if session.failure is None:
             try:
-                session.send(topic, message, size)
+                session.send(topic, message, size, partition)
             except kafka.errors.KafkaTimeoutError as error:
                 raise self._explained() from error
         if session.failure is not None:
@@ -187,9 +187,9 @@ class _Session:
             **client_options(settings),
         )
 
-    def send(self, topic: str, message: Outgoing, size: int) -> None:
+    def send(self, topic: str, message: Outgoing, size: int, partition: int | None) -> None:
         headers = list(message.headers)
-        future = self._producer.send(topic, value=message.value, key=message.key, headers=headers)
+        future = self._producer.send(topic, value=message.value, key=message.key, headers=headers, partition=partition)
         self.topics.add(topic)
         with self._changed:
             self.waiting_bytes += size

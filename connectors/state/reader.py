@@ -139,6 +139,18 @@ class StateReader:
         wanted = {device.name for device in devices}
         return decided_blocks(self._of_subjects(Rows.SHOTS, wanted, from_ns, to_ns))
 
+    def device_names_between(self, from_ns: int, to_ns: int) -> list[str]:
+        """The names of the devices that have decided rows in a stretch of time."""
+
+        def read(sources: RowSources) -> set[str]:
+            found: set[str] = set()
+            for table in sources.tables():
+                codes, names = subject_codes(unified(table), Rows.SHOTS)
+                found.update(names[code] for code in np.unique(codes))
+            return found
+
+        return sorted(self._read(Rows.SHOTS, from_ns, to_ns, read))
+
     def rows_of_file(self, source: SourceReference, from_ns: int | None, to_ns: int | None) -> list[DecidedBlock]:
         """The decided rows of one content of a file that still count, as ``rows_between`` gives them."""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from connectors.wire.alerts import ALERTS
 from connectors.wire.announcement import ANNOUNCEMENTS, Announcement
+from connectors.wire.baselines import BASELINES
 from connectors.wire.dead_letter import DEAD_LETTERS, DeadLetterMessage
 from connectors.wire.evidence import EVIDENCE
 from connectors.wire.header_fields import HeaderFields, place_of
@@ -13,15 +14,19 @@ from connectors.wire.limits import MAX_INTEGER, MAX_VALUE_BYTES, TooLargeError, 
 from connectors.wire.message import Headers, Incoming
 from connectors.wire.notices import NOTICES
 from connectors.wire.progress import PROGRESS, Progress
+from connectors.wire.promotions import MODEL_FILES, PROMOTIONS
 from connectors.wire.records import RECORDS
 from connectors.wire.results import DECIDED, SCORED
 from connectors.wire.schema import SCHEMA_HEADER, Format, Schema, read_schema
+from models.baseline import AcceptedBaseline
 from models.errors import FatalError, RecordError
 from models.messages import (
     AlertMessage,
     DecidedMessage,
     DeviceNotice,
     EvidenceMessage,
+    ModelFiles,
+    ModelPromotion,
     Origin,
     RecordMessage,
     ScoredMessage,
@@ -43,6 +48,9 @@ Message = (
     | Announcement
     | Progress
     | DeadLetterMessage
+    | ModelPromotion
+    | ModelFiles
+    | AcceptedBaseline
 )
 
 _WRITTEN: dict[type, Format[Any]] = {
@@ -55,6 +63,9 @@ _WRITTEN: dict[type, Format[Any]] = {
     Announcement: ANNOUNCEMENTS,
     Progress: PROGRESS,
     DeadLetterMessage: DEAD_LETTERS,
+    ModelPromotion: PROMOTIONS,
+    ModelFiles: MODEL_FILES,
+    AcceptedBaseline: BASELINES,
 }
 #: The layout that each kind of message is written in.
 SCHEMAS: dict[type, Schema] = {kind: layout.schema for kind, layout in _WRITTEN.items()}

@@ -1,21 +1,33 @@
 """The work of the image, energy, spectrum and other agents: one stage object for each device of the partition."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from connectors.wire.codec import decode
 from connectors.wire.message import Incoming, Outgoing
 from models.alerts.alert import EvidenceFrame
+from models.baseline import AcceptedBaseline
 from models.device_stage import StageFactory
 from models.devices import Device
 from models.errors import RecordError
-from models.messages import DeviceNotice, EvidenceMessage, FileMoment, NoticeKind, RecordMessage, ScoredMessage
+from models.event_time import format_iso
+from models.messages import (
+    DeviceNotice,
+    EvidenceMessage,
+    FileMoment,
+    ModelPromotion,
+    NoticeKind,
+    RecordMessage,
+    ScoredMessage,
+)
 from models.records import rows_of
+from models.results import ScoredBlock
 from models.state import decode_state, encode_state
 from streams.agents.file_memory import FileMemory
+from streams.agents.model_in_use import ModelInUse, PromotedStages
 from streams.agents.outputs import Outputs
 from streams.agents.retries import Retries, retried_number
 from streams.agents.task import Standing
-from streams.device_stages import DEVICE_KEYS, DeviceStages, device_key, device_of_key
+from streams.device_stages import DEVICE_KEYS, device_key, device_of_key
 from streams.topology import TopicName
 
 _RETRIES_KEY = "retries"
@@ -28,25 +40,46 @@ class DeviceTask:
 
     Parameters
     ----------
-    make_stage
-        Makes the processing of a device that is seen for the first time.
+    make_stage, model
+        Makes the processing of a device that is seen for the first time, with the model that a partition begins with;
+        its name, empty where nothing is scored by one.
+    promoted
+        The models that are promoted meanwhile; None where none are.
+    scored
+        Called with all rows; with those that are worked on again after a crash, too.
+    tell
+        Called with sentences that an operator should read.
     """
 
-    def __init__(self, make_stage: StageFactory) -> None:
-        self._stages = DeviceStages(make_stage)
+    def __init__(
+        self,
+        make_stage: StageFactory,
+        *,
+        model: str = "",
+        promoted: PromotedStages | None = None,
+        scored: Callable[[ScoredBlock], None] = lambda _: None,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._model = ModelInUse(make_stage, model, promoted)
+        self._stages = self._model.begin({})
+        self._scored = scored
+        self._tell = tell
+        self._begins_anew = True
         self._files: dict[Device, FileMemory] = {}
         self._retries = Retries()
         self._changed: set[Device] = set()
         self._retries_changed = False
-        self._standing = Standing()
+        self._start_ns: int | None = None
 
     @property
     def standing(self) -> Standing:
         """How far the work has come."""
-        return self._standing
+        return Standing(start_ns=self._start_ns, model=self._model.name)
 
     def restore(self, states: Mapping[str, bytes]) -> None:
         """Go on from the states of a checkpoint."""
+        self._stages = self._model.begin(states)
+        self._begins_anew = not states
         for key, data in states.items():
             if key.startswith(DEVICE_KEYS):
                 device, state = device_of_key(key), decode_state(data)
@@ -67,10 +100,14 @@ class DeviceTask:
             states[_RETRIES_KEY] = encode_state(self._retries.state())
         self._changed.clear()
         self._retries_changed = False
-        return states
+        return states | self._model.take_changed()
 
     def process(self, message: Incoming) -> list[Outgoing]:
-        """Score a block of records, or hand a notice on in line with them."""
+        """Score a block of records, or do in line with them what a notice or an operator says."""
+        if self._begins_anew:
+            self._begins_anew = False
+            if message.offset:
+                self._change_model(self._model.catch_up())
         retried = retried_number(message)
         content = decode(message)
         if retried is not None:
@@ -82,10 +119,14 @@ class DeviceTask:
             self._score(content, outputs, retried=retried is not None)
         elif isinstance(content, DeviceNotice):
             self._pass_on(content, outputs)
+        elif isinstance(content, AcceptedBaseline):
+            self._accept(content, outputs)
+        elif isinstance(content, ModelPromotion) and self._model.follows:
+            self._change_model(self._model.promote(content))
         else:
             raise RecordError(
                 f"{message.topic}/{message.partition}@{message.offset} holds no records of a device; only the "
-                "connector is to write to this topic",
+                "connector and Petawatch's commands are to write to this topic",
                 reason="wrong_type",
             )
         return outputs.outgoing
@@ -100,7 +141,11 @@ class DeviceTask:
             block = rows_of(block, known, len(block))
         if not len(block):
             return
+        if not (known or message.first_record):
+            # A file of this device begins, as a unit of work of the embedded watch does.
+            self._stages.begin_unit(device)
         for output in self._stages.process(block):
+            self._scored(output.scored)
             scored = ScoredMessage(scored=output.scored, moment=moment, retried=retried)
             outputs.add(TopicName.SCORED, str(device.stage), scored)
             outputs.add_alerts(output.alerts, moment)
@@ -119,12 +164,33 @@ class DeviceTask:
             _add_evidence(closing.evidence, outputs)
         outputs.add(TopicName.SCORED, str(device.stage), notice)
 
+    def _accept(self, baseline: AcceptedBaseline, outputs: Outputs) -> None:
+        device = baseline.device
+        self._change(device)
+        closing = self._stages.accept_baseline(baseline)
+        if closing is None:
+            return
+        self._tell(
+            f"{device.name} learns anew from its next records on, of {format_iso(baseline.from_ns)} at the earliest"
+        )
+        outputs.add_alerts(closing.alerts, None)
+        _add_evidence(closing.evidence, outputs)
+        outputs.add(TopicName.SCORED, str(device.stage), baseline)
+
+    def _change_model(self, make_stage: StageFactory | None) -> None:
+        if make_stage is None:
+            return
+        self._stages.change_model(make_stage)
+        self._tell(f"model {self._model.name} is taken over: each camera changes to it once it has learned with it")
+        for device in self._stages.devices:
+            self._change(device)
+
     def _change(self, device: Device, moment: FileMoment | None = None) -> None:
         self._stages.prepare([device])
         self._files_of(device)
         self._changed.add(device)
         if moment is not None:
-            self._standing = Standing(start_ns=moment.start_ns)
+            self._start_ns = moment.start_ns
 
     def _files_of(self, device: Device) -> FileMemory:
         return self._files.setdefault(device, FileMemory())

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from connectors.wire.codec import decode, origin_of
 from connectors.wire.message import Incoming, Outgoing
+from models.baseline import AcceptedBaseline
 from models.devices import Stage
 from models.errors import RecordError
 from models.messages import DeviceNotice, NoticeKind, ScoredMessage
@@ -70,6 +71,9 @@ class JoinTask:
         elif isinstance(content, DeviceNotice):
             device = content.device
             step = self._changing(device.stage).follow(content)
+        elif isinstance(content, AcceptedBaseline):
+            self._changing(content.device.stage).accept_baseline(content)
+            return []
         else:
             raise RecordError(
                 f"{message.topic}/{message.partition}@{message.offset} holds neither rows nor a notice of a device; "

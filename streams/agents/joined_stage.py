@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from models.alerts.alert import AlertEvent
+from models.baseline import AcceptedBaseline
 from models.devices import Device, Stage, parse_device
 from models.messages import DecidedMessage, DeviceNotice, FileMoment, NoticeKind, ReplacementPart, ScoredMessage
 from models.records import SourceReference
@@ -66,6 +67,11 @@ class JoinedStage:
         else:
             final = self._end_input(notice)
         return self._go_on(notice.moment, ended=ended, final=final)
+
+    def accept_baseline(self, baseline: AcceptedBaseline) -> None:
+        """What a device shows from some time on is its reference: the ratios with it are learned anew."""
+        if baseline.device.joins and self._stage in self._joins:
+            self._joins.of(self._stage).accept_baseline(baseline.device, baseline.from_ns)
 
     def state(self) -> State:
         """All that later results depend on."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from connectors.wire.codec import encode
 from connectors.wire.message import Incoming, Outgoing
 from models.alerts.alert import AlertEvent
+from models.baseline import AcceptedBaseline
 from models.messages import (
     AlertMessage,
     DecidedMessage,
@@ -17,7 +18,7 @@ from models.messages import (
 from streams.topology import TopicName
 
 #: What agents send.
-Content = ScoredMessage | DeviceNotice | DecidedMessage | AlertMessage | EvidenceMessage
+Content = ScoredMessage | DeviceNotice | DecidedMessage | AlertMessage | EvidenceMessage | AcceptedBaseline
 
 
 class Outputs:
@@ -41,7 +42,7 @@ class Outputs:
         encoded = encode(content, Origin(message.topic, message.partition, message.offset, part))
         self.outgoing.append(Outgoing(topic=topic, key=key.encode(), value=encoded.value, headers=encoded.headers))
 
-    def add_alerts(self, events: Iterable[AlertEvent], moment: FileMoment) -> None:
-        """Send steps in the life of alerts."""
+    def add_alerts(self, events: Iterable[AlertEvent], moment: FileMoment | None) -> None:
+        """Send steps in the life of alerts; without a moment where no file is behind them."""
         for event in events:
             self.add(TopicName.ALERTS, event.alert.id, AlertMessage(event=event, moment=moment))

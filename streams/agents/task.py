@@ -9,15 +9,18 @@ from connectors.wire.message import Incoming, Outgoing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How far a partition's work has come in event time.
+    """How far a partition's work has come in event time, and by which model.
 
     Attributes
     ----------
     start_ns
         Begin of the snapshot of the latest message; None before the first.
+    model
+        Name of the model in use; empty where none scores.
     """
 
     start_ns: int | None = None
+    model: str = ""
 
 
 class PartitionTask(Protocol):

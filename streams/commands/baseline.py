@@ -1,17 +1,24 @@
 """`petawatch baseline`: a realigned device's new state becomes its reference."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-_State = Annotated[Path, typer.Option(help="State directory of the watch.")]
+if TYPE_CHECKING:
+    from models.baseline import AcceptedBaseline
+
+# Other commands that decide something wait meanwhile.
+_KAFKA_PATIENCE_S = 10.0
+
+_State = Annotated[Path, typer.Option(help="State directory of the watch, or of a facility's recorder.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     baseline = typer.Typer(
-        help="Accept what a device shows from some time on as its reference; list what was accepted.",
+        help="Accept what a device shows from some time on as its reference; list what was accepted. It can't be "
+        "withdrawn: the old reference is gone within seconds. Once the device shows again what is right, accept that.",
         no_args_is_help=True,
     )
     baseline.command(
@@ -27,8 +34,15 @@ def accept(
     device: Annotated[str, typer.Option(help="The device's name.")],
     from_: Annotated[str, typer.Option("--from", help="First event time of the new state, ISO 8601; UTC if no zone.")],
     reason: Annotated[str, typer.Option(help="Why the new state is right, for those who come after.")],
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings: how a facility's Kafka is reached.")] = (
+        None
+    ),
 ) -> None:
-    """Let a device learn anew from what it shows from a time on, and close what is open by the old reference."""
+    """Let a device learn anew from what it shows from a time on, and close what is open by the old reference.
+
+    This can't be taken back. A device that was accepted by mistake has learned again in half a minute at 10 Hz, from
+    what it shows then; if that is not right, realign it, and accept the new state from then on.
+    """
     from connectors.clock import SystemClock
     from models.event_time import format_iso
     from streams.commands.usage import time_option
@@ -37,10 +51,20 @@ def accept(
     from_ns = time_option("--from", from_)
     if from_ns is None:
         raise typer.BadParameter("--from: name the first time of the new state, for example 2022-07-01T09:34:00Z")
-    accepted = accept_baseline(state, device, from_ns, reason, SystemClock()).baseline
+
+    def tell_agents(baseline: "AcceptedBaseline") -> None:
+        from connectors.kafka.producer import BlockProducer
+        from streams.facility.announcements import announce_baseline
+        from streams.settings import load_settings
+
+        settings = load_settings(config)
+        with BlockProducer(settings.kafka, settings.topics.installation, patience_s=_KAFKA_PATIENCE_S) as producer:
+            announce_baseline(producer, baseline)
+
+    accepted = accept_baseline(state, device, from_ns, reason, SystemClock(), tell_agents).baseline
     typer.echo(
         f"{device} learns anew from its next records on, of {format_iso(accepted.from_ns)} at the earliest; "
-        "a running watch takes this up within seconds, a stopped one when it starts"
+        "what runs takes this up within seconds, what is stopped when it starts"
     )
 
 

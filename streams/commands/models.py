@@ -1,13 +1,28 @@
 """`petawatch models`: versions of the model, and which one is in use."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
 
 _State = Annotated[Path, typer.Option(help="State directory of the watch.")]
 _Config = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
 _Json = Annotated[bool, typer.Option("--json", help="One JSON document a line.")]
+
+
+class Role(StrEnum):
+    """What a version may be promoted to."""
+
+    PRODUCTION = "production"
+    SHADOW = "shadow"
+
+
 _VERSION = "Number of the version, or id of the model, as `list` shows it."
 
 
@@ -17,6 +32,7 @@ def register(app: typer.Typer) -> None:
     models.command("list", epilog="Example: petawatch models list --state /var/lib/petawatch")(list_models)
     models.command(epilog="Example: petawatch models compare 3 4 --state /var/lib/petawatch")(compare)
     models.command(epilog="Example: petawatch models promote 4 --state /var/lib/petawatch")(promote)
+    models.command(epilog="Example: petawatch models shadow --state /var/lib/petawatch")(shadow)
     models.command(epilog="Example: petawatch models rollback --state /var/lib/petawatch")(rollback)
     models.command(epilog="Example: petawatch models upload --state /var/lib/petawatch")(upload)
     app.add_typer(models, name="models")
@@ -36,9 +52,10 @@ def list_models(state: _State, config: _Config = None, as_json: _Json = False) -
     versions = list_versions(state, load_settings(config))
     if as_json:
         for version in versions:
-            typer.echo(json.dumps({**asdict(version.registered), "in_use": version.in_use}))
+            use = {"in_use": version.in_use, "shadow": version.shadow}
+            typer.echo(json.dumps({**asdict(version.registered), **use}))
     else:
-        print_versions([(version.registered, version.in_use) for version in versions], Console())
+        print_versions([(version.registered, version.use) for version in versions], Console())
 
 
 def compare(
@@ -70,12 +87,59 @@ def promote(
     version: Annotated[str, typer.Argument(help=_VERSION)],
     state: _State,
     config: _Config = None,
+    role: Annotated[
+        Role,
+        typer.Option(
+            "--as", help="production: the model in use. shadow: scores beside it, its alerts are counted only."
+        ),
+    ] = Role.PRODUCTION,
 ) -> None:
-    """Check a version and make it the model in use; watches that run take it over without a restart."""
+    """Check a version and make it the model in use, or the shadow; watches that run follow without a restart."""
     from streams import model_promotion
     from streams.settings import load_settings
 
-    typer.echo(model_promotion.promote(state, load_settings(config), version))
+    settings = load_settings(config)
+    if role is Role.SHADOW:
+        typer.echo(model_promotion.promote_shadow(state, settings, version))
+        return
+    with _workers_of(state, settings) as tell_workers:
+        typer.echo(model_promotion.promote(state, settings, version))
+        tell_workers()
+
+
+def shadow(
+    state: _State,
+    config: _Config = None,
+    end: Annotated[bool, typer.Option("--end", help="Let the shadow score no more; what it found stays.")] = False,
+    as_json: _Json = False,
+) -> None:
+    """Show what the shadow finds against the model in use, by camera: frames, and alerts that it would have raised."""
+    if end:
+        _end_shadow(state, config)
+        return
+    import json
+
+    from rich.console import Console
+
+    from dashboards.shadow_table import print_shadow
+    from streams.shadow_findings import read_findings, shadow_document
+
+    findings = read_findings(state)
+    if not as_json:
+        print_shadow(findings, Console())
+        return
+    for name, finding in findings.items():
+        typer.echo(json.dumps(shadow_document(name, finding)))
+
+
+def _end_shadow(state: Path, config: Path | None) -> None:
+    from streams.model_promotion import stop_shadow
+    from streams.settings import load_settings
+
+    sentence, warning = stop_shadow(state, load_settings(config))
+    typer.echo(sentence)
+    if warning:
+        typer.echo(f"petawatch: {warning}", err=True)
 
 
 def rollback(state: _State, config: _Config = None) -> None:
@@ -83,8 +147,11 @@ def rollback(state: _State, config: _Config = None) -> None:
     from streams.model_promotion import roll_back_model
     from streams.settings import load_settings
 
-    sentence, warning = roll_back_model(state, load_settings(config))
-    typer.echo(sentence)
+    settings = load_settings(config)
+    with _workers_of(state, settings) as tell_workers:
+        sentence, warning = roll_back_model(state, settings)
+        typer.echo(sentence)
+        tell_workers()
     if warning:
         typer.echo(f"petawatch: {warning}", err=True)
 
@@ -99,3 +166,18 @@ def upload(state: _State, config: _Config = None) -> None:
         typer.echo(f"model {item.model} is registered as version {item.version}")
     if not uploaded:
         typer.echo("nothing waits for the registry")
+
+
+@contextmanager
+def _workers_of(state: Path, settings: "Settings") -> Iterator[Callable[[], None]]:
+    """Tells the workers of a facility which model is in use; nobody where no recorder writes the directory."""
+    from connectors.clock import SystemClock
+    from streams.deciding import is_of_facility
+
+    if not is_of_facility(state):
+        yield lambda: None
+        return
+    from streams.facility.model_announcement import workers_to_tell
+
+    with workers_to_tell(state, settings, SystemClock()) as tell:
+        yield lambda: typer.echo(tell())

@@ -96,6 +96,10 @@ class WorkerMetrics:
         """
         self._owned.set_lags(lags)
 
+    def set_model(self, model: str) -> None:
+        """The model by which this worker scores now."""
+        self._watch.set_model(model)
+
     def set_models(self, models: Iterable[str]) -> None:
         """The models of all workers that score, where this is followed: more than one says that workers differ."""
         self._watch.set_other_models(models)

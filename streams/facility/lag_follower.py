@@ -25,6 +25,8 @@ _LOOK_EVERY_S = 2.0
 _POLL_S = 0.1
 _MOST_POLLS = 20
 _END_WITHIN_S = 1.0
+# After a promotion workers differ until each has written its next checkpoint.
+_DIFFER_FOR_S = 60.0
 
 
 class LagReader(Protocol):
@@ -97,7 +99,7 @@ class LagFollower(ProgressThread[LagReader]):
     saved
         The monitor's state, from ``take``, to go on from.
     tell
-        Called with a sentence when workers score with different models.
+        Called with a sentence when workers score with different models for longer than a promotion takes.
     """
 
     def __init__(
@@ -119,6 +121,7 @@ class LagFollower(ProgressThread[LagReader]):
         self._metrics = metrics
         self._tell = tell
         self._models: frozenset[str] = frozenset()
+        self._models_since_s: float | None = None  # until it was told that they differ
         self._progress: dict[str, Progress] = {}
         self._lock = threading.Lock()
         self._found: list[AlertEvent] = []
@@ -173,11 +176,13 @@ class LagFollower(ProgressThread[LagReader]):
     def _look_at_models(self) -> None:
         by_worker = self._monitor.summary.models
         models = frozenset(by_worker.values())
-        if models == self._models:
-            return
-        self._models = models
-        self._metrics.set_models(models)
-        if len(models) > 1 and self._tell is not None:
+        if models != self._models:
+            self._models = models
+            self._metrics.set_models(models)
+            self._models_since_s = self._clock.monotonic_s() if len(models) > 1 else None
+        since_s = self._models_since_s
+        if since_s is not None and self._clock.monotonic_s() - since_s >= _DIFFER_FOR_S and self._tell is not None:
+            self._models_since_s = None
             self._tell(differing_models(by_worker))
 
     def _hear(self, message: Incoming) -> None:

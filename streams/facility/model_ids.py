@@ -1,4 +1,4 @@
-"""Which worker scores images with which model: all of an installation are to have the same."""
+"""Which worker scores images with which model: but for a while after a promotion, all are to have the same."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,7 +6,7 @@ from connectors.wire.message import Incoming
 from connectors.wire.progress import Progress
 from streams.facility.progress_thread import progress_of
 
-_REMEDY = "scores carry the id of their model; give all workers the same worker.model, and start them again"
+_REMEDY = "scores carry the id of their model; promote one for all of them, or give all workers the same worker.model"
 
 
 def models_of(told: Iterable[Progress]) -> dict[str, str]:

@@ -85,7 +85,7 @@ class WorkerSettings:
     instance
         Its name in the consumer group, kept over restarts; the host's name when empty. Unique in the installation.
     model
-        Folder of the model that scores images; the shipped one when there is none.
+        Folder of the model that scores images until one is promoted; the shipped one when there is none.
     session_timeout_s
         A worker that gave no sign of life for so long loses its partitions to the others.
     buffer_bytes

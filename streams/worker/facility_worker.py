@@ -47,14 +47,11 @@ class WorkerIdentity:
         Its own name in the group, kept over restarts.
     client_id
         What the cluster shows of its connections.
-    model
-        The name of the model that scores; empty where none does.
     """
 
     group: str
     instance: str
     client_id: str
-    model: str = ""
 
 
 class FacilityWorker:
@@ -117,7 +114,7 @@ class FacilityWorker:
         self._sender = OutputSender(
             self._settings.kafka, self._settings.topics, limits=self._limits, tell=self._tell, fail=self._fail
         )
-        self._progress = ProgressWriter(self._sender, self._clock, self._identity.instance, self._identity.model)
+        self._progress = ProgressWriter(self._sender, self._clock, self._identity.instance)
         try:
             await self._sender.start()
         except (KafkaError, OSError) as error:
@@ -245,6 +242,8 @@ class FacilityWorker:
     def _saved(self, partition: OwnedPartition, captured: Captured, seconds: float) -> None:
         self._metrics.checkpoint(partition.agent, partition.number, size_bytes=captured.size_bytes, seconds=seconds)
         places = self._app.ownership.topic_partitions(partition)
+        if captured.model:
+            self._metrics.set_model(captured.model)
         self._uncommitted |= {places[topic]: offset for topic, offset in captured.next_offsets.items()}
         self._progress.write(partition, captured)
 

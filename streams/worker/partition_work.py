@@ -27,13 +27,14 @@ class Captured:
 
     Attributes
     ----------
-    start_ns
-        How far that is in event time.
+    start_ns, model
+        How far that is in event time, and the model in use.
     """
 
     next_offsets: Mapping[str, int]
     changed: Mapping[str, bytes]
     start_ns: int | None = None
+    model: str = ""
 
     @property
     def size_bytes(self) -> int:
@@ -142,6 +143,7 @@ class CheckpointedWork:
             next_offsets=self._run.next_offsets,
             changed=self._run.take_changed(),
             start_ns=self._run.standing.start_ns,
+            model=self._run.standing.model,
         )
 
     def tick(self) -> None:

@@ -15,11 +15,10 @@ from streams.worker.partition_work import Captured
 class ProgressWriter:
     """Writes to the progress topic; nothing waits for it, and the next word replaces the last."""
 
-    def __init__(self, sender: OutputSender, clock: Clock, name: str, model: str) -> None:
+    def __init__(self, sender: OutputSender, clock: Clock, name: str) -> None:
         self._sender = sender
         self._clock = clock
         self._name = name
-        self._model = model
         self._sending: set[asyncio.Task[object]] = set()
 
     def write(self, partition: OwnedPartition, captured: Captured) -> None:
@@ -30,7 +29,7 @@ class ProgressWriter:
                 at_ns=self._clock.now_ns(),
                 next_offset=captured.next_offsets.get(partition.topics[0]),
                 snapshot_start_ns=captured.start_ns,
-                model=self._model,
+                model=captured.model,
             )
         )
         message = Outgoing(

@@ -27,6 +27,7 @@ from streams.facility.facility_metrics import WorkerMetrics
 from streams.facility.lag import LagMonitor
 from streams.facility.lag_follower import LagFollower, LagWatchingRecorder
 from streams.facility.model_ids import other_models
+from streams.facility.promoted_models import PromotedModels
 from streams.facility.topic_plan import require_topics
 from streams.http_health import HealthServer, ReadyPart
 from streams.metrics import WatchMetrics
@@ -35,7 +36,6 @@ from streams.stage_factory import stage_factory
 from streams.topology import TOPICS, AgentName, TopicName
 from streams.warm_up import warm_up_if_possible
 from streams.worker.facility_worker import FacilityWorker, WorkerIdentity
-from streams.worker.measured_stage import measured
 from streams.worker.membership import (
     client_id,
     group_name,
@@ -85,19 +85,20 @@ def run_worker(
         signs = WorkerMetrics(metrics, clock, agents)
         health = None if http == "off" else stack.enter_context(HealthServer(http, metrics, clock))
         bundle = _model(settings) if _DEVICE_AGENTS.intersection(agents) else None
-        model = bundle.name if bundle is not None and AgentName.IMAGE in agents else ""
+        limits = _limits(settings, agents)
+        promoted = _promoted(settings, agents, bundle, clock, metrics, tell)
+        model = (promoted.latest() or promoted.first) if promoted is not None else ""
         if model:
             metrics.set_model(model)
-        limits = _limits(settings, agents)
         # Before the group gives it work: nobody waits for it yet.
         warm_up_if_possible(tell)
-        identity = stack.enter_context(_membership(settings, agents, model, clock))
+        identity = stack.enter_context(_membership(settings, agents, clock))
         if model:
-            _tell_other_models(settings, identity, tell)
+            _tell_other_models(settings, identity, model, tell)
         worker = FacilityWorker(
             settings,
             identity,
-            tasks=_tasks(settings, agents, bundle, metrics),
+            tasks=_tasks(settings, agents, bundle, promoted, metrics, tell),
             open_recorder=_recorder(settings, agents, state, clock, metrics, signs, tell),
             open_store=lambda: open_checkpoint_store(settings.checkpoints, settings.kafka, settings.topics),
             limits=limits,
@@ -138,9 +139,7 @@ def _end_later(code: int, within_s: float) -> None:
 
 
 @contextmanager
-def _membership(
-    settings: Settings, agents: Collection[AgentName], model: str, clock: Clock
-) -> Iterator[WorkerIdentity]:
+def _membership(settings: Settings, agents: Collection[AgentName], clock: Clock) -> Iterator[WorkerIdentity]:
     """Make sure of this worker's place in the group; give it back at the end, unless that failed."""
     installation, host = settings.topics.installation, socket.gethostname()
     instance = settings.worker.instance or host
@@ -155,13 +154,13 @@ def _membership(
             wait_for_own_name(
                 look, group, instance, host=host, clock=clock, session_timeout_s=settings.worker.session_timeout_s
             )
-        yield WorkerIdentity(group=group, instance=instance, client_id=client_id(host), model=model)
+        yield WorkerIdentity(group=group, instance=instance, client_id=client_id(host))
         _leave(settings, group, instance)
 
 
-def _tell_other_models(settings: Settings, identity: WorkerIdentity, tell: Callable[[str], None]) -> None:
+def _tell_other_models(settings: Settings, identity: WorkerIdentity, model: str, tell: Callable[[str], None]) -> None:
     with TopicReader(settings.kafka, settings.topics.installation) as reader:
-        sentence = other_models(reader.read((TopicName.PROGRESS,)), identity.instance, identity.model)
+        sentence = other_models(reader.read((TopicName.PROGRESS,)), identity.instance, model)
     if sentence:
         tell(sentence)
 
@@ -193,8 +192,31 @@ def _model(settings: Settings) -> ModelBundle:
     return default_model() if folder is None else load_model(folder)
 
 
+def _promoted(
+    settings: Settings,
+    agents: Collection[AgentName],
+    bundle: ModelBundle | None,
+    clock: Clock,
+    metrics: WatchMetrics,
+    tell: Callable[[str], None],
+) -> PromotedModels | None:
+    """What cameras may be scored by beside the worker's own model; None where no camera is scored."""
+    if bundle is None or AgentName.IMAGE not in agents:
+        return None
+
+    def open_reader() -> TopicReader:
+        return TopicReader(settings.kafka, settings.topics.installation)
+
+    return PromotedModels(settings, bundle, open_reader=open_reader, clock=clock, metrics=metrics, tell=tell)
+
+
 def _tasks(
-    settings: Settings, agents: Collection[AgentName], bundle: ModelBundle | None, metrics: WatchMetrics
+    settings: Settings,
+    agents: Collection[AgentName],
+    bundle: ModelBundle | None,
+    promoted: PromotedModels | None,
+    metrics: WatchMetrics,
+    tell: Callable[[str], None],
 ) -> dict[AgentName, Callable[[], PartitionTask]]:
     tasks: dict[AgentName, Callable[[], PartitionTask]] = {}
     if AgentName.JOIN in agents:
@@ -202,7 +224,15 @@ def _tasks(
     for agent in _DEVICE_AGENTS.intersection(agents):
         if bundle is not None:
             # Each agent has a thread of its own, and so its own network and buffers.
-            tasks[agent] = partial(DeviceTask, measured(stage_factory(settings, bundle), metrics.scored))
+            scores = agent is AgentName.IMAGE
+            tasks[agent] = partial(
+                DeviceTask,
+                stage_factory(settings, bundle),
+                model=bundle.name if scores else "",
+                promoted=promoted if scores else None,
+                scored=metrics.scored,
+                tell=tell,
+            )
     return tasks
 
 

@@ -51,6 +51,13 @@ _SHARED = {
 _AGENTS = (AgentName.IMAGE, AgentName.ENERGY, AgentName.SPECTRUM, AgentName.OTHER, AgentName.JOIN)
 
 
+@dataclass(frozen=True, slots=True)
+class Everywhere:
+    """A message that is written to every partition of its topic."""
+
+    message: Outgoing
+
+
 class Log:
     """Topics as lists of messages; those of records and rows have several partitions."""
 
@@ -58,10 +65,17 @@ class Log:
         self._partitions = partitions
         self.messages: dict[tuple[str, int], list[Incoming]] = {}
 
-    def append(self, outgoing: Outgoing) -> None:
+    def append(self, outgoing: Outgoing | Everywhere) -> None:
         """Write a message where its key belongs."""
+        if isinstance(outgoing, Everywhere):
+            for partition in range(self._partitions):
+                self._append(outgoing.message, partition)
+            return
         count = self._partitions if outgoing.topic in _SHARED else 1
-        place = (outgoing.topic, (murmur2(outgoing.key) & 0x7FFFFFFF) % count)
+        self._append(outgoing, (murmur2(outgoing.key) & 0x7FFFFFFF) % count)
+
+    def _append(self, outgoing: Outgoing, partition: int) -> None:
+        place = (outgoing.topic, partition)
         messages = self.messages.setdefault(place, [])
         messages.append(
             Incoming(
@@ -151,6 +165,8 @@ class InMemoryFacility:
     ----------
     crashes
         How often an owner dies instead of working: it goes on from its last checkpoint.
+    device_task
+        Makes the work of the agents of devices; one with these stages and no other model if there is none.
     """
 
     def __init__(
@@ -161,6 +177,7 @@ class InMemoryFacility:
         partitions: int,
         draw: random.Random,
         crashes: float = 0.0,
+        device_task: Callable[[], PartitionTask] | None = None,
     ) -> None:
         self.log = Log(partitions)
         self.recorded = Recorded()
@@ -170,7 +187,9 @@ class InMemoryFacility:
             _Owner(
                 agent,
                 partition,
-                (lambda: JoinTask(join_settings)) if agent is AgentName.JOIN else (lambda: DeviceTask(make_stage)),
+                (lambda: JoinTask(join_settings))
+                if agent is AgentName.JOIN
+                else device_task or (lambda: DeviceTask(make_stage)),
             )
             for agent in _AGENTS
             for partition in range(partitions)
@@ -180,7 +199,7 @@ class InMemoryFacility:
         self._origins: dict[str, Origins] = {}
         self._read: dict[str, int] = {}
 
-    def run(self, sent: Iterable[Outgoing]) -> Recorded:
+    def run(self, sent: Iterable[Outgoing | Everywhere]) -> Recorded:
         """Give what a connector sends to the agents, and work until nothing is left to do."""
         coming = iter(sent)
         open_ = True
@@ -192,7 +211,7 @@ class InMemoryFacility:
         self._record()
         return self.recorded
 
-    def _receive(self, coming: Iterator[Outgoing]) -> bool:
+    def _receive(self, coming: Iterator[Outgoing | Everywhere]) -> bool:
         for _ in range(self._draw.choice([1, 5, 50])):
             message = next(coming, None)
             if message is None:
@@ -260,16 +279,17 @@ class Connector:
         """All that is sent."""
         progress = SeriesProgress(self.settings.zone)
         for unit in self.units():
-            whole = list(self._unit(unit, progress))
+            whole = list(self.unit(unit, progress))
             if self.draw.random() < self.again:
                 yield from whole[: self.draw.randrange(len(whole) + 1)]
-                whole = list(self._unit(unit, progress))
+                whole = list(self.unit(unit, progress))
             yield from whole
         if final:
             moment = FileMoment(start_ns=0, closed_ns=0)
             yield from map(outgoing, plain_notices(NoticeKind.INPUT_END, progress.series, progress, moment))
 
-    def _unit(self, unit: WorkUnit, progress: SeriesProgress) -> Iterator[Outgoing]:
+    def unit(self, unit: WorkUnit, progress: SeriesProgress) -> Iterator[Outgoing]:
+        """What is sent of one."""
         assert unit.manifest is not None
         moment = FileMoment(start_ns=progress.start_ns(unit.file.relative, 0), closed_ns=unit.file.closed_ns)
         block_bytes = self.draw.choice([130_000, 400_000, 1 << 20])

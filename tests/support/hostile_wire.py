@@ -44,7 +44,7 @@ def hostile_messages() -> list[HostileMessage]:
     """The corpus, in a fixed order."""
     return [
         HostileMessage(name=name, incoming=incoming, reason=reason)
-        for source in (_headers, _values, _blocks, _structures, _notices, _containers, _documents)
+        for source in (_headers, _values, _blocks, _structures, _notices, _containers, _documents, _decisions)
         for name, incoming, reason in source()
     ]
 
@@ -361,6 +361,28 @@ def _bad_references() -> Iterator[tuple[str, str]]:
     ):
         yield name, f'{{"moment":[0,0],"retried":false,"scored":{{"__array__":{reference}}}}}'
     yield "that goes deep", '{"a":' * 200_000
+
+
+def _decisions() -> _Cases:
+    """What operators decide, as somebody else would have it."""
+    yield "promotion of a model elsewhere", with_header(good("promotion-1"), "model", b"../../etc"), PAYLOAD
+    yield "promotion of no model", with_header(good("promotion-1"), "model", b""), PAYLOAD
+    yield "promotion without a model", with_header(good("promotion-1"), "model", None), "missing_header"
+    yield "promotion of a wild time", _changed_json("promotion-1", at_ns=2**62), PAYLOAD
+    yield "baseline of id 0", _changed_json("baseline-1", id=0), PAYLOAD
+    yield "baseline of a wild time", _changed_json("baseline-1", from_ns=-(2**63)), PAYLOAD
+    yield "baseline of no device", with_header(good("baseline-1"), "device", None), "missing_header"
+    data = np.zeros(3, np.uint8)
+    for name, files in (
+        ("nothing", {}),
+        ("a file elsewhere", {"../model.onnx": data}),
+        ("a hidden file", {".model": data}),
+        ("a file of numbers", {"model.onnx": np.zeros(3)}),
+        ("a file of text", {"model.onnx": "abc"}),
+        ("very many files", {f"file-{number}": data for number in range(17)}),
+    ):
+        yield f"model of {name}", replace(good("model-files-1"), value=write_container({"files": files})), PAYLOAD
+    yield "model of no name", with_header(good("model-files-1"), "model", b"/"), PAYLOAD
 
 
 def _documents() -> _Cases:

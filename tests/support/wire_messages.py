@@ -24,6 +24,7 @@ from models.alerts.alert import (
     Severity,
 )
 from models.alerts.explanation import Explanation
+from models.baseline import AcceptedBaseline
 from models.devices import Device, parse_device
 from models.messages import (
     AlertMessage,
@@ -31,6 +32,8 @@ from models.messages import (
     DeviceNotice,
     EvidenceMessage,
     FileMoment,
+    ModelFiles,
+    ModelPromotion,
     NoticeKind,
     Origin,
     RecordMessage,
@@ -250,6 +253,11 @@ COUNTS_ONLY = Announcement(connector="recorder-1", file_counts={"skipped": 1})
 WORKER_PROGRESS = Progress(
     name="worker-a", at_ns=MOMENT.closed_ns, next_offset=4712, snapshot_start_ns=START_NS, model="default-1"
 )
+PROMOTION = ModelPromotion(model="ae-72f621640a20", at_ns=MOMENT.closed_ns)
+MODEL_FILES = ModelFiles(
+    model="ae-72f621640a20", files={"model.json": b'{"name": "ae-72f621640a20"}\n', "model.onnx": b"\0\xff network"}
+)
+BASELINE = AcceptedBaseline(id=MOMENT.closed_ns + 1, device=CAMERA, from_ns=START_NS)
 CONNECTOR_PROGRESS = Progress(name="recorder-1", at_ns=MOMENT.closed_ns, oldest_unsent_s=0.1)
 
 
@@ -300,6 +308,9 @@ EXAMPLES: dict[str, Message] = {
     "progress-1-connector": CONNECTOR_PROGRESS,
     "dead-letter-1": DEAD_LETTER,
     "dead-letter-1-tombstone": DEAD_TOMBSTONE,
+    "promotion-1": PROMOTION,
+    "model-files-1": MODEL_FILES,
+    "baseline-1": BASELINE,
 }
 
 

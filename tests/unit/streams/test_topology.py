@@ -6,6 +6,7 @@ from models.devices import RecordKind
 from streams.facility.topic_plan import largest_message_bytes, plan
 from streams.topology import (
     CONNECTOR,
+    OPERATOR,
     RECORD_TOPICS,
     TOPICS,
     AgentName,
@@ -24,7 +25,7 @@ def test_every_topic_has_one_row() -> None:
 
 
 def test_every_topic_is_written_and_read_by_someone_who_exists() -> None:
-    known = {CONNECTOR, *AgentName}
+    known = {CONNECTOR, OPERATOR, *AgentName}
     for row in TOPICS:
         assert row.writers, row.name
         assert row.readers, row.name

@@ -1,0 +1,166 @@
+"""Models that were promoted on Kafka, as a worker gets at them: found in their topic, loaded, tested."""
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from connectors.clock import Clock
+from connectors.model_files import default_model, load_model
+from connectors.wire.codec import decode
+from connectors.wire.message import Incoming
+from models.device_stage import StageFactory
+from models.errors import FatalError, RecordError, RetryableError
+from models.messages import ModelFiles
+from models.model_bundle import ModelBundle
+from streams.metrics import WatchMetrics
+from streams.settings import Settings
+from streams.stage_factory import stage_factory
+from streams.topology import TopicName
+
+_Result = TypeVar("_Result")
+_RETRY_EVERY_S = 1.0
+# More than a promotion, the one before it, and those of cameras that had no beam since.
+_MOST_KEPT = 8
+
+
+class ModelsReader(Protocol):
+    """Reads all that a topic holds now (``connectors.kafka.reader.TopicReader``)."""
+
+    def read(self, topics: Iterable[str]) -> Iterator[Incoming]:
+        """All messages, in the order of each partition."""
+        ...
+
+    def close(self) -> None:
+        """Let the connection go."""
+        ...
+
+
+class PromotedModels:
+    """Makes stages with promoted models (see ``streams.agents.model_in_use.PromotedStages``).
+
+    It is used from the thread of the image agent: loading and testing a model, some tenths of a second, holds no event
+    loop up, and what follows in the partition waits, since it is to be scored beside the new model.
+
+    Parameters
+    ----------
+    first
+        The model that partitions begin with; it needs no topic.
+    open_reader
+        Makes a reader of the topics.
+    tell
+        Called with sentences that an operator should read.
+
+    Attributes
+    ----------
+    first
+        The name of that model.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        first: ModelBundle,
+        *,
+        open_reader: Callable[[], ModelsReader],
+        clock: Clock,
+        metrics: WatchMetrics,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._bundle = first
+        self._open_reader = open_reader
+        self._clock = clock
+        self._metrics = metrics
+        self._tell = tell
+        self._made: dict[str, StageFactory] = {}
+        self.first = first.name
+        self._refused: set[str] = set()
+
+    def stages_of(self, model: str) -> StageFactory | None:
+        """Makes stages with this model; None when it can't be used, which is told and counted.
+
+        Raises
+        ------
+        FatalError
+            Kafka does not give the topic: ``models_unread`` after ``worker.stuck_after_s``, or as ``TopicReader``.
+        """
+        if model in self._made:
+            return self._made[model]
+        known = next((bundle for bundle in (self._bundle, default_model()) if bundle.name == model), None)
+        message = None if known else self._patiently(lambda: self._message(model))
+        try:
+            bundle = known or self._loaded(model, message)
+        except FatalError as error:
+            self._refuse(model, error)
+            return None
+        if len(self._made) >= _MOST_KEPT:
+            del self._made[next(iter(self._made))]
+        self._made[model] = stage_factory(self._settings, bundle)
+        return self._made[model]
+
+    def latest(self) -> str:
+        """The model whose files were written last: every promotion writes them; empty when there is none.
+
+        Raises
+        ------
+        FatalError
+            As ``stages_of``.
+        """
+        return self._patiently(self._latest)
+
+    def _latest(self) -> str:
+        with closing(self._open_reader()) as reader:
+            keys = [message.key for message in reader.read([TopicName.MODELS]) if message.value is not None]
+        return (keys[-1] or b"").decode(errors="replace") if keys else ""
+
+    def _message(self, model: str) -> Incoming | None:
+        with closing(self._open_reader()) as reader:
+            of_model = [message for message in reader.read([TopicName.MODELS]) if message.key == model.encode()]
+        return of_model[-1] if of_model and of_model[-1].value is not None else None
+
+    def _loaded(self, model: str, message: Incoming | None) -> ModelBundle:
+        """A model from the message that holds its files, loaded and tested.
+
+        Raises
+        ------
+        FatalError
+            It is not there, damaged, of another version, or computes something else here.
+        """
+        if message is None:
+            name = self._settings.topics.full_name(TopicName.MODELS)
+            raise FatalError(f"the topic {name} does not hold it; promote it again", reason="model_missing")
+        try:
+            content = decode(message)
+            with tempfile.TemporaryDirectory(prefix="petawatch-model-") as temporary:
+                folder = Path(temporary)
+                for name, data in content.files.items() if isinstance(content, ModelFiles) else ():
+                    (folder / name).write_bytes(data)
+                bundle = load_model(folder)
+        except (RecordError, OSError) as error:
+            raise FatalError(f"its files can't be used: {error}", reason="model_damaged") from error
+        if bundle.name != model:
+            raise FatalError(f"its files are those of {bundle.name}; promote it again", reason="model_hash")
+        return bundle
+
+    def _patiently(self, ask: Callable[[], _Result]) -> _Result:
+        """What Kafka says, however long it takes: what was promoted must not depend on an outage."""
+        give_up_s = self._clock.monotonic_s() + self._settings.worker.stuck_after_s
+        told = False
+        while True:
+            try:
+                return ask()
+            except RetryableError as error:
+                if self._clock.monotonic_s() >= give_up_s:
+                    raise FatalError(f"the promoted models can't be read: {error}", reason="models_unread") from error
+                if not told:
+                    told = True
+                    self._tell(f"the promoted models wait: {error}")
+            self._clock.sleep(_RETRY_EVERY_S)
+
+    def _refuse(self, model: str, error: FatalError) -> None:
+        if model not in self._refused:
+            self._refused.add(model)
+            self._metrics.model_refused(error.reason)
+            self._tell(f"model {model} is refused: {error}; the one before goes on")
