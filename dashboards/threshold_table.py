@@ -26,7 +26,7 @@ def print_thresholds(devices: Mapping[str, Thresholds], promise: str, console: C
     """
     rows = [(printable(name), *_cells(thresholds)) for name, thresholds in devices.items()]
     if console.is_terminal:
-        table = Table(title="Thresholds of image episodes")
+        table = Table(title="Thresholds of episodes")
         for column in _COLUMNS:
             table.add_column(column, justify="left" if column in {"device", "since"} else "right", overflow="fold")
         for row in rows:

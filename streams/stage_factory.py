@@ -21,9 +21,9 @@ def stage_factory(settings: Settings, bundle: ModelBundle) -> StageFactory:
         if device.kind is RecordKind.CAMERA:
             return CameraStage(device, settings.camera, network, bundle.seeds, buffers, causes, budget=settings.budget)
         if device.kind is RecordKind.ENERGY_METER:
-            return MeterStage(device, settings.meter)
+            return MeterStage(device, settings.meter, settings.budget)
         if device.kind is RecordKind.SPECTROMETER:
-            return SpectrometerStage(device, settings.spectrometer)
+            return SpectrometerStage(device, settings.spectrometer, settings.budget)
         return UnscoredStage(settings.camera.admission, settings.camera.validity)
 
     return make

@@ -15,7 +15,7 @@ def read_thresholds(state_dir: Path) -> dict[str, Thresholds]:
     Raises
     ------
     FatalError
-        ``no_thresholds`` when no device of the directory has any: no camera was watched yet, or its state is elsewhere.
+        ``no_thresholds`` when no device of the directory has any: nothing was watched yet, or its state is elsewhere.
     """
     with StateReader.open(state_dir) as reader:
         states = reader.load_states()
@@ -26,7 +26,7 @@ def read_thresholds(state_dir: Path) -> dict[str, Thresholds]:
             thresholds[device_of_key(key).name] = Thresholds.from_json(saved["thresholds"])
     if not thresholds:
         raise FatalError(
-            f"{state_dir} has no thresholds: no camera was watched yet, or workers on Kafka keep them in their "
+            f"{state_dir} has no thresholds: nothing was watched yet, or workers on Kafka keep them in their "
             "checkpoints; name the state directory of a watch",
             reason="no_thresholds",
         )

@@ -17,7 +17,10 @@ from models.energies.smoothing import GuardedSmoother, SmoothedReadings, Smoothi
 from models.records import RecordBlock
 from models.results import Reason, Scoring
 from models.scored_rows import ScoredRows
-from models.scoring.tail_probability import TailProbability, TailSettings, score_of
+from models.scoring.episode_budget import EpisodeBudget
+from models.scoring.returning_tail import ReturningTail
+from models.scoring.tail_probability import TailSettings, score_of
+from models.scoring.threshold_budget import ThresholdBudget
 from models.state import State
 from models.validity import ValidityLimits, energy_j, judge
 
@@ -59,9 +62,15 @@ class MeterStage:
 
     The features of a row are the energy (joules), the smoothed energy of the shot ``delay_shots`` *earlier* (a smoothed
     value is not known sooner; rows do not wait for it), and z.
+
+    Parameters
+    ----------
+    budget
+        What the thresholds of energy outliers follow from; None where those of the settings stay in force. A step is
+        told by a rule that needs none.
     """
 
-    def __init__(self, device: Device, settings: MeterSettings) -> None:
+    def __init__(self, device: Device, settings: MeterSettings, budget: ThresholdBudget | None = None) -> None:
         self._settings = settings
         self._admission = AdmissionGuard(settings.admission)
         self._begin()
@@ -69,10 +78,11 @@ class MeterStage:
             EpisodeTracker(device, kind, settings.episodes, stage=device.stage, device=device.name)
             for kind in (AlertKind.ENERGY_OUTLIER, AlertKind.ENERGY_STEP)
         )
+        self._budget = EpisodeBudget(self._outliers, settings.episodes, budget)
 
     def _begin(self) -> None:
         self._smoother = GuardedSmoother(self._settings.smoothing)
-        self._tail = TailProbability(self._settings.tail)
+        self._tail = ReturningTail(self._settings.tail, self._settings.frame_fpr)
         self._shots = 0
 
     @property
@@ -131,11 +141,12 @@ class MeterStage:
         restarted = readings.restarted[shots]
         certain = np.full(len(shots), CERTAIN)
         step_events, _ = self._steps.observe_block(times, certain, restarted, reasons, source, explain_step)
-        normal = ~(odd | open_mask | readings.extreme[shots])
-        self._tail.learn(np.abs(readings.z[shots[normal]]))
+        self._tail.learn(np.abs(readings.z[shots]), ~(odd | readings.extreme[shots]), open_mask)
+        self._budget.learn(rows.score[places], (rows.scoring[places] == Scoring.SCORED) & ~open_mask)
         self._shots += len(shots)
         if self._shots % _SHOTS_PER_REFIT == 0:
             self._tail.refit()
+            self._budget.apply(int(times[-1]))
         return events + step_events
 
     def accept_baseline(self) -> DeviceClosing:
@@ -156,6 +167,7 @@ class MeterStage:
             "tail": self._tail.state(),
             "shots": self._shots,
             "outliers": self._outliers.state(),
+            "threshold": self._budget.state(),
             "steps": self._steps.state(),
         }
 
@@ -166,4 +178,5 @@ class MeterStage:
         self._tail.restore(state["tail"])
         self._shots = int(state["shots"])
         self._outliers.restore(state["outliers"])
+        self._budget.restore(state.get("threshold"))
         self._steps.restore(state["steps"])

@@ -19,6 +19,7 @@ _LARGEST_BY_TOP = 1.5
 _TOP = 0.03
 # The fitted scale never falls below this part of the scores' own size: constant scores have no tail to fit.
 _RELATIVE_SCALE_FLOOR = 1e-6
+_EXPONENTIAL = 1e-6  # a shape below this is 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +128,7 @@ def _p_values(
             out[index] = 1.0
         elif score > threshold:
             excess = (score - threshold) / scale
-            if abs(shape) < 1e-6:
+            if abs(shape) < _EXPONENTIAL:
                 tail = np.exp(-excess)
             else:
                 base = 1.0 + shape * excess
@@ -251,6 +252,27 @@ class TailProbability:
             floor = self._settings.probability_floor
             _p_values(given, fit.ordered, fit.threshold, fit.probability, fit.shape, fit.scale, floor, probabilities)
         return probabilities
+
+    def survival(self, excess: NDArray[np.float64]) -> NDArray[np.float64]:
+        """By how much what lies beyond the fit's threshold goes on: the probability of exceeding it by ``excess`` more.
+
+        Parameters
+        ----------
+        excess
+            float64, any shape, at least 0.
+
+        Returns
+        -------
+        NDArray[np.float64]
+            The same shape, in [0, 1]; 1 as long as there is no fit.
+        """
+        fit = self._fit
+        if fit is None:
+            return np.ones(np.shape(excess))
+        if abs(fit.shape) < _EXPONENTIAL:
+            return cast("NDArray[np.float64]", np.exp(-excess / fit.scale))
+        base = np.maximum(1.0 + fit.shape * excess / fit.scale, np.finfo(float).tiny)
+        return cast("NDArray[np.float64]", np.minimum(base ** (-1.0 / fit.shape), 1.0))
 
     def learn(self, scores: NDArray[np.float64]) -> None:
         """Remember the scores of normal records, in their order, as float32; those that are not finite are left out."""

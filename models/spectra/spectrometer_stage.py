@@ -17,7 +17,10 @@ from models.records import RecordBlock, Refusal
 from models.results import Admission, Reason, Scoring
 from models.scored_rows import ScoredRows
 from models.scoring.distance import DistanceSettings, RollingDistance
-from models.scoring.tail_probability import TailProbability, TailSettings, score_of
+from models.scoring.episode_budget import EpisodeBudget
+from models.scoring.returning_tail import ReturningTail
+from models.scoring.tail_probability import TailSettings, score_of
+from models.scoring.threshold_budget import ThresholdBudget
 from models.spectra.reference_spectrum import LEAST_SAMPLES, ReferenceSpectrum, normalise
 from models.spectra.spectrum_features import FEATURE_COUNT, spectrum_features
 from models.state import State
@@ -30,10 +33,13 @@ _START_SPECTRA = 2 * _STEP
 _SETTLED_SPECTRA = 4 * _STEP
 # After so many spectra in a row of another length the spectrometer has been set to it.
 _NEW_LENGTH_SPECTRA = 32
-# No moment counts as steadier than this: log of the sum, centre, FWHM, rms width (samples), number of peaks. A count
-# jumps: one that is nearly always the same has hardly any sigma, and its first other value would look like a fault.
+_MOMENT_NAMES = ("log_sum", "centre", "bandwidth", "rms_width", "peaks")
+_WIDTH = _MOMENT_NAMES.index("bandwidth")
+# No moment counts as steadier than this (places and widths in samples). A count jumps: one that is nearly always the
+# same has hardly any sigma, and its first other value would look like a fault.
 _MOMENT_FLOORS = np.array([1e-3, 0.05, 0.1, 0.05, 1.0])
 _SHAPE, _MOMENTS = FEATURE_COUNT, FEATURE_COUNT + 1  # columns of the features
+_TAILS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,14 +88,20 @@ class SpectrometerStage:
 
     A spectrum of another length than the ones before is refused; after 32 of them in a row the spectrometer has been
     set to that length, and everything is learned anew.
+
+    Parameters
+    ----------
+    budget
+        What the thresholds of episodes follow from; None where those of the settings stay in force.
     """
 
-    def __init__(self, device: Device, settings: SpectrometerSettings) -> None:
+    def __init__(self, device: Device, settings: SpectrometerSettings, budget: ThresholdBudget | None = None) -> None:
         self._settings = settings
         self._admission = AdmissionGuard(settings.admission)
         self._episodes = EpisodeTracker(
             device, AlertKind.SPECTRUM_ANOMALY, settings.episodes, stage=device.stage, device=device.name
         )
+        self._budget = EpisodeBudget(self._episodes, settings.episodes, budget)
         self._begin(samples=0)
 
     def _begin(self, *, samples: int) -> None:
@@ -101,7 +113,7 @@ class SpectrometerStage:
         self._first = _FirstSpectra()
         self._reference = ReferenceSpectrum(settings.reference.time_constant_records)
         self._distance = RollingDistance(settings.reference, _MOMENT_FLOORS)
-        self._tails = [TailProbability(settings.tail) for _ in range(2)]
+        self._tails = [ReturningTail(settings.tail, 0.5 * settings.frame_fpr) for _ in range(_TAILS)]
 
     def process(self, block: RecordBlock) -> DeviceOutput:
         """Check, measure and score one block; a replacement is scored without learning, and opens no episode."""
@@ -124,6 +136,7 @@ class SpectrometerStage:
                     events, is_open = self._observe(block, rows, measured, lit)
                     alerts += events
                     self._learn(rows, measured, lit, is_open)
+                    self._follow_budget(block, rows, lit, is_open)
         return DeviceOutput(scored=rows.scored_block(), alerts=alerts)
 
     def _check_length(self, block: RecordBlock, refusal: NDArray[np.uint8], admission: NDArray[np.uint8]) -> None:
@@ -204,18 +217,29 @@ class SpectrometerStage:
                 self._distance.start(self._first.moments)
                 self._first = _FirstSpectra()
             return
-        learned = lit[~(rows.anomalous[rows.taken[lit]] | is_open)]
+        places = rows.taken[lit]
+        normal = ~rows.anomalous[places]
+        learned = lit[normal & ~is_open]
         self._reference.learn(measured.binned[learned], measured.features[learned, 0])
         self._distance.learn(measured.moments[learned])
         if settled:
             for column, tail in enumerate(self._tails, start=_SHAPE):
-                tail.learn(rows.features[rows.taken[learned], column])
+                tail.learn(rows.features[places, column], normal, is_open)
         if len(lit) and self._spectra % _STEP == 0:
             self._reference.apply()
             self._distance.apply()
             for tail in self._tails:
                 tail.refit()
         self._relearn_after_long(is_open)
+
+    def _follow_budget(
+        self, block: RecordBlock, rows: ScoredRows, lit: NDArray[np.int64], is_open: NDArray[np.bool_]
+    ) -> None:
+        """Let the thresholds of episodes follow the scores; they change at the end of a step."""
+        places = rows.taken[lit]
+        self._budget.learn(rows.score[places], (rows.scoring[places] == Scoring.SCORED) & ~is_open)
+        if len(places) and self._spectra % _STEP == 0:
+            self._budget.apply(int(block.event_time_ns[places[-1]]))
 
     def _relearn_after_long(self, is_open: NDArray[np.bool_]) -> None:
         """Begin anew at the end of a step when the episode has lasted too long to be a fault."""
@@ -240,7 +264,9 @@ class SpectrometerStage:
         return {
             "admission": self._admission.state(),
             "episodes": self._episodes.state(),
+            "threshold": self._budget.state(),
             "samples": self._samples,
+            "moments": list(_MOMENT_NAMES),
             "other_length": self._other_length,
             "spectra": self._spectra,
             "open_spectra": self._open_spectra,
@@ -251,10 +277,13 @@ class SpectrometerStage:
         }
 
     def restore(self, state: State) -> None:
-        """Go on from a saved state."""
+        """Go on from a saved state; one of a program that scored other moments is learned anew."""
         self._admission.restore(state["admission"])
         self._episodes.restore(state["episodes"])
         self._begin(samples=int(state["samples"]))
+        self._budget.restore(state.get("threshold"))
+        if state.get("moments") != list(_MOMENT_NAMES):
+            return
         self._other_length = int(state["other_length"])
         self._spectra = int(state["spectra"])
         self._open_spectra = int(state["open_spectra"])
@@ -275,15 +304,18 @@ class _Measured:
     binned
         As ``normalise`` gives them, of spectra with light.
     moments
-        float64, shape (n, 5): the features with the logarithm of the sum, for the distance; of spectra with light.
+        float64, shape (n, 5): the features with the logarithm of the sum and the steady bandwidth instead of the FWHM,
+        for the distance; of spectra with light.
     """
 
     def __init__(self, spectra: NDArray[np.float64]) -> None:
-        self.features, self.light = spectrum_features(spectra)
+        measures = spectrum_features(spectra)
+        self.features, self.light = measures.features, measures.light
         sums = np.where(self.light, self.features[:, 0], 1.0)  # without light it may be zero or negative
         self.binned = normalise(spectra, sums)
         self.moments = self.features.copy()
         self.moments[:, 0] = np.log(sums)
+        self.moments[:, _WIDTH] = measures.bandwidth
 
 
 class _FirstSpectra:

@@ -1,16 +1,21 @@
-"""What a spectrum says in five numbers (sum, centre, two bandwidths, number of peaks), and whether there is light.
+"""What a spectrum says in some numbers (sum, centre, bandwidths, number of peaks), and whether there is light.
 
 The sum is over all samples. Everything else is taken from the spectrum smoothed by two running means of nine samples
 (zeros beyond its ends), so that the noise of single samples does not decide:
 
 - centre and rms width are the mean and the standard deviation of the place, weighted with what exceeds 5 % of the
   largest value: the noise of two thousand dark samples would otherwise outweigh a drop of the bandwidth;
-- FWHM is the distance of the outermost crossings of half the largest value, interpolated between samples;
+- FWHM is the distance of the outermost crossings of half the largest value, interpolated between samples; a shoulder
+  near half the largest value makes it jump from shot to shot, so it is told, but not scored;
+- the bandwidth that is scored is the full width averaged over all levels from 25 to 75 % of the largest value, which
+  changes as little as the spectrum does;
 - a peak is a maximum whose prominence is at least 10 % of the largest value.
 
 There is light when the smoothed spectrum varies more than smoothed white noise would, judged by the noise that the
 differences of neighbours show. Places and widths are in samples, counted from 0.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +30,7 @@ FEATURE_COUNT = FEATURE_NAMES[RecordKind.SPECTROMETER].index("spectrum_peaks") +
 _HALF_WIDTH = 4  # of a running mean
 _MOMENT_FRACTION = 0.05
 _PROMINENCE_FRACTION = 0.1
+_BANDWIDTH_FRACTIONS = (0.25, 0.75)
 # Two running means of nine samples leave this part of the variance of white noise: sum of (9 - |k|)^2 / 9^4.
 _NOISE_LEFT = 489.0 / 6561.0
 # So many times the variance of smoothed noise is light; noise itself scatters by about a tenth.
@@ -35,24 +41,38 @@ _LEAST_PEAK = 1e-100
 _LEAST_SUM_BY_PEAK = 1e-3
 
 
-def spectrum_features(spectra: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+@dataclass(frozen=True, slots=True)
+class SpectrumMeasures:
+    """What n spectra say.
+
+    Attributes
+    ----------
+    features
+        float64, shape (n, 5): sum (the spectrum's own unit), centre, FWHM, rms width (samples), number of peaks; a
+        spectrum with (nearly) nothing in its sum has that, no peaks, and NaN elsewhere.
+    bandwidth
+        float64, shape (n,), samples: the steady width; NaN like the others.
+    light
+        bool, shape (n,).
+    """
+
+    features: NDArray[np.float64]
+    bandwidth: NDArray[np.float64]
+    light: NDArray[np.bool_]
+
+
+def spectrum_features(spectra: NDArray[np.float64]) -> SpectrumMeasures:
     """The features of n spectra.
 
     Parameters
     ----------
     spectra
         float64, shape (n, samples), within 1e100 of zero, any unit; at least 64 samples.
-
-    Returns
-    -------
-    tuple
-        float64, shape (n, 5): sum (the spectrum's own unit), centre, FWHM, rms width (samples), number of peaks; a
-        spectrum with (nearly) nothing in its sum has that, no peaks, and NaN elsewhere. And bool, shape (n,): light.
     """
-    features = np.empty((len(spectra), FEATURE_COUNT))
+    features, bandwidth = np.empty((len(spectra), FEATURE_COUNT)), np.empty(len(spectra))
     light = np.zeros(len(spectra), np.bool_)
-    _spectrum_features(np.ascontiguousarray(spectra, np.float64), features, light)
-    return features, light
+    _spectrum_features(np.ascontiguousarray(spectra, np.float64), features, bandwidth, light)
+    return SpectrumMeasures(features, bandwidth, light)
 
 
 @kernel()
@@ -66,7 +86,12 @@ def _running_mean(source: NDArray[np.float64], out: NDArray[np.float64]) -> None
 
 
 @kernel()
-def _spectrum_features(spectra: NDArray[np.float64], features: NDArray[np.float64], light: NDArray[np.bool_]) -> None:
+def _spectrum_features(
+    spectra: NDArray[np.float64],
+    features: NDArray[np.float64],
+    bandwidth: NDArray[np.float64],
+    light: NDArray[np.bool_],
+) -> None:
     samples = spectra.shape[1]
     padded = np.zeros(samples + 2 * _HALF_WIDTH)
     once = np.zeros(samples + 2 * _HALF_WIDTH)
@@ -81,12 +106,13 @@ def _spectrum_features(spectra: NDArray[np.float64], features: NDArray[np.float6
         for place in range(samples):
             total += spectrum[place]
             peak = max(peak, inner[place])
-        row[:] = np.nan
+        row[:] = bandwidth[number] = np.nan
         row[0], row[4] = total, 0.0
         if peak > _LEAST_PEAK and total > _LEAST_SUM_BY_PEAK * peak:
             row[1], row[3] = _centre_and_width(inner, _MOMENT_FRACTION * peak)
             row[2] = _width_at(inner, 0.5 * peak)
             row[4] = _count_peaks(inner, _PROMINENCE_FRACTION * peak)
+            bandwidth[number] = _mean_width(inner, _BANDWIDTH_FRACTIONS[0] * peak, _BANDWIDTH_FRACTIONS[1] * peak)
             light[number] = _has_light(spectrum, inner)
 
 
@@ -119,6 +145,15 @@ def _width_at(smoothed: NDArray[np.float64], level: float) -> float:
     rising = left - (smoothed[left] - level) / (smoothed[left] - before)
     falling = right + (smoothed[right] - level) / (smoothed[right] - behind)
     return float(falling - rising)
+
+
+@kernel()
+def _mean_width(smoothed: NDArray[np.float64], lowest: float, highest: float) -> float:
+    """How many samples are above a level, on average over all levels from ``lowest`` to ``highest``."""
+    total = 0.0
+    for place in range(len(smoothed)):
+        total += min(max(smoothed[place] - lowest, 0.0), highest - lowest)
+    return total / (highest - lowest)
 
 
 @kernel()

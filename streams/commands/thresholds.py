@@ -16,7 +16,7 @@ def thresholds(
     config: Annotated[Path | None, typer.Option(help="The TOML file with the settings of the watch.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """Show the thresholds of image episodes by device, how far they are extrapolated, and what they promise."""
+    """Show the thresholds of episodes by device, how far they are extrapolated, and what they promise."""
     import json
 
     from rich.console import Console

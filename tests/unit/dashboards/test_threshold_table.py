@@ -33,7 +33,7 @@ def test_plain_lines_hold_all_that_is_known() -> None:
 
 def test_a_terminal_gets_a_table_with_the_promise_below() -> None:
     text = _printed("a camera", terminal=True)
-    assert "Thresholds of image episodes" in text
+    assert "Thresholds of episodes" in text
     assert "104,288" in text
     assert text.splitlines()[-1] == "the promise"
 

@@ -9,6 +9,8 @@ from models.devices import parse_device
 from models.event_time import MILLISECOND_NS
 from models.records import DeviceState, RecordBlock, Refusal, SourceReference
 from models.results import Admission, Reason, ScoredBlock, Scoring
+from models.scoring.rule_maxima import BLOCK_SHOTS
+from models.scoring.threshold_budget import ThresholdBudget, Thresholds
 from models.spectra.spectrometer_stage import SpectrometerSettings, SpectrometerStage
 from models.state import decode_state, encode_state
 
@@ -91,6 +93,55 @@ def test_a_drop_of_the_bandwidth_opens_an_episode_that_points_to_its_shot() -> N
     assert (opened.change, closed.change) == (AlertChange.OPENED, AlertChange.CLOSED)
     assert opened.alert.kind is AlertKind.SPECTRUM_ANOMALY
     assert opened.alert.source.path == "g600"
+
+
+def test_a_rarer_mode_of_the_laser_is_no_alarm_and_does_not_grow_odder() -> None:
+    """One shot in 300 is 2.5 % narrower, from the beginning."""
+    values = spectra(4000, samples=512)
+    rare = np.flatnonzero(np.random.default_rng(3).random(len(values)) < 0.003)
+    values[rare] = spectra(len(rare), seed=1, width=0.975, samples=512)
+    scored, alerts = run(values)
+    late = rare > 2500
+    assert scored.score[rare[late]].max() < 4.5
+    assert all(event.alert.first_shot_ns < START + 2500 * STEP for event in alerts)
+
+
+def test_a_fault_that_stays_is_not_taken_for_a_rarer_mode() -> None:
+    values = np.concatenate([spectra(1500), spectra(1500, seed=1, width=0.95)])
+    scored, alerts = run(values)
+    assert scored.anomalous[1500:].all()
+    assert scored.score[-1] > 6.0
+    assert [event.change for event in alerts].count(AlertChange.OPENED) == 1
+
+
+def test_a_state_of_other_moments_is_learned_anew() -> None:
+    stage = new_stage()
+    stage.process(block(spectra(600)))
+    saved = decode_state(encode_state(stage.state()))
+    del saved["moments"]  # as of a program that scored the FWHM
+    stage = new_stage()
+    stage.restore(saved)
+    scored = stage.process(block(spectra(300, seed=1), 600)).scored
+    assert set(scored.scoring[:256]) == {Scoring.LEARNING}
+    assert not scored.anomalous.any()
+
+
+def test_thresholds_follow_a_budget_whatever_the_cut_and_across_a_restart() -> None:
+    budget = ThresholdBudget(minimum_blocks=200, reestimate_shots=BLOCK_SHOTS)
+    values = spectra(128, samples=256)  # again and again: nothing here depends on their being new
+    states = []
+    for size in (128, 37):
+        stage = SpectrometerStage(SPECTROMETER, SpectrometerSettings(), budget)
+        for first in range(0, 200 * BLOCK_SHOTS + 320, size):
+            count = min(size, 200 * BLOCK_SHOTS + 320 - first)
+            stage.process(block(values[np.arange(first, first + count) % len(values)], first))
+        again = SpectrometerStage(SPECTROMETER, SpectrometerSettings(), budget)
+        again.restore(decode_state(encode_state(stage.state())))
+        states.append(encode_state(again.state()))
+    assert states[0] == states[1]
+    thresholds = Thresholds.from_json(decode_state(states[0])["threshold"]["thresholds"])
+    assert thresholds.version == 1
+    assert thresholds.shots >= 200 * BLOCK_SHOTS
 
 
 def test_a_narrow_line_is_found_by_its_shape() -> None:

@@ -47,12 +47,13 @@ SPECTRA = {
 
 @pytest.mark.parametrize("name", SPECTRA)
 def test_features_equal_the_plain_ones(name: str) -> None:
-    features, _ = spectrum_features(SPECTRA[name][None])
+    features = spectrum_features(SPECTRA[name][None]).features
     np.testing.assert_allclose(features[0], reference(SPECTRA[name]), rtol=1e-9)
 
 
 def test_a_gaussian_has_the_textbooks_bandwidths() -> None:
-    (features,), light = spectrum_features(gaussian(1000.25, 110)[None])
+    measures = spectrum_features(gaussian(1000.25, 110)[None])
+    (features,), light = measures.features, measures.light
     assert features[1] == pytest.approx(1000.25, abs=1e-3)
     assert features[2] == pytest.approx(2.3548 * 110, rel=2e-3)
     assert features[3] == pytest.approx(110, rel=0.15)  # the lowest 5 % are left out
@@ -61,27 +62,43 @@ def test_a_gaussian_has_the_textbooks_bandwidths() -> None:
 
 
 def test_a_drop_of_the_bandwidth_shows_in_both_widths() -> None:
-    wide, narrow = spectrum_features(np.stack([SPECTRA["noisy"], noisy(gaussian(1000, 100, 2e4), 80, seed=1)]))[0]
+    wide, narrow = spectrum_features(np.stack([SPECTRA["noisy"], noisy(gaussian(1000, 100, 2e4), 80, seed=1)])).features
     assert narrow[2] / wide[2] == pytest.approx(100 / 110, abs=0.02)
     assert narrow[3] / wide[3] == pytest.approx(100 / 110, abs=0.01)
+
+
+def test_a_shoulder_at_half_the_peak_makes_the_fwhm_jump_and_the_scored_bandwidth_not() -> None:
+    spectra = np.stack([gaussian(1000, 60) + gaussian(1250, 40, height) for height in np.linspace(0.47, 0.53, 61)])
+    measures = spectrum_features(spectra)
+    assert np.abs(np.diff(measures.features[:, 2])).max() > 40
+    assert np.abs(np.diff(measures.bandwidth)).max() < 0.5
+    assert np.ptp(measures.bandwidth) < 20
+
+
+def test_the_scored_bandwidth_is_the_mean_width_from_a_quarter_to_three_quarters_of_the_peak() -> None:
+    levels = np.linspace(0.25, 0.75, 1001)
+    expected = np.mean(2 * 110 * np.sqrt(-2 * np.log(levels)))
+    assert spectrum_features(gaussian(1000.25, 110)[None]).bandwidth[0] == pytest.approx(expected, rel=2e-3)
 
 
 def test_peaks_are_counted_whatever_the_noise() -> None:
     three = gaussian(600, 50) + gaussian(1000, 50, 0.6) + gaussian(1400, 50, 0.4)
     spectra = np.stack([noisy(three, 0.03, seed) for seed in range(50)])
-    assert (spectrum_features(spectra)[0][:, 4] == 3).all()
+    assert (spectrum_features(spectra).features[:, 4] == 3).all()
 
 
 def test_noise_alone_is_no_light_and_a_faint_spectrum_is() -> None:
     noise = np.stack([noisy(np.zeros(2047), 1.0, seed) for seed in range(200)])
     faint = np.stack([noisy(gaussian(1000, 110, 2.0) + 2, 1.0, seed) for seed in range(50)])
-    assert not spectrum_features(noise)[1].any()
-    assert spectrum_features(faint)[1].all()
-    assert not spectrum_features(np.full((1, 2047), 7.0))[1].any()
+    assert not spectrum_features(noise).light.any()
+    assert spectrum_features(faint).light.all()
+    assert not spectrum_features(np.full((1, 2047), 7.0)).light.any()
 
 
 def test_an_empty_spectrum_has_a_sum_of_zero_and_nothing_else() -> None:
-    (features,), light = spectrum_features(np.zeros((1, 2047)))
+    measures = spectrum_features(np.zeros((1, 2047)))
+    (features,), light = measures.features, measures.light
     assert (features[0], features[4]) == (0, 0)
     assert np.isnan(features[1:4]).all()
+    assert np.isnan(measures.bandwidth).all()
     assert not light.any()
