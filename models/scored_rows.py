@@ -37,13 +37,7 @@ class ScoredRows:
     def source_of(self, rows: NDArray[np.int64]) -> Callable[[int], AlertSource]:
         """The source of the i-th of these rows, for ``EpisodeTracker.observe_block``."""
         block = self._block
-
-        def source(place: int) -> AlertSource:
-            return AlertSource(
-                file=block.source.file, sha256=block.source.sha256, path=block.hdf5_group[int(rows[place])]
-            )
-
-        return source
+        return lambda place: AlertSource.of_record(block, int(rows[place]))
 
     def scored_block(self, model: str = "") -> ScoredBlock:
         """The rows, scored by a model of this name; what is written into the arrays later shows in them."""

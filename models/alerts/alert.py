@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.alerts.explanation import NO_EXPLANATION, Explanation
 from models.devices import Device, Stage
-from models.records import SourceReference
+from models.records import RecordBlock, SourceReference
 
 
 class AlertKind(StrEnum):
@@ -55,6 +55,11 @@ class AlertSource:
     file: str
     sha256: str
     path: str
+
+    @classmethod
+    def of_record(cls, block: RecordBlock, row: int) -> Self:
+        """That of a block's row."""
+        return cls(file=block.source.file, sha256=block.source.sha256, path=block.hdf5_group[row])
 
     def to_json(self) -> list[str]:
         """As JSON values."""
