@@ -19,8 +19,8 @@ from models.records import FULL_SCALE_COUNTS, IMAGE_SHAPE
 
 FORMAT_VERSION = 1
 _NETWORK_FILE, _DESCRIPTION_FILE = "model.onnx", "model.json"
-#: The file below ``STATE/models`` that holds the name of the model in use.
-_CURRENT_FILE = "current"
+#: The files below ``STATE/models`` that hold the name of the model in use, and of the one that scores beside it.
+_CURRENT_FILE, _SHADOW_FILE = "current", "shadow"
 #: The names of those that were in use before, one a line, oldest first; this word for the shipped one.
 _HISTORY_FILE, _SHIPPED = "history", "shipped"
 _MOST_HISTORY = 100
@@ -61,25 +61,62 @@ def installed_name(state_dir: Path) -> str:
     FatalError
         If what names it is damaged.
     """
-    current = state_dir / "models" / _CURRENT_FILE
-    try:
-        name = current.read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        return ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise FatalError(f"{current} can't be read ({error}); repair or remove it", reason="model_missing") from error
-    if not name or Path(name).name != name:
-        raise FatalError(f"{current} names no model; remove it to use the shipped one", reason="model_missing")
-    return name
+    return _named(state_dir / "models" / _CURRENT_FILE, "remove it to use the shipped one")
 
 
 def installed_mark(state_dir: Path) -> tuple[int, int] | None:
     """Something that changes whenever a model is made the one in use; quick, and reads no model."""
+    return _mark(state_dir / "models" / _CURRENT_FILE)
+
+
+def shadow_model(state_dir: Path) -> ModelBundle | None:
+    """The model that scores beside the one in use; None when none does.
+
+    Raises
+    ------
+    FatalError
+        If it can't be used.
+    """
+    name = shadow_name(state_dir)
+    return load_model(state_dir / "models" / name) if name else None
+
+
+def shadow_name(state_dir: Path) -> str:
+    """The name of the model that scores beside the one in use; empty when none does.
+
+    Raises
+    ------
+    FatalError
+        If what names it is damaged.
+    """
+    return _named(state_dir / "models" / _SHADOW_FILE, "remove it to go on without a shadow")
+
+
+def shadow_mark(state_dir: Path) -> tuple[int, int] | None:
+    """Something that changes whenever another model becomes the shadow; quick, and reads no model."""
+    return _mark(state_dir / "models" / _SHADOW_FILE)
+
+
+def install_shadow(state_dir: Path, bundle: ModelBundle) -> Path:
+    """Write a model below ``STATE/models`` and make it the shadow; returns its folder.
+
+    A crash at any point leaves the old shadow, or the new one.
+    """
+    folder = state_dir / "models" / bundle.name
+    write_model(folder, bundle)
     try:
-        found = (state_dir / "models" / _CURRENT_FILE).stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns
+        replace_file(folder.parent / _SHADOW_FILE, f"{bundle.name}\n".encode())
+    except OSError as error:
+        raise _unwritable(folder.parent, error) from error
+    return folder
+
+
+def end_shadow(state_dir: Path) -> None:
+    """No model is the shadow any more; the one that was stays below ``STATE/models``."""
+    try:
+        (state_dir / "models" / _SHADOW_FILE).unlink(missing_ok=True)
+    except OSError as error:
+        raise _unwritable(state_dir / "models", error) from error
 
 
 def kept_model(state_dir: Path, name: str) -> ModelBundle:
@@ -144,6 +181,27 @@ def roll_back(state_dir: Path) -> ModelBundle:
     except OSError as error:
         raise _unwritable(models, error) from error
     return bundle
+
+
+def _named(file: Path, otherwise: str) -> str:
+    """The name that a file holds; empty when there is no such file."""
+    try:
+        name = file.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise FatalError(f"{file} can't be read ({error}); repair or remove it", reason="model_missing") from error
+    if not name or Path(name).name != name:
+        raise FatalError(f"{file} names no model; {otherwise}", reason="model_missing")
+    return name
+
+
+def _mark(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _history(models: Path) -> list[str]:

@@ -43,8 +43,8 @@ class ShownVersion(Protocol):
         ...
 
 
-def print_versions(versions: Sequence[tuple[ShownVersion, bool]], console: Console) -> None:
-    """A row per version, and whether it is in use; of its metrics the first ones by name."""
+def print_versions(versions: Sequence[tuple[ShownVersion, str]], console: Console) -> None:
+    """A row per version, and what it is used for; of its metrics the first ones by name."""
     if not versions:
         _print(console, "the registry has no versions yet; petawatch train makes one")
         return
@@ -52,12 +52,12 @@ def print_versions(versions: Sequence[tuple[ShownVersion, bool]], console: Conso
         (
             str(version.version),
             version.model,
-            "in use" if in_use else "",
+            use,
             " ".join(version.aliases),
             format_iso(version.created_ns)[:19],
             " ".join(f"{name}={version.metrics[name]:.4g}" for name in sorted(version.metrics)[:_MOST_METRICS]),
         )
-        for version, in_use in versions
+        for version, use in versions
     ]
     _print_rows(("version", "model", "", "aliases", "registered", "metrics"), rows, console)
 

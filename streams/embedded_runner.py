@@ -6,7 +6,7 @@ each unit the states right after it, so that a run that was killed goes on as if
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -15,8 +15,6 @@ from connectors.spool_listing import SpoolFile
 from connectors.state.commit import Commit
 from connectors.state.directory import StateDirectory
 from models.alerts.alert import AlertEvent
-from models.baseline import AcceptedBaseline
-from models.device_stage import StageFactory
 from models.devices import Device
 from models.results import ScoredBlock
 from models.snapshot_sequence import SnapshotSequence
@@ -29,6 +27,7 @@ from streams.metrics import WatchMetrics
 from streams.replacements import TouchedShots, decide_again, touched_shots
 from streams.series_progress import SeriesProgress
 from streams.settings import Settings
+from streams.watch_news import WatchNews
 from streams.watch_pipeline import DeviceRun, PipelineOutput, WatchPipeline
 from streams.work_units import WorkUnit, read_ahead, read_units
 
@@ -66,11 +65,8 @@ class EmbeddedRunner:
     ----------
     sequence
         The order of the files, which the caller keeps; its state is saved and restored with everything else.
-    new_baselines
-        What operators have accepted since the last call; at first all, of which those that were taken before change
-        nothing. Asked between units and in every round of the loop.
-    new_model
-        Makes stages with another model that has come into use since the last call, or None. Asked as the baselines are.
+    news
+        What reaches the watch beside its files.
     stopping
         Whether the work is to end: what is begun is made durable, the rest is left for the next run.
     """
@@ -84,8 +80,7 @@ class EmbeddedRunner:
         sequence: SnapshotSequence[SpoolFile],
         settings: Settings,
         metrics: WatchMetrics,
-        new_baselines: Callable[[], Sequence[AcceptedBaseline]],
-        new_model: Callable[[], StageFactory | None],
+        news: WatchNews,
         stopping: Callable[[], bool],
     ) -> None:
         self._state = state
@@ -94,8 +89,7 @@ class EmbeddedRunner:
         self._sequence = sequence
         self._settings = settings
         self._metrics = metrics
-        self._new_baselines = new_baselines
-        self._new_model = new_model
+        self._news = news
         self._stopping = stopping
         self._strands = DeviceStrands(settings.worker_threads)
         self._progress = SeriesProgress(settings.zone)
@@ -219,25 +213,34 @@ class EmbeddedRunner:
         )
 
     def _take_news(self, jobs: deque[_Job]) -> None:
-        """What has come from outside since the last time: accepted baselines, then another model."""
+        """What has come from outside since the last time: accepted baselines, then another model, another shadow."""
         self._accept_baselines(jobs)
         self._change_model(jobs)
+        self._change_shadow(jobs)
 
     def _accept_baselines(self, jobs: deque[_Job]) -> None:
         """Let what operators have accepted take effect, each in a commit of its own, after the jobs under way."""
-        for baseline in self._new_baselines():
+        for baseline in self._news.baselines():
             self._complete_all(jobs)  # their devices' threads are done with the stages then
             accepted = self._pipeline.accept_baseline(baseline)
             if accepted is not None:
                 output, states = accepted
                 self._commit(output, Commit(stage_states=states))
+                self._news.baseline_taken(baseline)
 
     def _change_model(self, jobs: deque[_Job]) -> None:
         """Let a model that was promoted learn at all cameras, after the jobs under way."""
-        make_stage = self._new_model()
+        make_stage = self._news.model()
         if make_stage is not None:
             self._complete_all(jobs)  # their devices' threads are done with the stages then
             self._pipeline.change_model(make_stage)
+
+    def _change_shadow(self, jobs: deque[_Job]) -> None:
+        """Let another model score beside the one in use, or none, after the jobs under way."""
+        change = self._news.shadow()
+        if change is not None:
+            self._complete_all(jobs)  # their devices' threads are done with the stages then
+            self._pipeline.change_shadow(change.make_stage)
 
     def _complete_all(self, jobs: deque[_Job]) -> None:
         while jobs:
@@ -290,6 +293,8 @@ class EmbeddedRunner:
             self._metrics.dead_letters(unit.manifest.dead_letter_counts)
         for block in _scored(runs):
             self._metrics.scored(block)
+        for run in runs.values():
+            self._metrics.shadow_compared(run.shadow)
 
     def _skip(self, unit: WorkUnit) -> None:
         """The content that counts came again: remember only that it was looked at."""

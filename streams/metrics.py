@@ -14,6 +14,7 @@ from connectors.webhooks import WebhookCounts
 from models.alerts.alert import AlertChange, AlertEvent, AlertKind, Severity
 from models.devices import Device, RecordKind
 from models.event_time import HOUR_NS, SECOND_NS
+from models.images.shadow_comparison import ShadowCounts
 from models.results import Outcome, ScoredBlock, Scoring
 from models.triplets.decided import OUTCOMES, DecidedBlock
 
@@ -25,6 +26,7 @@ SCORE_BOUNDS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 10.0, 15.
 LATENCY_BOUNDS_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0)
 
 _MAX_DEVICES = 1_000
+_MODEL_ROLES = ("production", "shadow")
 _MAX_REASONS = 50
 # A wild time must not hide that its device has fallen silent.
 _AHEAD_NS = HOUR_NS
@@ -137,6 +139,27 @@ class WatchMetrics:
         self._other_models = frozenset(names)
         self._show_models()
 
+    def set_shadow(self, name: str) -> None:
+        """The model that scores beside it; empty when none does."""
+        self._shadow_model.clear()
+        if name:
+            self._shadow_model.labels(name).set(1)
+
+    def shadow_compared(self, counts: ShadowCounts) -> None:
+        """What the model in production and its shadow found in the same frames."""
+        if not counts:
+            return
+        by_finder = {"both": counts.odd_both, "production": counts.odd_production, "shadow": counts.odd_shadow}
+        by_finder["neither"] = counts.frames - sum(by_finder.values())
+        for finder, frames in by_finder.items():
+            self._shadow_frames.labels(finder).inc(frames)
+        for role, opened, shared in (
+            ("production", counts.alerts_production, counts.alerts_shared),
+            ("shadow", counts.alerts_shadow, counts.alerts_of_shadow_shared),
+        ):
+            self._shadow_alerts.labels(role).inc(opened)
+            self._shadow_shared_alerts.labels(role).inc(shared)
+
     def model_refused(self, reason: str) -> None:
         """A model that was to be used can't be; another one goes on."""
         self._models_refused.labels(self._reasons.bounded(reason)).inc()
@@ -196,6 +219,17 @@ class WatchMetrics:
         self._models_refused = Counter(
             "petawatch_models_refused", "Models that were to be used and can't be.", ["reason"], registry=registry
         )
+        self._shadow_frames = counter_from_zero(
+            "petawatch_shadow_frames", "Frames that both models scored, by who found them odd.", registry,
+            odd_for=("both", "production", "shadow", "neither"),
+        )  # fmt: skip
+        self._shadow_alerts = counter_from_zero(
+            "petawatch_shadow_alerts", "Image alerts that each model opened.", registry, model_role=_MODEL_ROLES
+        )
+        self._shadow_shared_alerts = counter_from_zero(
+            "petawatch_shadow_shared_alerts", "Of these, while the other one had one, too.", registry,
+            model_role=_MODEL_ROLES,
+        )  # fmt: skip
         self._commits = Counter("petawatch_commits", "Commits of state and results.", registry=registry)
 
     def _note_model(self, block: ScoredBlock) -> None:
@@ -222,6 +256,9 @@ class WatchMetrics:
             buckets=LATENCY_BOUNDS_S,
         )
         self._models = Gauge("petawatch_model_info", "The model that scores images.", ["model"], registry=registry)
+        self._shadow_model = Gauge(
+            "petawatch_shadow_model_info", "The model that scores beside it.", ["model"], registry=registry
+        )
         self._cameras = Gauge("petawatch_model_cameras", "Cameras that a model scores.", ["model"], registry=registry)
         self._queue = Gauge("petawatch_queue_depth", "What waits in a queue.", ["queue"], registry=registry)
         self._ledger = Gauge(

@@ -5,20 +5,36 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from connectors.model_files import default_model, install_model, installed_name, load_model, roll_back
+from connectors.model_files import (
+    default_model,
+    end_shadow,
+    install_model,
+    install_shadow,
+    installed_name,
+    load_model,
+    roll_back,
+    shadow_name,
+)
 from connectors.registry.mlflow_registry import ModelAlias, ModelRegistry, RegisteredVersion
 from models.errors import FatalError, PetawatchError
 from models.model_bundle import ModelBundle
+from streams.deciding import is_of_facility
 from streams.model_tracking import open_registry, upload_waiting
 from streams.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedVersion:
-    """A registered version, and whether it is the model in use."""
+    """A registered version, and whether it is the model in use, or the one that scores beside it."""
 
     registered: RegisteredVersion
     in_use: bool
+    shadow: bool
+
+    @property
+    def use(self) -> str:
+        """In words."""
+        return "in use" if self.in_use else "shadow" if self.shadow else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +49,11 @@ class ComparedValue:
 def list_versions(state_dir: Path, settings: Settings) -> list[ListedVersion]:
     """All versions, oldest first; what waits for the registry is uploaded before."""
     versions = _registry(state_dir, settings).versions()
-    in_use = installed_name(state_dir) or default_model().name
-    return [ListedVersion(registered=version, in_use=version.model == in_use) for version in versions]
+    in_use, shadow = _name_in_use(state_dir), shadow_name(state_dir)
+    return [
+        ListedVersion(registered=version, in_use=version.model == in_use, shadow=version.model == shadow)
+        for version in versions
+    ]
 
 
 def compare_versions(state_dir: Path, settings: Settings, first: str, second: str) -> list[ComparedValue]:
@@ -72,7 +91,68 @@ def promote(state_dir: Path, settings: Settings, wanted: str) -> str:
     version = _find(registry.versions(), wanted)
     install_model(state_dir, _fetched(registry, version))
     registry.set_alias(ModelAlias.PRODUCTION, version.version)
+    if _end_shadow_of(state_dir, version.model):
+        registry.remove_alias(ModelAlias.SHADOW)
     return f"version {version.version}, model {version.model}, is in use; watches that run take it over by themselves"
+
+
+def promote_shadow(state_dir: Path, settings: Settings, wanted: str) -> str:
+    """Make a version the shadow: watches that run let it score beside the model in use. Returns a sentence.
+
+    Parameters
+    ----------
+    wanted
+        The version's number, or the model's id.
+
+    Raises
+    ------
+    FatalError
+        As ``promote``, or if it is the model in use: the old shadow stays.
+    RetryableError
+        If the registry does not answer.
+    """
+    if is_of_facility(state_dir):
+        raise FatalError(
+            f"{state_dir} is that of a facility's recorder, and workers on Kafka run no shadow; let a watch on one "
+            "computer compare the models",
+            reason="facility",
+        )
+    registry = _registry(state_dir, settings)
+    version = _find(registry.versions(), wanted)
+    if version.model == _name_in_use(state_dir):
+        raise FatalError(
+            f"version {version.version}, model {version.model}, is in use: there is nothing to compare it with; name "
+            "another version",
+            reason="shadow_in_use",
+        )
+    install_shadow(state_dir, _fetched(registry, version))
+    registry.set_alias(ModelAlias.SHADOW, version.version)
+    return (
+        f"version {version.version}, model {version.model}, is the shadow; watches that run let it score beside the "
+        "model in use, see petawatch models shadow"
+    )
+
+
+def stop_shadow(state_dir: Path, settings: Settings) -> tuple[str, str]:
+    """Let no model score beside the one in use; returns a sentence, and one about the registry (or an empty one).
+
+    The registry is not needed.
+
+    Raises
+    ------
+    FatalError
+        If there is no shadow.
+    """
+    name = shadow_name(state_dir)
+    if not name:
+        raise FatalError(f"no model is the shadow in {state_dir}", reason="no_shadow")
+    end_shadow(state_dir)
+    sentence = f"model {name} is the shadow no more; what it found stays in petawatch models shadow"
+    try:
+        _registry(state_dir, settings).remove_alias(ModelAlias.SHADOW)
+    except PetawatchError as error:
+        return sentence, f"the alias shadow was not removed: {error}"
+    return sentence, ""
 
 
 def roll_back_model(state_dir: Path, settings: Settings) -> tuple[str, str]:
@@ -86,9 +166,12 @@ def roll_back_model(state_dir: Path, settings: Settings) -> tuple[str, str]:
         If no model was in use before, or it can't be used any more: the present one stays.
     """
     bundle = roll_back(state_dir)
+    no_shadow = _end_shadow_of(state_dir, bundle.name)
     sentence = f"model {bundle.name} is in use again; watches that run take it over by themselves"
     try:
         registry = _registry(state_dir, settings)
+        if no_shadow:
+            registry.remove_alias(ModelAlias.SHADOW)
         of_model = [version.version for version in registry.versions() if version.model == bundle.name]
         if of_model:
             registry.set_alias(ModelAlias.PRODUCTION, of_model[-1])
@@ -96,6 +179,18 @@ def roll_back_model(state_dir: Path, settings: Settings) -> tuple[str, str]:
     except PetawatchError as error:
         return sentence, f"the alias production was not moved: {error}"
     return sentence, f"the alias production was not moved: the registry has no version of {bundle.name}"
+
+
+def _name_in_use(state_dir: Path) -> str:
+    return installed_name(state_dir) or default_model().name
+
+
+def _end_shadow_of(state_dir: Path, model: str) -> bool:
+    """A model that is in use is compared with nothing any more; whether it was the shadow."""
+    if shadow_name(state_dir) != model:
+        return False
+    end_shadow(state_dir)
+    return True
 
 
 def _registry(state_dir: Path, settings: Settings) -> ModelRegistry:

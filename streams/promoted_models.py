@@ -1,7 +1,7 @@
 """The model that a watch uses, and the one that was promoted since: found, loaded and tested beside the work."""
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from connectors.clock import Clock
@@ -10,10 +10,9 @@ from models.device_stage import StageFactory
 from models.errors import FatalError
 from models.model_bundle import ModelBundle
 from streams.metrics import WatchMetrics
+from streams.model_lookout import ModelLookout
 from streams.settings import Settings
 from streams.stage_factory import stage_factory
-
-_LOOK_EVERY_S = 1.0
 
 
 class PromotedModels:
@@ -33,13 +32,11 @@ class PromotedModels:
     ) -> None:
         self._state_dir = state_dir
         self._settings = settings
-        self._clock = clock
         self._metrics = metrics
         self._tell = tell
-        self._look_s = clock.monotonic_s()
-        self._mark = installed_mark(state_dir)
-        self._loading: Future[ModelBundle] | None = None
-        self._loader = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._lookout = ModelLookout(
+            clock, mark=partial(installed_mark, state_dir), load=partial(installed_model, state_dir)
+        )
         self._in_use = ""
         self._earlier: dict[str, StageFactory | None] = {}
 
@@ -76,24 +73,11 @@ class PromotedModels:
 
     def take_new(self) -> StageFactory | None:
         """Makes stages with the model that was promoted since the last call, once it is loaded and tested."""
-        if self._loading is not None:
-            return self._take_loaded(self._loading) if self._loading.done() else None
-        if self._clock.monotonic_s() >= self._look_s:
-            self._look_s = self._clock.monotonic_s() + _LOOK_EVERY_S
-            mark = installed_mark(self._state_dir)
-            if mark != self._mark:
-                self._mark = mark
-                self._loading = self._loader.submit(installed_model, self._state_dir)
-        return None
-
-    def close(self) -> None:
-        """End the thread."""
-        self._loader.shutdown(wait=True)
-
-    def _take_loaded(self, loading: "Future[ModelBundle]") -> StageFactory | None:
-        self._loading = None
+        loaded = self._lookout.take_new()
+        if loaded is None:
+            return None
         try:
-            bundle = loading.result()
+            bundle = loaded.result()
         except FatalError as error:
             self._refuse(error, self._in_use)
             return None
@@ -101,6 +85,10 @@ class PromotedModels:
             return None
         self._tell(f"model {bundle.name} is taken over: each camera changes to it once it has learned with it")
         return self._use(bundle)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._lookout.close()
 
     def _use(self, bundle: ModelBundle) -> StageFactory:
         self._in_use = bundle.name

@@ -16,8 +16,10 @@ from streams.http_health import HealthServer, ReadyPart
 from streams.metrics import WatchMetrics
 from streams.promoted_models import PromotedModels
 from streams.settings import Settings
+from streams.shadow_model import ShadowModel
 from streams.spool_loop import SpoolLoop
 from streams.state_writing import open_state_writing
+from streams.watch_news import WatchNews
 from streams.watch_pipeline import WatchPipeline, models_of_states
 from streams.work_units import WorkUnit
 
@@ -79,7 +81,10 @@ def open_watch(
         models = PromotedModels(state_path, settings, clock=clock, metrics=metrics, tell=tell or _ignore)
         stack.callback(models.close)
         make_stage = models.first(lambda: models_of_states(writing.state.load_states()))
-        pipeline = WatchPipeline(make_stage, settings.join, models.earlier)
+        shadow = ShadowModel(state_path, settings, clock=clock, metrics=metrics, tell=tell or _ignore)
+        stack.callback(shadow.close)
+        pipeline = WatchPipeline(make_stage, settings.join, models.earlier, shadow.first())
+        baselines = AcceptedBaselines(state_path, tell or _ignore)
         sequence: SnapshotSequence[SpoolFile] = SnapshotSequence(settings.sequence, settings.zone)
         runner = EmbeddedRunner(
             state=writing.state,
@@ -88,8 +93,12 @@ def open_watch(
             sequence=sequence,
             settings=settings,
             metrics=metrics,
-            new_baselines=AcceptedBaselines(state_path, tell or _ignore).take_new,
-            new_model=models.take_new,
+            news=WatchNews(
+                baselines=baselines.take_new,
+                baseline_taken=baselines.taken,
+                model=models.take_new,
+                shadow=shadow.take_new,
+            ),
             stopping=stop.is_set,
         )
         stack.callback(runner.close)

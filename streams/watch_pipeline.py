@@ -9,6 +9,7 @@ from models.baseline import AcceptedBaseline
 from models.device_stage import DeviceOutput, StageFactory
 from models.devices import Device, Stage
 from models.images.camera_successor import model_of_state
+from models.images.shadow_comparison import ShadowCounts
 from models.records import RecordBlock, SourceReference
 from models.results import ScoredBlock
 from models.state import decode_state, encode_state
@@ -22,10 +23,11 @@ from streams.stage_joins import STAGE_KEYS, StageJoins, stage_key, stage_of_key
 
 @dataclass(slots=True)
 class DeviceRun:
-    """What one device's blocks of one work unit gave, and its state right after them."""
+    """What one device's blocks of one work unit gave, its state right after them, and what its shadow found beside."""
 
     outputs: list[DeviceOutput]
     state: bytes
+    shadow: ShadowCounts
 
 
 @dataclass(slots=True)
@@ -60,9 +62,13 @@ class WatchPipeline:
     """
 
     def __init__(
-        self, make_stage: StageFactory, join_settings: JoinSettings, earlier: EarlierModels = no_earlier_models
+        self,
+        make_stage: StageFactory,
+        join_settings: JoinSettings,
+        earlier: EarlierModels = no_earlier_models,
+        make_shadow: StageFactory | None = None,
     ) -> None:
-        self._device_stages = DeviceStages(make_stage, earlier)
+        self._device_stages = DeviceStages(make_stage, earlier, make_shadow)
         self._joins = StageJoins(join_settings)
         self._changed_joins: set[Stage] = set()
 
@@ -74,7 +80,8 @@ class WatchPipeline:
         """Process consecutive blocks of one device: its part of a unit of work."""
         self._device_stages.begin_unit(device)
         outputs = [output for block in blocks for output in self._device_stages.process(block)]
-        return DeviceRun(outputs, encode_state(self._device_stages.state_of(device)))
+        state = encode_state(self._device_stages.state_of(device))
+        return DeviceRun(outputs, state, self._device_stages.take_shadow_counts(device))
 
     def join(self, scored: Iterable[ScoredBlock]) -> PipelineOutput:
         """Hand rows to the joins of their stages; devices that do not join are decided at once."""
@@ -158,6 +165,10 @@ class WatchPipeline:
     def change_model(self, make_stage: StageFactory) -> None:
         """Another model is in use (``DeviceStages.change_model``), while no block is being processed."""
         self._device_stages.change_model(make_stage)
+
+    def change_shadow(self, make_shadow: StageFactory | None) -> None:
+        """Another model scores beside it, or none (``DeviceStages.change_shadow``); no block is being processed."""
+        self._device_stages.change_shadow(make_shadow)
 
     def device_states(self) -> dict[str, bytes]:
         """States of all device stages, by their key in the checkpoint."""

@@ -43,6 +43,7 @@ class ModelAlias(StrEnum):
     """What a version is; each names one version at most."""
 
     CANDIDATE = "candidate"
+    SHADOW = "shadow"
     PRODUCTION = "production"
 
 
@@ -170,6 +171,12 @@ class ModelRegistry:
         """Make a version what the alias says; the one that was it before no longer is."""
         with self._asking():
             self._client.set_registered_model_alias(self._name, alias, str(version))
+
+    def remove_alias(self, alias: ModelAlias) -> None:
+        """No version is what the alias says any more."""
+        with self._asking():
+            if any(alias in of_version for of_version in self._aliases().values()):
+                self._client.delete_registered_model_alias(self._name, alias)
 
     def _tell(self, record: WaitingRecord) -> int:
         from mlflow.entities import Metric, Param  # noqa: PLC0415

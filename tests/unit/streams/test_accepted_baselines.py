@@ -28,6 +28,17 @@ def test_each_is_given_once_and_all_of_them_to_the_next_watch(tmp_path: Path) ->
     assert told == []
 
 
+def test_one_that_is_taken_is_told_with_device_time_and_name(tmp_path: Path) -> None:
+    told: list[str] = []
+    accepted = AcceptedBaselines(tmp_path, told.append)
+    accept(tmp_path, 1_656_667_800_000_000_000)
+    [baseline] = accepted.take_new()
+    accepted.taken(baseline)
+    [sentence] = told
+    for word in (CAMERA.name, "2022-07-01T09:30:00", "ana"):
+        assert word in sentence
+
+
 def test_somebody_who_writes_is_waited_for_by_asking_again(tmp_path: Path) -> None:
     told: list[str] = []
     accept(tmp_path, 1)

@@ -19,6 +19,7 @@ from models.alerts.alert import (
 )
 from models.devices import Stage, parse_device
 from models.event_time import DAY_NS, SECOND_NS
+from models.images.shadow_comparison import ShadowCounts
 from models.records import SourceReference
 from models.results import FEATURE_NAMES, Outcome, ScoredBlock, Scoring
 from models.triplets.decided import OUTCOME_CODES, DecidedBlock
@@ -250,3 +251,17 @@ def _time(metrics: WatchMetrics, images: ScoredBlock) -> float:
     began_s = time.perf_counter()
     metrics.scored(images)
     return time.perf_counter() - began_s
+
+
+def test_what_a_shadow_finds(metrics: WatchMetrics) -> None:
+    metrics.shadow_compared(ShadowCounts())
+    metrics.shadow_compared(ShadowCounts(frames=20, odd_both=3, odd_production=2, odd_shadow=1))
+    metrics.shadow_compared(
+        ShadowCounts(frames=1, alerts_production=4, alerts_shadow=3, alerts_shared=2, alerts_of_shadow_shared=1)
+    )
+    samples = read(metrics)
+    frames = {finder: samples[f"petawatch_shadow_frames_total{{odd_for={finder}}}"] for finder in ("both", "neither")}
+    assert frames == {"both": 3, "neither": 15}
+    for role, opened, shared in (("production", 4, 2), ("shadow", 3, 1)):
+        assert samples[f"petawatch_shadow_alerts_total{{model_role={role}}}"] == opened
+        assert samples[f"petawatch_shadow_shared_alerts_total{{model_role={role}}}"] == shared

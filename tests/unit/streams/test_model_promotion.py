@@ -6,13 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from connectors.model_files import default_model, installed_model
+from connectors.model_files import default_model, installed_model, shadow_model
 from connectors.registry.mlflow_registry import ModelRegistry
 from connectors.registry.training_record import OUTBOX_FOLDER, TrainingRecord
 from models.errors import FatalError, RetryableError
 from models.model_bundle import ModelBundle
 from streams.command_line import run
-from streams.model_promotion import compare_versions, list_versions, promote, roll_back_model
+from streams.model_promotion import (
+    compare_versions,
+    list_versions,
+    promote,
+    promote_shadow,
+    roll_back_model,
+    stop_shadow,
+)
 from streams.model_tracking import open_registry, record_training, upload_waiting
 from streams.settings import Settings, load_settings
 from tests.support.registries import state_with_registry
@@ -62,6 +69,58 @@ def test_a_promoted_version_is_in_use_and_a_rollback_goes_back_step_by_step(two:
     assert "no version" in warning
     assert installed_model(two) == SHIPPED
     assert [listed.in_use for listed in list_versions(two, SETTINGS)] == [False, False]
+
+
+def test_a_version_is_the_shadow_until_it_is_in_use_or_ended(two: Path) -> None:
+    assert FIRST.name in promote_shadow(two, SETTINGS, "1")
+    assert (shadow_model(two), installed_model(two)) == (FIRST, SHIPPED)
+    assert [listed.use for listed in list_versions(two, SETTINGS)] == ["shadow", ""]
+    assert aliases(two) == [("shadow",), ("candidate",)]
+    promote_shadow(two, SETTINGS, "2")
+    assert aliases(two) == [(), ("candidate", "shadow")]
+    promote(two, SETTINGS, "2")
+    assert shadow_model(two) is None
+    assert aliases(two) == [(), ("candidate", "production")]
+    promote_shadow(two, SETTINGS, "1")
+    sentence, warning = stop_shadow(two, SETTINGS)
+    assert FIRST.name in sentence
+    assert warning == ""
+    assert aliases(two) == [(), ("candidate", "production")]
+    with pytest.raises(FatalError, match="no model is the shadow"):
+        stop_shadow(two, SETTINGS)
+
+
+def test_a_rollback_to_the_shadow_ends_it(two: Path) -> None:
+    promote(two, SETTINGS, "1")
+    promote(two, SETTINGS, "2")
+    promote_shadow(two, SETTINGS, "1")
+    assert roll_back_model(two, SETTINGS)[1] == ""
+    assert (shadow_model(two), installed_model(two)) == (None, FIRST)
+    assert aliases(two) == [("production",), ("candidate",)]
+
+
+def test_what_can_be_no_shadow_leaves_the_old_one(two: Path) -> None:
+    promote(two, SETTINGS, "1")
+    promote_shadow(two, SETTINGS, "2")
+    with pytest.raises(FatalError, match="nothing to compare"):
+        promote_shadow(two, SETTINGS, "1")
+    artifact = next(
+        path for path in (two / "mlflow-artifacts").rglob("model.onnx") if SECOND.name in _description(path)
+    )
+    artifact.write_bytes(artifact.read_bytes() + b"\0")
+    with pytest.raises(FatalError) as error:
+        promote_shadow(two, SETTINGS, "2")
+    assert error.value.reason == "model_hash"
+    assert shadow_model(two) == SECOND
+    assert aliases(two) == [("production",), ("candidate", "shadow")]
+
+
+def test_a_shadow_ends_without_the_registry(two: Path) -> None:
+    promote_shadow(two, SETTINGS, "1")
+    sentence, warning = stop_shadow(two, AWAY)
+    assert "no more" in sentence
+    assert "does not answer" in warning
+    assert shadow_model(two) is None
 
 
 def test_two_versions_side_by_side(two: Path) -> None:
@@ -157,6 +216,9 @@ def test_the_commands(two: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "validation_error  0.25  0.125" in capsys.readouterr().out
     assert run(["models", "rollback", *where]) == 0
     assert SHIPPED.name in capsys.readouterr().out
+    assert run(["models", "promote", "1", "--as", "shadow", *where]) == 0
+    assert run(["models", "shadow", "--end", *where]) == 0
+    assert FIRST.name in capsys.readouterr().out
     assert run(["models", "promote", "7", *where]) == 1
     assert capsys.readouterr().err.count("\n") == 1
 

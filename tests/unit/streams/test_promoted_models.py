@@ -33,7 +33,7 @@ class Promoting:
         self.clock.sleep(1.01)
         made = self.models.take_new()
         until_s = time.monotonic() + 30
-        while made is None and self.models._loading is not None and time.monotonic() < until_s:
+        while made is None and self.models._lookout.loading and time.monotonic() < until_s:
             made = self.models.take_new()
         return made
 
@@ -72,7 +72,7 @@ def test_it_looks_once_a_second(tmp_path: Path) -> None:
     install_model(tmp_path, FIRST)
     promoting.clock.sleep(0.9)
     assert promoting.models.take_new() is None
-    assert promoting.models._loading is None
+    assert not promoting.models._lookout.loading
     assert promoting.take_new() is not None
     promoting.models.close()
 
