@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from models.alerts.alert import Alert, AlertChange, AlertEvent, AlertKind, AlertSource, AlertStatus, alert_id
-from models.alerts.episodes import severity_of
+from models.alerts.severity import severity_of
 from models.devices import NO_STAGE
 from models.records import SourceReference
 

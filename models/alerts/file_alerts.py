@@ -1,7 +1,7 @@
 """Alerts about snapshots: one that could not be read, one that did not come."""
 
 from models.alerts.alert import Alert, AlertChange, AlertEvent, AlertKind, AlertSource, AlertStatus, alert_id
-from models.alerts.episodes import severity_of
+from models.alerts.severity import severity_of
 from models.devices import SINGLE_ARM, Stage
 from models.records import SourceReference
 

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.alerts.alert import Alert, AlertChange, AlertEvent, AlertKind, AlertSource, AlertStatus, alert_id
-from models.alerts.episodes import severity_of
 from models.alerts.explanation import Explanation
+from models.alerts.severity import severity_of
 from models.causes.odd_frame import CENTRE_X, CENTRE_Y, ELLIPSE_ACROSS, ELLIPSE_ALONG, LOG_DIAMETER, LOG_SUM
 from models.causes.wording import eighth_of, percent_of
 from models.devices import Device

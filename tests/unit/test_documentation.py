@@ -15,8 +15,8 @@ import typer
 from connectors.snapshots.manifest import DeadReason
 from connectors.snapshots.reader import open_snapshot
 from models.alerts.alert import AlertKind, AlertStatus, Severity
-from models.alerts.episodes import severity_of
 from models.alerts.facility_alerts import BehindReason
+from models.alerts.severity import severity_of
 from models.devices import RecordKind
 from models.records import Refusal
 from models.results import Outcome, Reason, Scoring

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.alerts.alert import AlertChange, AlertEvent, AlertKind, AlertSource, Severity, alert_id
-from models.alerts.episodes import CERTAIN, EpisodeSettings, EpisodeTracker, severity_of
+from models.alerts.episodes import CERTAIN, EpisodeSettings, EpisodeTracker
 from models.alerts.explanation import NO_EXPLANATION, Explanation
 from models.devices import parse_device
 from models.event_time import MILLISECOND_NS
@@ -202,22 +202,6 @@ def test_advance_closes_what_has_been_quiet() -> None:
     observe(subject, [5])
     assert subject.advance(10_000 * MILLISECOND_NS) == []
     assert [event.change for event in subject.advance(10_001 * MILLISECOND_NS)] == [CLOSED]
-
-
-@pytest.mark.parametrize(
-    ("kind", "score", "shots", "severity"),
-    [
-        (AlertKind.IMAGE_ANOMALY, 4.9, 900, Severity.LOW),
-        (AlertKind.IMAGE_ANOMALY, 5.0, 1, Severity.MEDIUM),
-        (AlertKind.IMAGE_ANOMALY, 8.0, 1, Severity.HIGH),
-        (AlertKind.NO_BEAM, 0.0, 1, Severity.HIGH),
-        (AlertKind.INCOMPLETE_TRIPLET, 0.0, 9, Severity.LOW),
-        (AlertKind.INCOMPLETE_TRIPLET, 0.0, 10, Severity.MEDIUM),
-        (AlertKind.INCOMPLETE_TRIPLET, 0.0, 100, Severity.HIGH),
-    ],
-)
-def test_severity(kind: AlertKind, score: float, shots: int, severity: Severity) -> None:
-    assert severity_of(kind, score, shots) is severity
 
 
 @pytest.mark.parametrize(
