@@ -1,19 +1,20 @@
-"""Where shards of records are kept: a target behind a small protocol, and a folder as the first one."""
+"""Where shards of records are kept: a target behind a small protocol, and a folder as one."""
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from connectors.durable_files import sync_folder
-from models.errors import FatalError
+from models.errors import FatalError, RecordError
 
 
 class ShardTarget(Protocol):
     """A place for shards: files of which each appears whole or not at all.
 
-    Every method raises ``FatalError`` (``tfrecord_target``) with one sentence when the place can't be used.
+    Every method raises ``FatalError`` or, when it may pass, ``RetryableError`` with one sentence when the place can't
+    be used; what reads raises ``RecordError`` when the file is missing or damaged.
     """
 
     @property
@@ -33,8 +34,12 @@ class ShardTarget(Protocol):
         """Open a file for reading; the caller closes it."""
         ...
 
+    def on_disk(self, name: str) -> AbstractContextManager[Path]:
+        """A file on this computer's disk with the same content, for readers of paths; while the context lasts."""
+        ...
+
     def remove(self, name: str) -> None:
-        """Remove a file."""
+        """Remove a file; one that is gone already is no failure."""
         ...
 
 
@@ -65,10 +70,6 @@ class ShardFolder:
         """The folder's path."""
         return str(self._folder)
 
-    def path(self, name: str) -> Path:
-        """Where a file lies."""
-        return self._folder / name
-
     def names(self) -> list[str]:
         """The names of all files and folders in it."""
         with _one_sentence(self._folder, "read"):
@@ -86,7 +87,17 @@ class ShardFolder:
     def open(self, name: str) -> BinaryIO:
         """Open a file of the folder."""
         with _one_sentence(self._folder / name, "read"):
-            return (self._folder / name).open("rb")
+            try:
+                return (self._folder / name).open("rb")
+            except FileNotFoundError as error:
+                raise _missing(self._folder / name) from error
+
+    @contextmanager
+    def on_disk(self, name: str) -> Iterator[Path]:
+        """The file itself."""
+        if not (self._folder / name).exists():
+            raise _missing(self._folder / name)
+        yield self._folder / name
 
     def remove(self, name: str) -> None:
         """Remove a file; one that is gone already is no failure."""
@@ -117,6 +128,10 @@ class _FolderFile:
             self._stream.close()
         with suppress(OSError):
             self._aside.unlink(missing_ok=True)
+
+
+def _missing(path: Path) -> RecordError:
+    return RecordError(f"{path} is missing; copy or export it again", reason="shard_missing")
 
 
 @contextmanager

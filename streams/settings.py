@@ -15,6 +15,7 @@ from pydantic_settings import PydanticBaseSettingsSource as _Source
 
 from connectors.evidence_store import EvidenceSettings
 from connectors.kafka.settings import KafkaSettings
+from connectors.object_store.settings import ObjectStoreSettings
 from connectors.registry.mlflow_registry import TrackingSettings
 from connectors.snapshots.limits import ReadLimits
 from connectors.spool_intake import SpoolSettings
@@ -81,6 +82,7 @@ class Settings(BaseSettings):
     join: JoinSettings = JoinSettings()
     evidence: EvidenceSettings = EvidenceSettings()
     tracking: TrackingSettings = TrackingSettings()
+    object_store: ObjectStoreSettings = ObjectStoreSettings()
     webhooks: WebhookSettings = WebhookSettings()
     kafka: KafkaSettings = KafkaSettings()
     topics: TopicSettings = TopicSettings()

@@ -1,18 +1,19 @@
 """`petawatch tfrecord export`: the triplets of snapshots as sharded TFRecords, found by the watch's own join."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from connectors.clock import SystemClock
-from connectors.record_shards import ShardFolder, ShardTarget
+from connectors.record_shards import ShardTarget
 from connectors.spool_listing import NoticeReason, SpoolFile, scan
 from connectors.tfrecord.schema import RecordCounts, RecordSchema, write_schema
 from connectors.tfrecord.shard_writer import ShardSettings, ShardWriter
@@ -31,6 +32,7 @@ from models.triplets.shot_members import ShotMember, ShotMembers, shot_members
 from models.triplets.stage_join import JoinOutput
 from streams.series_progress import SeriesProgress
 from streams.settings import Settings
+from streams.shard_places import Place, shard_target
 from streams.stage_joins import StageJoins
 from streams.work_units import FileHistory, WorkUnit, read_ahead, read_units
 
@@ -69,7 +71,7 @@ class TfrecordSettings:
 
 def export_tfrecords(
     paths: Sequence[Path],
-    into: Path,
+    into: Place,
     settings: Settings,
     options: TfrecordSettings | None = None,
     progress: Progress | None = None,
@@ -84,22 +86,22 @@ def export_tfrecords(
     paths
         Folders with snapshots.
     into
-        An empty folder, made if absent. If anything fails nothing is left in it.
+        An empty folder, made if absent, or a prefix of an object store below which nothing is. If anything fails
+        nothing is left there.
 
     Raises
     ------
     FatalError
         With one sentence: no snapshots, nothing in them, the folder is not empty or can't be written.
     RetryableError
-        ``storage`` when the disk or the network file system fails.
+        ``storage`` when the disk or the network file system fails, or as ``one_sentence`` of the object store says.
     """
     options, progress = options or TfrecordSettings(), progress or _ignore
     files = _in_order(paths, settings)
-    target = ShardFolder(into)
+    target = shard_target(into, settings.object_store)
     writer = ShardWriter(target, options.shards)
     try:
-        into.mkdir(parents=True, exist_ok=True)
-        with WaitingPayloads(into) as waiting:
+        with _scratch(into) as scratch, WaitingPayloads(scratch) as waiting:
             export = _Export(writer, waiting, settings, options)
             for done, file in enumerate(files):
                 progress(done, len(files))
@@ -111,6 +113,17 @@ def export_tfrecords(
         raise
     progress(len(files), len(files))
     return schema
+
+
+@contextmanager
+def _scratch(into: Place) -> Iterator[Path]:
+    """A folder for what waits: that of the shards, or a temporary one when they lie elsewhere."""
+    if isinstance(into, Path):
+        into.mkdir(parents=True, exist_ok=True)
+        yield into
+        return
+    with TemporaryDirectory() as scratch:
+        yield Path(scratch)
 
 
 def _completed(

@@ -2,28 +2,50 @@
 
 import os
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from servers.failures import ServerMissingError
 from servers.kafka_server import KafkaServer
+from servers.minio_binary import BUILD_S, MinioBuild, find_minio
+from servers.minio_server import MinioServer
 
 _ENVIRONMENT = dict(os.environ)  # noqa: TID251 - the one place of the tests that reads it
 #: `make test-long` runs the drills in full.
 LONG = _ENVIRONMENT.get("PETAWATCH_TEST_LONG", "") not in {"", "0"}
+_BUILD = MinioBuild()
 #: In CI what is missing is a failure: it is installed there.
 CI = _ENVIRONMENT.get("CI", "").lower() == "true"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Drills in full only when they are asked for."""
-    if LONG:
-        return
-    shortened = [item for item in items if "long" in item.keywords]
+    """Drills in full only when they are asked for; what waits for a program that must be built first comes last."""
+    shortened = [] if LONG else [item for item in items if "long" in item.keywords]
     if shortened:
         config.hook.pytest_deselected(items=shortened)
         items[:] = [item for item in items if "long" not in item.keywords]
+    if find_minio() is None:
+        items.sort(key=_needs_minio)
+        for item in filter(_needs_minio, items):
+            item.add_marker(pytest.mark.timeout(BUILD_S))
+
+
+def _needs_minio(item: pytest.Item) -> bool:
+    return bool({"minio", "minio_build"} & set(getattr(item, "fixturenames", ())))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build MinIO while other tests run, if one needs it and it is nowhere."""
+    if not session.config.option.collectonly and any(map(_needs_minio, session.items)):
+        with suppress(ServerMissingError):  # who asks for it is told
+            _BUILD.begin()
+
+
+def pytest_sessionfinish() -> None:
+    """Whoever ends early needs no build any more."""
+    _BUILD.end()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -67,3 +89,20 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
         pytest.skip(str(error))
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def minio_build() -> MinioBuild:
+    """MinIO's program, which may still be built: to start servers of one's own."""
+    try:
+        _BUILD.wait()
+    except ServerMissingError as error:
+        pytest.skip(str(error))
+    return _BUILD
+
+
+@pytest.fixture(scope="session")
+def minio(minio_build: MinioBuild, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MinioServer]:
+    """A real MinIO that all tests share: make buckets of your own (``tests.support.minio``), and don't stop it."""
+    with MinioServer(tmp_path_factory.mktemp("minio"), build=minio_build) as server:
+        yield server

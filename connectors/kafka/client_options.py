@@ -4,6 +4,7 @@ import ssl
 from typing import Any
 
 from connectors.kafka.settings import KafkaSettings
+from connectors.secret_file import secret_of
 from models.errors import FatalError
 
 
@@ -81,20 +82,7 @@ def password(settings: KafkaSettings) -> HiddenText:
             "kafka.password is missing; give it, or a kafka.password_file, or set PETAWATCH_KAFKA__PASSWORD",
             reason="kafka_login",
         )
-    try:
-        lines = settings.password_file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        what = (error.strerror if isinstance(error, OSError) else None) or "it is no text"
-        raise FatalError(
-            f"kafka.password_file: {settings.password_file} can't be read ({what}); give one that this user may read",
-            reason="kafka_login",
-        ) from None  # a cause would show bytes of the file
-    if not lines or not lines[0]:
-        raise FatalError(
-            f"kafka.password_file: the first line of {settings.password_file} is empty; write the password there",
-            reason="kafka_login",
-        )
-    return HiddenText(lines[0])
+    return HiddenText(secret_of(settings.password_file, "kafka.password_file", reason="kafka_login"))
 
 
 def _access(settings: KafkaSettings) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def inspect_shards(target: ShardTarget, progress: Callable[[int, int], None] | N
             found.problems.append(f"{shard.name} is missing; copy or export it again")
             continue
         try:
-            _read_shard(target, shard, found.counts)
+            inspect_shard(target, shard, found.counts)
         except RecordError as error:
             found.problems.append(str(error))
         else:
@@ -68,7 +68,16 @@ def inspect_shards(target: ShardTarget, progress: Callable[[int, int], None] | N
     return found
 
 
-def _read_shard(target: ShardTarget, shard: ShardEntry, counts: RecordCounts) -> None:
+def inspect_shard(target: ShardTarget, shard: ShardEntry, counts: RecordCounts) -> None:
+    """Read every record of a shard and count it.
+
+    Raises
+    ------
+    RecordError
+        With one sentence when the shard is not what the schema says, naming the byte where that can be said.
+    FatalError, RetryableError
+        When the target can't be read.
+    """
     with target.open(shard.name) as stream:
         number = 0
         for data in read_frames(stream, shard.name):

@@ -1,12 +1,13 @@
 """Writes records into shards: each is written aside, and appears when it is full."""
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 
 from connectors.record_shards import ShardFile, ShardTarget
 from connectors.tfrecord.framing import framed
 from connectors.tfrecord.schema import SHARD_SUFFIX, ShardEntry
-from models.errors import FatalError
+from models.errors import FatalError, PetawatchError
 
 _MEBIBYTE = 1 << 20
 _LARGEST_SHARD_MB = 1 << 20
@@ -40,7 +41,7 @@ class ShardWriter:
     Raises
     ------
     FatalError
-        ``tfrecord_not_empty`` when there is something in the target already; ``tfrecord_target`` when it can't be used.
+        ``tfrecord_not_empty`` when there is something in the target already; as the target when it can't be used.
     """
 
     def __init__(self, target: ShardTarget, settings: ShardSettings) -> None:
@@ -77,11 +78,12 @@ class ShardWriter:
         return tuple(self._written)
 
     def abort(self) -> None:
-        """Remove all shards."""
+        """Remove all shards, unless the target can't be used any more: whoever aborts has a better reason to tell."""
         if self._file is not None:
             self._file.abort()
-        for entry in self._written:
-            self._target.remove(entry.name)
+        with suppress(PetawatchError):
+            for entry in self._written:
+                self._target.remove(entry.name)
 
     @property
     def _name(self) -> str:

@@ -16,7 +16,9 @@ def register(app: typer.Typer) -> None:
 
 def export(
     paths: Annotated[list[Path], typer.Argument(help="Folders with snapshots.")],
-    into: Annotated[Path, typer.Option(help="Folder for the shards; must be empty, made if absent.")],
+    into: Annotated[
+        str, typer.Option(help="Folder or s3://BUCKET/PREFIX for the shards; must be empty, a folder is made.")
+    ],
     shard_mb: Annotated[int, typer.Option(help="Size in MiB at which a shard ends.", min=1, max=1 << 20)] = 128,
     shard_records: Annotated[int, typer.Option(help="Most records of a shard; 0: as many as fit.", min=0)] = 0,
     idle_frames: Annotated[
@@ -28,13 +30,14 @@ def export(
     from connectors.tfrecord.shard_writer import ShardSettings
     from dashboards.progress import progress_bar
     from streams.settings import load_settings
+    from streams.shard_places import place_of
     from streams.tfrecord_export import TfrecordSettings, export_tfrecords
 
     options = TfrecordSettings(
         idle_frames=idle_frames, shards=ShardSettings(shard_mb=shard_mb, shard_records=shard_records)
     )
     with progress_bar("exporting") as advance:
-        schema = export_tfrecords(paths, into, load_settings(config), options, advance)
+        schema = export_tfrecords(paths, place_of(into), load_settings(config), options, advance)
     counts = schema.counts
     typer.echo(
         f"wrote {counts.triplets} triplets and {counts.idle} images without beam of {len(counts.cameras)} cameras "
@@ -44,17 +47,22 @@ def export(
         typer.echo(f"{len(schema.unread)} snapshots could not be read to their end: see schema.json", err=True)
 
 
-def info(folder: Annotated[Path, typer.Argument(help="Folder with shards.")]) -> int:
+def info(
+    place: Annotated[str, typer.Argument(help="Folder or s3://BUCKET/PREFIX with shards.")],
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
+) -> int:
     """Read every record and say what there is; exit code 1 when a shard is damaged, missing or unknown."""
     from rich.console import Console
 
-    from connectors.record_shards import ShardFolder
     from connectors.tfrecord.inspection import inspect_shards
     from dashboards.progress import progress_bar
     from dashboards.tfrecord_table import print_inspection
+    from streams.settings import load_settings
+    from streams.shard_places import place_of, shard_target
 
+    target = shard_target(place_of(place), load_settings(config).object_store)
     with progress_bar("reading") as advance:
-        found = inspect_shards(ShardFolder(folder), advance)
+        found = inspect_shards(target, advance)
     print_inspection(found, Console())
     for problem in found.problems:
         typer.echo(f"petawatch: {problem}", err=True)

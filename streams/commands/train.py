@@ -15,7 +15,9 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    paths: Annotated[list[Path], typer.Argument(help="Folders with snapshots.")],
+    paths: Annotated[
+        list[str], typer.Argument(help="Folders with snapshots, or exported triplets: folders or s3://BUCKET/PREFIX.")
+    ],
     state: Annotated[Path, typer.Option(help="State directory that the model is installed into.")],
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     anew: Annotated[bool, typer.Option("--anew", help="Start from nothing, not from the model in use.")] = False,
@@ -30,9 +32,11 @@ def train(
     from rich.console import Console
 
     from connectors.clock import SystemClock
+    from connectors.object_store.address import is_address
     from dashboards.progress import progress_bar
     from dashboards.training_table import print_training
     from streams.settings import load_settings
+    from streams.shard_places import place_of
     from streams.training import train_model
     from streams.training.verdicts import judged_by_operators
     from streams.training_record import record_report
@@ -41,11 +45,22 @@ def train(
     if follow:
         if anew or work is not None:
             raise typer.BadParameter("--follow goes on from the model in use and keeps nothing: no --anew, no --work")
-        _follow(paths, state, settings)
+        if any(is_address(path) for path in paths):
+            raise typer.BadParameter("--follow follows folders with snapshots; an object store holds what was exported")
+        _follow([Path(path) for path in paths], state, settings)
         return
     left_out, put_in = judged_by_operators(state)
     with progress_bar("training") as advance:
-        report = train_model(paths, state, settings, advance, anew=anew, left_out=left_out, put_in=put_in, work=work)
+        report = train_model(
+            [place_of(path) for path in paths],
+            state,
+            settings,
+            advance,
+            anew=anew,
+            left_out=left_out,
+            put_in=put_in,
+            work=work,
+        )
     print_training(report.cameras, Console())
     typer.echo(report.sentence())
     typer.echo(record_report(state, settings, report, SystemClock()))

@@ -18,9 +18,9 @@ from models.training.camera_frames import CameraFrames, FrameCounts, Stretch
 from models.training.first_model import outliers
 from models.training.frame_sample import FrameSample, frame_keys, in_stretches
 from models.training.settings import TrainingSettings
-from models.training.shard import Shard
 from models.validity import has_image_type, judge
 from streams.settings import Settings
+from streams.training.shards import ExportedShard
 
 _BLOCK_RECORDS = 32
 
@@ -34,21 +34,22 @@ class SnapshotFrames:
         self.sha256: dict[str, str] = {}
         self.skipped: dict[str, str] = {}
 
-    def blocks(self, file: SpoolFile | Shard) -> Iterator[RecordBlock]:
+    def blocks(self, file: SpoolFile | ExportedShard) -> Iterator[RecordBlock]:
         """A file's camera records; a snapshot that can't be read is noted with its reason.
 
         Raises
         ------
         RecordError
-            ``shard_damaged``: what was exported is whole, or it is to be exported again.
+            Of a shard: what was exported is whole, or it is to be exported again.
         """
-        if isinstance(file, Shard):
+        if isinstance(file, ExportedShard):
             from models.training.tfrecords import frames_of_shards  # noqa: PLC0415 - it imports TensorFlow
 
-            for block in frames_of_shards([file]):
-                self._alive()
-                yield block
-            self.sha256[file.path] = file.sha256
+            with file.on_disk() as shard:
+                for block in frames_of_shards([shard]):
+                    self._alive()
+                    yield block
+            self.sha256[file.name] = file.entry.sha256
             return
         settings = self._settings
         try:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.clock import SystemClock
 from connectors.model_files import install_model, installed_model
-from connectors.record_shards import ShardFolder
-from connectors.spool_listing import SpoolFile, scan
+from connectors.spool_listing import NoticeReason, SpoolFile, scan
 from connectors.tfrecord.schema import SCHEMA_NAME, read_schema
 from connectors.training_folder import TrainingFolder
 from models.errors import FatalError
@@ -20,12 +19,13 @@ from models.training.calibration import calibrate
 from models.training.camera_frames import CameraFrames, Stretch
 from models.training.gain import Gain
 from models.training.settings import TrainingSettings
-from models.training.shard import Shard
 from models.training.time_split import Images, TimeSplit, split_camera
 from streams.settings import Settings
+from streams.shard_places import Place, shard_target
 from streams.training.extra import library_versions, require_training_extra
 from streams.training.gathering import FrameGathering, SnapshotFrames
 from streams.training.report import TrainingReport, camera_reports, make_report, warnings_of
+from streams.training.shards import ExportedShard
 from streams.training_record import SampleFrame
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ Progress = Callable[[int, int], None]
 
 
 def train_model(
-    paths: Sequence[Path],
+    paths: Sequence[Place],
     state_dir: Path,
     settings: Settings,
     progress: Progress | None = None,
@@ -53,7 +53,7 @@ def train_model(
     Parameters
     ----------
     paths
-        Folders with snapshots, or folders that ``petawatch tfrecord export`` wrote.
+        Folders with snapshots, or what ``petawatch tfrecord export`` wrote: folders, and prefixes of an object store.
     state_dir
         The model goes to ``STATE/models`` and is the one in use from the watch's next start on.
     progress
@@ -80,7 +80,7 @@ def train_model(
     require_training_extra()
     progress, training = progress or _ignore, training or TrainingSettings()
     before = installed_model(state_dir)
-    files = _files(paths)
+    files = _files(paths, settings)
     steps = 2 * len(files) + training.epochs
     source, gathering = SnapshotFrames(settings), FrameGathering(settings.camera, training)
     for done, file in enumerate(files):
@@ -232,21 +232,21 @@ def describe(network: "TrainedNetwork", cameras: Sequence[CameraFrames], trainin
     }
 
 
-def _files(paths: Sequence[Path]) -> Sequence[SpoolFile | Shard]:
-    """The snapshots in the order of their times, or the shards of folders that all are exports."""
-    exports = [path for path in paths if (path / SCHEMA_NAME).is_file()]
-    if exports:
-        if len(exports) < len(paths):
-            raise FatalError(
-                f"{exports[0]} holds exported triplets and other folders do not; train on either",
-                reason="training_files",
-            )
-        return [
-            Shard(str(path / shard.name), shard.records, shard.sha256)
-            for path in exports
-            for shard in read_schema(ShardFolder(path)).shards
-        ]
-    files, _ = scan(paths, SystemClock())
+def _files(paths: Sequence[Place], settings: Settings) -> Sequence[SpoolFile | ExportedShard]:
+    """The snapshots in the order of their times, or the shards of places that all are exports."""
+    folders = [path for path in paths if isinstance(path, Path) and not (path / SCHEMA_NAME).is_file()]
+    if folders and len(folders) < len(paths):
+        export = next(path for path in paths if path not in folders)
+        raise FatalError(
+            f"{export} holds exported triplets and {folders[0]} does not; train on either", reason="training_files"
+        )
+    if not folders:
+        targets = [shard_target(place, settings.object_store) for place in paths]
+        return [ExportedShard(target, entry) for target in targets for entry in read_schema(target).shards]
+    files, notices = scan(folders, SystemClock())
+    for notice in notices:
+        if notice.reason is NoticeReason.ROOT_MISSING:
+            raise FatalError(notice.sentence.partition(";")[0], reason="training_files")
     if not files:
         raise FatalError(
             f"there are no snapshots in {', '.join(map(str, paths))}; name a folder that holds *.h5 files",

@@ -1,4 +1,7 @@
-"""`petawatch train` on exported triplets: a model, or one sentence about the shard that can't be read."""
+"""`petawatch train` on exported triplets that can't be trained on: one sentence, which names the shard or the folder.
+
+That they become a model is shown by ``tests/integration/test_shards_in_object_store.py``.
+"""
 
 from pathlib import Path
 
@@ -26,23 +29,16 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_exported_triplets_become_a_model(day: Path, tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    report = train_model([day / "shards"], tmp_path, Settings(), lambda *at: told.append(at), training=SMALL)
-    assert report.folder.is_dir()
-    assert told[-1] == (3, 3)
-
-
 def test_a_damaged_shard_ends_the_training(day: Path, tmp_path: Path) -> None:
     copy = tmp_path / "shards"
     copy.mkdir()
     for path in (day / "shards").iterdir():
         data = path.read_bytes()
         (copy / path.name).write_bytes(data[: len(data) // 2] if path.suffix == ".tfrecord" else data)
-    with pytest.raises(RecordError, match=r"triplets-00000.tfrecord is cut off in record \d+, at byte \d+; copy or"):
+    with pytest.raises(RecordError, match=r"triplets-00000.tfrecord ends in the middle of record \d+, which begins at"):
         train_model([copy], tmp_path / "state", Settings(), training=SMALL)
 
 
 def test_snapshots_and_shards_are_not_mixed(day: Path, tmp_path: Path) -> None:
-    with pytest.raises(FatalError, match="holds exported triplets and other folders do not; train on either"):
+    with pytest.raises(FatalError, match=r"holds exported triplets and .* does not; train on either"):
         train_model([day / "shards", day / "data"], tmp_path / "state", Settings(), training=SMALL)

@@ -46,7 +46,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> list[Shard]:
     writer = ShardWriter(target, ShardSettings(shard_records=12))
     for number in range(COUNT):
         writer.write(encode_triplet(record(number), UTC))
-    return [Shard(str(target.path(entry.name)), entry.records, entry.sha256) for entry in writer.close()]
+    return [Shard(f"{target.address}/{entry.name}", entry.records, entry.sha256) for entry in writer.close()]
 
 
 def numbers(shards: list[Shard], **reading: object) -> list[int]:

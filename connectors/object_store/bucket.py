@@ -1,0 +1,237 @@
+"""A bucket of an object store: every object is checked by SHA-256, on its way there and on its way back."""
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, BinaryIO
+
+import urllib3
+from minio import Minio
+from urllib3.util import Retry, Timeout
+
+from connectors.object_store.failures import one_sentence
+from connectors.object_store.settings import ObjectStoreSettings
+from connectors.secret_file import secret_of
+from models.errors import FatalError, RecordError, RetryableError
+
+#: An object is sent in one piece, so it may not be larger (the protocol's limit), and it is held in memory.
+MAX_OBJECT_BYTES = 5 << 30
+_CHECKSUM = "x-amz-checksum-sha256"
+_WITH_CHECKSUM = {"x-amz-checksum-mode": "ENABLED"}
+_PIECE_BYTES = 1 << 20
+_STATUS_TO_RETRY = (500, 502, 503, 504)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """An object as the store describes it.
+
+    Attributes
+    ----------
+    sha256
+        Hex, as the store computed it; empty when it did not: another program wrote the object without it.
+    """
+
+    key: str
+    size: int
+    sha256: str
+
+
+class Bucket:
+    """Objects by their keys. Each method asks again after a failure that may pass, ``settings.retries`` times.
+
+    Every method raises ``FatalError`` or ``RetryableError`` as ``one_sentence`` has them.
+
+    Parameters
+    ----------
+    name
+        The bucket's; it must be there.
+
+    Raises
+    ------
+    FatalError
+        When the secret or the certificates can't be read, or there is no such endpoint.
+    """
+
+    def __init__(self, settings: ObjectStoreSettings, name: str) -> None:
+        self._settings = settings
+        self._name = name
+        with one_sentence(settings, self.address(""), "opened"):
+            self._client = Minio(
+                settings.endpoint,
+                access_key=settings.access_key or None,
+                secret_key=_secret(settings),
+                secure=settings.secure,
+                region=settings.region,
+                http_client=_connections(settings),
+            )
+
+    def address(self, key: str) -> str:
+        """An object's address, for sentences."""
+        return f"s3://{self._name}/{key}"
+
+    def put(self, key: str, source: BinaryIO, size: int) -> StoredObject:
+        """Write an object: it is there whole or not at all, and the store itself has checked its SHA-256.
+
+        Parameters
+        ----------
+        source
+            The next ``size`` bytes of it are the object's.
+
+        Raises
+        ------
+        FatalError
+            ``object_store_refused``, also for more than ``MAX_OBJECT_BYTES`` and when the store checks nothing.
+        """
+        if size > MAX_OBJECT_BYTES:
+            raise FatalError(
+                f"{self.address(key)} would have {size} bytes, more than the {MAX_OBJECT_BYTES} of one object; make "
+                "the pieces smaller",
+                reason="object_store_refused",
+            )
+        start = source.tell()
+        digest = _digest(source, size)
+        expected = base64.b64encode(digest).decode()
+        for attempt in range(self._settings.retries + 1):
+            source.seek(start)
+            try:
+                with one_sentence(self._settings, self.address(key), "written"):
+                    written = self._client.put_object(
+                        self._name, key, source, size, metadata={_CHECKSUM: expected}, part_size=MAX_OBJECT_BYTES
+                    )
+            except RetryableError as error:
+                if error.reason != "object_garbled" or attempt == self._settings.retries:
+                    raise
+            else:
+                break
+        if written.http_headers.get(_CHECKSUM) != expected:
+            raise FatalError(
+                f"the object store at {self._settings.endpoint} does not check SHA-256, so {self.address(key)} is not "
+                "known to be whole; name a store that does",
+                reason="object_store_refused",
+            )
+        return StoredObject(key=key, size=size, sha256=digest.hex())
+
+    def get(self, key: str, into: IO[bytes]) -> StoredObject:
+        """Copy an object to the end of a stream, and check it against the store's SHA-256.
+
+        Parameters
+        ----------
+        into
+            Can be cut off: what came before a broken connection is removed.
+
+        Raises
+        ------
+        RecordError
+            ``object_missing``; ``object_damaged`` when it is not what was written.
+        """
+        start = into.tell()
+        for attempt in range(self._settings.retries + 1):
+            into.seek(start)
+            into.truncate()
+            try:
+                return self._copy(key, into)
+            except RetryableError as error:
+                if error.reason != "object_store_away" or attempt == self._settings.retries:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def stat(self, key: str) -> StoredObject | None:
+        """What the store says of an object; None when there is none."""
+        try:
+            with one_sentence(self._settings, self.address(key), "read"):
+                found = self._client.stat_object(self._name, key, extra_headers=dict(_WITH_CHECKSUM))
+        except RecordError:
+            return None
+        checksum = (found.metadata or {}).get(_CHECKSUM, "")
+        return StoredObject(key=key, size=int(found.size or 0), sha256=_hex(checksum))
+
+    def keys(self, prefix: str, *, deep: bool = True) -> Iterator[str]:
+        """The keys that begin with a prefix, in their order.
+
+        Parameters
+        ----------
+        deep
+            Whether what lies behind one more slash is listed one by one, or its beginning once, up to that slash.
+        """
+        with one_sentence(self._settings, self.address(prefix), "listed"):
+            for found in self._client.list_objects(self._name, prefix, recursive=deep):
+                yield str(found.object_name)
+
+    def remove(self, key: str) -> None:
+        """Remove an object; one that is gone already is no failure."""
+        with one_sentence(self._settings, self.address(key), "removed"):
+            self._client.remove_object(self._name, key)
+
+    def _copy(self, key: str, into: IO[bytes]) -> StoredObject:
+        digest, size = hashlib.sha256(), 0
+        with one_sentence(self._settings, self.address(key), "read"):
+            response = self._client.get_object(self._name, key, request_headers=dict(_WITH_CHECKSUM))
+            try:
+                for piece in response.stream(_PIECE_BYTES):
+                    into.write(piece)
+                    digest.update(piece)
+                    size += len(piece)
+                stored = _hex(response.headers.get(_CHECKSUM, ""))
+            finally:
+                response.close()
+                response.release_conn()
+        if stored and stored != digest.hexdigest():
+            raise RecordError(
+                f"{self.address(key)} is damaged: it does not fit its SHA-256; copy or export it again",
+                reason="object_damaged",
+            )
+        return StoredObject(key=key, size=size, sha256=digest.hexdigest())
+
+
+def _digest(source: BinaryIO, size: int) -> bytes:
+    digest = hashlib.sha256()
+    while size:
+        piece = source.read(min(size, _PIECE_BYTES))
+        if not piece:
+            raise ValueError("the source has fewer bytes than were named")
+        digest.update(piece)
+        size -= len(piece)
+    return digest.digest()
+
+
+def _hex(checksum: str) -> str:
+    # Of an object in parts it is that of the parts' checksums, with their number behind it: not of the content.
+    return "" if not checksum or "-" in checksum else base64.b64decode(checksum).hex()
+
+
+def _secret(settings: ObjectStoreSettings) -> str | None:
+    if not settings.access_key:
+        return None
+    if settings.secret_key.get_secret_value():
+        return settings.secret_key.get_secret_value()
+    if settings.secret_key_file is None:
+        raise FatalError(
+            "object_store.secret_key is missing; give it, or an object_store.secret_key_file, or set "
+            "PETAWATCH_OBJECT_STORE__SECRET_KEY",
+            reason="object_store_login",
+        )
+    return secret_of(settings.secret_key_file, "object_store.secret_key_file", reason="object_store_login")
+
+
+def _connections(settings: ObjectStoreSettings) -> urllib3.PoolManager:
+    if settings.ca_file is not None and not settings.ca_file.is_file():
+        raise FatalError(
+            f"object_store.ca_file: {settings.ca_file} is no file; give a PEM file that this user may read",
+            reason="object_store_tls",
+        )
+    return urllib3.PoolManager(
+        timeout=Timeout(connect=settings.timeout_s, read=settings.timeout_s),
+        cert_reqs="CERT_REQUIRED",
+        ca_certs=None if settings.ca_file is None else str(settings.ca_file),
+        retries=Retry(
+            total=settings.retries,
+            backoff_factor=0.5,
+            status_forcelist=_STATUS_TO_RETRY,
+            # The last answer is wanted: it says what is wrong.
+            raise_on_status=False,
+            # A store may ask for any pause; ours are bounded.
+            respect_retry_after_header=False,
+        ),
+    )

@@ -1,0 +1,227 @@
+"""A server as a process on loopback: started, stopped, killed, paused; it ends with whoever started it."""
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from servers.failures import ServerFailedError
+
+_START_S = 120.0
+_STOP_S = 15.0
+_PORT_ATTEMPTS = 200
+# Below the range from which the system takes the ports of outgoing connections: a port of ours stays free while the
+# server is down for a while.
+_PORTS = range(20_000, 32_000)
+# Forgotten while it runs, a process is complained about.
+_OUTLIVING: list[subprocess.Popen[bytes]] = []
+
+
+class ServerProcess:
+    """A server with its data in a folder; entered, it runs. Those of a kind say how it is called and when it serves.
+
+    Parameters
+    ----------
+    folder
+        Of the configuration, the data and the log; made if absent. Used again, it holds the same data.
+    port
+        Of the clients; a free one when 0. It stays the same over restarts.
+    outlives
+        Whether it goes on when this process ends. Otherwise it is killed then, however the process ended.
+    """
+
+    #: Its name in sentences.
+    name = "the server"
+
+    def __init__(self, folder: Path, *, port: int = 0, outlives: bool = False) -> None:
+        self.folder = folder
+        self.port = port or free_port()
+        self._outlives = outlives
+        self._process: subprocess.Popen[bytes] | None = None
+        self._keeper: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def log(self) -> Path:
+        """What the server says."""
+        return self.folder / "server.log"
+
+    @property
+    def pid(self) -> int:
+        """Of the server's process; 0 when it does not run."""
+        return self._process.pid if self.running and self._process is not None else 0
+
+    @property
+    def running(self) -> bool:
+        """Whether the process lives; a paused one does."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self, *, wait: bool = True) -> None:
+        """Start it, and return when it serves.
+
+        Raises
+        ------
+        ServerMissingError
+            What it needs is not installed.
+        ServerFailedError
+            It did not start; the sentence names its log.
+        """
+        if self.running:
+            return
+        command = self._prepare()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            seen = log.tell()
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                start_new_session=True,  # a Ctrl-C is for the tests, not for the server
+            )
+        if self._outlives:
+            _OUTLIVING.append(self._process)
+        else:
+            self._keeper = _kill_when_orphaned(self._process.pid)
+        if wait:
+            self._wait_until_ready(seen)
+
+    def stop(self) -> None:
+        """Shut it down in order; killed when it takes too long."""
+        if self._process is None:
+            return
+        if self.running:
+            self._signal(signal.SIGCONT)
+            self._signal(signal.SIGTERM)
+        self._finish(_STOP_S)
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        if self._process is None:
+            return
+        self._signal(signal.SIGKILL)
+        self._finish(_STOP_S)
+
+    def restart(self) -> None:
+        """Start again what was stopped or killed, or stop and start it."""
+        self.stop()
+        self.start()
+
+    def pause(self) -> None:
+        """Stop it where it is: connections stay open and nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after a pause."""
+        self._signal(signal.SIGCONT)
+
+    def _prepare(self) -> Sequence[str]:
+        """Make ready what it needs; returns the command that is it."""
+        raise NotImplementedError
+
+    def _serves(self, said: bytes) -> bool:
+        """Whether it serves, given what it said since its start."""
+        raise NotImplementedError
+
+    def _wait_until_ready(self, seen: int) -> None:
+        assert self._process is not None  # noqa: S101 - for mypy
+        deadline = time.monotonic() + _START_S
+        while time.monotonic() < deadline:
+            if self._serves(_tail(self.log, seen)):
+                return
+            if (code := self._process.poll()) is not None:
+                self._finish(_STOP_S)
+                raise ServerFailedError(f"{self.name} ended with {code} at its start; see {self.log}")
+            time.sleep(0.05)
+        self.kill()
+        raise ServerFailedError(f"{self.name} did not start within {_START_S:.0f} s; see {self.log}")
+
+    def _signal(self, number: int) -> None:
+        if self.running and self._process is not None:
+            self._process.send_signal(number)
+
+    def _finish(self, timeout_s: float) -> None:
+        assert self._process is not None  # noqa: S101 - for mypy
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+        if self._keeper is not None:
+            self._keeper.kill()
+            self._keeper.communicate()
+            self._keeper = None
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    for _ in range(_PORT_ATTEMPTS):
+        port = random.choice(_PORTS)  # noqa: S311 - no secret
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise ServerFailedError(f"no port of {_PORTS.start} to {_PORTS.stop} is free")
+
+
+def accepts(port: int) -> bool:
+    """Whether somebody listens on a port of loopback."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def process_runs(pid: int, word: str) -> bool:
+    """Whether a process lives whose command line holds a word: numbers of processes are used again."""
+    try:
+        return word in Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return False
+
+
+def end_process(pid: int, word: str, timeout_s: float = _STOP_S) -> None:
+    """End such a process in order; killed when it takes too long."""
+    deadline = time.monotonic() + timeout_s
+    number = signal.SIGTERM
+    while process_runs(pid, word):
+        os.kill(pid, number)
+        while process_runs(pid, word) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        number, deadline = signal.SIGKILL, time.monotonic() + 5
+
+
+def _tail(path: Path, start: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(start)
+        return file.read()
+
+
+def _kill_when_orphaned(pid: int) -> subprocess.Popen[bytes]:
+    # The keeper reads from a pipe that only this process can write to: it comes to its end when this process does.
+    return subprocess.Popen(
+        ["sh", "-c", f'trap "" INT; read -r _; kill -9 {pid}'],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
