@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from connectors.registry.registry_file import prepare_registry_file
 from connectors.registry.training_record import Value, WaitingRecord
 from models.errors import FatalError, RetryableError
 from models.images.autoencoder import INPUT_NAME, LATENT_NAME, LATENT_SIZE, RECONSTRUCTION_NAME
@@ -115,7 +116,7 @@ class ModelRegistry:
     Raises
     ------
     FatalError
-        When MLflow is not installed.
+        When MLflow is not installed, or the file is damaged.
     """
 
     def __init__(self, state_dir: Path, settings: TrackingSettings) -> None:
@@ -136,8 +137,9 @@ class ModelRegistry:
             logging.getLogger("alembic").setLevel(logging.ERROR)
             from mlflow.tracking import MlflowClient  # noqa: PLC0415
 
-            if not settings.uri:
+            if self._artifacts is not None:
                 state_dir.mkdir(parents=True, exist_ok=True)
+                prepare_registry_file(state_dir / "mlflow.db", self._artifacts, settings.experiment)
             self._client: Any = MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
 
     def record(self, record: WaitingRecord) -> int:

@@ -10,7 +10,7 @@ import pytest
 from connectors.model_files import default_model, load_model
 from connectors.registry.mlflow_registry import ModelAlias, ModelRegistry, TrackingSettings
 from connectors.registry.training_record import RecordOutbox, TrainingRecord
-from models.errors import RecordError, RetryableError
+from models.errors import FatalError, RecordError, RetryableError
 from models.model_bundle import ModelBundle
 from tests.support.registries import state_with_registry
 
@@ -116,3 +116,27 @@ def test_a_server_that_is_away_is_one_sentence_and_can_be_asked_again(tmp_path: 
 def test_an_address_that_is_none(uri: str) -> None:
     with pytest.raises(ValueError, match="uri must"):
         TrackingSettings(uri=uri)
+
+
+def test_a_state_directory_may_be_moved(tmp_path: Path) -> None:
+    before, after = tmp_path / "state", tmp_path / "moved" / "the state, renamed: 100 %"
+    ModelRegistry(state_with_registry(before), TrackingSettings()).record(RecordOutbox(before).put(a_record()))
+    after.parent.mkdir()
+    before.rename(after)
+    registry = ModelRegistry(after, TrackingSettings())
+    assert load_model(registry.fetch(1, tmp_path)) == MODEL
+    assert registry.record(RecordOutbox(after).put(a_record(when_ns=1_800_000_000_000_000_000))) == 2
+    assert load_model(registry.fetch(2, tmp_path)) == MODEL
+    assert not before.exists()
+
+
+@pytest.mark.parametrize("place", [0, 4096])
+def test_a_damaged_file_is_one_sentence(tmp_path: Path, place: int) -> None:
+    state = state_with_registry(tmp_path)
+    with (state / "mlflow.db").open("r+b") as stream:
+        stream.seek(place)
+        stream.write(b"\xff" * 4096)
+    with pytest.raises(FatalError, match=r"mlflow.db is damaged \(.*\); put a copy of it back, or move it") as error:
+        ModelRegistry(state, TrackingSettings())
+    assert error.value.reason == "registry_damaged"
+    assert "\n" not in str(error.value)
