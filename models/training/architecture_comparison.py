@@ -210,7 +210,7 @@ def _false_episodes(stretches: Sequence[ScoredStretch], episodes: Sequence[_Epis
         for first, last in of_camera.spans
     )
     hours = sum(np.count_nonzero(~np.isnan(stretch.score)) / stretch.hz / 3600 for stretch in stretches)
-    return EventRate(count=count, camera_hours=float(hours))
+    return EventRate(count=count, hours=float(hours))
 
 
 def _in_third_shot(stretches: Sequence[ScoredStretch], episodes: Sequence[_Episodes]) -> Rate:

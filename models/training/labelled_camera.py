@@ -130,6 +130,11 @@ class LabelledCamera:
             self.faults = self._planned()
 
     @property
+    def hz(self) -> float:
+        """Frames a second."""
+        return self._settings.hz
+
+    @property
     def minutes(self) -> range:
         """The minutes of the watched stretch."""
         return range(_FIRST_WATCHED, self._settings.minutes)
