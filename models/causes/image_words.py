@@ -24,7 +24,7 @@ from models.causes.odd_frame import (
     OddFrame,
 )
 from models.causes.row_steps import shift_of_rows
-from models.causes.wording import eighth_of, percent_of
+from models.causes.wording import direction_of, percent_of, side_of
 from models.fault_kinds import FaultKind
 from models.records import IMAGE_SHAPE
 
@@ -38,26 +38,6 @@ _MISSING_PART = 0.05
 _TOLD_SIGMAS = 5.0
 _MOST_FACTS = 2
 _SATURATED_FRACTION = 1e-3
-_DIRECTIONS = (
-    "to the right",
-    "to the lower right",
-    "down",
-    "to the lower left",
-    "to the left",
-    "to the upper left",
-    "up",
-    "to the upper right",
-)
-_SIDES = (
-    "on the right",
-    "at the lower right",
-    "at the bottom",
-    "at the lower left",
-    "on the left",
-    "at the upper left",
-    "at the top",
-    "at the upper right",
-)
 _AXES = (
     "horizontally",
     "from the upper left to the lower right",
@@ -149,7 +129,7 @@ def _moved(measured: Measurements) -> str:
     sigmas = change / measured.frame.usual.sigma
     dx, dy = change[CENTRE_X], change[CENTRE_Y]
     far = hypot(sigmas[CENTRE_X], sigmas[CENTRE_Y])
-    return f"beam moved {hypot(dx, dy):.1f} px ({far:.0f} sigma) {_DIRECTIONS[eighth_of(dx, dy)]}"
+    return f"beam moved {hypot(dx, dy):.1f} px ({far:.0f} sigma) {direction_of(dx, dy)}"
 
 
 def _brightness(measured: Measurements) -> str:
@@ -172,7 +152,7 @@ def _elliptical(measured: Measurements) -> str:
 def _clipped(measured: Measurements) -> str:
     """The light that is left moves away from the side that was cut off."""
     change = measured.frame.deviation
-    side = _SIDES[eighth_of(-change[CENTRE_X], -change[CENTRE_Y])]
+    side = side_of(-change[CENTRE_X], -change[CENTRE_Y])
     missing = -expm1(change[LOG_SUM])
     return f"clipped {side}" + (f", {missing * 100:.0f} % of the light missing" if missing >= 0.01 else "")
 
@@ -183,7 +163,7 @@ def _double(measured: Measurements) -> str:
     dx, dy = change[CENTRE_X], change[CENTRE_Y]
     part = expm1(change[LOG_SUM])
     sigma = measured.frame.usual.sigma[LOG_SUM]
-    direction = _DIRECTIONS[eighth_of(dx, dy)]
+    direction = direction_of(dx, dy)
     if part < 3.0 * sigma:  # the sum itself scatters too much to tell a strong near one from a weak far one
         return f"double beam, the second one {direction}"
     return f"double beam, separation {hypot(dx, dy) * (1.0 + part) / part:.0f} px {direction}"

@@ -7,9 +7,40 @@ _EVEN_SIGMAS = 3.0
 #: A cause that is less probable is not named.
 LEAST_PROBABILITY = 0.5
 
+# Eighths, from the right on, clockwise as seen on the screen (rows count downwards).
+_DIRECTIONS = (
+    "to the right",
+    "to the lower right",
+    "down",
+    "to the lower left",
+    "to the left",
+    "to the upper left",
+    "up",
+    "to the upper right",
+)
+_SIDES = (
+    "on the right",
+    "at the lower right",
+    "at the bottom",
+    "at the lower left",
+    "on the left",
+    "at the upper left",
+    "at the top",
+    "at the upper right",
+)
 
-def eighth_of(right: float, down: float) -> int:
-    """Which of eight directions, from the right on, clockwise as seen on the screen (rows count downwards)."""
+
+def direction_of(right: float, down: float) -> str:
+    """In which of eight directions something went: ``to the upper left``, ``down``."""
+    return _DIRECTIONS[_eighth_of(right, down)]
+
+
+def side_of(right: float, down: float) -> str:
+    """On which of eight sides something lies: ``at the upper left``, ``at the bottom``."""
+    return _SIDES[_eighth_of(right, down)]
+
+
+def _eighth_of(right: float, down: float) -> int:
     return round(atan2(down, right) / (pi / 4)) % 8
 
 

@@ -13,7 +13,8 @@ from models.alerts.episodes import EpisodeSettings
 from models.causes.cause_classifier import CauseClassifier
 from models.device_stage import DeviceClosing, DeviceOutput
 from models.devices import Device, RecordKind
-from models.images.beam_drift import BeamDrift, DriftSettings
+from models.images.beam_change import DriftSettings
+from models.images.beam_drift import BeamDrift
 from models.images.beam_features import FEATURE_COUNT
 from models.images.dark_profile import DarkProfile
 from models.images.dark_tracker import CleaningSettings, DarkTracker

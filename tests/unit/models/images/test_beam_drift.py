@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from models.alerts.alert import AlertChange, AlertEvent, AlertKind, AlertSource, AlertStatus
 from models.devices import Device, RecordKind, Stage
 from models.event_time import MINUTE_NS
-from models.images.beam_drift import BeamDrift, DriftSettings
+from models.images.beam_change import DriftSettings
+from models.images.beam_drift import BeamDrift
 from models.simulation.slow_drift import SlowDrift, correlated_jitter
 from models.state import decode_state, encode_state
 
