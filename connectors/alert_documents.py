@@ -14,7 +14,8 @@ def alert_document(alert: Alert, evidence: Sequence[EvidenceLink] = ()) -> dict[
     """The fields of an alert as JSON values.
 
     Times are ISO 8601 in UTC with milliseconds; ``score`` is null when it is no finite number, ``cause_probability``
-    when there is no ``cause``; the files of ``evidence`` lie below the state directory.
+    when there is no ``cause``, ``opened_shot`` where it is not known; the files of ``evidence`` lie below the state
+    directory.
     """
     explanation = alert.explanation
     return {
@@ -26,6 +27,7 @@ def alert_document(alert: Alert, evidence: Sequence[EvidenceLink] = ()) -> dict[
         "device": alert.device,
         "first_shot": format_iso(alert.first_shot_ns),
         "last_shot": format_iso(alert.last_shot_ns),
+        "opened_shot": format_iso(alert.opened_ns) if alert.opened_ns else None,
         "shots": alert.shots,
         "score": float(alert.score) if math.isfinite(alert.score) else None,
         "reasons": list(alert.reasons),

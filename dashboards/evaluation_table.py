@@ -5,7 +5,7 @@ import math
 from rich.console import Console
 from rich.table import Table
 
-from models.evaluation import Detection, Evaluation, Rate
+from models.evaluation import Detection, Evaluation, EventRate, Rate
 
 
 def print_evaluation(evaluation: Evaluation, console: Console) -> None:
@@ -52,21 +52,31 @@ def _percent(rate: Rate) -> str:
     return f"{100 * rate.value:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
 
 
+def _counted(rate: Rate) -> str:
+    return f"{_percent(rate)}, {rate.count} of {rate.total}"
+
+
+def _episodes(rate: EventRate) -> str:
+    value, low, high = rate.per(12)
+    if math.isnan(value):
+        return f"-, {rate.count}; none was watched"
+    return f"{value:.1f} ({low:.1f} to {high:.1f}), {rate.count} in {rate.hours:.2f} h"
+
+
 def _lines(evaluation: Evaluation) -> list[str]:
-    lines = ["False positives per record outside of labelled stretches:"]
+    by_severity = [one for one in evaluation.detections if not one.kind]
+    lines = ["Faults of 3 shots or more that were alarmed within the third:"]
+    lines += [f"  {one.severity or 'all'}: {_counted(one.early)}" for one in by_severity]
+    lines.append("Faults whose kind was named rightly, of those with an alert that names a cause:")
+    lines += [f"  {one.severity or 'all'}: {_counted(one.named)}" for one in by_severity]
+    lines.append("False positives per record outside of labelled stretches:")
     for kind, rate in evaluation.false_positives.items():
         low, high = rate.interval
         shown = f"{rate.value:.2e} ({low:.1e} to {high:.1e})" if rate.total else "-"
         lines.append(f"  {kind}: {shown}, {rate.count} of {rate.total}")
-    episodes = evaluation.false_episodes
-    value, low, high = episodes.per(12)
-    if math.isnan(value):
-        lines.append(f"False episodes: {episodes.count}; no camera was scored.")
-    else:
-        lines.append(
-            f"False episodes per camera and 12 h: {value:.1f} ({low:.1f} to {high:.1f}), "
-            f"{episodes.count} in {episodes.camera_hours:.2f} camera-hours"
-        )
+    lines.append("False episodes per device (stage, installation) and 12 h:")
+    lines += [f"  {subject}: {_episodes(rate)}" for subject, rate in evaluation.false_episodes.items()]
+    lines.append("By kind of alert:" if evaluation.false_episodes_by_kind else "By kind of alert: none.")
     lines += [f"  {kind}: {count}" for kind, count in evaluation.false_episodes_by_kind.items()]
     counts = ", ".join(f"{count} {word}" for word, count in evaluation.frames.items())
     lines.append(f"Frames: {counts}.")

@@ -37,7 +37,13 @@ def evaluate_state(labels_file: Path, state: Path) -> Evaluation:
         reader.export(rows)
         alerts = [
             AlertSpan(
-                stage=alert.stage, kind=alert.kind.value, first_ns=alert.first_shot_ns, last_ns=alert.last_shot_ns
+                stage=alert.stage,
+                kind=alert.kind.value,
+                first_ns=alert.first_shot_ns,
+                last_ns=alert.last_shot_ns,
+                device=alert.device,
+                opened_ns=alert.opened_ns,
+                cause=alert.explanation.cause,
             )
             for alert, _ in reader.alerts()
         ]

@@ -13,7 +13,8 @@ from models.devices import Stage
 
 _COLUMNS = (
     "id, kind, severity, status, front_end, amp, arm, device, first_shot_ns, last_shot_ns, shots, score, reasons,"
-    " model, source_file, source_sha256, source_path, explanation, cause, cause_probability"
+    " model, source_file, source_sha256, source_path, explanation, cause, cause_probability,"
+    " opened_ns"
 )
 _UPDATES = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS.split(", ")[1:])
 _PLACES = ", ".join("?" for _ in _COLUMNS.split(", "))
@@ -95,6 +96,7 @@ def _row(alert: Alert) -> tuple[str | int | float, ...]:
         alert.explanation.text,
         alert.explanation.cause,
         float(alert.explanation.cause_probability),
+        alert.opened_ns,
     )
 
 
@@ -117,4 +119,5 @@ def _alert(row: tuple[Any, ...]) -> Alert:
         explanation=Explanation(
             text=values["explanation"], cause=values["cause"], cause_probability=values["cause_probability"]
         ),
+        opened_ns=int(values["opened_ns"]),
     )

@@ -11,7 +11,7 @@ from models.results import Outcome
 
 DATABASE_NAME = "petawatch.sqlite"
 #: Counts up with every change of the tables; a directory of a newer one is refused.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _APPLICATION_ID = 0x50574154  # "PWAT"
 _BUSY_TIMEOUT_S = 20.0
@@ -57,7 +57,8 @@ CREATE TABLE alerts (
     amp TEXT NOT NULL, arm TEXT NOT NULL, device TEXT NOT NULL, first_shot_ns INTEGER NOT NULL,
     last_shot_ns INTEGER NOT NULL, shots INTEGER NOT NULL, score REAL, reasons TEXT NOT NULL,
     model TEXT NOT NULL, source_file TEXT NOT NULL, source_sha256 TEXT NOT NULL, source_path TEXT NOT NULL,
-    explanation TEXT NOT NULL DEFAULT '', cause TEXT NOT NULL DEFAULT '', cause_probability REAL NOT NULL DEFAULT 0);
+    explanation TEXT NOT NULL DEFAULT '', cause TEXT NOT NULL DEFAULT '', cause_probability REAL NOT NULL DEFAULT 0,
+    opened_ns INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX alerts_by_time ON alerts (first_shot_ns, id);
 CREATE TABLE evidence (
     alert_id TEXT NOT NULL, role TEXT NOT NULL, event_time_ns INTEGER NOT NULL, png TEXT NOT NULL, npz TEXT NOT NULL,
@@ -81,6 +82,7 @@ _MIGRATIONS = {
         "ALTER TABLE alerts ADD COLUMN cause TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE alerts ADD COLUMN cause_probability REAL NOT NULL DEFAULT 0",
     ),
+    3: ("ALTER TABLE alerts ADD COLUMN opened_ns INTEGER NOT NULL DEFAULT 0",),
 }
 #: What lets this program read a database of an earlier format that it may not change.
 _AS_IF_MIGRATED = {
@@ -89,8 +91,10 @@ _AS_IF_MIGRATED = {
         _LOST_RECORDS.format(kind="TEMP TABLE"),
     ),
     2: (
-        "CREATE TEMP VIEW alerts AS SELECT *, '' AS explanation, '' AS cause, 0 AS cause_probability FROM main.alerts",
+        """CREATE TEMP VIEW alerts AS SELECT *, '' AS explanation, '' AS cause, 0 AS cause_probability,
+        0 AS opened_ns FROM main.alerts""",
     ),
+    3: ("CREATE TEMP VIEW IF NOT EXISTS alerts AS SELECT *, 0 AS opened_ns FROM main.alerts",),  # 2 made it
 }
 
 

@@ -53,6 +53,8 @@ def _alert_values(alert: Alert) -> dict[str, Any]:
     }
     if alert.explanation != NO_EXPLANATION:  # an entry that came later: who does not know it passes it over
         values["explanation"] = _explanation_values(alert.explanation)
+    if alert.opened_ns:
+        values["opened_ns"] = int(alert.opened_ns)
     return values
 
 
@@ -80,6 +82,7 @@ def _read_alert(document: Document) -> Alert:
         model=document.text("model"),
         source=read_alert_source(document),
         explanation=_read_explanation(document.inner("explanation")) if "explanation" in document else NO_EXPLANATION,
+        opened_ns=document.time_ns("opened_ns") if "opened_ns" in document else 0,
     )
 
 
@@ -90,5 +93,5 @@ def _read_explanation(document: Document) -> Explanation:
     return Explanation(text=document.text("text"), cause=document.text("cause"), cause_probability=probability)
 
 
-#: Version 1 of alerts; those of earlier programs explain nothing.
+#: Version 1 of alerts; those of earlier programs explain nothing and do not say when they opened.
 ALERTS: Format[AlertMessage] = Format(Schema("alert", 1), _write, _read)

@@ -82,6 +82,9 @@ class Alert:
         The device's name; empty when the alert is about a whole stage, a file or a part of the installation.
     first_shot_ns, last_shot_ns
         Event times of the first and of the latest odd shot.
+    opened_ns
+        Event time of the shot with which the episode opened: the first one, or where it takes several weak ones a later
+        one. 0 for alerts that are not about shots, and for those of earlier programs.
     shots
         How many odd shots so far.
     score
@@ -110,6 +113,7 @@ class Alert:
     model: str
     source: AlertSource
     explanation: Explanation = NO_EXPLANATION
+    opened_ns: int = 0
 
 
 class AlertChange(StrEnum):

@@ -89,6 +89,7 @@ class _Episode:
     model: str
     source: AlertSource
     explanation: Explanation = NO_EXPLANATION
+    opened_ns: int = 0  # states of earlier programs have none
     normal_shots: int = 0
     told_score: float = 0.0
     told_shots: int = 0
@@ -337,6 +338,7 @@ class EpisodeTracker:
             model=self.model,
             source=first.source,
             explanation=strongest.explanation,
+            opened_ns=shot.event_time_ns,
         )
         self._tell(AlertChange.OPENED, events)
 
@@ -372,6 +374,7 @@ class EpisodeTracker:
             model=episode.model,
             source=episode.source,
             explanation=episode.explanation,
+            opened_ns=episode.opened_ns,
         )
 
 

@@ -205,7 +205,7 @@ def _watch_camera(size: FalseAlarmSize, camera: int, config: Path | None) -> Tal
 
 
 def _figures(tally: Tally, hz: float) -> Iterator[Figure]:
-    episodes = EventRate(count=tally.episodes, camera_hours=tally.scored / hz / 3600)
+    episodes = EventRate(count=tally.episodes, hours=tally.scored / hz / 3600)
     anomalous = Rate(count=tally.anomalous, total=tally.scored)
     yield Figure(name="normal frames that were scored", value=tally.scored, unit="frames")
     yield Figure(name="false episodes", value=tally.episodes, unit="episodes")

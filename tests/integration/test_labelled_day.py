@@ -45,8 +45,17 @@ def test_few_normal_frames_are_taken_for_odd(evaluation: Evaluation) -> None:
 
 
 def test_few_episodes_are_raised_for_nothing(evaluation: Evaluation) -> None:
-    assert evaluation.false_episodes.camera_hours > 0.6
-    assert evaluation.false_episodes.per(1)[0] <= 3
+    cameras = evaluation.false_episodes["camera"]
+    assert cameras.hours > 0.6
+    assert sum(rate.count for rate in evaluation.false_episodes.values()) <= 3 * cameras.hours
+
+
+def test_faults_are_told_early_and_named_rightly(evaluation: Evaluation) -> None:
+    [strong] = [each for each in evaluation.detections if (each.kind, each.severity) == ("", "strong")]
+    assert strong.early.total >= 10
+    assert strong.early.count >= 0.9 * strong.early.total
+    assert strong.named.total >= 20
+    assert strong.named.count >= 0.8 * strong.named.total
 
 
 def test_every_record_is_accounted_for(results: WatchResults) -> None:

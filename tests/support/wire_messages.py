@@ -214,6 +214,12 @@ EXPLAINED_ALERT = AlertMessage(
         ),
     ),
 )
+OPENED_ALERT = dataclasses.replace(
+    EXPLAINED_ALERT,
+    event=dataclasses.replace(
+        EXPLAINED_ALERT.event, alert=dataclasses.replace(EXPLAINED_ALERT.event.alert, opened_ns=TIMES_NS[1])
+    ),
+)
 EVIDENCE = EvidenceMessage(
     frame=EvidenceFrame(
         alert_id="0011223344556677",
@@ -301,6 +307,7 @@ EXAMPLES: dict[str, Message] = {
     "decided-1-nothing": NOTHING_DECIDED,
     "alert-1": ALERT,
     "alert-1-explained": EXPLAINED_ALERT,
+    "alert-1-opened": OPENED_ALERT,
     "evidence-1": EVIDENCE,
     "announcement-1": ANNOUNCEMENT,
     "announcement-1-counts": COUNTS_ONLY,

@@ -9,6 +9,7 @@ from models.evaluation import AlertSpan, LabelledFault, ScoredRecords, evaluate
 from models.results import Scoring
 
 STAGE = Stage("LA", "A3", "31")
+CAMERA = "LA_A3_31-Camera_1-Camera-1"
 
 
 def printed(shots: int) -> str:
@@ -24,7 +25,14 @@ def printed(shots: int) -> str:
         stage=STAGE, device="camera", kind="rings", severity=0.9, shots=1, first_ns=10 * 10**9, last_ns=10 * 10**9
     )
     alerts = [
-        AlertSpan(stage=STAGE, kind="image_anomaly", first_ns=second * 10**9, last_ns=second * 10**9)
+        AlertSpan(
+            stage=STAGE,
+            kind="image_anomaly",
+            first_ns=second * 10**9,
+            last_ns=second * 10**9,
+            device=CAMERA,
+            cause="rings",
+        )
         for second in (10, 60)
     ]
     stream = io.StringIO()
@@ -39,7 +47,11 @@ def test_the_table_says_what_was_found_and_what_was_not() -> None:
     assert "100.0 % (2.5 to 100.0)" in text
     assert "camera: 1.97e-02" in text
     assert "71 of 3600" in text
-    assert "False episodes per camera and 12 h: 12.0 (0.3 to 66.8), 1 in 1.00 camera-hours" in text
+    assert "camera: 12.0 (0.3 to 66.8), 1 in 1.00 h" in text
+    assert "energy_meter: -, 0; none was watched" in text
+    assert "strong: -, 0 of 0" in text  # no fault has three shots
+    assert "strong: 100.0 % (2.5 to 100.0), 1 of 1" in text
+    assert "image_anomaly: 1" in text
     assert "Frames: 3600 normal, 1 labelled, 0 learning, 0 dark, 0 thinned, 0 none." in text
 
 
@@ -47,4 +59,4 @@ def test_without_any_frame_there_is_no_rate() -> None:
     text = printed(0)
 
     assert "camera: -, 0 of 0" in text
-    assert "no camera was scored" in text
+    assert "camera: -, 1; none was watched" in text

@@ -130,6 +130,7 @@ def alert_event(
         device=device.name,
         first_shot_ns=first_ns,
         last_shot_ns=first_ns + shots * STEP_NS,
+        opened_ns=first_ns + STEP_NS,
         shots=shots,
         score=6.25,
         reasons=("residual", "latent"),

@@ -26,10 +26,18 @@ from tests.unit.connectors.state.examples import (
 )
 
 
-def second_format(path: Path) -> None:
-    """A directory from before alerts had explanations: the columns that came later are taken away again."""
+def third_format(path: Path) -> None:
+    """A directory from before alerts said when they opened: the column that came later is taken away again."""
     with StateDirectory.open(path) as state:
         state.commit(commit_of(0))
+    with closing(sqlite3.connect(path / DATABASE_NAME)) as connection:
+        connection.execute("ALTER TABLE alerts DROP COLUMN opened_ns")
+        connection.execute("PRAGMA user_version=3")
+
+
+def second_format(path: Path) -> None:
+    """A directory from before alerts had explanations."""
+    third_format(path)
     with closing(sqlite3.connect(path / DATABASE_NAME)) as connection:
         for column in ("explanation", "cause", "cause_probability"):
             connection.execute(f"ALTER TABLE alerts DROP COLUMN {column}")
@@ -66,6 +74,16 @@ def test_a_reader_reads_it_and_changes_nothing(
     assert version(tmp_path) == earlier
 
 
+def test_alerts_of_the_third_format_keep_their_explanations(tmp_path: Path) -> None:
+    third_format(tmp_path)
+    known = replace(alert_event().alert, opened_ns=0)
+    with StateReader.open(tmp_path) as reader:
+        assert [alert for alert, _ in reader.alerts()] == [known]
+    with StateDirectory.open(tmp_path) as state:
+        assert [alert for alert, _ in state.alerts()] == [known]
+        assert version(tmp_path) == SCHEMA_VERSION
+
+
 def test_a_watch_brings_it_to_the_present_format(tmp_path: Path) -> None:
     first_format(tmp_path)
     with StateReader.open(tmp_path) as reader, StateDirectory.open(tmp_path) as state:
@@ -85,7 +103,7 @@ def test_alerts_of_an_earlier_format_explain_nothing_until_they_are_told_anew(tm
     known, later = alert_event(shots=3), alert_event(START_NS + STEP_NS)
     with StateReader.open(tmp_path) as reader, StateDirectory.open(tmp_path) as state:
         ((old, _),) = state.alerts()
-        assert old == replace(alert_event().alert, explanation=NO_EXPLANATION)
+        assert old == replace(alert_event().alert, explanation=NO_EXPLANATION, opened_ns=0)
         state.commit(Commit(alerts=[known, later]))
         assert [alert for alert, _ in state.alerts()] == [known.alert, later.alert]
         assert state.alert(later.alert.id) == later.alert

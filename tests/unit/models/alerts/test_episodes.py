@@ -229,3 +229,12 @@ def test_scores_that_are_set_anew_hold_from_the_next_shot_on() -> None:
     stricter = tracker()
     stricter.use_scores(9.0, 8.0)
     assert not observe(stricter, [7, 7, 7, 7])[0]
+
+
+def test_an_alert_tells_the_shot_with_which_it_opened_also_after_a_restart() -> None:
+    subject = tracker()
+    (opened,), _ = observe(subject, [4, 0, 0, 4])
+    assert (opened.alert.first_shot_ns, opened.alert.opened_ns) == (0, 300 * MILLISECOND_NS)
+    again = tracker()
+    again.restore(subject.state())
+    assert [event.alert.opened_ns for event in again.finish()] == [300 * MILLISECOND_NS]
