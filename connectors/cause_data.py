@@ -1,6 +1,7 @@
 """The classifier that names causes, as it is shipped."""
 
 import json
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -9,6 +10,18 @@ from models.causes.cause_classifier import CauseClassifier
 from models.errors import FatalError
 
 _FILE = "causes.json"
+
+
+@cache
+def shipped_cause_classifier() -> CauseClassifier:
+    """The shipped classifier, read once per process: all agents of a worker share it.
+
+    Raises
+    ------
+    FatalError
+        If the file is missing or damaged.
+    """
+    return load_cause_classifier()
 
 
 def load_cause_classifier(folder: Traversable | None = None) -> CauseClassifier:

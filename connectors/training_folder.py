@@ -1,13 +1,12 @@
 """The folder of a training that goes on: what it needs to go on after a kill, and who works there."""
 
-import fcntl
 import hashlib
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 from connectors.durable_files import replace_file
+from connectors.process_lock import LockHeldError, ProcessLock
 from models.errors import FatalError
 from models.state import State, decode_state, encode_state
 
@@ -25,7 +24,7 @@ class TrainingFolder:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._descriptor = -1
+        self._lock: ProcessLock | None = None
 
     def __enter__(self) -> Self:
         """Take the folder.
@@ -37,21 +36,19 @@ class TrainingFolder:
         """
         try:
             self._path.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(self._path / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._release()
+            self._lock = ProcessLock.of_file(self._path / _LOCK_FILE)
+        except LockHeldError as error:
             raise FatalError(
                 f"another training works in {self._path}; wait for its end, or give another --work",
                 reason="training_in_use",
             ) from error
         except OSError as error:
-            self._release()
             raise self._unwritable(error) from error
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._release()
+        if self._lock is not None:
+            self._lock.release()
 
     def save(self, digest: str, state: State) -> None:
         """Write the state of an epoch of the training that ``digest`` stands for, in place of the one before.
@@ -87,11 +84,6 @@ class TrainingFolder:
         """The training is done: remove what it left."""
         with suppress(OSError):
             (self._path / _STATE_FILE).unlink()
-
-    def _release(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
 
     def _unwritable(self, error: OSError) -> FatalError:
         return FatalError(

@@ -1,6 +1,6 @@
 """Which processing a device gets, by its kind."""
 
-from connectors.cause_data import load_cause_classifier
+from connectors.cause_data import shipped_cause_classifier
 from models.device_stage import DeviceStage, StageFactory
 from models.devices import Device, RecordKind
 from models.energies.meter_stage import MeterStage
@@ -15,7 +15,7 @@ from streams.settings import Settings
 def stage_factory(settings: Settings, bundle: ModelBundle) -> StageFactory:
     """Makes the processing of a device from its kind."""
     network, buffers = PerThreadNetwork(bundle), PerThreadBuffers()
-    causes = load_cause_classifier()
+    causes = shipped_cause_classifier()
 
     def make(device: Device) -> DeviceStage:
         if device.kind is RecordKind.CAMERA:

@@ -6,6 +6,7 @@ from typing import Self
 
 import pyarrow as pa
 
+from connectors.process_lock import ProcessLock
 from connectors.state.alert_rows import store_alerts, store_evidence
 from connectors.state.commit import Commit
 from connectors.state.database import open_for_writing, transaction
@@ -21,7 +22,7 @@ from connectors.state.ledger import (
     store_pending,
     supersede_others,
 )
-from connectors.state.lock import DirectoryLock
+from connectors.state.lock import lock_state_directory
 from connectors.state.lost_records import store_lost
 from connectors.state.outbox import SqliteOutbox, store_messages
 from connectors.state.parts import remove_unlisted
@@ -51,7 +52,7 @@ class StateDirectory(StateReader):
     """
 
     def __init__(
-        self, path: Path, connection: sqlite3.Connection, lock: DirectoryLock, *, flush_rows: int = FLUSH_ROWS
+        self, path: Path, connection: sqlite3.Connection, lock: ProcessLock, *, flush_rows: int = FLUSH_ROWS
     ) -> None:
         super().__init__(path, connection)
         self._lock = lock
@@ -69,7 +70,7 @@ class StateDirectory(StateReader):
         """
         with clear_failures(path):
             path.mkdir(parents=True, exist_ok=True)
-            lock = DirectoryLock(path / _LOCK_NAME)
+            lock = lock_state_directory(path / _LOCK_NAME)
             try:
                 connection = open_for_writing(path)
                 remove_unlisted(path, connection)

@@ -1,0 +1,91 @@
+"""A lock between processes, which the system lets go when its holder ends, however it ends."""
+
+import errno
+import fcntl
+import os
+import socket
+from pathlib import Path
+from typing import Self
+
+# What file systems say that can't lock a folder; there a second process goes unseen.
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.EBADF})
+
+
+class LockHeldError(Exception):
+    """Another process has the lock.
+
+    Attributes
+    ----------
+    holder
+        Which one, for a sentence; ``an unknown process`` where the lock does not tell.
+    """
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(holder)
+        self.holder = holder or "an unknown process"
+
+
+class ProcessLock:
+    """An exclusive lock of a file or folder, by this computer's kernel.
+
+    On a folder of another computer (NFS, SMB) it keeps out a second process on this computer, not one elsewhere.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    @classmethod
+    def of_file(cls, path: Path) -> Self:
+        """Lock a file, which is made if need be, and names its holder from then on.
+
+        Raises
+        ------
+        LockHeldError
+            Another process has it.
+        OSError
+            It can't be written, or not be locked.
+        """
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        _lock(descriptor, holder=True)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return cls(descriptor)
+
+    @classmethod
+    def of_folder(cls, path: Path) -> Self:
+        """Lock a folder itself: nothing is written, so it may be read-only. Where folders can't be locked, none is.
+
+        Raises
+        ------
+        LockHeldError
+            Another process has it.
+        OSError
+            The folder is not there, or can't be opened.
+        """
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        _lock(descriptor, holder=False)
+        return cls(descriptor)
+
+    def release(self) -> None:
+        """Let it go; a second call does nothing."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _lock(descriptor: int, *, holder: bool) -> None:
+    """Lock an open file that names its holder, or a folder, which can't; it is closed when that fails."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        name = os.read(descriptor, 200).decode(errors="replace").strip() if holder else ""
+        os.close(descriptor)
+        raise LockHeldError(name) from error
+    except OSError as error:
+        if holder or error.errno not in _NO_LOCKS:
+            os.close(descriptor)
+            raise
