@@ -50,12 +50,13 @@ class Reason(IntFlag):
     STATE_NOT_ON = 1 << 9  # left ON while its stage fires
     # Found by the join:
     NO_BEAM = 1 << 10  # the camera is dark although the meter measures
-    SUM_AGAINST_ENERGY = 1 << 11  # the sum of the pixels does not follow the measured energy
+    SUM_AGAINST_ENERGY = 1 << 11  # sum of the pixels, energy and sum of the spectrum do not follow each other
     INCOMPLETE = 1 << 12  # the shot lacks an image, an energy or a spectrum
     MISSING_IMAGE = 1 << 13  # what it lacks
     MISSING_ENERGY = 1 << 14
     MISSING_SPECTRUM = 1 << 15
     SILENT = 1 << 16  # the device has stopped recording while its stage fires
+    TRIPLET = 1 << 17  # image, energy and spectrum are unusual together, though none of them is alone
 
     def words(self) -> list[str]:
         """The reasons as lower-case words, in the order of this class."""

@@ -24,6 +24,7 @@ class AlertKind(StrEnum):
     ENERGY_OUTLIER = "energy_outlier"
     ENERGY_STEP = "energy_step"
     SPECTRUM_ANOMALY = "spectrum_anomaly"
+    TRIPLET_ANOMALY = "triplet_anomaly"
     INCOMPLETE_TRIPLET = "incomplete_triplet"
     DEVICE_STATE = "device_state"
     DEVICE_SILENT = "device_silent"

@@ -127,6 +127,11 @@ class RollingDistance:
         return self._mean
 
     @property
+    def covariance(self) -> NDArray[np.float64]:
+        """The covariance in force, shrunk and with its floors, float64, shape (size, size)."""
+        return self._lower @ self._lower.T
+
+    @property
     def ready(self) -> bool:
         """Whether enough was applied for a distance to mean something: three vectors per component, and 20."""
         return self._weight >= max(20.0, 3.0 * self.size)

@@ -67,7 +67,7 @@ class TripletTable:
     devices
         uint16, shape (n,): how many devices gave a valid record.
     score
-        float32, shape (n,): the largest among the shot's records and of the sum of the pixels against the energy.
+        float32, shape (n,): the largest among the shot's records and of what they say together.
     anomalous
         bool, shape (n,): a record is anomalous, the shot is incomplete, or the join found something.
     reasons

@@ -37,16 +37,20 @@ class JoinSettings:
         Fewer records in the learning time make no member.
     max_pending_shots
         More shots than this never wait; beyond it the oldest leave as they are.
-    sum_fpr
-        How often the sum of a normal image may be taken for one that does not follow the energy.
-    sum_time_constant_shots
-        How long the ratio of sum and energy is remembered.
+    triplet_fpr
+        How often image, energy and spectrum of a normal shot may be taken for unusual together, and how often for not
+        following each other.
+    triplet_time_constant_shots
+        How long it is remembered what they usually say together.
     incomplete_episodes
         Episodes of incomplete triplets: records lost within a minute of each other are one.
+    triplet_episodes
+        Episodes of unusual triplets. One shot opens one only where it is beyond doubt: no tail of some thousand shots
+        says how rare a score of 6 is.
     device_episodes
-        All other episodes that the join finds: a device's state, its silence, no beam, sums of pixels.
+        All other episodes that the join finds: a device's state, its silence, no beam.
     tail
-        How the departures of the sum from the energy become probabilities.
+        How the departures of triplets from the usual become probabilities.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -61,9 +65,10 @@ class JoinSettings:
     roster_learning_ms: int = 120_000
     roster_minimum_records: int = 3
     max_pending_shots: int = 6_000
-    sum_fpr: float = 1e-4
-    sum_time_constant_shots: int = 1_000
+    triplet_fpr: float = 1e-4
+    triplet_time_constant_shots: int = 1_000
     incomplete_episodes: EpisodeSettings = field(default_factory=lambda: EpisodeSettings(quiet_shots=600))
+    triplet_episodes: EpisodeSettings = field(default_factory=lambda: EpisodeSettings(strong_score=9.0, weak_score=4.0))
     device_episodes: EpisodeSettings = field(default_factory=EpisodeSettings)
     tail: TailSettings = field(default_factory=TailSettings)
 
@@ -82,7 +87,7 @@ class JoinSettings:
             raise ValueError("roster_learning_ms must not be negative, roster_minimum_records must be at least 1")
         if self.max_pending_shots < 1:
             raise ValueError("max_pending_shots must be at least 1")
-        if not 0.0 < self.sum_fpr < 0.1:
-            raise ValueError("sum_fpr must lie between 0 and 0.1")
-        if self.sum_time_constant_shots < 100:
-            raise ValueError("sum_time_constant_shots must be at least 100")
+        if not 0.0 < self.triplet_fpr < 0.1:
+            raise ValueError("triplet_fpr must lie between 0 and 0.1")
+        if self.triplet_time_constant_shots < 100:
+            raise ValueError("triplet_time_constant_shots must be at least 100")

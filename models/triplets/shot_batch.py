@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from models.alerts.alert import AlertSource
 from models.devices import Device
 from models.records import Refusal
-from models.results import ScoredBlock
+from models.results import FEATURE_NAMES, ScoredBlock
 
 
 class DeviceRows:
@@ -89,10 +89,22 @@ class DeviceRows:
         return self._joined("reasons", np.uint32)
 
     @cached_property
+    def state(self) -> NDArray[np.uint8]:
+        """uint8, shape (rows,): ``DeviceState``."""
+        return self._joined("state", np.uint8)
+
+    @cached_property
+    def features(self) -> NDArray[np.float64]:
+        """float64, shape (rows, features of the kind)."""
+        if not self.parts:
+            return np.zeros((0, len(FEATURE_NAMES[self.device.kind])))
+        features = [part.features for part in self.parts]
+        return features[0] if len(features) == 1 else np.concatenate(features)
+
+    @cached_property
     def strength(self) -> NDArray[np.float64]:
         """float64, shape (rows,): the first feature, a camera's sum of pixels or a meter's energy."""
-        columns = [part.features[:, 0] for part in self.parts]
-        return np.ascontiguousarray(columns[0] if len(columns) == 1 else np.concatenate([np.zeros(0), *columns]))
+        return np.ascontiguousarray(self.features[:, 0])
 
     def source(self, row: int) -> AlertSource:
         """Where a row comes from."""

@@ -1,17 +1,22 @@
 """The alerts that only the join can raise: about a stage's shots, and about devices that leave ON or fall silent."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from models.alerts.alert import AlertEvent, AlertKind, AlertSource
 from models.alerts.episodes import CERTAIN, EpisodeTracker
+from models.alerts.explanation import NO_EXPLANATION, Explanation
+from models.causes.join_words import explain_incomplete, explain_no_beam, explain_silence, explain_state
 from models.devices import Device, RecordKind, Stage
 from models.event_time import MILLISECOND_NS
+from models.records import Refusal
 from models.results import Reason
 from models.state import State
 from models.triplets.block_state import decode_device, encode_device
 from models.triplets.join_settings import JoinSettings
-from models.triplets.shot_batch import ShotBatch
+from models.triplets.shot_batch import DeviceRows, ShotBatch
 from models.triplets.verdict import INCOMPLETE_REASONS, DeviceVerdict, ShotVerdict
 
 
@@ -43,7 +48,7 @@ class StageAlerts:
         if len(firing):
             self._observe_stage(batch, verdict, firing, events)
             for rows, device in zip(batch.rows, verdict.devices, strict=True):
-                self._observe_device(rows.device, device, batch, firing, events)
+                self._observe_device(rows, device, batch, verdict, firing, events)
         if batch.real.any():
             now_ns = int(batch.start_ns[batch.real][-1])
             for key in sorted((key for key, tracker in self._trackers.items() if tracker.is_open), key=_order):
@@ -90,23 +95,29 @@ class StageAlerts:
         self, batch: ShotBatch, verdict: ShotVerdict, firing: NDArray[np.intp], events: list[AlertEvent]
     ) -> None:
         incomplete, lacks = ~verdict.complete[firing], verdict.reasons[firing] & INCOMPLETE_REASONS
-        self._feed(AlertKind.INCOMPLETE_TRIPLET, None, batch, firing, incomplete, lacks, events)
-        # An odd image or an odd energy raises an alert of its own: the sum that follows from it is only a reason.
-        odd, score = (verdict.sum_odd & ~_told_by_devices(batch))[firing], verdict.sum_score[firing]
-        self._feed(AlertKind.IMAGE_ANOMALY, None, batch, firing, odd, Reason.SUM_AGAINST_ENERGY, events, score)
+        kind = AlertKind.INCOMPLETE_TRIPLET
+        self._feed(kind, None, batch, firing, incomplete, lacks, events, lambda shot: _lacking(batch, verdict, shot))
+        # An odd record raises an alert of its own: what follows from it is only a reason.
+        odd, score = (verdict.triplet != 0) & ~_told_by_devices(batch), verdict.triplet_score[firing]
+        kind, words = AlertKind.TRIPLET_ANOMALY, verdict.triplet_words.__getitem__
+        self._feed(kind, None, batch, firing, odd[firing], verdict.triplet[firing], events, words, score)
 
     def _observe_device(
         self,
-        device: Device,
+        rows: DeviceRows,
         verdict: DeviceVerdict,
         batch: ShotBatch,
+        stage: ShotVerdict,
         firing: NDArray[np.intp],
         events: list[AlertEvent],
     ) -> None:
-        off, dark = verdict.off[firing], verdict.dark[firing]
-        self._feed(AlertKind.DEVICE_STATE, device, batch, firing, off, Reason.STATE_NOT_ON, events)
+        device, off, dark = rows.device, verdict.off[firing], verdict.dark[firing]
+        reason, kind = Reason.STATE_NOT_ON, AlertKind.DEVICE_STATE
+        self._feed(kind, device, batch, firing, off, reason, events, lambda shot: _state(rows, shot))
         if device.kind is RecordKind.CAMERA:
-            self._feed(AlertKind.NO_BEAM, device, batch, firing, dark, Reason.NO_BEAM, events)
+            reason, kind = Reason.NO_BEAM, AlertKind.NO_BEAM
+            energy_j = stage.energy_j
+            self._feed(kind, device, batch, firing, dark, reason, events, lambda shot: explain_no_beam(energy_j[shot]))
         if self._watch_silence:
             self._feed_silence(device, verdict, batch, firing, events)
 
@@ -119,6 +130,7 @@ class StageAlerts:
         odd: NDArray[np.bool_],
         reasons: NDArray[np.uint32] | Reason,
         events: list[AlertEvent],
+        explain: Callable[[int], Explanation],
         score: NDArray[np.float64] | None = None,
     ) -> None:
         """Show a tracker the firing shots; one that has never had anything to see is not made."""
@@ -139,7 +151,10 @@ class StageAlerts:
                     return rows.source(place)
             return batch.source(shot)
 
-        events += tracker.observe_block(batch.start_ns[firing], score, odd, reasons, source)[0]
+        def words(row: int) -> Explanation:
+            return explain(int(firing[row]))
+
+        events += tracker.observe_block(batch.start_ns[firing], score, odd, reasons, source, words)[0]
 
     def _feed_silence(
         self,
@@ -156,32 +171,35 @@ class StageAlerts:
         if run is None and not still_open and not absent.any():
             return
         run = run or _Silence()
-        told: list[tuple[int, AlertSource | None]] = []  # what the tracker sees; without a source if it is there
+        # What the tracker sees; without a source if it is there.
+        told: list[tuple[int, AlertSource | None, Explanation]] = []
         for shot, is_absent in zip(firing.tolist(), absent.tolist(), strict=True):
             time_ns = int(batch.start_ns[shot])
             if not is_absent:
                 run = _Silence()
-                told.append((time_ns, None))
+                told.append((time_ns, None, NO_EXPLANATION))
                 continue
             run.source = run.source or batch.source(shot)
             run.shots_ns.append(time_ns)
             if run.told or self._is_silence(run):
-                told += [(shot_ns, run.source) for shot_ns in run.shots_ns]
+                words = explain_silence(len(run.shots_ns), run.shots_ns[-1] - run.shots_ns[0])
+                told += [(shot_ns, run.source, words) for shot_ns in run.shots_ns]
                 run.shots_ns, run.told = [], True
         self._silences.pop(device, None)
         if run.source is not None:
             self._silences[device] = run
-        sources = [source for _, source in told if source is not None]
+        sources = [source for _, source, _ in told if source is not None]
         if still_open or sources:
             tracker = tracker or self._tracker(AlertKind.DEVICE_SILENT, device)
-            odd = np.array([source is not None for _, source in told], np.bool_)
+            odd = np.array([source is not None for _, source, _ in told], np.bool_)
             places = np.cumsum(odd) - 1
             events += tracker.observe_block(
-                np.array([time_ns for time_ns, _ in told], np.int64),
+                np.array([time_ns for time_ns, _, _ in told], np.int64),
                 np.full(len(told), CERTAIN),
                 odd,
                 np.full(len(told), Reason.SILENT, np.uint32),
                 lambda row: sources[places[row]],
+                lambda row: told[row][2],
             )[0]
 
     def _is_silence(self, run: _Silence) -> bool:
@@ -194,8 +212,12 @@ class StageAlerts:
     def _tracker(self, kind: AlertKind, device: Device | None) -> EpisodeTracker:
         tracker = self._trackers.get((kind, device))
         if tracker is None:
-            incomplete = kind is AlertKind.INCOMPLETE_TRIPLET
-            settings = self._settings.incomplete_episodes if incomplete else self._settings.device_episodes
+            own = self._settings
+            of_kind = {
+                AlertKind.INCOMPLETE_TRIPLET: own.incomplete_episodes,
+                AlertKind.TRIPLET_ANOMALY: own.triplet_episodes,
+            }
+            settings = of_kind.get(kind, own.device_episodes)
             subject, name = (self._stage, "") if device is None else (device, device.name)
             tracker = EpisodeTracker(subject, kind, settings, stage=self._stage, device=name)
             self._trackers[kind, device] = tracker
@@ -203,12 +225,28 @@ class StageAlerts:
 
 
 def _told_by_devices(batch: ShotBatch) -> NDArray[np.bool_]:
-    """bool, shape (shots,): whether a camera or a meter finds its own record of the shot anomalous."""
+    """bool, shape (shots,): whether a device finds its own record of the shot anomalous."""
     told = np.zeros(len(batch), np.bool_)
     for rows in batch.rows:
-        if rows.device.kind is not RecordKind.SPECTROMETER:
-            told[rows.shot[rows.taken & rows.anomalous]] = True
+        told[rows.shot[rows.taken & rows.anomalous]] = True
     return told
+
+
+def _lacking(batch: ShotBatch, verdict: ShotVerdict, shot: int) -> Explanation:
+    """What a shot lacks, and why."""
+    lacking = []
+    for rows, device in zip(batch.rows, verdict.devices, strict=True):
+        if device.missing[shot]:
+            row = rows.row_of(shot)
+            refusal = None if row is None else Refusal(int(rows.refusal[row]))
+            lacking.append((rows.device.kind, rows.device.name, refusal))
+    return explain_incomplete(lacking)
+
+
+def _state(rows: DeviceRows, shot: int) -> Explanation:
+    """The state of a device that has left ON."""
+    row = rows.row_of(shot)
+    return NO_EXPLANATION if row is None else explain_state(int(rows.state[row]))
 
 
 def _saved(device: Device | None) -> list[str] | None:

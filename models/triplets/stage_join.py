@@ -9,15 +9,14 @@ from models.alerts.alert import AlertEvent
 from models.devices import Device, Stage
 from models.results import ScoredBlock
 from models.state import State
-from models.triplets.block_state import decode_device, encode_device
 from models.triplets.decided import TRIPLET_COLUMNS, DecidedBlock, TripletTable
 from models.triplets.join_settings import JoinSettings
 from models.triplets.pending import without_join_reasons
 from models.triplets.roster import Roster
-from models.triplets.shot_batch import DeviceRows, ShotBatch
+from models.triplets.shot_batch import ShotBatch
 from models.triplets.shot_matcher import ShotMatcher
 from models.triplets.stage_alerts import StageAlerts
-from models.triplets.sum_against_energy import SumAgainstEnergy
+from models.triplets.triplet_models import TripletModels
 from models.triplets.verdict import JOIN_REASONS, decide_rows, judge, triplet_table
 
 __all__ = ["JoinOutput", "JoinSettings", "StageJoin"]
@@ -62,7 +61,7 @@ class StageJoin:
         self._replacing = replacing
         self._matcher = ShotMatcher(stage, self._settings)
         self._alerts = StageAlerts(stage, self._settings, silence=not replacing)
-        self._sums: dict[tuple[Device, Device], SumAgainstEnergy] = {}
+        self._models = TripletModels(stage, self._settings)
 
     @property
     def stage(self) -> Stage:
@@ -87,14 +86,13 @@ class StageJoin:
     def for_replacement(self) -> "StageJoin":
         """A join for the rows of a file that replaces another, and for those decided rows that share its shots.
 
-        It has this one's roster and rolling ratios, learns nothing, calls nothing late or silent, and forgets what an
+        It has this one's roster and triplet models, learns nothing, calls nothing late or silent, and forgets what an
         earlier join found. Its shots leave with ``finish``.
         """
         other = StageJoin(self._stage, self._settings, replacing=True)
         if self.roster.settled:
             other.roster.restore(self.roster.state())
-        for (camera, meter), own in self._sums.items():
-            other._sum(camera, meter).restore(own.state())
+        other._models.restore(self._models.state())
         return other
 
     def add(self, block: ScoredBlock) -> None:
@@ -126,10 +124,8 @@ class StageJoin:
         self._matcher.frontier(device).silent = True
 
     def accept_baseline(self, device: Device, from_ns: int) -> None:
-        """What the device shows from this time on is its reference: its ratios are learned anew with it."""
-        for pair, own in self._sums.items():
-            if device in pair:
-                own.begin_anew_from(from_ns)
+        """What the device shows from this time on is its reference: triplets with it are learned anew."""
+        self._models.accept_baseline(device, from_ns)
 
     def decide(self) -> JoinOutput:
         """Everything that can leave now."""
@@ -154,10 +150,7 @@ class StageJoin:
         return {
             "matcher": self._matcher.state(),
             "alerts": self._alerts.state(),
-            "sums": [
-                [encode_device(camera), encode_device(meter), own.state()]
-                for (camera, meter), own in sorted(self._sums.items(), key=lambda item: item[0])
-            ],
+            "triplet_models": self._models.state(),
         }
 
     def state_without_waiting(self) -> State:
@@ -167,12 +160,10 @@ class StageJoin:
         return state
 
     def restore(self, state: State) -> None:
-        """Go on from a saved state."""
+        """Go on from a saved state; one of a program without triplet models has none, and they are learned anew."""
         self._matcher.restore(state["matcher"])
         self._alerts.restore(state["alerts"])
-        self._sums.clear()
-        for camera, meter, own in state["sums"]:
-            self._sum(decode_device(camera, self._stage), decode_device(meter, self._stage)).restore(own)
+        self._models.restore(state.get("triplet_models", {"models": []}))
 
     def _decide(self, *, final: bool) -> JoinOutput:
         output = JoinOutput(_no_triplets(self._stage))
@@ -191,21 +182,10 @@ class StageJoin:
         return output
 
     def _let_go(self, batch: ShotBatch, output: JoinOutput, tables: list[TripletTable]) -> None:
-        verdict = judge(batch, self.roster, self._sum_of, learn=not self._replacing)
+        verdict = judge(batch, self.roster, self._models, learn=not self._replacing)
         output.decided += decide_rows(batch, verdict)
         output.alerts += self._alerts.observe(batch, verdict)
         tables.append(triplet_table(self._stage, batch, verdict))
-
-    def _sum_of(self, camera: DeviceRows, meter: DeviceRows) -> SumAgainstEnergy:
-        return self._sum(camera.device, meter.device)
-
-    def _sum(self, camera: Device, meter: Device) -> SumAgainstEnergy:
-        own = self._sums.get((camera, meter))
-        if own is None:
-            settings = self._settings
-            own = SumAgainstEnergy(settings.sum_time_constant_shots, settings.sum_fpr, settings.tail)
-            self._sums[camera, meter] = own
-        return own
 
 
 def _no_triplets(stage: Stage) -> TripletTable:

@@ -1,11 +1,11 @@
 """What the records of a shot say together: whether it fired, what it lacks, and what does not fit."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.alerts.explanation import Explanation
 from models.devices import RecordKind, Stage
 from models.records import Refusal
 from models.results import Outcome, Reason
@@ -13,14 +13,16 @@ from models.triplets.decided import KIND_BITS, OUTCOME_CODES, DecidedBlock, Trip
 from models.triplets.frontier import FOREVER_NS, NEVER_NS
 from models.triplets.roster import Roster
 from models.triplets.shot_batch import DeviceRows, ShotBatch
-from models.triplets.sum_against_energy import SumAgainstEnergy
+from models.triplets.triplet_models import TripletModels
 
 #: What a shot lacks.
 INCOMPLETE_REASONS = np.uint32(
     Reason.INCOMPLETE | Reason.MISSING_IMAGE | Reason.MISSING_ENERGY | Reason.MISSING_SPECTRUM
 )
 #: What only the join can find.
-JOIN_REASONS = INCOMPLETE_REASONS | np.uint32(Reason.STATE_NOT_ON | Reason.NO_BEAM | Reason.SUM_AGAINST_ENERGY)
+JOIN_REASONS = INCOMPLETE_REASONS | np.uint32(
+    Reason.STATE_NOT_ON | Reason.NO_BEAM | Reason.SUM_AGAINST_ENERGY | Reason.TRIPLET
+)
 _MISSING_REASONS = {
     RecordKind.CAMERA: Reason.MISSING_IMAGE,
     RecordKind.ENERGY_METER: Reason.MISSING_ENERGY,
@@ -33,9 +35,6 @@ _INVALID = np.uint8(OUTCOME_CODES[Outcome.INVALID])
 _UNEXPECTED = np.uint8(OUTCOME_CODES[Outcome.UNEXPECTED])
 _DUPLICATE = np.uint8(OUTCOME_CODES[Outcome.DUPLICATE])
 
-#: Gives the rolling ratio of a camera and a meter.
-SumOf = Callable[[DeviceRows, DeviceRows], SumAgainstEnergy]
-
 
 def outcome_of_unexpected(refusal: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """uint8, shape (n,): the outcomes of records that belong to no shot."""
@@ -47,22 +46,23 @@ class DeviceVerdict:
     """What the join found about one device, bool, shape (shots,) each.
 
     ``missing`` (no valid record in a firing shot) covers ``absent`` (no record at all) and ``off`` (its state was not
-    ON). ``dark`` and ``sum_odd`` are for cameras.
+    ON). ``dark`` and ``triplet`` (uint32: the reasons that the camera's triplet model gives) are for cameras.
     """
 
     missing: NDArray[np.bool_]
     absent: NDArray[np.bool_]
     off: NDArray[np.bool_]
     dark: NDArray[np.bool_]
-    sum_odd: NDArray[np.bool_]
+    triplet: NDArray[np.uint32]
 
 
 @dataclass(slots=True)
 class ShotVerdict:
     """What is known of each shot of a batch, shape (shots,); ``devices`` in the order of the batch's rows.
 
-    The columns are those of ``TripletTable``; ``sum_score`` is the largest score of the sums of pixels against the
-    energy, ``sum_odd`` whether one of them is odd.
+    The columns are those of ``TripletTable``. ``triplet_score`` is the largest score that the triplet models give,
+    ``triplet`` the reasons, and ``triplet_words`` says of each shot that has one what is odd, by the model whose score
+    is the largest.
     """
 
     firing: NDArray[np.bool_]
@@ -73,15 +73,16 @@ class ShotVerdict:
     anomalous: NDArray[np.bool_]
     reasons: NDArray[np.uint32]
     energy_j: NDArray[np.float64]
-    sum_score: NDArray[np.float64]
-    sum_odd: NDArray[np.bool_]
+    triplet_score: NDArray[np.float64]
+    triplet: NDArray[np.uint32]
     devices: list[DeviceVerdict]
+    triplet_words: dict[int, Explanation] = field(default_factory=dict)
 
 
-def judge(batch: ShotBatch, roster: Roster, sum_of: SumOf, *, learn: bool) -> ShotVerdict:
+def judge(batch: ShotBatch, roster: Roster, models: TripletModels, *, learn: bool) -> ShotVerdict:
     """Judge the shots of a batch, in the order of their event times.
 
-    Notes in the roster which devices have given a good record, and lets the rolling ratios learn if ``learn``.
+    Notes in the roster which devices have given a good record, and lets the triplet models learn if ``learn``.
     """
     shots = len(batch)
     firing, measured = np.zeros(shots, np.bool_), np.zeros(shots, np.bool_)
@@ -94,8 +95,8 @@ def judge(batch: ShotBatch, roster: Roster, sum_of: SumOf, *, learn: bool) -> Sh
         anomalous=np.zeros(shots, np.bool_),
         reasons=np.zeros(shots, np.uint32),
         energy_j=_mean_energy_j(batch),
-        sum_score=np.zeros(shots),
-        sum_odd=np.zeros(shots, np.bool_),
+        triplet_score=np.zeros(shots),
+        triplet=np.zeros(shots, np.uint32),
         devices=[],
     )
     for rows in batch.rows:
@@ -107,7 +108,7 @@ def judge(batch: ShotBatch, roster: Roster, sum_of: SumOf, *, learn: bool) -> Sh
     for rows in batch.rows:
         verdict.devices.append(_judge_device(batch, rows, firing, measured, roster))
     _gather(batch, verdict)
-    _check_sums(batch, verdict, sum_of, learn=learn)
+    _check_triplets(batch, verdict, models, learn=learn)
     return verdict
 
 
@@ -200,7 +201,7 @@ def _judge_device(
         absent=expected & ~reported,
         off=off & expected,
         dark=dark & measured,
-        sum_odd=np.zeros(shots, np.bool_),
+        triplet=np.zeros(shots, np.uint32),
     )
 
 
@@ -222,39 +223,22 @@ def _gather(batch: ShotBatch, verdict: ShotVerdict) -> None:
     verdict.complete = verdict.firing & (verdict.missing_kinds == 0)
 
 
-def _check_sums(batch: ShotBatch, verdict: ShotVerdict, sum_of: SumOf, *, learn: bool) -> None:
-    """Compare the sum of the pixels of every camera with the energy of every meter."""
-    meters = [rows for rows in batch.rows if rows.device.kind is RecordKind.ENERGY_METER and rows.awaited]
-    cameras = [
-        (rows, device)
-        for rows, device in zip(batch.rows, verdict.devices, strict=True)
-        if rows.device.kind is RecordKind.CAMERA and rows.awaited
-    ]
-    energies = [_per_shot(batch, rows) for rows in meters]
-    for camera, device in cameras:
-        pixel_sum, camera_normal = _per_shot(batch, camera)
-        for meter, (energy_j, meter_normal) in zip(meters, energies, strict=True):
-            known = np.flatnonzero((pixel_sum > 0.0) & (energy_j > 0.0))
-            if not len(known):
-                continue
-            log_ratio = np.log(pixel_sum[known]) - np.log(energy_j[known])
-            normal = (camera_normal & meter_normal)[known] if learn else None
-            scores, odd = sum_of(camera, meter).observe(log_ratio, normal, batch.start_ns[known])
-            verdict.sum_score[known] = np.maximum(verdict.sum_score[known], scores)
-            device.sum_odd[known] |= odd
-        verdict.sum_odd |= device.sum_odd
-    verdict.reasons[verdict.sum_odd] |= np.uint32(Reason.SUM_AGAINST_ENERGY)
-    verdict.anomalous |= verdict.sum_odd
-    verdict.score = np.maximum(verdict.score, verdict.sum_score.astype(np.float32))
-
-
-def _per_shot(batch: ShotBatch, rows: DeviceRows) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Of each shot the device's sum or energy, NaN without light, and whether its record is normal."""
-    strength, normal = np.full(len(batch), np.nan), np.zeros(len(batch), np.bool_)
-    strength[rows.shot[rows.fires]] = rows.strength[rows.fires]
-    normal[rows.shot[rows.fires]] = ~rows.anomalous[rows.fires]
-    strength[~np.isfinite(strength)] = np.nan
-    return strength, normal
+def _check_triplets(batch: ShotBatch, verdict: ShotVerdict, models: TripletModels, *, learn: bool) -> None:
+    """Ask what every camera's image, the energies and the spectra say together."""
+    for place, shots, found in models.observe(batch, learn=learn):
+        reasons = np.where(found.unbalanced, np.uint32(Reason.SUM_AGAINST_ENERGY), np.uint32(0))
+        reasons |= np.where(found.unusual, np.uint32(Reason.TRIPLET), np.uint32(0))
+        verdict.devices[place].triplet[shots] |= reasons
+        verdict.triplet[shots] |= reasons
+        for row, words in found.explanations.items():
+            shot = int(shots[row])
+            if shot not in verdict.triplet_words or found.score[row] > verdict.triplet_score[shot]:
+                verdict.triplet_words[shot] = words
+        odd = reasons != 0
+        verdict.triplet_score[shots[odd]] = np.maximum(verdict.triplet_score[shots[odd]], found.score[odd])
+    verdict.reasons |= verdict.triplet
+    verdict.anomalous |= verdict.triplet != 0
+    verdict.score = np.maximum(verdict.score, verdict.triplet_score.astype(np.float32))
 
 
 def _row_found(device: DeviceVerdict, incomplete: NDArray[np.uint32]) -> NDArray[np.uint32]:
@@ -262,10 +246,10 @@ def _row_found(device: DeviceVerdict, incomplete: NDArray[np.uint32]) -> NDArray
     for odd, reason in (
         (device.off, Reason.STATE_NOT_ON),
         (device.dark, Reason.NO_BEAM),
-        (device.sum_odd, Reason.SUM_AGAINST_ENERGY),
     ):
         if odd.any():
             found[odd] |= np.uint32(reason)
+    found |= device.triplet
     return found
 
 

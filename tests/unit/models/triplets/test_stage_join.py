@@ -1,5 +1,6 @@
 """Every record of a stage ends where it should, and a shot leaves when it may."""
 
+import re
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from models.devices import Device, parse_device
 from models.event_time import MILLISECOND_NS, SECOND_NS
 from models.records import Refusal
 from models.results import Admission, Reason
+from models.state import decode_state, encode_state
 from models.triplets.stage_join import JoinOutput, JoinSettings, StageJoin
 from tests.unit.models.triplets.stage_records import (
     CAMERA,
@@ -324,6 +326,23 @@ def test_no_beam_is_an_alert_of_the_camera() -> None:
     assert told(join_all(rows).alerts) == [("no_beam", C, "closed", 500, 5), ("no_beam", C, "opened", 500, 1)]
 
 
+def test_rules_of_the_join_say_what_they_know() -> None:
+    rows = [
+        row.dark() if row.device == CAMERA and 500 <= row.ms < 1_000 else row
+        for row in shots(200)
+        if not (row.device == SPECTROMETER and row.ms >= 10_000)
+    ]
+    rows = [row.refused(OFF) if row.device == METER and 3_000 <= row.ms < 3_200 else row for row in rows]
+    opened = {event.alert.kind.value: event.alert for event in join_all(rows).alerts if event.change.value == "opened"}
+    said = {kind: (alert.explanation.text, alert.explanation.cause) for kind, alert in opened.items()}
+    assert said == {
+        "no_beam": ("the camera sees no beam while 1 J are measured", "missing_beam"),
+        "device_state": ("state STANDBY while the stage fires", "state_fault"),
+        "device_silent": ("no record of 31 shots in 3.0 s while the stage fires", ""),
+        "incomplete_triplet": (f"no energy of {M} (refused: state_not_on)", "state_fault"),
+    }
+
+
 def test_a_device_that_falls_silent_while_its_stage_fires() -> None:
     # 3 s and 20 shots: at 10 Hz the 31st shot without it tells (3.0 s after the first), and counts them all.
     rows = [row for row in shots(100) if row.device != METER or row.ms < 2_000]
@@ -452,12 +471,14 @@ def test_pixels_that_do_not_follow_the_energy_are_odd() -> None:
     flagged = np.concatenate([part.anomalous for part in cameras])
     assert np.flatnonzero(flagged).tolist() == list(range(900, 910))
     assert not any(part.anomalous.any() for part in output.decided if part.scored.device != CAMERA)
-    assert [e for e in told(output.alerts) if e[2] == "opened"] == [("image_anomaly", "", "opened", 90_000, 1)]
+    assert [e for e in told(output.alerts) if e[2] == "opened"] == [("triplet_anomaly", "", "opened", 90_000, 1)]
     assert float(table.score[900]) >= 5.0
 
 
-@pytest.mark.parametrize(("accepted", "odd"), [(None, 400), (CAMERA, 0), (METER, 0), (SPECTROMETER, 400)])
-def test_a_ratio_is_learned_anew_when_its_camera_or_meter_has_a_new_baseline(accepted: Device | None, odd: int) -> None:
+@pytest.mark.parametrize(("accepted", "odd"), [(None, 400), (CAMERA, 0), (METER, 0), (SPECTROMETER, 0)])
+def test_triplets_are_learned_anew_when_one_of_their_devices_has_a_new_baseline(
+    accepted: Device | None, odd: int
+) -> None:
     join, rows = StageJoin(STAGE, SETTINGS), sums(1_000, slice(600, 1_000))
     for part in blocks(rows[: 3 * 500]):
         join.add(part)
@@ -471,7 +492,40 @@ def test_a_ratio_is_learned_anew_when_its_camera_or_meter_has_a_new_baseline(acc
     assert not np.count_nonzero(found.reasons[:-400] & Reason.SUM_AGAINST_ENERGY)
 
 
-@pytest.mark.parametrize("teller", [CAMERA, METER])
+def test_an_alert_about_a_triplet_says_which_device_departs() -> None:
+    output = join_all(sums(1_000, slice(900, 910)))
+    opened = next(event.alert for event in output.alerts if event.change.value == "opened")
+    assert re.fullmatch(r"image [12]\d % darker than energy and spectrum tell \(.* sigma\)", opened.explanation.text)
+    assert opened.explanation.cause == ""
+
+
+def test_a_replacement_asks_the_models_of_the_live_join_and_teaches_them_nothing() -> None:
+    live, rows = StageJoin(STAGE, SETTINGS), sums(1_000, slice(900, 910))
+    for part in blocks(rows[: 3 * 800]):
+        live.add(part)
+    live.finish()
+    before = encode_state(live.state())
+    other = live.for_replacement()
+    for part in blocks(rows[3 * 800 :]):
+        other.add(replace(part, replacement=True))
+    odd = other.finish().triplets.reasons & Reason.SUM_AGAINST_ENERGY
+    assert np.flatnonzero(odd).tolist() == list(range(100, 110))
+    assert encode_state(live.state()) == before
+
+
+def test_a_state_of_before_there_were_triplet_models_is_gone_on_from() -> None:
+    join = StageJoin(STAGE, SETTINGS)
+    for part in blocks(sums(400, slice(0, 0))):
+        join.add(part)
+    join.decide()
+    old = {name: value for name, value in join.state().items() if name != "triplet_models"} | {"sums": []}
+    other = StageJoin(STAGE, SETTINGS)
+    other.restore(decode_state(encode_state(old)))
+    assert other.state()["triplet_models"] == {"models": []}
+    assert other.state()["matcher"] == join.state()["matcher"]
+
+
+@pytest.mark.parametrize("teller", [CAMERA, METER, SPECTROMETER])
 def test_a_sum_that_follows_from_what_a_device_has_told_is_a_reason_and_no_alert(teller: Device) -> None:
     rows = [
         replace(row, anomalous=True) if row.device == teller and 90_000 <= row.ms < 91_000 else row
@@ -494,8 +548,8 @@ def test_a_sum_that_follows_from_what_a_device_has_told_is_a_reason_and_no_alert
         {"roster_learning_ms": -1},
         {"roster_minimum_records": 0},
         {"max_pending_shots": 0},
-        {"sum_fpr": 0.0},
-        {"sum_time_constant_shots": 10},
+        {"triplet_fpr": 0.0},
+        {"triplet_time_constant_shots": 10},
     ],
 )
 def test_settings_that_make_no_sense_are_refused(change: dict[str, float]) -> None:
