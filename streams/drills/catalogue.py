@@ -9,6 +9,7 @@ import numpy as np
 
 from models.simulation.settings import SimulationSettings
 from streams.drills.broker_control import BrokerControl, CommandBroker
+from streams.drills.decisions import DecidedDay
 from streams.drills.installation import SESSION_S, TemporaryInstallation
 from streams.drills.poison import send_poison
 from streams.drills.shifted_clock import PROGRAM as SHIFTED
@@ -186,6 +187,27 @@ def poisonous_messages(site: DrillSite) -> None:
     site.installation.wait_until_dead_letters(sent, site.within_s)
 
 
+def decisions_in_line(site: DrillSite) -> None:
+    """A model is promoted and a baseline accepted at half time; workers are killed right behind, and later."""
+    day = DecidedDay(site.installation, site.data)
+    day.deliver_half(0)
+    expected = day.expect()
+    workers = {number: site.installation.worker(number) for number in (1, 2)}
+    site.installation.connect(day.data).wait(site.within_s)
+    site.installation.wait_until_same(expected, site.within_s)
+    day.decide()
+    workers[1].kill()
+    workers[1] = site.installation.worker(1)
+    day.deliver_half(1)
+    expected = day.expect()
+    site.installation.connect(day.data)
+    site.installation.wait_until_recorded(int(0.8 * site.records), site.within_s)
+    workers[2].kill()
+    workers[2] = site.installation.worker(2)
+    site.installation.wait_until_same(expected, site.within_s)
+    day.require_new_model()
+
+
 #: Every drill; the first line of its docstring says what it does.
 DRILLS: dict[str, Callable[[DrillSite], None]] = {
     "same-results": same_results,
@@ -196,6 +218,7 @@ DRILLS: dict[str, Callable[[DrillSite], None]] = {
     "connector-killed": connector_killed,
     "replayed": replayed,
     "poisonous-messages": poisonous_messages,
+    "decisions-in-line": decisions_in_line,
     "clock-jumps": clock_jumps,
     "broker-killed": broker_killed,
     "disk-full": disk_full,

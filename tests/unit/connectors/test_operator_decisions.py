@@ -8,6 +8,7 @@ import pytest
 
 from connectors.operator_decisions import DECISIONS_NAME, OperatorDecisions
 from models.alerts.verdicts import EpisodeVerdict, Verdict
+from models.baseline import AcceptedBaseline
 from models.devices import Device, RecordKind, parse_device
 from models.errors import FatalError, RetryableError
 
@@ -43,6 +44,19 @@ def test_a_baseline_comes_back_as_it_was_given(tmp_path: Path) -> None:
     assert decisions.baselines() == [first, second]
     assert decisions.baselines(after_id=1000) == [second]
     assert second.baseline.device.kind is RecordKind.CAMERA
+
+
+def test_a_baseline_of_which_nobody_could_be_told_was_not_accepted(tmp_path: Path) -> None:
+    decisions, heard = OperatorDecisions(tmp_path), list[AcceptedBaseline]()
+
+    def away(_: AcceptedBaseline) -> None:
+        raise RetryableError("Kafka does not answer", reason="kafka_away")
+
+    with pytest.raises(RetryableError, match="Kafka does not answer"):
+        decisions.accept_baseline(CAMERA, 7, reason="realigned", by="ana", now_ns=1000, announce=away)
+    assert decisions.baselines() == []
+    accepted = decisions.accept_baseline(CAMERA, 7, reason="x", by="ana", now_ns=1000, announce=heard.append)
+    assert heard == [accepted.baseline]
 
 
 def test_many_may_decide_at_once(tmp_path: Path) -> None:

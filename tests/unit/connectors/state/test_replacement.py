@@ -83,6 +83,8 @@ def test_a_replaced_files_rows_are_gone_and_its_counts_move(replaced: Any) -> No
     blocks = state.rows_between([CAMERA], None, None)
     assert len(blocks) == 1
     assert_same_rows(blocks[0], new)
+    assert state.device_names_between(START_NS, START_NS + 12 * STEP_NS) == sorted([CAMERA.name, METER.name])
+    assert state.device_names_between(START_NS - STEP_NS, START_NS) == []
     meters = state.rows_between([METER], START_NS, START_NS + 12 * STEP_NS)
     assert_same_rows(meters[0], meter_again)
 

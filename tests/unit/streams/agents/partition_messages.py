@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from connectors.wire.codec import Message, decode, encode
 from connectors.wire.message import Incoming, Outgoing
-from models.messages import DeviceNotice, FileMoment, Origin, RecordMessage, ScoredMessage
+from models.messages import FileMoment, Origin
 from tests.unit.streams.test_watch_pipeline import START_NS
 
 MOMENT = FileMoment(start_ns=START_NS, closed_ns=START_NS + 7)
@@ -13,14 +13,14 @@ MOMENT = FileMoment(start_ns=START_NS, closed_ns=START_NS + 7)
 class Partition:
     """Numbers its messages, from 10 on."""
 
-    def __init__(self, topic: str, number: int = 2) -> None:
+    def __init__(self, topic: str, number: int = 2, first: int = 10) -> None:
         self._topic = topic
         self._number = number
-        self._next = 10
+        self._next = first
 
     def message(
         self,
-        content: RecordMessage | DeviceNotice | ScoredMessage,
+        content: Message,
         *headers: tuple[str, bytes],
         origin: Origin | None = None,
     ) -> Incoming:
@@ -35,7 +35,7 @@ class Partition:
             headers=(*encoded.headers, *headers),
         )
 
-    def messages(self, *contents: RecordMessage | DeviceNotice | ScoredMessage) -> list[Incoming]:
+    def messages(self, *contents: Message) -> list[Incoming]:
         return [self.message(content) for content in contents]
 
 

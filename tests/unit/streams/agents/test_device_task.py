@@ -6,7 +6,8 @@ import pytest
 
 from connectors.wire.codec import origin_of
 from connectors.wire.message import Outgoing
-from models.device_stage import DeviceStage
+from models.baseline import AcceptedBaseline
+from models.device_stage import DeviceClosing, DeviceStage
 from models.devices import Device, parse_device
 from models.errors import FatalError, RecordError
 from models.messages import AlertMessage, DeviceNotice, NoticeKind, Origin, RecordMessage, ScoredMessage
@@ -34,6 +35,13 @@ def task() -> DeviceTask:
 
 def make(device: Device) -> DeviceStage:
     return Closing(device)
+
+
+class Odd(Closing):
+    """Has something open when a baseline is accepted, too."""
+
+    def accept_baseline(self) -> DeviceClosing:
+        return self.finish()
 
 
 def records(first: int, count: int, device: Device = METER) -> RecordMessage:
@@ -155,6 +163,25 @@ def test_what_is_no_record_is_refused_and_changes_nothing(partition: Partition, 
     with pytest.raises(RecordError):
         task.process(replace(scored, value=b"", headers=()))
     assert task.take_changed() == {}
+
+
+def test_a_baseline_closes_what_is_open_once_and_goes_on_behind_the_rows(partition: Partition) -> None:
+    told: list[str] = []
+    task = DeviceTask(Odd, tell=told.append)
+    task.process(partition.message(records(0, 4)))
+    baseline = AcceptedBaseline(id=5, device=METER, from_ns=START_NS)
+    alert, word = task.process(partition.message(baseline))
+    assert (alert.topic, word.topic, word.key) == ("alerts", "scored", b"LA-A3-31")
+    [closed, handed_on] = contents([alert, word])
+    assert isinstance(closed, AlertMessage)
+    assert closed.moment is None
+    assert handed_on == baseline
+    assert told == [f"{METER.name} learns anew from its next records on, of 2022-07-01T09:34:00.000Z at the earliest"]
+    states = task.take_changed()
+    other = DeviceTask(Odd)
+    other.restore(states)
+    for each in (task, other):
+        assert each.process(partition.message(baseline)) == []
 
 
 def test_damaged_states_end_the_work(task: DeviceTask) -> None:

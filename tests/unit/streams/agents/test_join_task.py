@@ -7,6 +7,7 @@ import pytest
 
 from connectors.wire.codec import origin_of
 from connectors.wire.message import Incoming, Outgoing
+from models.baseline import AcceptedBaseline
 from models.devices import Device, parse_device
 from models.errors import RecordError
 from models.event_time import MILLISECOND_NS
@@ -201,6 +202,17 @@ def test_what_came_before_is_passed_over(joining: Joining) -> None:
     assert joining.task.process(again) == []
     [decision] = joining.work(later)
     assert decision.pending == {A: 9}
+
+
+def test_a_baseline_gives_nothing_and_the_stage_goes_on_from_it(joining: Joining) -> None:
+    whole_file(joining, range(20))
+    joining.restart()
+    joining.saved.clear()
+    baseline = AcceptedBaseline(id=5, device=CAMERA, from_ns=START_NS)
+    assert joining.task.process(joining.partition.message(baseline)) == []
+    assert stage_key(STAGE) in joining.task.take_changed()
+    elsewhere = AcceptedBaseline(id=5, device=PUMP, from_ns=START_NS)
+    assert joining.task.process(joining.partition.message(elsewhere)) == []
 
 
 def test_what_is_no_row_is_refused(joining: Joining) -> None:

@@ -194,6 +194,38 @@ def test_a_connector_that_was_taken_out_counts_no_longer(
     assert lag_of(watch, "image/0") == 60
 
 
+def test_workers_that_differ_are_told_of_once_when_it_lasts(
+    topic: Topic, clock: ManualClock, watch: WatchMetrics
+) -> None:
+    told: list[str] = []
+    metrics = WorkerMetrics(watch, clock)
+    follower = LagFollower(lambda: topic, LagMonitor(TopicSettings(), 180.0), clock, metrics, tell=told.append)
+
+    def scores(worker: str, model: str, at_ns: int) -> None:
+        encoded = encode(Progress(name=worker, at_ns=at_ns, next_offset=1, model=model))
+        topic.append(f"image/{worker}", encoded.value, encoded.headers)
+
+    scores("a", "old", 1)
+    scores("b", "old", 1)
+    follower.begin(topic)
+    follower.look(topic)
+    scores("a", "new", 2)  # a promotion
+    follower.look(topic)
+    clock.advance(59.0)
+    scores("b", "new", 2)
+    follower.look(topic)
+    clock.advance(600.0)
+    follower.look(topic)
+    assert told == []
+    scores("b", "old", 3)
+    follower.look(topic)
+    for _ in range(3):
+        clock.advance(59.0)
+        follower.look(topic)
+    assert len(told) == 1
+    assert "(a with new, b with old)" in told[0]
+
+
 def behind(topic: Topic) -> None:
     topic.write("connect/rec-1", 600)
     topic.write("image/0", 0, 7)

@@ -1,0 +1,168 @@
+"""How a worker gets at promoted models: which can be used, which are refused, and what an outage does."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from connectors.model_files import default_model
+from connectors.wire.codec import encode
+from connectors.wire.message import Incoming
+from models.errors import FatalError, RetryableError
+from models.images.camera_stage import CameraStage
+from models.messages import ModelFiles
+from streams.facility.announcements import _files
+from streams.facility.promoted_models import PromotedModels
+from streams.metrics import WatchMetrics
+from streams.settings import load_settings
+from tests.support.manual_clock import ManualClock
+from tests.unit.streams.test_watch_pipeline import CAMERA
+
+NEW = replace(default_model(), seeds={})
+FILES = _files(NEW)
+
+
+class Topic:
+    """The topic of models; away for some looks."""
+
+    def __init__(self) -> None:
+        self.messages: list[Incoming] = []
+        self.away = 0
+        self.looks = 0
+
+    def put(self, name: str, files: dict[str, bytes] | None) -> None:
+        encoded = encode(ModelFiles(model=name, files=files or {"model.json": b""}))
+        self.messages.append(
+            Incoming(
+                topic="models",
+                partition=0,
+                offset=len(self.messages),
+                key=name.encode(),
+                value=None if files is None else encoded.value,
+                headers=encoded.headers,
+            )
+        )
+
+    def read(self, topics: Iterable[str]) -> Iterator[Incoming]:
+        assert list(topics) == ["models"]
+        self.looks += 1
+        if self.looks <= self.away:
+            raise RetryableError("Kafka does not answer", reason="kafka_away")
+        yield from self.messages
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def topic() -> Topic:
+    return Topic()
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def metrics() -> WatchMetrics:
+    return WatchMetrics(ManualClock())
+
+
+@pytest.fixture
+def models(topic: Topic, told: list[str], metrics: WatchMetrics) -> PromotedModels:
+    return PromotedModels(
+        load_settings(None),
+        default_model(),
+        open_reader=lambda: topic,
+        clock=ManualClock(),
+        metrics=metrics,
+        tell=told.append,
+    )
+
+
+def test_a_promoted_model_is_loaded_once(models: PromotedModels, topic: Topic) -> None:
+    topic.put(NEW.name, {"model.json": b"an earlier one, written badly"})
+    topic.put(NEW.name, FILES)
+    make = models.stages_of(NEW.name)
+    assert make is not None
+    stage = make(CAMERA)
+    assert isinstance(stage, CameraStage)
+    assert stage.model == NEW.name
+    assert models.stages_of(NEW.name) is make
+    assert topic.looks == 1
+
+
+def test_its_own_and_the_shipped_model_need_no_topic(models: PromotedModels, topic: Topic) -> None:
+    assert models.stages_of(default_model().name) is not None
+    assert topic.looks == 0
+
+
+def _other_network(topic: Topic) -> None:
+    topic.put(NEW.name, FILES | {"model.onnx": FILES["model.onnx"] + b"\0"})
+
+
+def _removed(topic: Topic) -> None:
+    topic.put(NEW.name, FILES)
+    topic.put(NEW.name, None)
+
+
+def _no_bytes(topic: Topic) -> None:
+    topic.put(NEW.name, FILES)
+    topic.messages[-1] = replace(topic.messages[-1], value=b"no files")
+
+
+def _another(topic: Topic) -> None:
+    topic.put(NEW.name, _files(default_model()))
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason", "said"),
+    [
+        (lambda _: None, "model_missing", "hpls.models does not hold it; promote it again"),
+        (_removed, "model_missing", "does not hold it"),
+        (_other_network, "model_hash", "is not the file that"),
+        (_another, "model_hash", f"its files are those of {default_model().name}"),
+        (_no_bytes, "model_damaged", "its files can't be used"),
+    ],
+)
+def test_what_can_not_be_used_is_told_and_counted_once_and_tried_again(
+    models: PromotedModels,
+    topic: Topic,
+    told: list[str],
+    metrics: WatchMetrics,
+    damage: Callable[[Topic], None],
+    reason: str,
+    said: str,
+) -> None:
+    damage(topic)
+    for _ in range(2):
+        assert models.stages_of(NEW.name) is None
+    assert len(told) == 1
+    assert said in told[0]
+    assert "the one before goes on" in told[0]
+    assert metrics.registry.get_sample_value("petawatch_models_refused_total", {"reason": reason}) == 1
+    topic.put(NEW.name, FILES)
+    assert models.stages_of(NEW.name) is not None
+
+
+def test_an_outage_is_waited_out_and_refuses_no_model(models: PromotedModels, topic: Topic, told: list[str]) -> None:
+    topic.put(NEW.name, FILES)
+    topic.away = 5
+    assert models.stages_of(NEW.name) is not None
+    assert told == ["the promoted models wait: Kafka does not answer"]
+
+
+def test_an_outage_that_lasts_ends_the_worker(models: PromotedModels, topic: Topic) -> None:
+    topic.away = 1 << 30
+    with pytest.raises(FatalError, match="can't be read: Kafka does not answer") as raised:
+        models.stages_of(NEW.name)
+    assert raised.value.reason == "models_unread"
+
+
+def test_the_latest_is_the_one_that_was_written_last(models: PromotedModels, topic: Topic) -> None:
+    assert models.latest() == ""
+    for name in ("ae-1", "ae-2", "ae-1"):
+        topic.put(name, FILES)
+    topic.put("ae-3", None)
+    assert models.latest() == "ae-1"
