@@ -27,6 +27,7 @@ from models.images.camera_stage import CameraSettings
 from models.scoring.threshold_budget import ThresholdBudget
 from models.snapshot_sequence import SequenceSettings
 from models.spectra.spectrometer_stage import SpectrometerSettings
+from models.training_choice import TrainingChoice
 from models.triplets.join_settings import JoinSettings
 from streams.facility.settings import CheckpointSettings, ConnectSettings, WorkerSettings
 from streams.topology import TopicSettings
@@ -81,6 +82,7 @@ class Settings(BaseSettings):
     spectrometer: SpectrometerSettings = SpectrometerSettings()
     join: JoinSettings = JoinSettings()
     evidence: EvidenceSettings = EvidenceSettings()
+    training: TrainingChoice = TrainingChoice()
     tracking: TrackingSettings = TrackingSettings()
     object_store: ObjectStoreSettings = ObjectStoreSettings()
     webhooks: WebhookSettings = WebhookSettings()

@@ -63,6 +63,27 @@ def export_onnx(weights: Weights, *, negative_slope: float) -> bytes:
     return _serialise(nodes, stored, latent.shape[1])
 
 
+def export_linear(components: NDArray[np.float32]) -> bytes:
+    """The ONNX graph of a projection onto components, with the same input and outputs as ``export_onnx``.
+
+    Parameters
+    ----------
+    components
+        float32, shape (latent, 13056): orthonormal rows.
+    """
+    stored = {
+        "latent_weights": np.ascontiguousarray(components.T) / np.float32(FULL_SCALE_COUNTS),
+        "decoder_weights": components * np.float32(FULL_SCALE_COUNTS),
+    }
+    nodes = [
+        helper.make_node("Flatten", [INPUT_NAME], ["flat"]),
+        helper.make_node("MatMul", ["flat", "latent_weights"], [LATENT_NAME]),
+        helper.make_node("MatMul", [LATENT_NAME, "decoder_weights"], ["pixels"]),
+        helper.make_node("Reshape", ["pixels", "image_shape"], [RECONSTRUCTION_NAME]),
+    ]
+    return _serialise(nodes, stored, len(components))
+
+
 def weights_of(onnx_model: bytes) -> list[NDArray[np.float32]]:
     """The weights that ``export_onnx`` stored, in Keras' order and layout, to go on training from.
 
@@ -85,7 +106,7 @@ def weights_of(onnx_model: bytes) -> list[NDArray[np.float32]]:
         decoder = stored["decoder_weights"] / np.float32(FULL_SCALE_COUNTS)
     except (KeyError, ValueError, IndexError) as error:
         raise FatalError(
-            "the installed model's network is of another kind; train a new one from the start", reason="model_shape"
+            "the installed model's network is of another kind; train a new one with --anew", reason="model_shape"
         ) from error
     return [*kernels, latent, decoder]
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from models.training_choice import check_trainable
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings:
@@ -10,6 +12,8 @@ class TrainingSettings:
 
     Attributes
     ----------
+    architecture
+        What is trained (``models.training_choice``).
     epochs
         At most this many passes over the training frames.
     patience_epochs
@@ -39,6 +43,7 @@ class TrainingSettings:
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
+    architecture: str = "strided"
     epochs: int = 30
     patience_epochs: int = 8
     batch_frames: int = 32
@@ -53,6 +58,7 @@ class TrainingSettings:
     follow_frames: int = 20_000
 
     def __post_init__(self) -> None:
+        check_trainable(self.architecture)
         for name in ("epochs", "patience_epochs", "batch_frames", "minimum_frames", "follow_frames"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")

@@ -72,7 +72,7 @@ class TrainingFollower:
         self._clock = clock
         self._record = record
         self._settings = settings
-        self._training = training or TrainingSettings()
+        self._training = training or TrainingSettings(architecture=settings.training.architecture)
         self._tell = tell
         self._judged = judged
         self._ended = Event()
@@ -159,15 +159,15 @@ class TrainingFollower:
         self, cameras: Sequence[CameraFrames], before: ModelBundle
     ) -> tuple[ModelBundle, Gain, Sequence[Epoch]]:
         """A new model, what it gains on the latest frames, and how it came there."""
-        from models.training.fit import Hooks, fit_network  # noqa: PLC0415 - the learning framework, only here
-        from models.training.onnx_export import weights_of  # noqa: PLC0415
+        from models.training.fit import Hooks  # noqa: PLC0415 - the learning framework, only here
+        from models.training.trainable import fit_architecture  # noqa: PLC0415
 
         training = self._training
         halves = [split_camera(camera.frames, _TRIAL_SHARE, training.gap_s) for camera in cameras]
-        network = fit_network(
+        network = fit_architecture(
             split_by_time([known for known, _ in halves], training.validation_share, training.gap_s),
             training,
-            start_weights=weights_of(before.onnx),
+            start=before.onnx,
             hooks=Hooks(step_done=self._alive),
         )
         bundle = ModelBundle(

@@ -78,7 +78,7 @@ def train_model(
         folder, the model can't be written.
     """
     require_training_extra()
-    progress, training = progress or _ignore, training or TrainingSettings()
+    progress, training = progress or _ignore, training or TrainingSettings(architecture=settings.training.architecture)
     before = installed_model(state_dir)
     files = _files(paths, settings)
     steps = 2 * len(files) + training.epochs
@@ -155,18 +155,18 @@ class _Job:
         self, folder: TrainingFolder, epoch_done: Callable[["EpochReport"], None]
     ) -> tuple["TrainedNetwork", int]:
         """The trained network, and after which epoch of an interrupted training it went on (0: it did not)."""
-        from models.training.fit import Hooks, fit_network  # noqa: PLC0415 - the learning framework, only here
-        from models.training.onnx_export import weights_of  # noqa: PLC0415
+        from models.training.fit import Hooks  # noqa: PLC0415 - the learning framework, only here
+        from models.training.trainable import fit_architecture  # noqa: PLC0415
 
         digest = self._digest()
         saved = folder.load(digest)
-        network = fit_network(
+        network = fit_architecture(
             TimeSplit(
                 training=[earlier for earlier, _ in self._parts.values()],
                 validation=[later for _, later in self._parts.values()],
             ),
             self._training,
-            start_weights=None if self._start is None else weights_of(self._start.onnx),
+            start=None if self._start is None else self._start.onnx,
             resumed=saved,
             hooks=Hooks(epoch_done=epoch_done, save=partial(folder.save, digest)),
         )
@@ -175,8 +175,10 @@ class _Job:
     def tuned_beside(self, network: "TrainedNetwork") -> dict[str, Gain]:
         """What a network of its own would gain for each camera; nothing with one camera: the shared one is its own."""
         from models.training.fine_tuning import fine_tuning_gains  # noqa: PLC0415 - the learning framework, only here
+        from models.training.trainable import TUNABLE  # noqa: PLC0415
 
-        if self._training.fine_tuning_epochs == 0 or len(self._parts) < 2:
+        tunable = self._training.architecture in TUNABLE and self._training.fine_tuning_epochs > 0
+        if not tunable or len(self._parts) < 2:
             return {}
         return fine_tuning_gains(network.onnx, self._parts, self._training)
 

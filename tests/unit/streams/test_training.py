@@ -80,6 +80,19 @@ def test_a_day_becomes_an_installed_model(day: Path, tmp_path: Path) -> None:
 
 @pytest.mark.training
 @needs_training
+def test_components_are_trained_and_installed_when_they_are_chosen(day: Path, tmp_path: Path) -> None:
+    report = train_model([day], tmp_path, Settings(), training=replace(SMALL, architecture="pca"))
+    bundle = installed_model(tmp_path)
+    assert bundle == report.bundle
+    assert bundle.trained_on["training"]["architecture"] == "pca"
+    assert report.validation_error < report.start_error
+    assert all(camera.tuned is None for camera in report.cameras)
+    with pytest.raises(FatalError, match="train a new one with --anew"):
+        train_model([day], tmp_path, Settings(), training=SMALL)
+
+
+@pytest.mark.training
+@needs_training
 def test_the_default_model_is_made_from_simulated_cameras(tmp_path: Path) -> None:
     bundle = make_default_model(
         tmp_path / "model",

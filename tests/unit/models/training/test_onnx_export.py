@@ -48,6 +48,6 @@ def test_the_same_weights_give_the_same_bytes_and_come_back(built: object, expor
 
 
 def test_a_graph_of_another_kind_is_one_clear_error(exported: bytes) -> None:
-    with pytest.raises(FatalError, match="train a new one from the start") as error:
+    with pytest.raises(FatalError, match="train a new one with --anew") as error:
         onnx_export.weights_of(exported.replace(b"decoder_weights", b"weights_decoder"))
     assert error.value.reason == "model_shape"
