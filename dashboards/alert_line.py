@@ -5,6 +5,7 @@ from rich.text import Text
 
 from dashboards.alert_table import SEVERITY_STYLES, place_of
 from dashboards.printable import printable
+from dashboards.reason_words import why
 from models.alerts.alert import AlertChange, AlertEvent
 from models.event_time import SECOND_NS, format_iso
 
@@ -19,8 +20,7 @@ def print_alert_event(event: AlertEvent, console: Console, *, now_ns: int) -> No
     line = Text(f"{format_iso(alert.first_shot_ns)} ({words}) {event.change.value} ")
     line.append(alert.kind.value, SEVERITY_STYLES[alert.severity])
     reasons = ", ".join(alert.reasons)
-    why = f"{alert.explanation.text} ({reasons})" if alert.explanation.text else reasons
-    line.append(printable(f" {place_of(alert)}: {why} [{alert.id}]"))
+    line.append(printable(f" {place_of(alert)}: {why(alert)} ({reasons}) [{alert.id}]"))
     console.print(line, soft_wrap=True, highlight=False)
 
 

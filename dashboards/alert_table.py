@@ -8,6 +8,7 @@ from rich.text import Text
 
 from connectors.evidence_store import EvidenceLink
 from dashboards.printable import printable
+from dashboards.reason_words import why
 from models.alerts.alert import Alert, AlertStatus, Severity
 from models.alerts.explanation import UNKNOWN_CAUSE, Explanation
 from models.event_time import SECOND_NS, format_iso
@@ -59,12 +60,10 @@ def _table(rows: Sequence[tuple[Alert, Sequence[EvidenceLink]]], *, wide: bool) 
 
 
 def _what(alert: Alert) -> Text:
-    """The explanation, or the kind where there is none; then where and which, how it was found, the likely cause."""
+    """Why it was raised in words; then where and which, how it was found, the likely cause."""
     explanation, kind, reasons = alert.explanation, alert.kind.value, ", ".join(alert.reasons)
     found = kind if reasons == kind else f"{kind}: {reasons}"
-    lines = [explanation.text or found, f"{place_of(alert)} [{alert.id}]"]
-    if explanation.text:
-        lines.append(found)
+    lines = [why(alert), f"{place_of(alert)} [{alert.id}]", found]
     if explanation.cause:
         lines.append(f"cause: {_cause(explanation)}")
     first, *others = (printable(line) for line in lines)

@@ -30,8 +30,10 @@ def print_verdict_counts(counts: Sequence[VerdictCount], console: Console) -> No
         unclear, unjudged = sum(count.unclear for count in of_kind), sum(count.unjudged for count in of_kind)
         numbers = (total.count, total.total - total.count, unclear, unjudged)
         rows.append([kind.value, "all", *map(str, numbers), _percent(total)])
-    columns = ("kind", "where", "true", "false", "unclear", "not judged", "precision (95 %)")
-    _print("Verdicts", columns, rows, console, numbers=4, empty="no alerts")
+    if console.is_terminal and rows:
+        console.print(_verdict_table(rows))
+    else:
+        _print("Verdicts", (), rows, console, empty="no alerts")
 
 
 def print_baselines(baselines: Sequence[RecordedBaseline], console: Console) -> None:
@@ -47,20 +49,29 @@ def print_baselines(baselines: Sequence[RecordedBaseline], console: Console) -> 
         for recorded in baselines
     ]
     columns = ("accepted", "device", "from", "by", "reason")
-    _print("Accepted baselines", columns, rows, console, numbers=0, empty="no accepted baselines")
+    _print("Accepted baselines", columns, rows, console, empty="no accepted baselines")
 
 
-def _print(
-    title: str, columns: Sequence[str], rows: list[list[str]], console: Console, *, numbers: int, empty: str
-) -> None:
-    """``numbers`` columns, from the third on, are aligned to the right."""
+def _verdict_table(rows: Sequence[Sequence[str]]) -> Table:
+    """Narrow enough for a usual terminal: what and where share a column, and so do a rate and its bounds."""
+    table = Table(title="Verdicts", show_lines=True)
+    table.add_column("where, kind", overflow="fold")
+    for column in ("true", "false", "unclear", "not\njudged", "precision\n(95 %)"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for kind, where, *numbers, precision in ([printable(cell) for cell in row] for row in rows):
+        cells = [f"{where}\n{kind}", *numbers, precision.replace(" (", "\n(")]
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _print(title: str, columns: Sequence[str], rows: list[list[str]], console: Console, *, empty: str) -> None:
     rows = [[printable(cell) for cell in row] for row in rows]
     if not rows:
         console.print(empty, highlight=False)
     elif console.is_terminal:
         table = Table(title=title)
-        for position, column in enumerate(columns):
-            table.add_column(column, justify="right" if 2 <= position < 2 + numbers else "left", overflow="fold")
+        for column in columns:
+            table.add_column(column, overflow="fold")
         for row in rows:
             table.add_row(*map(Text, row))
         console.print(table)

@@ -34,10 +34,13 @@ def verdict(
             raise typer.BadParameter("--summary shows all verdicts; give none with it")
         _print_summary(state, as_json=as_json)
         return
-    if not id_ or word not in {*Verdict} or as_json:
+    if not id_ or not word or as_json:
         raise typer.BadParameter("name an alert and true, false or unclear; or --summary, which --json belongs to")
-    alert = give_verdict(state, id_, Verdict(word), reason, SystemClock())
-    typer.echo(f"{alert.id} {alert.kind} {place_of(alert)}: {word}")
+    given = word.strip().lower()
+    if given not in {*Verdict}:
+        raise typer.BadParameter(f"{word!r} is no verdict; write true, false or unclear")
+    alert = give_verdict(state, id_.strip().lower(), Verdict(given), reason, SystemClock())
+    typer.echo(f"{alert.id} {alert.kind} {place_of(alert)}: {given}")
 
 
 def _print_summary(state: Path, *, as_json: bool) -> None:

@@ -170,7 +170,7 @@ def watched(realigned_day: list[Path], session_folder: Path) -> Path:
 
 def test_verdicts_are_kept_counted_and_known_to_training(watched: Path, command: Run) -> None:
     [alert] = [alert for alert in read_results(watched).alerts_of("image_anomaly") if alert["device"] == CAMERA]
-    code, out, err = command("verdict", alert["id"][:6], "true", "--reason", "moved", "--state", watched)
+    code, out, err = command("verdict", alert["id"][:6].upper(), "True", "--reason", "moved", "--state", watched)
     assert (code, err) == (0, "")
     assert out == f"{alert['id']} image_anomaly {CAMERA}: true\n"
     assert command("verdict", alert["id"], "false", "--state", watched)[0] == 0
@@ -196,7 +196,7 @@ def test_verdicts_are_kept_counted_and_known_to_training(watched: Path, command:
     [
         (("verdict", "zz", "true"), 1, "no alert 'zz'"),
         (("verdict", "", "true"), 2, "name an alert"),
-        (("verdict", "zz", "maybe"), 2, "true, false or unclear"),
+        (("verdict", "zz", "maybe"), 2, "'maybe' is no verdict; write true, false or unclear"),
         (("verdict", "zz", "true", "--summary"), 2, "--summary"),
         (("baseline", "accept", "--device", CAMERA, "--from", FROM), 2, "--reason"),
         (("baseline", "accept", "--device", CAMERA, "--from", FROM, "--reason", " "), 1, "say why"),

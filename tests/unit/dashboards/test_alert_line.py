@@ -41,4 +41,5 @@ def test_a_line_says_what_is_odd_before_how_it_was_found() -> None:
     explained, plain = out.getvalue().splitlines()
     text = "hot spot at (61, 40) px, 31 % above its surroundings"
     assert explained.endswith(f"LA_A3_31-Camera_1-Camera-1: {text} (residual, latent) [{event.alert.id}]")
-    assert plain.endswith(f" a?[2Jb: residual, latent [{event.alert.id}]")
+    words = "the picture is not as usual, an unusual combination of usual parts"
+    assert plain.endswith(f" a?[2Jb: {words} (residual, latent) [{event.alert.id}]")

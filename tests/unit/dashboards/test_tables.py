@@ -124,10 +124,12 @@ def test_what_is_odd_is_read_first_and_in_one_line_of_a_usual_terminal() -> None
     assert cause.startswith("cause: hot_spot 93 % ")
 
 
-def test_an_alert_without_an_explanation_says_its_kind() -> None:
+def test_an_alert_without_an_explanation_says_its_reasons_in_words() -> None:
     alert = replace(ALERT, explanation=NO_EXPLANATION, kind=AlertKind.STUCK_FRAME, reasons=("stuck_frame",), score=0.0)
     text = _printed(print_alerts, [(alert, [])], terminal=True, width=100)
-    assert text.splitlines()[4].strip("│ ").startswith("stuck_frame ")
+    lines = [line.strip("│ ") for line in text.splitlines()]
+    assert lines[4].startswith("each frame is bit for bit the one before ")
+    assert lines[6].startswith("stuck_frame ")
     assert "cause" not in text
 
 
