@@ -61,4 +61,4 @@ def explain_incomplete(lacking: Sequence[tuple[RecordKind, str, Refusal | None]]
 
 
 def _why(refusal: Refusal | None) -> str:
-    return "not recorded" if refusal is None else f"refused: {refusal.label}"
+    return "not recorded" if refusal is None else f"refused: {refusal.label.replace('_', ' ')}"

@@ -31,10 +31,10 @@ def test_what_a_shot_lacks_and_why() -> None:
         text="no image of C (not recorded)", cause="missing_record", cause_probability=1.0
     )
     assert explain_incomplete([energy]) == Explanation(
-        text="no energy of M (refused: state_not_on)", cause="state_fault", cause_probability=1.0
+        text="no energy of M (refused: state not on)", cause="state_fault", cause_probability=1.0
     )
     assert explain_incomplete([image, energy, spectrum]) == Explanation(
-        text="no image of C (not recorded), no energy of M (refused: state_not_on), "
-        "no spectrum of S (refused: not_finite)"
+        text="no image of C (not recorded), no energy of M (refused: state not on), "
+        "no spectrum of S (refused: not finite)"
     )
     assert explain_incomplete([image] * 5).text.endswith("no image of C (not recorded), 2 more devices")

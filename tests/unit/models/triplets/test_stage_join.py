@@ -339,7 +339,7 @@ def test_rules_of_the_join_say_what_they_know() -> None:
         "no_beam": ("the camera sees no beam while 1 J are measured", "missing_beam"),
         "device_state": ("state STANDBY while the stage fires", "state_fault"),
         "device_silent": ("no record of 31 shots in 3.0 s while the stage fires", ""),
-        "incomplete_triplet": (f"no energy of {M} (refused: state_not_on)", "state_fault"),
+        "incomplete_triplet": (f"no energy of {M} (refused: state not on)", "state_fault"),
     }
 
 
