@@ -13,7 +13,6 @@ from typing import Self
 
 from servers.failures import ServerFailedError
 
-_START_S = 120.0
 _STOP_S = 15.0
 _PORT_ATTEMPTS = 200
 # Below the range from which the system takes the ports of outgoing connections: a port of ours stays free while the
@@ -38,6 +37,8 @@ class ServerProcess:
 
     #: Its name in sentences.
     name = "the server"
+    #: A start that takes longer has failed.
+    start_s = 120.0
 
     def __init__(self, folder: Path, *, port: int = 0, outlives: bool = False) -> None:
         self.folder = folder
@@ -140,7 +141,7 @@ class ServerProcess:
 
     def _wait_until_ready(self, seen: int) -> None:
         assert self._process is not None  # noqa: S101 - for mypy
-        deadline = time.monotonic() + _START_S
+        deadline = time.monotonic() + self.start_s
         while time.monotonic() < deadline:
             if self._serves(_tail(self.log, seen)):
                 return
@@ -149,18 +150,18 @@ class ServerProcess:
                 raise ServerFailedError(f"{self.name} ended with {code} at its start; see {self.log}")
             time.sleep(0.05)
         self.kill()
-        raise ServerFailedError(f"{self.name} did not start within {_START_S:.0f} s; see {self.log}")
+        raise ServerFailedError(f"{self.name} did not start within {self.start_s:.0f} s; see {self.log}")
 
     def _signal(self, number: int) -> None:
         if self.running and self._process is not None:
-            self._process.send_signal(number)
+            os.killpg(self._process.pid, number)  # it leads a group of its own: with whatever it started
 
     def _finish(self, timeout_s: float) -> None:
         assert self._process is not None  # noqa: S101 - for mypy
         try:
             self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self._signal(signal.SIGKILL)
             self._process.wait()
         self._process = None
         if self._keeper is not None:
@@ -219,7 +220,7 @@ def _tail(path: Path, start: int) -> bytes:
 def _kill_when_orphaned(pid: int) -> subprocess.Popen[bytes]:
     # The keeper reads from a pipe that only this process can write to: it comes to its end when this process does.
     return subprocess.Popen(
-        ["sh", "-c", f'trap "" INT; read -r _; kill -9 {pid}'],
+        ["sh", "-c", f'trap "" INT; read -r _; kill -9 -{pid}'],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
