@@ -42,6 +42,9 @@ class JoinSettings:
         following each other.
     triplet_time_constant_shots
         How long it is remembered what they usually say together.
+    triplet_relearn_after_shots
+        After so many shots in a row that are odd, or have an odd record, what they say together is learned anew. 0:
+        never.
     incomplete_episodes
         Episodes of incomplete triplets: records lost within a minute of each other are one.
     triplet_episodes
@@ -67,6 +70,7 @@ class JoinSettings:
     max_pending_shots: int = 6_000
     triplet_fpr: float = 1e-4
     triplet_time_constant_shots: int = 1_000
+    triplet_relearn_after_shots: int = 36_000
     incomplete_episodes: EpisodeSettings = field(default_factory=lambda: EpisodeSettings(quiet_shots=600))
     triplet_episodes: EpisodeSettings = field(default_factory=lambda: EpisodeSettings(strong_score=9.0, weak_score=4.0))
     device_episodes: EpisodeSettings = field(default_factory=EpisodeSettings)
@@ -91,3 +95,5 @@ class JoinSettings:
             raise ValueError("triplet_fpr must lie between 0 and 0.1")
         if self.triplet_time_constant_shots < 100:
             raise ValueError("triplet_time_constant_shots must be at least 100")
+        if self.triplet_relearn_after_shots < 0:
+            raise ValueError("triplet_relearn_after_shots must not be negative")

@@ -17,9 +17,8 @@ from models.state import State
 SHOTS_PER_UPDATE = 32
 # So many normal shots start the statistics.
 _START_SHOTS = 128
-# So many updates without one normal shot (ten minutes of 10 Hz are 190): something was changed, a filter for example,
-# and all is learned anew.
-_RESTARTING_UPDATES = 60
+# Nothing is learned behind an update in which more shots than this were odd: what stays is not to become the usual.
+_MOST_ODD_SHOTS = 8
 # Of a camera's features: the three scores of its picture, and how bright it is.
 _CAMERA_FEATURES = ("residual_max_z", "latent_distance", "moments_distance", "pixel_sum_counts")
 _CAMERA_COLUMNS = [FEATURE_NAMES[RecordKind.CAMERA].index(name) for name in _CAMERA_FEATURES]
@@ -86,15 +85,24 @@ class TripletModel:
         Weight of the past, in shots.
     false_positive_rate
         A shot is odd if one of its tail probabilities is below this.
+    relearn_after_shots
+        After so many shots without one to learn from, everything is learned anew. 0: never.
     """
 
     def __init__(
-        self, devices: tuple[Device, ...], time_constant_shots: int, false_positive_rate: float, tail: TailSettings
+        self,
+        devices: tuple[Device, ...],
+        *,
+        time_constant_shots: int,
+        false_positive_rate: float,
+        relearn_after_shots: int,
+        tail: TailSettings,
     ) -> None:
         if devices[0].kind is not RecordKind.CAMERA or len(devices) < 2:
             raise ValueError("a triplet model is about a camera and at least one other device")
         self._devices = devices
         self._fpr = false_positive_rate
+        self._relearn_after_shots = relearn_after_shots
         self._time_constant = DistanceSettings(time_constant_records=float(time_constant_shots))
         self._tail_settings = tail
         self._anew_from_ns: int | None = None
@@ -112,8 +120,10 @@ class TripletModel:
         self._precision: NDArray[np.float64] = np.zeros((0, 0))  # of the strengths; empty until there is a reference
         self._first: list[NDArray[np.float64]] = []  # the vectors that start it
         self._shots = 0  # since the last update
-        self._normal_shots = 0
-        self._updates_without_normal = 0
+        self._learned_shots = 0
+        self._odd_shots = 0
+        self._paused = False
+        self._shots_without_learning = 0
 
     def begin_anew_from(self, event_time_ns: int) -> None:
         """Forget everything with the first shot from this time on; of two such times the later one counts."""
@@ -164,14 +174,16 @@ class TripletModel:
             stop = min(start + SHOTS_PER_UPDATE - self._shots, end)
             part = slice(start, stop)
             distance, departure = self._score(vectors, normal, part, found)
-            learned = normal[part] & ~(found.unusual[part] | found.unbalanced[part])
+            odd = found.unusual[part] | found.unbalanced[part]
+            learned = normal[part] & ~(odd | self._paused)
             if self._distance.ready:
                 self._distance.learn(vectors[part][learned])
                 self._distance_tail.learn(distance[learned])
                 self._strength_tail.learn(departure[learned])
             else:
                 self._first.append(vectors[part][learned])
-            self._normal_shots += int(learned.sum())
+            self._learned_shots += int(learned.sum())
+            self._odd_shots += int(odd.sum())
             self._shots += stop - start
             if self._shots == SHOTS_PER_UPDATE:
                 self._update()
@@ -216,13 +228,14 @@ class TripletModel:
 
     def _update(self) -> None:
         """Let what was learned since the last update take effect."""
-        normal, self._shots, self._normal_shots = self._normal_shots, 0, 0
-        if not normal:
-            self._updates_without_normal += 1
-            if self._updates_without_normal == _RESTARTING_UPDATES:
+        learned, self._paused = self._learned_shots, self._odd_shots > _MOST_ODD_SHOTS
+        self._shots = self._learned_shots = self._odd_shots = 0
+        if not learned:
+            self._shots_without_learning += SHOTS_PER_UPDATE
+            if 0 < self._relearn_after_shots <= self._shots_without_learning:
                 self._begin()
             return
-        self._updates_without_normal = 0
+        self._shots_without_learning = 0
         if self._distance.ready:
             self._distance.apply()
             self._distance_tail.refit()
@@ -245,8 +258,10 @@ class TripletModel:
             "strength_tail": self._strength_tail.state(),
             "first": np.concatenate([np.zeros((0, self._size)), *self._first]),
             "shots": self._shots,
-            "normal_shots": self._normal_shots,
-            "updates_without_normal": self._updates_without_normal,
+            "learned_shots": self._learned_shots,
+            "odd_shots": self._odd_shots,
+            "paused": self._paused,
+            "shots_without_learning": self._shots_without_learning,
             "anew_from_ns": self._anew_from_ns,
         }
 
@@ -263,8 +278,9 @@ class TripletModel:
         self._distance_tail.restore(state["distance_tail"])
         self._strength_tail.restore(state["strength_tail"])
         self._first = [np.array(state["first"], np.float64).reshape(-1, self._size)]
-        self._shots, self._normal_shots = int(state["shots"]), int(state["normal_shots"])
-        self._updates_without_normal = int(state["updates_without_normal"])
+        self._shots, self._learned_shots = int(state["shots"]), int(state["learned_shots"])
+        self._odd_shots, self._paused = int(state["odd_shots"]), bool(state["paused"])
+        self._shots_without_learning = int(state["shots_without_learning"])
         self._anew_from_ns = state["anew_from_ns"]
         self._invert()
 

@@ -99,7 +99,13 @@ class TripletModels:
 
     def _new(self, devices: tuple[Device, ...]) -> TripletModel:
         settings = self._settings
-        return TripletModel(devices, settings.triplet_time_constant_shots, settings.triplet_fpr, settings.tail)
+        return TripletModel(
+            devices,
+            time_constant_shots=settings.triplet_time_constant_shots,
+            false_positive_rate=settings.triplet_fpr,
+            relearn_after_shots=settings.triplet_relearn_after_shots,
+            tail=settings.tail,
+        )
 
     def _make_room(self, camera: Device) -> None:
         own = sorted((kept.last_ns, devices) for devices, kept in self._models.items() if devices[0] == camera)

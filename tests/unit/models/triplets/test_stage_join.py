@@ -550,6 +550,7 @@ def test_a_sum_that_follows_from_what_a_device_has_told_is_a_reason_and_no_alert
         {"max_pending_shots": 0},
         {"triplet_fpr": 0.0},
         {"triplet_time_constant_shots": 10},
+        {"triplet_relearn_after_shots": -1},
     ],
 )
 def test_settings_that_make_no_sense_are_refused(change: dict[str, float]) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.devices import RecordKind
+from models.devices import Device, RecordKind
 from models.results import FEATURE_NAMES
 from models.scoring.tail_probability import TailSettings
 from models.state import decode_state, encode_state
@@ -25,8 +25,14 @@ from tests.unit.models.triplets.stage_records import CAMERA, METER, SPECTROMETER
 SUM, ENERGY, SPECTRUM = FIRST_STRENGTH, FIRST_STRENGTH + 1, FIRST_STRENGTH + 2
 
 
-def model(fpr: float = 1e-4) -> TripletModel:
-    return TripletModel(TRIO, 1_000, fpr, TailSettings())
+def model(fpr: float = 1e-4, relearn: int = 0, devices: tuple[Device, ...] = TRIO, ring: int = 2_000) -> TripletModel:
+    return TripletModel(
+        devices,
+        time_constant_shots=1_000,
+        false_positive_rate=fpr,
+        relearn_after_shots=relearn,
+        tail=TailSettings(ring_records=ring),
+    )
 
 
 def normal_shots(count: int, seed: int = 2) -> NDArray[np.float64]:
@@ -170,11 +176,18 @@ def test_learns_from_normal_shots_only_and_not_at_all_without_learning() -> None
     assert np.array_equal(own.state()["distance"]["mean"], mean)
 
 
-def test_a_changed_filter_is_told_for_minutes_and_then_learned_anew() -> None:
-    own, vectors = model(), normal_shots(3_640)
+@pytest.mark.parametrize("change", [np.log(0.5), -0.015])
+def test_a_relation_that_stays_broken_is_told_as_long_as_it_lasts(change: float) -> None:
+    own, vectors = model(), normal_shots(20_000)
+    vectors[2_000:, ENERGY] += change
+    assert observe(own, vectors).unbalanced[-5_000:].mean() > 0.9
+
+
+def test_what_has_lasted_for_long_enough_is_learned_anew() -> None:
+    own, vectors = model(relearn=1_920), normal_shots(3_640)
     vectors[640:, SUM] += np.log(0.5)
     found = observe(own, vectors)
-    assert found.unbalanced[640 : 640 + 60 * SHOTS_PER_UPDATE].all()  # three minutes at 10 Hz
+    assert found.unbalanced[640 : 640 + 1_920].all()  # three minutes at 10 Hz
     assert odd(found)[-500:].mean() < 0.02
 
 
@@ -200,6 +213,6 @@ def test_values_that_never_change_have_no_infinite_scores() -> None:
 def test_a_model_needs_a_camera_and_somebody_else() -> None:
     for devices in ((CAMERA,), (METER, SPECTROMETER)):
         with pytest.raises(ValueError, match="a camera and at least one other"):
-            TripletModel(devices, 1_000, 1e-4, TailSettings())
+            model(devices=devices)
     with pytest.raises(ValueError, match="ring"):
-        TripletModel(TRIO, 1_000, 1e-3, TailSettings(ring_records=50))
+        model(ring=50)
