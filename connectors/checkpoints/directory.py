@@ -74,14 +74,14 @@ class DirectoryCheckpoints:
         self._generations = generations
         self._fenced = False
 
-    async def write(self, next_offsets: Mapping[str, int], changed: Mapping[str, bytes]) -> None:
+    async def write(self, next_offsets: Mapping[str, int], changed: Mapping[str, bytes]) -> int:
         """Make states and offsets durable, see `PartitionCheckpoints`."""
-        await _to_its_end(lambda: self.write_now(next_offsets, changed))
+        return await _to_its_end(lambda: self.write_now(next_offsets, changed))
 
     async def close(self) -> None:
         """Nothing is held."""
 
-    def write_now(self, next_offsets: Mapping[str, int], changed: Mapping[str, bytes]) -> None:
+    def write_now(self, next_offsets: Mapping[str, int], changed: Mapping[str, bytes]) -> int:
         """The same in this thread."""
         self._require_ownership()
         writing = self._generations.next_writing(next_offsets, changed)
@@ -98,6 +98,7 @@ class DirectoryCheckpoints:
         with _clear_failures(self._own):
             for name in writing.needless:
                 (self._own / name).unlink(missing_ok=True)
+        return writing.size_bytes
 
     def _write(self, writing: Writing) -> None:
         for name, state in writing.slots.items():

@@ -13,10 +13,11 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
+from connectors.checkpoints.packing import pack
 from models.errors import FatalError
 
 #: Of the documents that are written.
-FORMAT = 1
+FORMAT = 2
 #: Where the two documents are kept: one of an even generation, one of an odd one.
 POSITION_NAMES = ("position-0", "position-1")
 MOST_STATES = 65_536
@@ -28,8 +29,13 @@ _MAGIC = "petawatch-checkpoint"
 _HEADER_BYTES = 128
 _LONG_NAME = 180  # characters; file systems take names of up to 255
 
+
+def _all_unpacked(content: dict[str, Any]) -> dict[str, Any]:
+    return content | {"states": {key: [*entry, None] for key, entry in content["states"].items()}}
+
+
 #: How a document of an older format becomes one of the next, by the older format's number.
-MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _all_unpacked}
 
 
 class DamagedError(Exception):
@@ -38,11 +44,18 @@ class DamagedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateEntry:
-    """Where a state lies and what it must be: its slot (0 or 1), its bytes and their SHA-256."""
+    """Where a state lies and what it must be: its slot (0 or 1), its bytes there and their SHA-256.
+
+    Attributes
+    ----------
+    unpacked
+        Bytes of the state itself; None where it lies as it is, as format 1 wrote it.
+    """
 
     slot: int
     length: int
     sha256: str
+    unpacked: int | None
 
     def matches(self, state: bytes | None) -> bool:
         """Whether this is the state that was written."""
@@ -67,7 +80,9 @@ class Position:
         content = {
             "generation": self.generation,
             "next_offsets": dict(self.next_offsets),
-            "states": {key: [entry.slot, entry.length, entry.sha256] for key, entry in self.states.items()},
+            "states": {
+                key: [entry.slot, entry.length, entry.sha256, entry.unpacked] for key, entry in self.states.items()
+            },
         }
         body = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
         return f"{_MAGIC} {FORMAT} {_checksum(str(FORMAT), body)}\n".encode() + body
@@ -106,8 +121,13 @@ def decode_position(document: bytes, where: str) -> Position:
         for older in range(version, FORMAT):
             content = MIGRATIONS[older](content)
         states = {
-            str(key): StateEntry(slot=_natural(slot), length=_natural(length), sha256=str(digest))
-            for key, (slot, length, digest) in content["states"].items()
+            str(key): StateEntry(
+                slot=_natural(slot),
+                length=_natural(length),
+                sha256=str(digest),
+                unpacked=None if unpacked is None else _natural(unpacked),
+            )
+            for key, (slot, length, digest, unpacked) in content["states"].items()
         }
         next_offsets = {str(topic): _natural(offset) for topic, offset in content["next_offsets"].items()}
         return Position(generation=_natural(content["generation"]), next_offsets=next_offsets, states=states)
@@ -132,6 +152,11 @@ class Writing:
     position: Position
     document: bytes
     needless: tuple[str, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the slots."""
+        return sum(map(len, self.slots.values()))
 
 
 class Generations:
@@ -170,9 +195,9 @@ class Generations:
             self._check(key, state)
             states.pop(key, None)
             if state:
-                slot = 1 - known[key].slot if key in known else 0
-                states[key] = StateEntry(slot=slot, length=len(state), sha256=_digest(state))
-                slots[slot_name(key, slot)] = bytes(state)
+                slot, packed = 1 - known[key].slot if key in known else 0, pack(state)
+                states[key] = StateEntry(slot=slot, length=len(packed), sha256=_digest(packed), unpacked=len(state))
+                slots[slot_name(key, slot)] = packed
         generation = 0 if before is None else before.generation + 1
         position = Position(generation=generation, next_offsets=dict(next_offsets), states=states)
         document = position.encode()

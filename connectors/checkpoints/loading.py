@@ -11,6 +11,7 @@ from connectors.checkpoints.document import (
     decode_position,
     slot_name,
 )
+from connectors.checkpoints.packing import unpack
 from connectors.checkpoints.store import Checkpoint
 from models.errors import FatalError
 
@@ -93,7 +94,10 @@ def _states(position: Position, read: Read) -> dict[str, bytes] | None:
         state = read(slot_name(key, entry.slot))
         if state is None or not entry.matches(state):
             return None
-        states[key] = state
+        try:
+            states[key] = state if entry.unpacked is None else unpack(state, entry.unpacked)
+        except ValueError:
+            return None
     return states
 
 

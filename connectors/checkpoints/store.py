@@ -32,8 +32,8 @@ class Checkpoint:
 class PartitionCheckpoints(Protocol):
     """The checkpoints of one partition of one agent, held by its present owner."""
 
-    async def write(self, next_offsets: Mapping[str, int], changed: Mapping[str, bytes]) -> None:
-        """Make the changed states and the offsets durable, wholly or not at all.
+    async def write(self, next_offsets: Mapping[str, int], changed: Mapping[str, bytes]) -> int:
+        """Make the changed states and the offsets durable, wholly or not at all; how many bytes the states took.
 
         Raises
         ------

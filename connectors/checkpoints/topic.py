@@ -94,7 +94,7 @@ class TopicCheckpoints:
             raise
         return own, checkpoint
 
-    async def write(self, next_offsets: Mapping[str, int], changed: Mapping[str, bytes]) -> None:
+    async def write(self, next_offsets: Mapping[str, int], changed: Mapping[str, bytes]) -> int:
         """Make states and offsets durable, see `PartitionCheckpoints`."""
         async with self._lock:
             self._require_ownership()
@@ -102,6 +102,7 @@ class TopicCheckpoints:
                 await self._resolve()
             writing = await asyncio.to_thread(self._generations.next_writing, next_offsets, changed)
             await self._commit(writing)
+            return writing.size_bytes
 
     async def close(self) -> None:
         """Let the partition go, within seconds even when the broker is away."""

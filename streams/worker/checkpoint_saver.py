@@ -51,7 +51,6 @@ class CheckpointSaver:
         if not partition.unsaved:
             return
         captured = await self._in_thread(partition.work.capture)
-        partition.saved_bytes = captured.size_bytes
         sent, partition.unacknowledged = partition.unacknowledged, []
         partition.saving = asyncio.create_task(self._write(partition, captured, sent))
 
@@ -77,7 +76,7 @@ class CheckpointSaver:
         try:
             await asyncio.gather(*sent)
             begun_s = self._clock.monotonic_s()
-            await self._until_saved(partition, captured)
+            partition.saved_bytes = await self._until_saved(partition, captured)
             now_s = self._clock.monotonic_s()
             partition.saved = dict(captured.next_offsets)
             partition.moved_s = now_s
@@ -85,7 +84,7 @@ class CheckpointSaver:
         except Exception as error:  # noqa: BLE001 - handed on: the worker ends with it
             self._hooks.fail(error)
 
-    async def _until_saved(self, partition: OwnedPartition, captured: Captured) -> None:
+    async def _until_saved(self, partition: OwnedPartition, captured: Captured) -> int:
         try:
             while True:
                 try:

@@ -240,7 +240,7 @@ class FacilityWorker:
                 self._metrics.dead_letter(partition.agent, dict(output.headers)["reason"].decode())
 
     def _saved(self, partition: OwnedPartition, captured: Captured, seconds: float) -> None:
-        self._metrics.checkpoint(partition.agent, partition.number, size_bytes=captured.size_bytes, seconds=seconds)
+        self._metrics.checkpoint(partition.agent, partition.number, size_bytes=partition.saved_bytes, seconds=seconds)
         places = self._app.ownership.topic_partitions(partition)
         if captured.model:
             self._metrics.set_model(captured.model)

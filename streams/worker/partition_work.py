@@ -36,11 +36,6 @@ class Captured:
     start_ns: int | None = None
     model: str = ""
 
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of the states."""
-        return sum(map(len, self.changed.values()))
-
 
 class PartitionWork(Protocol):
     """Work that can be taken up where somebody left it.
@@ -81,8 +76,8 @@ class PartitionWork(Protocol):
         """What changed since the last call; called on the agent's thread."""
         ...
 
-    async def save(self, captured: Captured) -> None:
-        """Make it durable."""
+    async def save(self, captured: Captured) -> int:
+        """Make it durable; how many bytes the states took."""
         ...
 
     def tick(self) -> None:
@@ -149,10 +144,11 @@ class CheckpointedWork:
     def tick(self) -> None:
         """There is nothing to do beside the messages."""
 
-    async def save(self, captured: Captured) -> None:
+    async def save(self, captured: Captured) -> int:
         """Write a checkpoint."""
-        if self._checkpoints is not None:
-            await self._checkpoints.write(captured.next_offsets, captured.changed)
+        if self._checkpoints is None:
+            return 0
+        return await self._checkpoints.write(captured.next_offsets, captured.changed)
 
     async def close(self) -> None:
         """Let the partition go."""
@@ -228,8 +224,9 @@ class RecorderWork:
         if self._recorder is not None:
             self._recorder.tick()
 
-    async def save(self, captured: Captured) -> None:
+    async def save(self, captured: Captured) -> int:  # noqa: ARG002 - all is durable
         """Nothing is left to do."""
+        return 0
 
     async def close(self) -> None:
         """Let the state directory go."""

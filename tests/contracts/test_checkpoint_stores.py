@@ -254,7 +254,7 @@ async def test_a_state_that_never_changes_is_in_both(stores: Stores) -> None:
 
 async def test_a_checkpoint_of_a_newer_format_is_refused(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as newer:
-        newer.setattr(document, "FORMAT", 2)
+        newer.setattr(document, "FORMAT", document.FORMAT + 1)
         await written(stores, (1, {"a": b"1"}))
     with pytest.raises(
         FatalError, match=r"a newer Petawatch wrote the checkpoint of agent image, partition 0"
@@ -269,13 +269,13 @@ async def test_a_checkpoint_of_an_older_format_is_migrated(stores: Stores, monke
     def migrate(content: dict[str, Any]) -> dict[str, Any]:
         return {**content, "next_offsets": {f"new-{topic}": at for topic, at in content["next_offsets"].items()}}
 
-    monkeypatch.setattr(document, "FORMAT", 2)
-    monkeypatch.setitem(MIGRATIONS, 1, migrate)
+    monkeypatch.setitem(MIGRATIONS, document.FORMAT, migrate)
+    monkeypatch.setattr(document, "FORMAT", document.FORMAT + 1)
     assert await loaded(stores) == Checkpoint(next_offsets={"new-images": 2}, states={"a": b"2"})
     await written(stores, (3, {}))
     assert (await loaded(stores)).next_offsets == {"images": 3}
     documents = [content for name, content in (await stores.kept("image", 0)).items() if name == "position-1"]
-    assert documents[0].startswith(b"petawatch-checkpoint 2 ")
+    assert documents[0].startswith(b"petawatch-checkpoint %d " % document.FORMAT)
     assert json.loads(documents[0].partition(b"\n")[2])["next_offsets"] == {"images": 3}
 
 

@@ -256,7 +256,7 @@ def test_a_transaction_without_an_answer_is_found_out_by_the_next_write(
     run_alone(scenario())
 
 
-async def until_written(write: Callable[[], Awaitable[None]]) -> None:
+async def until_written(write: Callable[[], Awaitable[object]]) -> None:
     deadline = time.monotonic() + 60
     while True:
         try:

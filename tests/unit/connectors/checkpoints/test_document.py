@@ -1,5 +1,6 @@
 """The slots of a checkpoint: whatever happens to the latest generation, the one before is whole."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +24,12 @@ from models.errors import FatalError
 
 _WHERE = "agent image, partition 3"
 _POSITION = Position(
-    generation=5, next_offsets={"images": 7}, states={"a": StateEntry(slot=1, length=2, sha256="00" * 32)}
+    generation=5,
+    next_offsets={"images": 7},
+    states={
+        "a": StateEntry(slot=1, length=2, sha256="00" * 32, unpacked=9),
+        "b": StateEntry(slot=0, length=3, sha256="11" * 32, unpacked=None),
+    },
 )
 
 
@@ -85,6 +91,28 @@ def test_a_document_with_another_content_is_damaged(content: Any, monkeypatch: p
     monkeypatch.undo()
     with pytest.raises(DamagedError):
         decode_position(encoded, _WHERE)
+
+
+def test_states_that_format_1_wrote_lie_as_they_are_until_they_change() -> None:
+    """The bytes of a program of then: two generations, of which the latest names a state of each kind."""
+    kept, states = Kept(), {"a": b"as it was", "b": b"PWST"}
+    content = {
+        "generation": 0,
+        "next_offsets": {"images": 7},
+        "states": {key: [0, len(state), hashlib.sha256(state).hexdigest()] for key, state in states.items()},
+    }
+    body = json.dumps(content).encode()
+    checksum = hashlib.sha256(b"1\n" + body).hexdigest()
+    kept["position-0"] = f"petawatch-checkpoint 1 {checksum}\n".encode() + body
+    kept.update({slot_name(key, 0): state for key, state in states.items()})
+    loaded = kept.load()
+    assert loaded is not None
+    assert loaded.checkpoint.states == states
+    assert kept.write(loaded.generations, {"images": 8}, {"a": b"changed"})
+    again = kept.load()
+    assert again is not None
+    assert again.checkpoint.states == {"a": b"changed", "b": b"PWST"}
+    assert not again.checkpoint.fell_back
 
 
 def test_an_older_format_without_a_migration_is_damaged(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,9 +86,10 @@ class Work:
         self.ticked += 1
         self.fail("tick")
 
-    async def save(self, captured: Captured) -> None:
+    async def save(self, captured: Captured) -> int:
         self.fail("save")
         self.saves.append(captured.next_offsets["energies"])
+        return 1
 
     async def close(self) -> None:
         self.closed += 1
