@@ -16,9 +16,10 @@ from connectors.model_files import (
     shadow_name,
 )
 from connectors.registry.mlflow_registry import ModelAlias, ModelRegistry, RegisteredVersion
+from connectors.registry.training_record import RecordOutbox
+from connectors.registry.version_listing import VersionListing
 from models.errors import FatalError, PetawatchError
 from models.model_bundle import ModelBundle
-from streams.deciding import is_of_facility
 from streams.model_tracking import open_registry, upload_waiting
 from streams.settings import Settings
 
@@ -48,7 +49,7 @@ class ComparedValue:
 
 def list_versions(state_dir: Path, settings: Settings) -> list[ListedVersion]:
     """All versions, oldest first; what waits for the registry is uploaded before."""
-    versions = _registry(state_dir, settings).versions()
+    versions = _versions(state_dir, settings)
     in_use, shadow = _name_in_use(state_dir), shadow_name(state_dir)
     return [
         ListedVersion(registered=version, in_use=version.model == in_use, shadow=version.model == shadow)
@@ -58,7 +59,7 @@ def list_versions(state_dir: Path, settings: Settings) -> list[ListedVersion]:
 
 def compare_versions(state_dir: Path, settings: Settings, first: str, second: str) -> list[ComparedValue]:
     """The metrics of two versions, then the parameters that differ, by name."""
-    versions = _registry(state_dir, settings).versions()
+    versions = _versions(state_dir, settings)
     one, other = _find(versions, first), _find(versions, second)
     metrics = [
         ComparedValue(name=name, first=_number(one.metrics.get(name)), second=_number(other.metrics.get(name)))
@@ -93,6 +94,7 @@ def promote(state_dir: Path, settings: Settings, wanted: str) -> str:
     registry.set_alias(ModelAlias.PRODUCTION, version.version)
     if _end_shadow_of(state_dir, version.model):
         registry.remove_alias(ModelAlias.SHADOW)
+    _ask(registry, VersionListing(state_dir, settings.tracking))
     return f"version {version.version}, model {version.model}, is in use; watches that run take it over by themselves"
 
 
@@ -111,12 +113,6 @@ def promote_shadow(state_dir: Path, settings: Settings, wanted: str) -> str:
     RetryableError
         If the registry does not answer.
     """
-    if is_of_facility(state_dir):
-        raise FatalError(
-            f"{state_dir} is that of a facility's recorder, and workers on Kafka run no shadow; let a watch on one "
-            "computer compare the models",
-            reason="facility",
-        )
     registry = _registry(state_dir, settings)
     version = _find(registry.versions(), wanted)
     if version.model == _name_in_use(state_dir):
@@ -127,6 +123,7 @@ def promote_shadow(state_dir: Path, settings: Settings, wanted: str) -> str:
         )
     install_shadow(state_dir, _fetched(registry, version))
     registry.set_alias(ModelAlias.SHADOW, version.version)
+    _ask(registry, VersionListing(state_dir, settings.tracking))
     return (
         f"version {version.version}, model {version.model}, is the shadow; watches that run let it score beside the "
         "model in use, see petawatch models shadow"
@@ -194,10 +191,24 @@ def _end_shadow_of(state_dir: Path, model: str) -> bool:
 
 
 def _registry(state_dir: Path, settings: Settings) -> ModelRegistry:
-    """The registry, with all that waited for it."""
+    """The registry, with all that waited for it; this imports MLflow."""
     registry = open_registry(state_dir, settings)
     upload_waiting(state_dir, registry)
     return registry
+
+
+def _versions(state_dir: Path, settings: Settings) -> list[RegisteredVersion]:
+    """All versions, oldest first; the registry is asked only when something may have changed."""
+    listing = VersionListing(state_dir, settings.tracking)
+    known = None if RecordOutbox(state_dir).waiting() else listing.read()
+    return _ask(_registry(state_dir, settings), listing) if known is None else known
+
+
+def _ask(registry: ModelRegistry, listing: VersionListing) -> list[RegisteredVersion]:
+    mark = listing.mark()
+    versions = registry.versions()
+    listing.write(mark, versions)
+    return versions
 
 
 def _find(versions: list[RegisteredVersion], wanted: str) -> RegisteredVersion:

@@ -100,11 +100,24 @@ def promote(
 
     settings = load_settings(config)
     if role is Role.SHADOW:
+        _refuse_shadow_of_facility(state)
         typer.echo(model_promotion.promote_shadow(state, settings, version))
         return
     with _workers_of(state, settings) as tell_workers:
         typer.echo(model_promotion.promote(state, settings, version))
         tell_workers()
+
+
+def _refuse_shadow_of_facility(state: Path) -> None:
+    from models.errors import FatalError
+    from streams.deciding import is_of_facility
+
+    if is_of_facility(state):
+        raise FatalError(
+            f"{state} is that of a facility's recorder, and workers on Kafka run no shadow; let a watch on one "
+            "computer compare the models",
+            reason="facility",
+        )
 
 
 def shadow(

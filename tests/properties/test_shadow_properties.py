@@ -86,9 +86,9 @@ def undisturbed() -> Result:
     return result([], [False])
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(
-    cuts=st.lists(st.integers(1, 729), max_size=12),
+    cuts=st.lists(st.integers(1, 729), max_size=7),
     saves=st.lists(st.booleans(), min_size=1, max_size=6),
 )
 def test_cuts_and_restored_states_change_nothing(cuts: list[int], saves: list[bool]) -> None:

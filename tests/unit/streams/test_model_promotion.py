@@ -223,6 +223,18 @@ def test_the_commands(two: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_what_has_not_changed_is_listed_without_mlflow(two: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    promote(two, SETTINGS, "1")
+    asked: list[Path] = []
+    monkeypatch.setattr("streams.model_promotion.open_registry", lambda state, _: asked.append(state))
+    assert aliases(two) == [("production",), ("candidate",)]
+    assert len(compare_versions(two, SETTINGS, "1", "2")) == 3
+    assert asked == []
+    monkeypatch.undo()
+    record_training(two, SETTINGS, record(replace(SHIPPED, seeds={"moments": SHIPPED.seeds["moments"]}), 0.5, 3))
+    assert aliases(two) == [("production",), (), ("candidate",)]
+
+
 def test_what_is_no_state_directory(tmp_path: Path) -> None:
     with pytest.raises(FatalError, match="is no state directory"):
         list_versions(tmp_path / "absent", SETTINGS)
