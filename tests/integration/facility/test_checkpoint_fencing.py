@@ -260,7 +260,8 @@ async def until_written(write: Callable[[], Awaitable[object]]) -> None:
     deadline = time.monotonic() + 60
     while True:
         try:
-            return await write()
+            await write()
+            return
         except RetryableError:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.2)
