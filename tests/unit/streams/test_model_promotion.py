@@ -9,8 +9,11 @@ import pytest
 from connectors.model_files import default_model, installed_model, shadow_model
 from connectors.registry.mlflow_registry import ModelRegistry
 from connectors.registry.training_record import OUTBOX_FOLDER, TrainingRecord
+from connectors.state.commit import Commit
+from connectors.state.directory import StateDirectory
 from models.errors import FatalError, RetryableError
 from models.model_bundle import ModelBundle
+from streams.agents.recorder import RECORDER_KEY
 from streams.command_line import run
 from streams.model_promotion import (
     compare_versions,
@@ -238,3 +241,11 @@ def test_what_has_not_changed_is_listed_without_mlflow(two: Path, monkeypatch: p
 def test_what_is_no_state_directory(tmp_path: Path) -> None:
     with pytest.raises(FatalError, match="is no state directory"):
         list_versions(tmp_path / "absent", SETTINGS)
+
+
+def test_workers_run_no_shadow(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    directory = StateDirectory.open(tmp_path)
+    directory.commit(Commit(stage_states={RECORDER_KEY: b"state"}))
+    directory.close()
+    assert run(["models", "promote", "1", "--as", "shadow", "--state", str(tmp_path)]) == 1
+    assert "workers on Kafka run no shadow" in capsys.readouterr().err
