@@ -44,7 +44,8 @@ class ThresholdBudget:
     lowest_score
         No threshold is below, whatever the shots so far say.
     highest_strong_score, highest_weak_score
-        No threshold is above, since faults would be missed: where more is needed the budget can't be promised.
+        No threshold is above, since faults would be missed: where more is needed the budget can't be promised. A
+        device whose settings have a higher score may go up to that.
     """
 
     false_episodes_per_shift: float = 10.0
@@ -194,8 +195,10 @@ class EpisodeThreshold:
         rate = BLOCK_SHOTS / budget.return_period_shots
         strong_tail = TailBounds.of(self._maxima.strong, budget.confidence)
         weak_tail = TailBounds.of(self._maxima.weak, budget.confidence)
-        strong = self._moved(now.strong_score, strong_tail.level(rate), budget.highest_strong_score)
-        weak = min(self._moved(now.weak_score, weak_tail.level(rate), budget.highest_weak_score), strong)
+        highest_strong = max(budget.highest_strong_score, self._episode.strong_score)
+        highest_weak = max(budget.highest_weak_score, self._episode.weak_score)
+        strong = self._moved(now.strong_score, strong_tail.level(rate), highest_strong)
+        weak = min(self._moved(now.weak_score, weak_tail.level(rate), highest_weak), strong)
         changed = now.version == 0 or (strong, weak) != (now.strong_score, now.weak_score)
         blocks_per_shift = budget.shots_per_shift / BLOCK_SHOTS
         bound = (strong_tail.rate(strong) + weak_tail.rate(weak)) * blocks_per_shift

@@ -1,4 +1,4 @@
-"""What the watch of cameras raises for nothing: hours of normal frames, made in memory and scored as they come."""
+"""What the watch raises for nothing: hours of normal records, made in memory and scored as they come."""
 
 import math
 import multiprocessing
@@ -14,10 +14,12 @@ import numpy as np
 from connectors.beam_library import load_beam_shapes
 from connectors.model_files import default_model
 from dashboards.progress import progress_bar
-from models.alerts.alert import AlertChange
+from models.alerts.alert import Alert, AlertChange
 from models.device_stage import DeviceOutput
+from models.devices import RecordKind
 from models.errors import FatalError
 from models.evaluation import EventRate, Rate
+from models.event_time import format_iso
 from models.records import SourceReference
 from models.results import Scoring
 from models.simulation.laser import LaserSimulator
@@ -37,7 +39,15 @@ _LONGEST_MINUTES = 24 * 60 - 1
 _BLOCK_RECORDS = 32
 # Scores from which frames are counted, to compare with the probability that a score promises.
 _SCORES = (3.0, 4.0, 5.0)
+# What the device and its records are called.
+_WORDS = {
+    RecordKind.CAMERA: ("camera", "frame"),
+    RecordKind.ENERGY_METER: ("meter", "shot"),
+    RecordKind.SPECTROMETER: ("spectrometer", "spectrum"),
+}
 _PROGRESS_SECONDS = 1.0
+#: The kinds of devices whose false alarms can be measured, by name.
+SCORED_KINDS = {kind.value: kind for kind in _WORDS}
 _minutes_done: "Synchronized[int]"  # of all cameras; only in the processes of the pool
 # Nothing is read from this file: blocks must come from somewhere.
 _SOURCE = SourceReference(file="in memory", sha256="0" * 64)
@@ -53,6 +63,8 @@ class FalseAlarmSize:
         Cameras times the time that each is watched, in shifts of 12 hours.
     cameras
         Over how many cameras the time is spread; 0: one for each shift begun. Each has one of the proof shapes.
+    kind
+        Of the devices: whatever is said of cameras holds for meters and spectrometers, too.
     seed
         Another one makes other cameras: runs with several seeds may be added up.
     hz
@@ -66,6 +78,7 @@ class FalseAlarmSize:
     seed: int = 101
     hz: float = 10.0
     processes: int = 0
+    kind: RecordKind = RecordKind.CAMERA
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.camera_shifts) and self.camera_shifts > 0 and self.cameras >= 0):
@@ -87,16 +100,19 @@ class FalseAlarmSize:
         """Minutes with beam of each camera."""
         return math.ceil(self.camera_shifts * _SHIFT_MINUTES / self.used_cameras)
 
-    @property
-    def simulation(self) -> SimulationSettings:
-        """The run that the frames are taken from; its cameras are spread over the stages."""
+    def simulation(self, camera: int = 0) -> SimulationSettings:
+        """The run that the records of a camera are taken from; cameras are spread over the stages.
+
+        A stage has one meter and one spectrometer: further ones are those of further seeds.
+        """
         stages = min(self.used_cameras, len(SIMULATED_STAGES))
+        cameras = self.kind is RecordKind.CAMERA
         return SimulationSettings(
             minutes=1 + self.minutes,
             stages=stages,
-            cameras_per_stage=math.ceil(self.used_cameras / stages),
+            cameras_per_stage=math.ceil(self.used_cameras / stages) if cameras else 1,
             hz=self.hz,
-            seed=self.seed,
+            seed=self.seed if cameras else self.seed + camera // stages,
             faults=False,
             shapes=ShapeSet.PROOF,
             start_minute_of_day=0,
@@ -112,7 +128,7 @@ class Tally:
     frames, scored, anomalous
         All frames; those that got a score; those that were said to be odd.
     episodes
-        Alerts that opened.
+        Alerts that opened, as they were then.
     beyond
         Frames with at least the scores 3, 4 and 5.
     """
@@ -120,7 +136,7 @@ class Tally:
     frames: int = 0
     scored: int = 0
     anomalous: int = 0
-    episodes: int = 0
+    episodes: tuple[Alert, ...] = ()
     beyond: tuple[int, ...] = (0,) * len(_SCORES)
 
     def __add__(self, other: Self) -> Self:
@@ -141,7 +157,7 @@ class Tally:
             frames=len(scored),
             scored=int(np.count_nonzero(scored)),
             anomalous=int(np.count_nonzero(rows.anomalous)),
-            episodes=sum(event.change is AlertChange.OPENED for event in output.alerts),
+            episodes=tuple(event.alert for event in output.alerts if event.change is AlertChange.OPENED),
             beyond=tuple(int(np.count_nonzero(rows.score[scored] >= score)) for score in _SCORES),
         )
 
@@ -166,21 +182,22 @@ def measure_false_alarms(size: FalseAlarmSize, config: Path | None = None) -> It
     processes = min(size.processes or len(os.sched_getaffinity(0)), size.used_cameras)
     with (
         ProcessPoolExecutor(processes, context, _share_progress, (minutes_done,)) as pool,
-        progress_bar("minutes of normal frames") as advance,
+        progress_bar("minutes of normal records") as advance,
     ):
         waiting = {pool.submit(_watch_camera, size, camera, config) for camera in range(size.used_cameras)}
         while waiting:
             finished, waiting = wait(waiting, timeout=_PROGRESS_SECONDS)
             advance(minutes_done.value, size.used_cameras * size.minutes)
             tally = sum((future.result() for future in finished), tally)
-    yield from _figures(tally, size.hz)
+    yield from _figures(tally, size)
 
 
 def tallies(size: FalseAlarmSize, camera: int, config: Path | None) -> Iterator[Tally]:
     """What one camera gives, minute by minute."""
-    simulator = LaserSimulator(size.simulation, load_beam_shapes())
-    stage_index, camera_index = camera % len(simulator.stages), camera // len(simulator.stages)
-    device = simulator.devices(stage_index)[camera_index]
+    simulator = LaserSimulator(size.simulation(camera), load_beam_shapes())
+    stage_index, number = camera % len(simulator.stages), camera // len(simulator.stages)
+    devices = [device for device in simulator.devices(stage_index) if device.kind is size.kind]
+    device = devices[number] if size.kind is RecordKind.CAMERA else devices[0]
     stage = stage_factory(load_settings(config), default_model())(device)
     for minute in range(1 + size.minutes):
         recorded = simulator.recording(stage_index, minute, device)
@@ -204,19 +221,30 @@ def _watch_camera(size: FalseAlarmSize, camera: int, config: Path | None) -> Tal
     return tally
 
 
-def _figures(tally: Tally, hz: float) -> Iterator[Figure]:
-    episodes = EventRate(count=tally.episodes, hours=tally.scored / hz / 3600)
+def _figures(tally: Tally, size: FalseAlarmSize) -> Iterator[Figure]:
+    device, record = _WORDS[size.kind]
+    episodes = EventRate(count=len(tally.episodes), hours=tally.scored / size.hz / 3600)
     anomalous = Rate(count=tally.anomalous, total=tally.scored)
-    yield Figure(name="normal frames that were scored", value=tally.scored, unit="frames")
-    yield Figure(name="false episodes", value=tally.episodes, unit="episodes")
-    name = f"false episodes in {_WANTED_SHIFTS} camera-shifts of 12 h, with the 95 % interval"
+    yield Figure(name=f"normal {_plural(record)} that were scored", value=tally.scored, unit=_plural(record))
+    yield Figure(name="false episodes", value=episodes.count, unit="episodes")
+    name = f"false episodes in {_WANTED_SHIFTS} {device}-shifts of 12 h, with the 95 % interval"
     value, low, high = episodes.per(_WANTED_SHIFTS * _SHIFT_HOURS)
     yield Figure(name=name, value=value, unit="episodes", wanted="<= 1", spread=(low, high))
-    name = "false positives per frame, with the 95 % interval"
+    name = f"false positives per {record}, with the 95 % interval"
     yield Figure(name=name, value=anomalous.value, unit="of 1", wanted="<= 1e-3", spread=anomalous.interval)
     for score, count in zip(_SCORES, tally.beyond, strict=True):
         beyond = Rate(count=count, total=tally.scored)
         low, high = beyond.interval
-        name = f"frames with a score of {score:g} or more, by those that it promises"
+        name = f"{_plural(record)} with a score of {score:g} or more, by those that it promises"
         promised = 10.0**-score
         yield Figure(name=name, value=beyond.value / promised, unit="", spread=(low / promised, high / promised))
+    for alert in tally.episodes:
+        name = (
+            f"false {alert.kind} of {alert.device} at {format_iso(alert.opened_ns)}: {', '.join(alert.reasons)}; "
+            f"{alert.shots} odd when it opened"
+        )
+        yield Figure(name=name, value=alert.score, unit="score")
+
+
+def _plural(record: str) -> str:
+    return "spectra" if record == "spectrum" else f"{record}s"

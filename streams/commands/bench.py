@@ -25,6 +25,9 @@ def bench(
         float, typer.Option(min=0.001, help="Cameras times shifts of 12 h, for false-alarms.")
     ] = 10.0,
     cameras: Annotated[int, typer.Option(min=0, help="To spread them over; 0: one a shift.")] = 0,
+    kind: Annotated[
+        str, typer.Option(help="Of false-alarms: camera, or energy_meter or spectrometer in their place.")
+    ] = "camera",
     seed: Annotated[int, typer.Option(min=0, help="Another one makes other cameras, for false-alarms.")] = 101,
     config: Annotated[Path | None, typer.Option(help="TOML file with settings, for kafka and false-alarms.")] = None,
 ) -> None:
@@ -35,12 +38,14 @@ def bench(
 
     from dashboards.figure_table import print_figures
     from streams.benchmarks import BENCHMARKS, NEEDS, BenchmarkOptions
-    from streams.benchmarks.false_alarms import FalseAlarmSize
+    from streams.benchmarks.false_alarms import SCORED_KINDS, FalseAlarmSize
     from streams.benchmarks.figure import Figure, machine
 
     if name and name not in BENCHMARKS:
         raise typer.BadParameter(f"there is no benchmark {name!r}; there are {', '.join(BENCHMARKS)}")
-    false_alarms = FalseAlarmSize(camera_shifts=camera_shifts, cameras=cameras, seed=seed)
+    if kind not in SCORED_KINDS:
+        raise typer.BadParameter(f"there is no kind {kind!r} to score; there are {', '.join(SCORED_KINDS)}")
+    false_alarms = FalseAlarmSize(camera_shifts=camera_shifts, cameras=cameras, seed=seed, kind=SCORED_KINDS[kind])
     options = BenchmarkOptions(minutes=minutes, false_alarms=false_alarms, config=config)
     figures: list[Figure] = []
     for key in [name] if name else [key for key in BENCHMARKS if key not in NEEDS]:

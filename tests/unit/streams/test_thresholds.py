@@ -54,7 +54,7 @@ def test_each_device_is_a_line_and_what_is_promised_stands_below(
         f"device={_NEW.name} one_shot=6.00 several=3.50 version=0 since=- shots_seen=- extrapolated=- "
         "per_shift_at_most=unknown"
     )
-    assert spectrometer.startswith(f"device={_SPECTROMETER.name} one_shot=6.00 several=3.50 version=0 ")
+    assert spectrometer.startswith(f"device={_SPECTROMETER.name} one_shot=8.00 several=3.50 version=0 ")
     assert promise.startswith("the budget of 10 false episodes per shift can't be promised")
     assert "devices that have shown too few normal shots: 2" in promise
 

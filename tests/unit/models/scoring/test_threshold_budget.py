@@ -225,3 +225,14 @@ def test_what_the_facility_is_promised() -> None:
 def test_budgets_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         ThresholdBudget(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_device_with_a_higher_score_in_its_settings_may_go_up_to_that() -> None:
+    """Where faults score higher, thresholds may be higher, too."""
+    budget = replace(_BUDGET, highest_strong_score=5.0, highest_weak_score=4.0)
+    scores = _independent(default_rng(5), 20_000) * 3.0
+    for strong_score, weak_score in ((4.5, 3.3), (8.0, 6.0)):
+        episode = replace(_EPISODE, strong_score=strong_score, weak_score=weak_score)
+        in_force = _learned(scores, budget, episode).in_force
+        assert in_force.version > 0
+        assert (in_force.strong_score, in_force.weak_score) == (max(strong_score, 5.0), max(weak_score, 4.0))

@@ -4,7 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from models.alerts.alert import AlertKind
+from models.devices import RecordKind
 from models.errors import FatalError
+from models.simulation.laser import stage_devices
+from models.simulation.settings import SIMULATED_STAGES
 from streams.benchmarks.false_alarms import FalseAlarmSize, Tally, measure_false_alarms, tallies
 from streams.benchmarks.figure import Figure
 
@@ -39,14 +43,36 @@ def test_episodes_are_counted_when_thresholds_are_too_low(tmp_path: Path) -> Non
     low, usual = (sum(tallies(size, 0, settings), Tally()) for settings in (config, None))
     assert low.frames == usual.frames == 11 * 600
     assert low.scored == usual.scored
-    assert low.episodes > usual.episodes
+    assert len(low.episodes) > len(usual.episodes)
+    assert {alert.kind for alert in low.episodes} == {AlertKind.IMAGE_ANOMALY}
     assert low.anomalous > usual.anomalous
 
 
 def test_another_seed_makes_other_cameras() -> None:
     other = FalseAlarmSize(camera_shifts=_SMALL.camera_shifts, cameras=2, seed=_SMALL.seed + 1)
-    assert other.simulation.seed != _SMALL.simulation.seed
-    assert other.simulation.faults is False
+    assert other.simulation().seed != _SMALL.simulation().seed
+    assert other.simulation().faults is False
+
+
+@pytest.mark.parametrize(("kind", "learning"), [(RecordKind.ENERGY_METER, 128), (RecordKind.SPECTROMETER, 256)])
+def test_meters_and_spectrometers_are_watched_alike(kind: RecordKind, learning: int, tmp_path: Path) -> None:
+    config = tmp_path / "petawatch.toml"
+    for section in ("meter", "spectrometer"):
+        with config.open("a", encoding="utf-8") as file:
+            file.write(f"[{section}]\nframe_fpr = 0.05\n")
+            file.write(f"[{section}.episodes]\nstrong_score = 1.5\nweak_score = 1.5\n")
+    size = FalseAlarmSize(camera_shifts=2 / 720, cameras=1, processes=1, kind=kind)
+    tally = sum(tallies(size, 0, config), Tally())
+    assert tally.frames == 3 * 600
+    assert tally.scored == 2 * 600 - learning
+    assert {alert.device for alert in tally.episodes} == {
+        device.name for device in stage_devices(SIMULATED_STAGES[0], 1) if device.kind is kind
+    }
+
+
+def test_a_stage_has_one_meter_and_further_ones_are_of_other_seeds() -> None:
+    size = FalseAlarmSize(camera_shifts=30, kind=RecordKind.ENERGY_METER)
+    assert [size.simulation(number).seed - size.seed for number in (0, 11, 12, 29)] == [0, 0, 1, 2]
 
 
 def test_shifts_are_spread_over_cameras() -> None:
