@@ -287,7 +287,7 @@ class CameraStage:
         return closing
 
     def state(self) -> State:
-        """All that later results depend on: about 1.4 MB. What depends on the model lies under ``scores``."""
+        """All that later results depend on: 0.8 to 0.9 MB (ADR 0019); what depends on the model, under ``scores``."""
         return {
             "admission": self._admission.state(),
             "dark": self._dark.state(),

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.packed_arrays import pack, unpack
 from models.records import FULL_SCALE_COUNTS, IMAGE_SHAPE
 from models.state import State
 
@@ -81,8 +82,8 @@ class DarkProfile:
     def state(self) -> State:
         """What the profile is made of; the rest is computed again."""
         return {
-            "pedestal": self.pedestal,
-            "sigma": self.sigma,
+            "pedestal": pack(self.pedestal),
+            "sigma": pack(self.sigma),
             "frames": self.frames,
             "probability": self.probability,
         }
@@ -128,7 +129,8 @@ def make_profile(
 
 def profile_from_state(state: State) -> DarkProfile:
     """The profile whose ``state`` this is, bit for bit."""
-    return make_profile(state["pedestal"], state["sigma"], int(state["frames"]), float(state["probability"]))
+    pedestal, sigma = unpack(state["pedestal"]), unpack(state["sigma"])
+    return make_profile(pedestal, sigma, int(state["frames"]), float(state["probability"]))
 
 
 def _find_defects(pedestal: NDArray[np.float32], sigma: NDArray[np.float32], frames: int) -> NDArray[np.bool_]:

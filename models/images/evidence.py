@@ -41,7 +41,7 @@ class EvidenceKeeper:
             self._candidates.append(odd)
             return []
         self._last = odd
-        if self._worst is None or score > self._worst.score:
+        if score > (self._told_score if self._worst is None else self._worst.score):
             self._worst = odd
         return self._tell_worst(self._told_score + _WORSE_SCORE)
 
@@ -76,7 +76,7 @@ class EvidenceKeeper:
         worst = self._worst
         if worst is None or worst.score < least_score:
             return []
-        self._told_score = worst.score
+        self._told_score, self._worst = worst.score, None
         return [self._as(worst, "worst")]
 
     def _as(self, odd: _OddFrame, role: str) -> EvidenceFrame:
@@ -97,7 +97,8 @@ class EvidenceKeeper:
         self._alert_id, self._told_score = str(state["alert_id"]), float(state["told_score"])
         self._candidates.clear()
         self._candidates.extend(_from_state(saved, device) for saved in state["candidates"])
-        self._worst = None if state["worst"] is None else _from_state(state["worst"], device)
+        worst = None if state["worst"] is None else _from_state(state["worst"], device)
+        self._worst = worst if worst is not None and worst.score > self._told_score else None
         self._last = None if state["last"] is None else _from_state(state["last"], device)
 
 

@@ -95,8 +95,12 @@ class References:
             "tails": {name: tail.state() for name, tail in zip(IMAGE_SCORES, self.tails, strict=True)},
         }
 
+    def memory(self) -> State:
+        """What to go back to, right after ``apply``: the maps in half precision, so small is what counts of it."""
+        return self.state() | {"maps": self.maps.memory()}
+
     def restore(self, state: State) -> None:
-        """Go on from a saved state, or from an earlier one.
+        """Go on from a saved state, or from a memory.
 
         Raises
         ------

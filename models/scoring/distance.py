@@ -170,9 +170,12 @@ class RollingDistance:
         self._covariance *= 1.0 - part
         self._covariance += part * self._products / count - np.outer(shift, shift)
         self._mean = self._mean + shift
+        self._set_lower()
+        self._clear_pending()
+
+    def _set_lower(self) -> None:
         pull = _SHRINKAGE_PER_COMPONENT * self.size
         self._lower = _factor(self._covariance, pull / (self._weight + pull), self._floor)
-        self._clear_pending()
 
     def start(self, vectors: NDArray[np.floating[Any]]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         """Begin with some hundred vectors, of which a part may be odd.
@@ -206,16 +209,15 @@ class RollingDistance:
         self._products = np.zeros((self.size, self.size))
 
     def state(self) -> State:
-        """The reference in force and the sums behind it."""
-        return {
+        """The reference in force, and the sums that wait to be applied; of matrices the lower half, which is used."""
+        half = np.tril_indices(self.size)
+        state: State = {
             "weight": self._weight,
             "mean": self._mean.copy(),
-            "covariance": self._covariance.copy(),
+            "covariance": self._covariance[half],
             "pending": self._pending,
-            "total": self._total.copy(),
-            "products": self._products.copy(),
-            "lower": self._lower.copy(),
         }
+        return state | {"total": self._total.copy(), "products": self._products[half]} if self._pending else state
 
     def restore(self, state: State) -> None:
         """Go on from a saved state.
@@ -230,10 +232,25 @@ class RollingDistance:
                 f"a saved state has vectors of {len(state['mean'])} components instead of {self.size}; start a new one",
                 reason="state_settings",
             )
-        self._weight, self._pending = float(state["weight"]), int(state["pending"])
-        self._mean, self._covariance = np.array(state["mean"]), np.array(state["covariance"])
-        self._total, self._products = np.array(state["total"]), np.array(state["products"])
-        self._lower = np.array(state["lower"])
+        self._weight = float(state["weight"])
+        self._mean, self._covariance = np.array(state["mean"]), _matrix(state["covariance"], self.size)
+        pending = int(state["pending"])
+        self._clear_pending()
+        if pending:
+            self._pending = pending
+            self._total, self._products = np.array(state["total"]), _matrix(state["products"], self.size)
+        self._lower = np.diag(self._floor)
+        if self._weight > 0.0:
+            self._set_lower()
+
+
+def _matrix(saved: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """A matrix from its lower half; earlier programs saved it whole."""
+    if saved.ndim == 2:
+        return saved.copy()
+    matrix = np.zeros((size, size))
+    matrix[np.tril_indices(size)] = saved
+    return matrix
 
 
 def central(vectors: NDArray[np.float64], sigma_floor: NDArray[np.float64]) -> NDArray[np.bool_]:

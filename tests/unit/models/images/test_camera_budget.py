@@ -75,6 +75,10 @@ def test_the_first_estimate_is_a_version_with_its_event_time(estimated: State) -
     assert thresholds.strong_score > CameraSettings().image_episode.strong_score
 
 
+def test_the_state_is_as_small_as_it_is_said_to_be(estimated: State) -> None:
+    assert 0.7e6 < len(encode_state(estimated)) < 0.9e6
+
+
 def test_an_episode_opens_at_the_threshold_in_force_also_after_a_restart(estimated: State) -> None:
     """The same spot opens one under the settings, and does not under a stricter budget."""
     in_force = decode_state(encode_state(estimated))
