@@ -20,7 +20,7 @@ from streams.worker.partition_work import PartitionWork
 _Result = TypeVar("_Result")
 _LOOK_EVERY_S = 0.1
 _RETRY_EVERY_S = 1.0
-# What an agent writes of checkpoints, at most, in the long run: those of 94 cameras that all record are 40 MB.
+# What an agent writes of checkpoints, at most, in the long run: those of 94 cameras that all record are 68 MB.
 _CHECKPOINT_BYTES_PER_S = 4 << 20
 # What is done again after a crash, and what is shown of the progress, must not grow old.
 _LONGEST_INTERVAL_S = 30.0
