@@ -270,7 +270,9 @@ def _in_order(paths: Sequence[Path], settings: Settings) -> list[SpoolFile]:
     files, notices = scan(paths, clock)
     for notice in notices:
         if notice.reason is NoticeReason.ROOT_MISSING:
-            raise FatalError(notice.sentence.partition(";")[0], reason="tfrecord_files")
+            raise FatalError(
+                f"{notice.sentence.partition(';')[0]}; name a folder that holds *.h5 files", reason="tfrecord_files"
+            )
     if not files:
         raise FatalError(
             f"there are no snapshots in {', '.join(map(str, paths))}; name a folder that holds *.h5 files",

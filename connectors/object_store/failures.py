@@ -1,5 +1,6 @@
 """What goes wrong with an object store, as one sentence each."""
 
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,6 +68,8 @@ _ANSWERS = {
     **dict.fromkeys(("SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout"), _AWAY),
     "XMinioServerNotInitialized": _AWAY,
 }
+# How the client names a connection before it says what became of it; the sentence has the endpoint already.
+_CONNECTION = re.compile(r"^\w*Connection\w*\(host=.*?\): ")
 _INSUFFICIENT_STORAGE = 507  # the protocol's status, whatever the code
 
 
@@ -151,4 +154,4 @@ def _failure(answer: _Answer, settings: ObjectStoreSettings, place: str, words: 
 
 
 def _words(what: object) -> str:
-    return " ".join(str(what).split())[:200]
+    return " ".join(_CONNECTION.sub("", str(what)).split())[:200]

@@ -58,9 +58,9 @@ def info(
     from dashboards.progress import progress_bar
     from dashboards.tfrecord_table import print_inspection
     from streams.settings import load_settings
-    from streams.shard_places import place_of, shard_target
+    from streams.shard_places import place_of, written_shards
 
-    target = shard_target(place_of(place), load_settings(config).object_store)
+    target = written_shards(place_of(place), load_settings(config).object_store)
     with progress_bar("reading") as advance:
         found = inspect_shards(target, advance)
     print_inspection(found, Console())

@@ -248,7 +248,9 @@ def _files(paths: Sequence[Place], settings: Settings) -> Sequence[SpoolFile | E
     files, notices = scan(folders, SystemClock())
     for notice in notices:
         if notice.reason is NoticeReason.ROOT_MISSING:
-            raise FatalError(notice.sentence.partition(";")[0], reason="training_files")
+            raise FatalError(
+                f"{notice.sentence.partition(';')[0]}; name a folder that holds *.h5 files", reason="training_files"
+            )
     if not files:
         raise FatalError(
             f"there are no snapshots in {', '.join(map(str, paths))}; name a folder that holds *.h5 files",

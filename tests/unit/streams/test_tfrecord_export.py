@@ -227,7 +227,7 @@ def test_no_snapshots_and_no_triplets(tmp_path: Path) -> None:
     with pytest.raises(FatalError, match="there is no whole triplet with an image") as error:
         export_tfrecords([tmp_path], tmp_path / "out", Settings())
     assert error.value.reason == "tfrecord_empty"
-    with pytest.raises(FatalError, match="gone is missing"):
+    with pytest.raises(FatalError, match=r"gone is missing; name a folder that holds \*.h5 files"):
         export_tfrecords([tmp_path / "10Hz", tmp_path / "gone"], tmp_path / "out", Settings())
 
 
@@ -237,6 +237,8 @@ def test_the_commands(day: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "triplets and 0 images without beam of 4 cameras in" in capsys.readouterr().out
     assert run(["tfrecord", "export", str(day), "--into", str(out)]) == 1
     assert "is not empty; name another folder" in capsys.readouterr().err
+    assert run(["tfrecord", "info", str(tmp_path / "gone")]) == 1
+    assert "gone is missing; name the folder that petawatch tfrecord export wrote" in capsys.readouterr().err
     assert run(["tfrecord", "info", str(out)]) == 0
     printed = capsys.readouterr().out
     assert "stage LA-A3-31" in printed

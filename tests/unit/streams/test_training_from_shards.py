@@ -42,3 +42,9 @@ def test_a_damaged_shard_ends_the_training(day: Path, tmp_path: Path) -> None:
 def test_snapshots_and_shards_are_not_mixed(day: Path, tmp_path: Path) -> None:
     with pytest.raises(FatalError, match=r"holds exported triplets and .* does not; train on either"):
         train_model([day / "shards", day / "data"], tmp_path / "state", Settings(), training=SMALL)
+
+
+def test_a_folder_that_is_missing_is_named(day: Path, tmp_path: Path) -> None:
+    for paths in ([tmp_path / "gone"], [day / "data", tmp_path / "gone"]):
+        with pytest.raises(FatalError, match=r"gone is missing; name a folder that holds \*.h5 files"):
+            train_model(paths, tmp_path / "state", Settings(), training=SMALL)
