@@ -5,12 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf, isfinite
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.alerts.alert import Alert, AlertChange, AlertEvent, AlertKind, AlertSource, AlertStatus, alert_id
+from models.alerts.episode_state import Episode, OddShot
 from models.alerts.explanation import NO_EXPLANATION, Explanation
 from models.alerts.severity import severity_of
 from models.devices import Device, Stage
@@ -64,38 +65,6 @@ class EpisodeSettings:
             raise ValueError("update_score_step must be above 0 and max_updates not below 0")
 
 
-@dataclass(slots=True, kw_only=True)
-class _OddShot:
-    """An anomalous shot that waits in the window for others."""
-
-    observation: int
-    event_time_ns: int
-    score: float
-    reasons: int
-    source: AlertSource
-    explanation: Explanation = NO_EXPLANATION
-
-
-@dataclass(slots=True, kw_only=True)
-class _Episode:
-    """What an open alert is made of."""
-
-    id: str
-    first_shot_ns: int
-    last_shot_ns: int
-    shots: int
-    score: float
-    reasons: int
-    model: str
-    source: AlertSource
-    explanation: Explanation = NO_EXPLANATION
-    opened_ns: int = 0  # states of earlier programs have none
-    normal_shots: int = 0
-    told_score: float = 0.0
-    told_shots: int = 0
-    updates: int = 0
-
-
 class EpisodeTracker:
     """The life of one kind of alert about one device or stage.
 
@@ -131,8 +100,8 @@ class EpisodeTracker:
         self._device = device
         self._quiet_ns = settings.quiet_ms * MILLISECOND_NS
         self._observations = 0
-        self._window: deque[_OddShot] = deque(maxlen=settings.weak_shots)
-        self._episode: _Episode | None = None
+        self._window: deque[OddShot] = deque(maxlen=settings.weak_shots)
+        self._episode: Episode | None = None
 
     @property
     def is_open(self) -> bool:
@@ -194,7 +163,7 @@ class EpisodeTracker:
         start = 0
         for row in odd.tolist():
             self._normal(event_time_ns, start, row, open_mask, events)
-            shot = _OddShot(
+            shot = OddShot(
                 observation=self._observations,
                 event_time_ns=int(event_time_ns[row]),
                 score=_number(float(score[row])),
@@ -226,36 +195,19 @@ class EpisodeTracker:
 
     def state(self) -> State:
         """All that later results depend on."""
-        episode = self._episode
         return {
             "observations": self._observations,
-            "window": [
-                [s.observation, s.event_time_ns, s.score, s.reasons, *s.source.to_json(), *_said(s.explanation)]
-                for s in self._window
-            ],
-            "episode": None
-            if episode is None
-            else {name: getattr(episode, name) for name in _Episode.__slots__}
-            | {"source": episode.source.to_json(), "explanation": _said(episode.explanation)},
+            "window": [shot.to_json() for shot in self._window],
+            "episode": None if self._episode is None else self._episode.to_json(),
         }
 
     def restore(self, state: State) -> None:
         """Go on from a saved state."""
         self._observations = int(state["observations"])
         self._window.clear()
-        for observation, event_time_ns, score, reasons, file, sha256, path, *said in state["window"]:
-            self._window.append(
-                _OddShot(
-                    observation=observation,
-                    event_time_ns=event_time_ns,
-                    score=score,
-                    reasons=reasons,
-                    source=AlertSource.from_json([file, sha256, path]),
-                    explanation=_explanation(said),
-                )
-            )
+        self._window.extend(OddShot.from_json(shot) for shot in state["window"])
         saved = state["episode"]
-        self._episode = None if saved is None else _episode(saved)
+        self._episode = None if saved is None else Episode.from_json(saved)
 
     def _normal(
         self,
@@ -279,7 +231,7 @@ class EpisodeTracker:
         else:
             episode.normal_shots += stop - start
 
-    def _odd(self, shot: _OddShot, events: list[AlertEvent], explain: Callable[[], Explanation]) -> None:
+    def _odd(self, shot: OddShot, events: list[AlertEvent], explain: Callable[[], Explanation]) -> None:
         self._observations += 1
         self._close_after_gap(shot.event_time_ns, events)
         episode = self._episode
@@ -300,7 +252,7 @@ class EpisodeTracker:
                 episode.explanation = explain()
             self._tell(AlertChange.UPDATED, events)
 
-    def _open(self, shot: _OddShot, events: list[AlertEvent], explain: Callable[[], Explanation]) -> None:
+    def _open(self, shot: OddShot, events: list[AlertEvent], explain: Callable[[], Explanation]) -> None:
         """Open an episode if the shot is strong, or the last of enough weak ones.
 
         A weak shot is explained at once, while its pixels are there: it may turn out to be the strongest of those that
@@ -328,7 +280,7 @@ class EpisodeTracker:
         first, reasons = window[0], 0
         for odd in window:
             reasons |= odd.reasons
-        self._episode = _Episode(
+        self._episode = Episode(
             id=alert_id(self._subject, self._kind, first.event_time_ns),
             first_shot_ns=first.event_time_ns,
             last_shot_ns=shot.event_time_ns,
@@ -358,7 +310,7 @@ class EpisodeTracker:
             episode.told_score, episode.told_shots = episode.score, episode.shots
             events.append(AlertEvent(change=change, alert=self._alert(episode, AlertStatus.OPEN)))
 
-    def _alert(self, episode: _Episode, status: AlertStatus) -> Alert:
+    def _alert(self, episode: Episode, status: AlertStatus) -> Alert:
         return Alert(
             id=episode.id,
             kind=self._kind,
@@ -384,20 +336,6 @@ def _number(score: float) -> float:
 
 def _shown(score: float) -> float:
     return score if isfinite(score) else 0.0
-
-
-def _said(explanation: Explanation) -> list[Any]:
-    return [explanation.text, explanation.cause, explanation.cause_probability]
-
-
-def _explanation(said: list[Any]) -> Explanation:
-    """From a saved state; those of earlier programs have none."""
-    return Explanation(text=said[0], cause=said[1], cause_probability=said[2]) if said else NO_EXPLANATION
-
-
-def _episode(saved: State) -> _Episode:
-    source, explanation = AlertSource.from_json(saved["source"]), _explanation(saved.get("explanation", []))
-    return _Episode(**(saved | {"source": source, "explanation": explanation}))
 
 
 def _nothing_to_say() -> Explanation:
