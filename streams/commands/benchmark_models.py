@@ -14,7 +14,7 @@ def benchmark_models(
     only: Annotated[
         list[str] | None, typer.Option(help="An architecture's name; may be given several times [default: all].")
     ] = None,
-    cameras: Annotated[int, typer.Option(min=1, max=500, help="Simulated cameras with faults.")] = 8,
+    cameras: Annotated[int, typer.Option(min=1, max=64, help="Simulated cameras with faults.")] = 8,
     minutes: Annotated[int, typer.Option(min=2, max=1000, help="How long each is watched.")] = 8,
     seed: Annotated[int, typer.Option(min=0, max=1_000_000, help="Another one makes other cameras.")] = 271,
     brief: Annotated[
