@@ -163,4 +163,7 @@ class PromotedModels:
         if model not in self._refused:
             self._refused.add(model)
             self._metrics.model_refused(error.reason)
-            self._tell(f"model {model} is refused: {error}; the one before goes on")
+            self._tell(
+                f"model {model} can't be used: {error}; cameras that were to change to it go on with theirs, those "
+                "that it has scored learn anew"
+            )

@@ -12,7 +12,8 @@ from models.baseline import AcceptedBaseline
 from models.devices import parse_device
 from models.errors import RetryableError
 from models.messages import ModelFiles, ModelPromotion
-from streams.facility.announcements import KEPT_MODELS, announce_baseline, announce_model
+from streams.facility import announcements
+from streams.facility.announcements import announce_baseline, announce_model
 from streams.topology import TopicName
 
 BUNDLE = replace(default_model(), seeds={"other": 1})
@@ -80,17 +81,13 @@ def test_nobody_is_told_of_files_that_kafka_did_not_take() -> None:
     assert kafka.written == []
 
 
-def test_the_latest_models_are_kept() -> None:
+def test_the_latest_models_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(announcements, "KEPT_MODELS", 3)
     kafka = Kafka()
-    for number in range(KEPT_MODELS + 3):
-        bundle = replace(BUNDLE, seeds={"number": number})
-        announce_model(kafka, kafka, bundle, partitions=1, now_ns=number)
-        if number == 4:
-            first = replace(BUNDLE, seeds={"number": 0})
-            announce_model(kafka, kafka, first, partitions=1, now_ns=number)  # gone back to
-    kept = [replace(BUNDLE, seeds={"number": number}).name for number in (0, *range(4, KEPT_MODELS + 3))]
-    assert sorted(kafka.models()) == sorted(kept)
-    assert len(kept) == KEPT_MODELS
+    bundles = [replace(BUNDLE, seeds={"number": number}) for number in range(4)]
+    for bundle in (*bundles[:3], bundles[0], bundles[3]):  # the first one was gone back to
+        announce_model(kafka, kafka, bundle, partitions=1, now_ns=1)
+    assert sorted(kafka.models()) == sorted(bundles[number].name for number in (0, 2, 3))
 
 
 def test_a_baseline_goes_where_the_records_of_its_device_go() -> None:

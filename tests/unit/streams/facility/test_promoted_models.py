@@ -140,7 +140,7 @@ def test_what_can_not_be_used_is_told_and_counted_once_and_tried_again(
         assert models.stages_of(NEW.name) is None
     assert len(told) == 1
     assert said in told[0]
-    assert "the one before goes on" in told[0]
+    assert f"model {NEW.name} can't be used: " in told[0]
     assert metrics.registry.get_sample_value("petawatch_models_refused_total", {"reason": reason}) == 1
     topic.put(NEW.name, FILES)
     assert models.stages_of(NEW.name) is not None
