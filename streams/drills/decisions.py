@@ -16,7 +16,7 @@ from streams.facility.model_announcement import workers_to_tell
 from streams.series_progress import SeriesProgress
 from streams.watch import open_watch
 
-_COMMAND_S = 60.0
+_COMMAND_S = 240.0
 # Behind the begin of the second half: it takes effect inside a file.
 _ACCEPTED_AFTER_S = 20
 _REASON = "drill"
