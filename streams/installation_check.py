@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from connectors.model_files import default_model, installed_model
+from connectors.model_files import default_model, installed_model, shadow_model
 from models.errors import PetawatchError
 from streams.settings import Settings, load_settings
 
@@ -38,6 +38,7 @@ def check_installation(config: Path | None, folders: list[Path], state: Path | N
     if state is not None:
         yield _state(state)
     yield _model(state)
+    yield from _shadow(state)
     yield from _receivers(settings)
 
 
@@ -71,6 +72,17 @@ def _model(state: Path | None) -> Finding:
     except PetawatchError as error:
         return Finding("model", False, str(error))
     return Finding("model", True, bundle.name)
+
+
+def _shadow(state: Path | None) -> Iterator[Finding]:
+    """Only where a model scores beside the one in use."""
+    try:
+        bundle = None if state is None or not state.is_dir() else shadow_model(state)
+    except PetawatchError as error:
+        yield Finding("shadow", False, str(error))
+        return
+    if bundle is not None:
+        yield Finding("shadow", True, bundle.name)
 
 
 def _receivers(settings: Settings) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from connectors.model_files import default_model, install_model
+from connectors.model_files import default_model, install_model, install_shadow
 from streams.installation_check import Finding, check_installation
 
 
@@ -73,6 +73,14 @@ def test_model(tmp_path: Path) -> None:
     (tmp_path / "models" / "current").write_text("gone\n")
     [problem] = problems(state=tmp_path)
     assert problem.what == "model"
+
+
+def test_shadow(tmp_path: Path) -> None:
+    install_shadow(tmp_path, default_model())
+    assert [(finding.what, finding.ok) for finding in check_installation(None, [], tmp_path)][-1] == ("shadow", True)
+    (tmp_path / "models" / default_model().name / "model.onnx").unlink()
+    [problem] = problems(state=tmp_path)
+    assert problem.what == "shadow"
 
 
 def test_receivers(monkeypatch: pytest.MonkeyPatch) -> None:
