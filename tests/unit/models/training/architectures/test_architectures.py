@@ -20,7 +20,7 @@ from tests.support.beam_camera import beam_frames, dark_frames, with_hot_spot
 
 LEARNING, LATER, ODD = 300, 130, 40
 # These import a framework when they are made, not when they are trained.
-_HEAVY = {"report"}
+_HEAVY = {"report", "half-space-trees"}
 EXTRA = "needs the training extra: pip install 'petawatch[training]'"
 needs_training = pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason=EXTRA)
 
