@@ -1,7 +1,8 @@
-"""The ten scores of a beam frame, and what they give: numbers to show, a probability, reasons.
+"""The twelve scores of a beam frame, and what they give: numbers to show, a probability, reasons.
 
 The largest z of the residual above and below its usual, each on four scales; the distance of the latent vector; the
-distance of the beam's features. All are kept as logarithms, which makes their tails light.
+distance of the beam's features; that of its brightness and place from what the frames before let expect; that of the
+residual's ripples. All are kept as logarithms, which makes their tails light.
 """
 
 from dataclasses import dataclass
@@ -19,10 +20,12 @@ IMAGE_SCORES: dict[str, Reason] = {
     **{f"residual_below_{scale}": Reason.RESIDUAL for scale in range(SCALES)},
     "latent": Reason.LATENT,
     "moments": Reason.BEAM_MOMENTS,
+    "steps": Reason.BEAM_MOMENTS,
+    "ripples": Reason.RESIDUAL,
 }
 #: The first rows are those of the residual; these are the rows of the distances.
 RESIDUAL_ROWS = 2 * SCALES
-LATENT_ROW, MOMENTS_ROW = RESIDUAL_ROWS, RESIDUAL_ROWS + 1
+LATENT_ROW, MOMENTS_ROW, STEPS_ROW, RIPPLES_ROW = range(RESIDUAL_ROWS, RESIDUAL_ROWS + 4)
 
 _REASONS = np.array(list(IMAGE_SCORES.values()), np.uint32)
 _LEAST_SCORE = 1e-9
@@ -38,10 +41,12 @@ class FrameScores:
         float32, shapes (n, 102, 128) and (n, 32): views of the buffers, good until they are used again.
     vectors
         float64, shape (n, 9): ``beam_vector``.
+    ripples
+        float64, shape (n, 30): ``ripple_vectors``.
     logs
-        float64, shape (10, n): the logarithms of the scores, in the order of ``IMAGE_SCORES``.
+        float64, shape (12, n): the logarithms of the scores, in the order of ``IMAGE_SCORES``.
     probabilities
-        float64, shape (10, n): the tail probability of each, corrected for their number.
+        float64, shape (12, n): the tail probability of each, corrected for their number.
     probability
         float64, shape (n,): the smallest of them.
     """
@@ -49,6 +54,7 @@ class FrameScores:
     reconstruction: Float32Array
     latent: Float32Array
     vectors: NDArray[np.float64]
+    ripples: NDArray[np.float64]
     logs: NDArray[np.float64]
     probabilities: NDArray[np.float64]
     probability: NDArray[np.float64]

@@ -168,13 +168,15 @@ class ImageScores:
         references = self._references
         self._correction.correct(latent, reconstruction, references.latent.mean)
         vectors = beam_vector(features)
-        logs = references.log_scores(cleaned, reconstruction, latent, vectors)
+        ripples = references.maps.ripples(cleaned, reconstruction)
+        logs = references.log_scores(cleaned, reconstruction, latent, vectors, ripples)
         single = np.stack([tail.p_values(row) for tail, row in zip(references.tails, logs, strict=True)])
         probabilities = corrected(single, len(single))
         return FrameScores(
             reconstruction=reconstruction,
             latent=latent,
             vectors=vectors,
+            ripples=ripples,
             logs=logs,
             probabilities=probabilities,
             probability=probabilities.min(axis=0),
@@ -261,7 +263,7 @@ class ImageScores:
     def restore(self, state: State) -> None:
         """Go on from a saved state; with another model than the saved one, learning begins anew.
 
-        A camera that had learned before there was a correction goes on without one.
+        So it does when the state is of before there were steps and ripples.
 
         Raises
         ------
@@ -269,7 +271,7 @@ class ImageScores:
             If the state does not fit the settings.
         """
         self.begin_anew()
-        if state["model"] != self._network.name:
+        if state["model"] != self._network.name or "ripples" not in state:
             return
         self._frames = int(state["frames"])
         learning = state["learning"]

@@ -8,6 +8,7 @@ from models.images.frame_scores import RESIDUAL_ROWS, log_residual_scores
 from models.images.latent_correction import LatentCorrection
 from models.images.references import LATENT_SIZE, MOMENTS_FLOOR, References
 from models.images.residual import Float32Array
+from models.images.ripples import RIPPLE_BANDS
 from models.records import IMAGE_SHAPE
 from models.scoring.distance import central
 from models.state import State
@@ -28,6 +29,7 @@ class LearningPhase:
         self._held: list[Float32Array] = []
         self._vectors: list[NDArray[np.float64]] = []
         self._latents = np.zeros((0, LATENT_SIZE), np.float32)
+        self._ripples = np.zeros((0, RIPPLE_BANDS))
         self._logs = np.zeros((0, RESIDUAL_ROWS))
         self._kept = np.zeros(0, np.bool_)
 
@@ -66,6 +68,7 @@ class LearningPhase:
         if first:
             maps.start(cleaned, reconstruction, noise_counts)
         logs = log_residual_scores(maps.scores(cleaned, reconstruction)).T
+        ripples = maps.ripples(cleaned, reconstruction)
         vectors = np.concatenate(self._vectors)
         self._vectors = [vectors]
         kept = central(logs, np.full(RESIDUAL_ROWS, _LOG_SCORE_FLOOR))
@@ -74,12 +77,13 @@ class LearningPhase:
             maps.learn(cleaned, reconstruction, kept)
             maps.apply(noise_counts)
         if not corrected:
-            logs[:] = np.nan
+            logs[:] = ripples[:] = np.nan
             if not first:  # by maps of their own, odd frames are hard to tell
                 correction.gather(latent[kept], (cleaned - reconstruction)[kept])
             if correction.complete:
                 maps.correct(correction.fit())
         self._latents = np.concatenate([self._latents, latent])
+        self._ripples = np.concatenate([self._ripples, ripples])
         self._logs = np.concatenate([self._logs, logs])
         self._kept = np.concatenate([self._kept, kept])
 
@@ -88,18 +92,31 @@ class LearningPhase:
         vectors = np.concatenate(self._vectors)[self._kept]
         by_moments, moments = references.moments.start(vectors)
         by_latent, latent = references.latent.start(self._latents[self._kept])
-        usual = by_moments & by_latent
-        rows = [*self._logs[self._kept].T, np.log(latent), np.log(moments)]
+        by_steps, steps = references.steps.start(vectors)
+        by_ripples, ripples = self._start_ripples(references)
+        usual = by_moments & by_latent & by_steps & by_ripples
+        rows = [*self._logs[self._kept].T, *np.log([latent, moments, steps, ripples])]
         normal = [row[usual & np.isfinite(row)] for row in rows]
-        if min(map(len, normal)) >= minimum_records and references.latent.ready:
+        ready = references.latent.ready and references.ripples.ready
+        if min(map(len, normal)) >= minimum_records and ready:
             for tail, row in zip(references.tails, normal, strict=True):
                 tail.learn(row)
                 tail.refit()
             return True
         latest = slice(-_MOST_FRAMES, None)
         self._vectors = [np.concatenate(self._vectors)[latest]]
-        self._latents, self._logs, self._kept = self._latents[latest], self._logs[latest], self._kept[latest]
+        self._latents, self._ripples = self._latents[latest], self._ripples[latest]
+        self._logs, self._kept = self._logs[latest], self._kept[latest]
         return False
+
+    def _start_ripples(self, references: References) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        """As ``RollingDistance.start`` of the kept frames; the first ones have none that count, and no distance."""
+        ripples = self._ripples[self._kept]
+        some = np.isfinite(ripples).all(axis=1)
+        kept, distances = np.ones(len(ripples), np.bool_), np.full(len(ripples), np.nan)
+        if some.any():
+            kept[some], distances[some] = references.ripples.start(ripples[some])
+        return kept, distances
 
     def state(self) -> State:
         """All that later results depend on: up to 2 MB of frames."""
@@ -107,6 +124,7 @@ class LearningPhase:
             "held": np.array(self._held, np.float32).reshape(-1, *IMAGE_SHAPE),
             "vectors": np.concatenate([np.zeros((0, len(MOMENTS_FLOOR))), *self._vectors]),
             "latents": self._latents,
+            "ripples": self._ripples,
             "logs": self._logs,
             "kept": self._kept,
         }
@@ -115,5 +133,6 @@ class LearningPhase:
         """Go on from a saved state."""
         self._held = list(np.array(state["held"]))
         self._vectors = [np.array(state["vectors"])]
-        self._latents, self._logs = np.array(state["latents"]), np.array(state["logs"])
+        self._latents, self._ripples = np.array(state["latents"]), np.array(state["ripples"])
+        self._logs = np.array(state["logs"])
         self._kept = np.array(state["kept"])

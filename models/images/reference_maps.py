@@ -20,6 +20,7 @@ from models.images.residual import (
     smooth,
     write_field,
 )
+from models.images.ripples import ripple_vectors
 from models.packed_arrays import unpack
 from models.records import IMAGE_SHAPE
 from models.state import State
@@ -120,6 +121,10 @@ class ReferenceMaps:
         """One frame's residual in sigmas, unsmoothed, float32, shape (102, 128); zeros before there are maps."""
         sharp = cleaned - reconstruction - self._mean
         return cast("Float32Array", sharp * self._inverse[:_PIXELS].reshape(IMAGE_SHAPE))
+
+    def ripples(self, cleaned: Float32Array, reconstruction: Float32Array) -> NDArray[np.float64]:
+        """The ripples of each frame's residual in sigmas, float64, shape (n, 30): ``ripple_vectors``."""
+        return ripple_vectors(cleaned, reconstruction, self._mean, self._inverse[:_PIXELS].reshape(IMAGE_SHAPE))
 
     def start(self, cleaned: Float32Array, reconstruction: Float32Array, noise_counts: float) -> None:
         """First maps from the medians of n >= 8 frames, of which less than half may be odd; noise as in ``apply``."""

@@ -5,17 +5,21 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from models.images.beam_steps import BeamSteps
 from models.images.frame_scores import (
     IMAGE_SCORES,
     LATENT_ROW,
     MOMENTS_ROW,
     RESIDUAL_ROWS,
+    RIPPLES_ROW,
+    STEPS_ROW,
     FrameScores,
     log_residual_scores,
     log_scores,
 )
 from models.images.reference_maps import MapSettings, ReferenceMaps
 from models.images.residual import Float32Array
+from models.images.ripples import RIPPLE_BANDS
 from models.scoring.distance import DistanceSettings, RollingDistance
 from models.scoring.tail_probability import TailProbability, TailSeed, TailSettings
 from models.state import State
@@ -25,6 +29,8 @@ LATENT_SIZE = 32
 #: The least standard deviations that are believed of the components of ``beam_vector``.
 MOMENTS_FLOOR = np.array([0.002, 0.02, 0.02, 0.002, 0.002, 0.002, 0.005, 0.005, 2e-4])
 _LATENT_FLOOR = np.full(LATENT_SIZE, 1e-4)
+# The power of ripples is that of a few dozen waves at least: its logarithm scatters by more than this.
+_RIPPLES_FLOOR = np.full(RIPPLE_BANDS, 0.05)
 
 
 class References:
@@ -44,6 +50,8 @@ class References:
         self.maps = ReferenceMaps(maps)
         self.latent = RollingDistance(distance, _LATENT_FLOOR)
         self.moments = RollingDistance(distance, MOMENTS_FLOOR)
+        self.steps = BeamSteps(distance, MOMENTS_FLOOR)
+        self.ripples = RollingDistance(distance, _RIPPLES_FLOOR)
         self.tails = [TailProbability(tail, seeds[name]) for name in IMAGE_SCORES]
 
     def log_scores(
@@ -52,8 +60,9 @@ class References:
         reconstruction: Float32Array,
         latent: Float32Array,
         vectors: NDArray[np.float64],
+        ripples: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        """The logarithms of the scores, float64, shape (10, n), in the order of ``IMAGE_SCORES``.
+        """The logarithms of the scores, float64, shape (12, n), in the order of ``IMAGE_SCORES``.
 
         Parameters
         ----------
@@ -63,18 +72,24 @@ class References:
             float32, shape (n, 32).
         vectors
             float64, shape (n, 9): ``beam_vector``.
+        ripples
+            float64, shape (n, 30): ``ReferenceMaps.ripples``.
         """
         logs = np.empty((len(IMAGE_SCORES), len(cleaned)))
         logs[:RESIDUAL_ROWS] = log_residual_scores(self.maps.scores(cleaned, reconstruction))
         logs[LATENT_ROW] = log_scores(self.latent.distances(latent))
         logs[MOMENTS_ROW] = log_scores(self.moments.distances(vectors))
+        logs[STEPS_ROW] = log_scores(self.steps.distances(vectors, self.moments.mean))
+        logs[RIPPLES_ROW] = log_scores(self.ripples.distances(ripples))
         return logs
 
     def learn(self, scores: FrameScores, cleaned: Float32Array, keep: NDArray[np.bool_]) -> None:
         """Remember the frames marked in ``keep``; nothing changes before ``apply``."""
         self.maps.learn(cleaned, scores.reconstruction, keep)
         self.latent.learn(scores.latent[keep])
+        self.steps.learn(scores.vectors, self.moments.mean, keep)
         self.moments.learn(scores.vectors[keep])
+        self.ripples.learn(scores.ripples[keep])
         for tail, row in zip(self.tails, scores.logs, strict=True):
             tail.learn(row[keep])
 
@@ -83,6 +98,8 @@ class References:
         self.maps.apply(noise_counts)
         self.latent.apply()
         self.moments.apply()
+        self.steps.apply()
+        self.ripples.apply()
         for tail in self.tails:
             tail.refit()
 
@@ -92,6 +109,8 @@ class References:
             "maps": self.maps.state(),
             "latent": self.latent.state(),
             "moments": self.moments.state(),
+            "steps": self.steps.state(),
+            "ripples": self.ripples.state(),
             "tails": {name: tail.state() for name, tail in zip(IMAGE_SCORES, self.tails, strict=True)},
         }
 
@@ -110,5 +129,7 @@ class References:
         self.maps.restore(state["maps"])
         self.latent.restore(state["latent"])
         self.moments.restore(state["moments"])
+        self.steps.restore(state["steps"])
+        self.ripples.restore(state["ripples"])
         for name, tail in zip(IMAGE_SCORES, self.tails, strict=True):
             tail.restore(state["tails"][name])

@@ -24,7 +24,7 @@ _MOST_FRAMES = 4_000
 # Frames are added up in parts of so many.
 _FRAMES_AT_ONCE = 256
 _LEAST_BRIGHTNESS = 1e-3
-_WITHOUT_MOMENTS = [row for row, name in enumerate(IMAGE_SCORES) if name != "moments"]
+_WITHOUT_MOMENTS = [row for row, name in enumerate(IMAGE_SCORES) if name not in {"moments", "steps"}]
 
 
 class PrincipalComponents:
@@ -99,7 +99,7 @@ def _evenly(cameras: Sequence[Images]) -> NDArray[np.float32]:
 
 
 class WithoutMoments:
-    """``ImageScores`` whose distance of moments is left out of a frame's probability.
+    """``ImageScores`` whose distances of moments and of their steps are left out of a frame's probability.
 
     It still helps to tell the odd frames of the learning phase.
     """
