@@ -178,7 +178,8 @@ class TripletModel:
             learned = normal[part] & ~(odd | self._paused)
             if self._distance.ready:
                 self._distance.learn(vectors[part][learned])
-                self._distance_tail.learn(distance[learned])
+                # Also odd ones: what comes back now and then would otherwise seem the more impossible with time.
+                self._distance_tail.learn(distance[normal[part] & (not self._paused)])
                 self._strength_tail.learn(departure[learned])
             else:
                 self._first.append(vectors[part][learned])
