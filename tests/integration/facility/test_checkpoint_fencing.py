@@ -261,10 +261,11 @@ async def until_written(write: Callable[[], Awaitable[object]]) -> None:
     while True:
         try:
             await write()
-            return
         except RetryableError:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.2)
+        else:
+            return
 
 
 def test_a_retry_after_a_takeover_does_not_disturb_the_new_owner(broker: KafkaServer, stores: TopicStores) -> None:
