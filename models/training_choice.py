@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 #: Architectures that a model of the watch can have: image in, reconstruction and a latent vector of 32 out.
-TRAINABLE = ("strided", "pca")
+TRAINABLE = ("strided", "denoising", "pca")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

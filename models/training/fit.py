@@ -10,7 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from models.state import State
-from models.training.batches import Batches, relative_error, relative_square
+from models.training.batches import Batches, Corruption, relative_error, relative_square
 from models.training.network import NEGATIVE_SLOPE, build_network
 from models.training.onnx_export import export_onnx
 from models.training.settings import TrainingSettings
@@ -85,6 +85,7 @@ def train_network(
     *,
     start_weights: Weights | None = None,
     progress: Callable[[EpochReport], None] = lambda _: None,
+    corruption: Corruption | None = None,
 ) -> TrainedNetwork:
     """Train one network for all cameras, validated on the last frames of each.
 
@@ -92,7 +93,7 @@ def train_network(
     ----------
     cameras
         One array per camera, in the order of time: float32, shape (n, 102, 128), cleaned counts, n >= 2.
-    start_weights, progress
+    start_weights, progress, corruption
         As for ``fit_network``.
 
     Raises
@@ -105,7 +106,8 @@ def train_network(
         training=[images[:end] for images, end in zip(cameras, cut, strict=True)],
         validation=[images[end:] for images, end in zip(cameras, cut, strict=True)],
     )
-    return fit_network(split, settings, start_weights=start_weights, hooks=Hooks(epoch_done=progress))
+    hooks = Hooks(epoch_done=progress)
+    return fit_network(split, settings, start_weights=start_weights, hooks=hooks, corruption=corruption)
 
 
 def fit_network(
@@ -115,6 +117,7 @@ def fit_network(
     start_weights: Weights | None = None,
     resumed: Mapping[str, Any] | None = None,
     hooks: Hooks | None = None,
+    corruption: Corruption | None = None,
 ) -> TrainedNetwork:
     """Train one network for all cameras, and keep the weights that did best on the later frames.
 
@@ -127,13 +130,15 @@ def fit_network(
     resumed
         What ``Hooks.save`` got last of a training with the same frames, settings and start, that was interrupted: the
         result is that of the uninterrupted one.
+    corruption
+        Spoils the frames that the network sees, earlier and later ones; it is to give back what they were.
 
     Raises
     ------
     ValueError
         If there is no frame to train on, or none to validate on.
     """
-    run = _Run(split, settings, start_weights, hooks or Hooks())
+    run = _Run(split, settings, start_weights, hooks or Hooks(), corruption)
     if resumed is None:
         run.begin()
     else:
@@ -147,13 +152,18 @@ class _Run:
     """One training, epoch by epoch, with all that the next epoch depends on."""
 
     def __init__(
-        self, split: TimeSplit, settings: TrainingSettings, start_weights: Weights | None, hooks: Hooks
+        self,
+        split: TimeSplit,
+        settings: TrainingSettings,
+        start_weights: Weights | None,
+        hooks: Hooks,
+        corruption: Corruption | None,
     ) -> None:
         self._settings = settings
         self._hooks = hooks
         self._given = None if start_weights is None else list(start_weights)
-        self._training = Batches(split.training, settings, shuffle=True)
-        self._validation = Batches(split.validation, settings, shuffle=False)
+        self._training = Batches(split.training, settings, shuffle=True, corruption=corruption)
+        self._validation = Batches(split.validation, settings, shuffle=False, corruption=corruption)
         if not self._training.frames or not self._validation.frames:
             raise ValueError("training needs at least two frames of one camera, at different times")
         keras.utils.set_random_seed(settings.seed)

@@ -8,6 +8,7 @@ import numpy as np
 
 from models.images.autoencoder import Autoencoder
 from models.training.architectures.pca import principal_components
+from models.training.corruption import corrupted
 from models.training.fit import EpochReport, Hooks, TrainedNetwork, fit_network
 from models.training.gain import frame_errors
 from models.training.onnx_export import export_linear, weights_of
@@ -50,6 +51,14 @@ def _fit_strided(
     return fit_network(split, settings, start_weights=weights, resumed=resumed, hooks=hooks)
 
 
+def _fit_denoising(
+    split: TimeSplit, settings: TrainingSettings, start: bytes | None, resumed: Mapping[str, Any] | None, hooks: Hooks
+) -> TrainedNetwork:
+    """The same network from frames that are spoiled; the errors are those of what it makes of these."""
+    weights = None if start is None else weights_of(start)
+    return fit_network(split, settings, start_weights=weights, resumed=resumed, hooks=hooks, corruption=corrupted)
+
+
 def _fit_components(
     split: TimeSplit, _: TrainingSettings, start: bytes | None, __: Mapping[str, Any] | None, hooks: Hooks
 ) -> TrainedNetwork:
@@ -86,4 +95,4 @@ def _error(cameras: Sequence[Images], onnx: bytes) -> float:
 
 _FITS: Mapping[
     str, Callable[[TimeSplit, TrainingSettings, bytes | None, Mapping[str, Any] | None, Hooks], TrainedNetwork]
-] = MappingProxyType({"strided": _fit_strided, "pca": _fit_components})
+] = MappingProxyType({"strided": _fit_strided, "denoising": _fit_denoising, "pca": _fit_components})

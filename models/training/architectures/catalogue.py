@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from models.model_bundle import ModelBundle
 from models.training.architectures.architecture import Architecture
+from models.training.architectures.denoising import DenoisingAutoencoder
 from models.training.architectures.hybrid import Hybrid
 from models.training.architectures.moments import RollingMoments
 from models.training.architectures.patch_statistics import PatchStatistics
@@ -32,6 +33,7 @@ ARCHITECTURES: Mapping[str, Callable[[ModelBundle, TrainingSettings], Architectu
         "moments": lambda _, __: RollingMoments(),
         "pca": lambda _, __: PcaAlone(),
         "report": _report,
+        "denoising": DenoisingAutoencoder,
         "half-space-trees": _half_space_trees,
         "hybrid": lambda start, settings: Hybrid(StridedAutoencoder(start, settings)),
         "patches": lambda start, settings: PatchStatistics(StridedAutoencoder(start, settings)),

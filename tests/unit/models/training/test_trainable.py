@@ -66,7 +66,7 @@ def test_the_choice_is_checked_when_settings_are_read(tmp_path: Path) -> None:
     config.write_text('[training]\narchitecture = "pca"\n', encoding="utf-8")
     assert load_settings(config).training == TrainingChoice(architecture="pca")
     config.write_text('[training]\narchitecture = "nonsense"\n', encoding="utf-8")
-    with pytest.raises(FatalError, match="architecture must be one of strided, pca"):
+    with pytest.raises(FatalError, match="architecture must be one of strided, denoising, pca"):
         load_settings(config)
     with pytest.raises(ValueError, match="got 'nonsense'"):
         TrainingSettings(architecture="nonsense")
