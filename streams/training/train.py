@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.clock import SystemClock
 from connectors.model_files import install_model, installed_model
+from connectors.record_shards import ShardFolder
 from connectors.spool_listing import NoticeReason, SpoolFile, scan
-from connectors.tfrecord.schema import SCHEMA_NAME, read_schema
+from connectors.tfrecord.schema import SCHEMA_NAME, SHARD_SUFFIX, read_schema
 from connectors.training_folder import TrainingFolder
 from models.errors import FatalError
 from models.model_bundle import ModelBundle
@@ -252,6 +253,9 @@ def _files(paths: Sequence[Place], settings: Settings) -> Sequence[SpoolFile | E
                 f"{notice.sentence.partition(';')[0]}; name a folder that holds *.h5 files", reason="training_files"
             )
     if not files:
+        for folder in folders:
+            if any(folder.glob(f"*{SHARD_SUFFIX}*")):
+                read_schema(ShardFolder(folder))  # says what is wrong, and raises
         raise FatalError(
             f"there are no snapshots in {', '.join(map(str, paths))}; name a folder that holds *.h5 files",
             reason="training_files",

@@ -3,6 +3,7 @@
 That they become a model is shown by ``tests/integration/test_shards_in_object_store.py``.
 """
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,10 @@ def test_a_folder_that_is_missing_is_named(day: Path, tmp_path: Path) -> None:
     for paths in ([tmp_path / "gone"], [day / "data", tmp_path / "gone"]):
         with pytest.raises(FatalError, match=r"gone is missing; name a folder that holds \*.h5 files"):
             train_model(paths, tmp_path / "state", Settings(), training=SMALL)
+
+
+def test_an_export_that_did_not_end_is_named(day: Path, tmp_path: Path) -> None:
+    shutil.copytree(day / "shards", tmp_path / "cut")
+    (tmp_path / "cut" / "schema.json").unlink()
+    with pytest.raises(FatalError, match=r"has shards but no schema.json: its export did not end; remove it"):
+        train_model([tmp_path / "cut"], tmp_path / "state", Settings(), training=SMALL)
