@@ -2,8 +2,10 @@
 
 import base64
 import hashlib
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, BinaryIO
 
 import urllib3
@@ -58,14 +60,9 @@ class Bucket:
         self._settings = settings
         self._name = name
         with one_sentence(settings, self.address(""), "opened"):
-            self._client = Minio(
-                settings.endpoint,
-                access_key=settings.access_key or None,
-                secret_key=_secret(settings),
-                secure=settings.secure,
-                region=settings.region,
-                http_client=_connections(settings),
-            )
+            self._client = _client(settings, _asking_again(settings.retries))
+            # What is read is asked for anew also when it broke off: all attempts together are counted in one place.
+            self._asks_once = _client(settings, _asking_again(0))
 
     def address(self, key: str) -> str:
         """An object's address, for sentences."""
@@ -126,23 +123,31 @@ class Bucket:
         RecordError
             ``object_missing``; ``object_damaged`` when it is not what was written.
         """
-        start = into.tell()
-        for attempt in range(self._settings.retries + 1):
+        start, left = into.tell(), _asking_again(self._settings.retries)
+        while True:
             into.seek(start)
             into.truncate()
             try:
                 return self._copy(key, into)
             except RetryableError as error:
-                if error.reason != "object_store_away" or attempt == self._settings.retries:
+                if error.reason != "object_store_away" or not left.total:
                     raise
-        raise AssertionError("the last attempt returns or raises")
+            left = left.increment("GET", key)
+            left.sleep()
 
     def stat(self, key: str) -> StoredObject | None:
-        """What the store says of an object; None when there is none."""
+        """What the store says of an object; None when there is none.
+
+        Raises
+        ------
+        FatalError
+            ``object_store_bucket``: there is no such bucket.
+        """
         try:
             with one_sentence(self._settings, self.address(key), "read"):
                 found = self._client.stat_object(self._name, key, extra_headers=dict(_WITH_CHECKSUM))
         except RecordError:
+            self._need_bucket(key)
             return None
         checksum = (found.metadata or {}).get(_CHECKSUM, "")
         return StoredObject(key=key, size=int(found.size or 0), sha256=_hex(checksum))
@@ -164,10 +169,16 @@ class Bucket:
         with one_sentence(self._settings, self.address(key), "removed"):
             self._client.remove_object(self._name, key)
 
+    def _need_bucket(self, key: str) -> None:
+        # The answer to this question has no words: it does not tell a missing bucket from a missing object. A listing's
+        # has, and who may not list has been refused before.
+        with one_sentence(self._settings, self.address(key), "read"):
+            next(iter(self._client.list_objects(self._name, key)), None)
+
     def _copy(self, key: str, into: IO[bytes]) -> StoredObject:
         digest, size = hashlib.sha256(), 0
         with one_sentence(self._settings, self.address(key), "read"):
-            response = self._client.get_object(self._name, key, request_headers=dict(_WITH_CHECKSUM))
+            response = self._asks_once.get_object(self._name, key, request_headers=dict(_WITH_CHECKSUM))
             try:
                 for piece in response.stream(_PIECE_BYTES):
                     into.write(piece)
@@ -215,23 +226,50 @@ def _secret(settings: ObjectStoreSettings) -> str | None:
     return secret_of(settings.secret_key_file, "object_store.secret_key_file", reason="object_store_login")
 
 
-def _connections(settings: ObjectStoreSettings) -> urllib3.PoolManager:
-    if settings.ca_file is not None and not settings.ca_file.is_file():
-        raise FatalError(
-            f"object_store.ca_file: {settings.ca_file} is no file; give a PEM file that this user may read",
-            reason="object_store_tls",
-        )
+def _client(settings: ObjectStoreSettings, asking_again: Retry) -> Minio:
+    return Minio(
+        settings.endpoint,
+        access_key=settings.access_key or None,
+        secret_key=_secret(settings),
+        secure=settings.secure,
+        region=settings.region,
+        http_client=_connections(settings, asking_again),
+    )
+
+
+def _connections(settings: ObjectStoreSettings, asking_again: Retry) -> urllib3.PoolManager:
+    if settings.ca_file is not None:
+        _check_authorities(settings.ca_file)
     return urllib3.PoolManager(
         timeout=Timeout(connect=settings.timeout_s, read=settings.timeout_s),
         cert_reqs="CERT_REQUIRED",
         ca_certs=None if settings.ca_file is None else str(settings.ca_file),
-        retries=Retry(
-            total=settings.retries,
-            backoff_factor=0.5,
-            status_forcelist=_STATUS_TO_RETRY,
-            # The last answer is wanted: it says what is wrong.
-            raise_on_status=False,
-            # A store may ask for any pause; ours are bounded.
-            respect_retry_after_header=False,
-        ),
+        retries=asking_again,
+    )
+
+
+def _check_authorities(file: Path) -> None:
+    try:
+        ssl.create_default_context(cafile=str(file))
+    except ssl.SSLError as error:
+        raise FatalError(
+            f"object_store.ca_file: {file} holds no certificates ({error.reason}); give a PEM file",
+            reason="object_store_tls",
+        ) from error
+    except OSError as error:
+        raise FatalError(
+            f"object_store.ca_file: {file} is no file; give a PEM file that this user may read",
+            reason="object_store_tls",
+        ) from error
+
+
+def _asking_again(times: int) -> Retry:
+    return Retry(
+        total=times,
+        backoff_factor=0.5,
+        status_forcelist=_STATUS_TO_RETRY,
+        # The last answer is wanted: it says what is wrong.
+        raise_on_status=False,
+        # A store may ask for any pause; ours are bounded.
+        respect_retry_after_header=False,
     )
