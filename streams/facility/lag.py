@@ -55,11 +55,11 @@ class LagSummary:
     lags
         Of every partition of every agent.
     models
-        By the name of each worker that scores images: the id of its model, as of its latest word.
+        By the name of each worker that scores images: the ids of the models of its partitions, as of their words.
     """
 
     lags: Mapping[Partition, Lag] = field(default_factory=dict)
-    models: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def seconds(self) -> dict[Partition, float]:

@@ -99,7 +99,7 @@ class LagFollower(ProgressThread[LagReader]):
     saved
         The monitor's state, from ``take``, to go on from.
     tell
-        Called with a sentence when workers score with different models for longer than a promotion takes.
+        Called with a sentence when partitions are scored with different models for longer than a promotion takes.
     """
 
     def __init__(
@@ -121,7 +121,8 @@ class LagFollower(ProgressThread[LagReader]):
         self._metrics = metrics
         self._tell = tell
         self._models: frozenset[str] = frozenset()
-        self._models_since_s: float | None = None  # until it was told that they differ
+        self._differ_since_s: float | None = None
+        self._told_of_models = False
         self._progress: dict[str, Progress] = {}
         self._lock = threading.Lock()
         self._found: list[AlertEvent] = []
@@ -175,14 +176,18 @@ class LagFollower(ProgressThread[LagReader]):
 
     def _look_at_models(self) -> None:
         by_worker = self._monitor.summary.models
-        models = frozenset(by_worker.values())
+        models = frozenset(model for used in by_worker.values() for model in used)
         if models != self._models:
             self._models = models
             self._metrics.set_models(models)
-            self._models_since_s = self._clock.monotonic_s() if len(models) > 1 else None
-        since_s = self._models_since_s
-        if since_s is not None and self._clock.monotonic_s() - since_s >= _DIFFER_FOR_S and self._tell is not None:
-            self._models_since_s = None
+        if len(models) <= 1:
+            self._differ_since_s, self._told_of_models = None, False
+            return
+        # Also while it changes which they are: another promotion does not make them agree.
+        now_s = self._clock.monotonic_s()
+        since_s = self._differ_since_s = now_s if self._differ_since_s is None else self._differ_since_s
+        if now_s - since_s >= _DIFFER_FOR_S and not self._told_of_models and self._tell is not None:
+            self._told_of_models = True
             self._tell(differing_models(by_worker))
 
     def _hear(self, message: Incoming) -> None:

@@ -1,27 +1,40 @@
-"""Which worker scores images with which model: but for a while after a promotion, all are to have the same."""
+"""Which worker scores images with which models: but for a while after a promotion, all are to have the same one."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from connectors.wire.message import Incoming
 from connectors.wire.progress import Progress
+from models.event_time import SECOND_NS
 from streams.facility.progress_thread import progress_of
 
 _REMEDY = "scores carry the id of their model; promote one for all of them, or give all workers the same worker.model"
 
 
-def models_of(told: Iterable[Progress]) -> dict[str, str]:
-    """The model of each worker that scores images, by the worker's name, as of its latest word."""
-    latest: dict[str, Progress] = {}
-    for progress in told:
-        if progress.model and progress.at_ns >= latest.setdefault(progress.name, progress).at_ns:
-            latest[progress.name] = progress
-    return {name: latest[name].model for name in sorted(latest)}
+# A partition whose word is so much older than its worker's latest has nothing to score: it would say the same for ever.
+_SPOKE_WITHIN_NS = 60 * SECOND_NS
 
 
-def differing_models(by_worker: Mapping[str, str]) -> str:
-    """The sentence about workers that score with different models."""
-    said = ", ".join(f"{name} with {model}" for name, model in sorted(by_worker.items()))
-    return f"workers score images with different models ({said}): {_REMEDY}"
+def models_of(told: Iterable[Progress]) -> dict[str, tuple[str, ...]]:
+    """The models of each worker that scores images, by the worker's name, as of what it says of its partitions.
+
+    Parameters
+    ----------
+    told
+        The latest word of each partition.
+    """
+    words = [progress for progress in told if progress.model]
+    latest_ns: dict[str, int] = {}
+    for word in words:
+        latest_ns[word.name] = max(word.at_ns, latest_ns.get(word.name, word.at_ns))
+    return {
+        name: tuple(sorted({w.model for w in words if w.name == name and w.at_ns >= last_ns - _SPOKE_WITHIN_NS}))
+        for name, last_ns in sorted(latest_ns.items())
+    }
+
+
+def differing_models(by_worker: Mapping[str, Collection[str]]) -> str:
+    """The sentence about partitions that are scored with different models."""
+    return f"workers score images with different models ({_said(by_worker)}): {_REMEDY}"
 
 
 def other_models(messages: Iterable[Incoming], worker: str, model: str) -> str:
@@ -33,8 +46,14 @@ def other_models(messages: Iterable[Incoming], worker: str, model: str) -> str:
         Of the progress topic.
     """
     told = {message.key: progress for message in messages if (progress := progress_of(message)) is not None}
-    others = {name: other for name, other in models_of(told.values()).items() if (name != worker and other != model)}
+    others = {name: used for name, used in models_of(told.values()).items() if (name != worker and {*used} != {model})}
     if not others:
         return ""
-    said = ", ".join(f"{name} with {other}" for name, other in others.items())
-    return f"this worker scores images with the model {model}, but the last scores of others are by {said}: {_REMEDY}"
+    return (
+        f"this worker scores images with the model {model}, but the last scores of others are by {_said(others)}: "
+        f"{_REMEDY}"
+    )
+
+
+def _said(by_worker: Mapping[str, Collection[str]]) -> str:
+    return ", ".join(f"{name} with {' and '.join(models)}" for name, models in sorted(by_worker.items()))

@@ -198,7 +198,7 @@ def test_all_models_that_score_are_named(installation: Installation) -> None:
     installation.worked(IMAGE_1, 0, 0, "a", worker="first")
     installation.worked(JOIN, 0, 0, worker="third")
     installation.look()
-    assert installation.monitor.summary.models == {"first": "a", "second": "b"}
+    assert installation.monitor.summary.models == {"first": ("a",), "second": ("b",)}
 
 
 def test_silence_is_part_of_what_is_watched_and_of_the_state(installation: Installation) -> None:

@@ -226,6 +226,23 @@ def test_workers_that_differ_are_told_of_once_when_it_lasts(
     assert "(a with new, b with old)" in told[0]
 
 
+def test_partitions_of_one_worker_that_differ_are_told_of_also_while_models_change(
+    topic: Topic, clock: ManualClock, watch: WatchMetrics
+) -> None:
+    told: list[str] = []
+    metrics = WorkerMetrics(watch, clock)
+    follower = LagFollower(lambda: topic, LagMonitor(TopicSettings(), 180.0), clock, metrics, tell=told.append)
+    follower.begin(topic)
+    for number in range(4):
+        for place, model in (("image/0", f"new-{number}"), ("image/1", "old")):
+            encoded = encode(Progress(name="a", at_ns=T + number, next_offset=1, model=model))
+            topic.append(place, encoded.value, encoded.headers)
+        follower.look(topic)
+        clock.advance(25.0)
+    assert len(told) == 1
+    assert "(a with new-3 and old)" in told[0]
+
+
 def behind(topic: Topic) -> None:
     topic.write("connect/rec-1", 600)
     topic.write("image/0", 0, 7)

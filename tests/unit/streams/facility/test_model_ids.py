@@ -3,7 +3,10 @@
 from connectors.wire.codec import encode
 from connectors.wire.message import Incoming
 from connectors.wire.progress import Progress
+from models.event_time import SECOND_NS
 from streams.facility.model_ids import differing_models, models_of, other_models
+
+T = 1_656_668_000 * SECOND_NS
 
 
 def said(key: str, worker: str, model: str, at_ns: int = 1) -> Incoming:
@@ -19,20 +22,29 @@ def said(key: str, worker: str, model: str, at_ns: int = 1) -> Incoming:
     )
 
 
-def test_a_worker_has_the_model_of_its_latest_word() -> None:
+def test_a_worker_has_the_models_of_all_its_partitions() -> None:
     words = [
         Progress(name="a", at_ns=5, model="new"),
-        Progress(name="a", at_ns=3, model="old"),
+        Progress(name="a", at_ns=3, model="old"),  # a partition that refused the promotion
         Progress(name="b", at_ns=4, model="old"),
         Progress(name="c", at_ns=9),
     ]
-    assert models_of(words) == {"a": "new", "b": "old"}
-    assert models_of(reversed(words)) == {"a": "new", "b": "old"}
+    assert models_of(words) == {"a": ("new", "old"), "b": ("old",)}
+    assert models_of(reversed(words)) == {"a": ("new", "old"), "b": ("old",)}
+
+
+def test_a_partition_without_records_says_nothing_of_now() -> None:
+    words = [
+        Progress(name="a", at_ns=T + 61 * SECOND_NS, model="new"),
+        Progress(name="a", at_ns=T, model="old"),
+        Progress(name="b", at_ns=T, model="old"),
+    ]
+    assert models_of(words) == {"a": ("new",), "b": ("old",)}
 
 
 def test_the_sentence_names_workers_models_and_the_setting() -> None:
-    sentence = differing_models({"b": "base-2", "a": "base-1"})
-    assert "(a with base-1, b with base-2)" in sentence
+    sentence = differing_models({"b": ("base-2",), "a": ("base-1", "base-2")})
+    assert "(a with base-1 and base-2, b with base-2)" in sentence
     assert "worker.model" in sentence
 
 
