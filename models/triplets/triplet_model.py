@@ -19,6 +19,9 @@ SHOTS_PER_UPDATE = 32
 _START_SHOTS = 128
 # Nothing is learned behind an update in which more shots than this were odd: what stays is not to become the usual.
 _MOST_ODD_SHOTS = 8
+# The distances of odd shots join the tail only behind an update with no more of them than this: what jumps now and then
+# is to be expected, what stays is not, and its first shots would hide the rest of it.
+_MOST_RARE_SHOTS = 1
 # Of a camera's features: the three scores of its picture, and how bright it is.
 _CAMERA_FEATURES = ("residual_max_z", "latent_distance", "moments_distance", "pixel_sum_counts")
 _CAMERA_COLUMNS = [FEATURE_NAMES[RecordKind.CAMERA].index(name) for name in _CAMERA_FEATURES]
@@ -119,6 +122,7 @@ class TripletModel:
         )
         self._precision: NDArray[np.float64] = np.zeros((0, 0))  # of the strengths; empty until there is a reference
         self._first: list[NDArray[np.float64]] = []  # the vectors that start it
+        self._rare: list[float] = []  # the distances of unusual shots since the last update
         self._shots = 0  # since the last update
         self._learned_shots = 0
         self._odd_shots = 0
@@ -178,9 +182,9 @@ class TripletModel:
             learned = normal[part] & ~(odd | self._paused)
             if self._distance.ready:
                 self._distance.learn(vectors[part][learned])
-                # Also odd ones: what comes back now and then would otherwise seem the more impossible with time.
-                self._distance_tail.learn(distance[normal[part] & (not self._paused)])
+                self._distance_tail.learn(distance[learned])
                 self._strength_tail.learn(departure[learned])
+                self._rare += distance[found.unusual[part] & ~found.unbalanced[part]].tolist()
             else:
                 self._first.append(vectors[part][learned])
             self._learned_shots += int(learned.sum())
@@ -229,8 +233,12 @@ class TripletModel:
 
     def _update(self) -> None:
         """Let what was learned since the last update take effect."""
+        if self._learned_shots and self._odd_shots <= _MOST_RARE_SHOTS:
+            # What comes back now and then would otherwise seem the more impossible with time.
+            self._distance_tail.learn(np.array(self._rare, np.float64))
         learned, self._paused = self._learned_shots, self._odd_shots > _MOST_ODD_SHOTS
         self._shots = self._learned_shots = self._odd_shots = 0
+        self._rare = []
         if not learned:
             self._shots_without_learning += SHOTS_PER_UPDATE
             if 0 < self._relearn_after_shots <= self._shots_without_learning:
@@ -258,6 +266,7 @@ class TripletModel:
             "distance_tail": self._distance_tail.state(),
             "strength_tail": self._strength_tail.state(),
             "first": np.concatenate([np.zeros((0, self._size)), *self._first]),
+            "rare": np.array(self._rare, np.float64),
             "shots": self._shots,
             "learned_shots": self._learned_shots,
             "odd_shots": self._odd_shots,
@@ -279,6 +288,7 @@ class TripletModel:
         self._distance_tail.restore(state["distance_tail"])
         self._strength_tail.restore(state["strength_tail"])
         self._first = [np.array(state["first"], np.float64).reshape(-1, self._size)]
+        self._rare = np.array(state.get("rare", []), np.float64).tolist()
         self._shots, self._learned_shots = int(state["shots"]), int(state["learned_shots"])
         self._odd_shots, self._paused = int(state["odd_shots"]), bool(state["paused"])
         self._shots_without_learning = int(state["shots_without_learning"])

@@ -62,6 +62,7 @@ def test_blocks_and_restarts_change_no_bit(seed: int, anew: bool) -> None:
     vectors, draw = normal_shots(700, seed % 1000), np.random.default_rng(seed)
     vectors[400:420, SUM] += 0.1
     vectors[draw.integers(300, 700, 10)] += 0.02 * draw.standard_normal(vectors.shape[1])
+    vectors[draw.integers(300, 700, 6), 0] += 3.0
     undivided = model()
     if anew:
         undivided.begin_anew_from(350)
@@ -82,6 +83,7 @@ def test_blocks_and_restarts_change_no_bit(seed: int, anew: bool) -> None:
         whole.explanations
     )
     assert encode_state(own.state()) == encode_state(undivided.state())
+    assert whole.unusual.any() or anew
     assert whole.unbalanced[400:420].all() or anew
 
 
@@ -174,6 +176,51 @@ def test_learns_from_normal_shots_only_and_not_at_all_without_learning() -> None
         learn=True,
     )
     assert np.array_equal(own.state()["distance"]["mean"], mean)
+
+
+def learned_distances(own: TripletModel) -> int:
+    """How many shots the tail of the distances has learned."""
+    tail = own.state()["distance_tail"]
+    return int(tail["count"]) + len(tail["waiting"])
+
+
+@pytest.mark.parametrize(("odd_shots", "learned"), [(1, SHOTS_PER_UPDATE), (2, SHOTS_PER_UPDATE - 2), (32, 0)])
+def test_the_tail_learns_an_odd_shot_that_is_alone_and_none_of_a_row(odd_shots: int, learned: int) -> None:
+    own = model(fpr=1e-6)
+    observe(own, normal_shots(640))
+    shots = normal_shots(SHOTS_PER_UPDATE, seed=3)
+    shots[SHOTS_PER_UPDATE - odd_shots :, 0] += 3.0
+    before = learned_distances(own)
+    found = observe(own, shots)
+    assert found.unusual.sum() == odd_shots
+    assert not found.unbalanced.any()
+    assert learned_distances(own) == before + learned
+
+
+def test_the_tail_learns_nothing_of_an_update_with_no_shot_but_an_odd_one() -> None:
+    own = model()
+    observe(own, normal_shots(640))
+    shots, normal = normal_shots(SHOTS_PER_UPDATE, seed=3), np.zeros(SHOTS_PER_UPDATE, np.bool_)
+    shots[4, 0], normal[4] = 5.0, True
+    before = encode_state(own.state()["distance_tail"])
+    assert own.observe(shots, normal, np.arange(SHOTS_PER_UPDATE, dtype=np.int64), learn=True).unusual.sum() == 1
+    assert encode_state(own.state()["distance_tail"]) == before
+
+
+def test_a_strength_that_was_odd_for_a_while_hides_no_unusual_shots() -> None:
+    own, vectors = model(), normal_shots(3_320, seed=5)
+    vectors[3_000:3_016, ENERGY] -= 0.03
+    assert observe(own, vectors).unbalanced[3_000:3_016].all()
+    unusual = normal_shots(400, seed=6)
+    unusual[:, :SUM] += 4.5 * np.array([0.1, 0.2, 0.3])
+    assert observe(own, unusual, learn=False).unusual.mean() > 0.9
+
+
+@pytest.mark.parametrize("first", [608, 613, 2_031, 2_016])
+def test_what_stays_unusual_is_told_as_long_as_it_lasts(first: int) -> None:
+    own, vectors = model(), normal_shots(first + 2_000, seed=3)
+    vectors[first:, :SUM] += 6.0 * np.array([0.1, 0.2, 0.3])
+    assert observe(own, vectors).unusual[-1_000:].mean() > 0.9
 
 
 @pytest.mark.parametrize("change", [np.log(0.5), -0.015])
