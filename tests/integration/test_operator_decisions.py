@@ -1,6 +1,7 @@
 """A realigned camera alarms until its new state is accepted; verdicts on its alerts; what commands refuse."""
 
 import json
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from models.alerts.verdicts import Verdict
 from models.event_time import format_iso, parse_iso
 from models.simulation.settings import SimulationSettings
 from models.state import encode_state
+from servers.kafka_server import free_port
 from streams.agents.recorder import RECORDER_KEY
 from streams.simulation import simulate
 from tests.support.commands import Run
@@ -258,12 +260,16 @@ def test_baselines_are_listed_with_who_and_why(watched: Path, tmp_path: Path, co
     assert f"\t{CAMERA}\t" in command("baseline", "list", "--state", tmp_path)[1]
 
 
-def test_on_kafka_it_is_refused(tmp_path: Path, command: Run) -> None:
-    with StateDirectory.open(tmp_path) as state:
-        state.commit(Commit(stage_states={RECORDER_KEY: encode_state({})}))
-    code, _, err = command(
-        "baseline", "accept", "--device", CAMERA, "--from", FROM, "--reason", "x", "--state", tmp_path
-    )
-    assert code == 1
-    assert "recorder" in err
-    assert not OperatorDecisions(tmp_path).baselines()
+def test_in_a_facility_nothing_is_accepted_while_kafka_is_away(watched: Path, tmp_path: Path, command: Run) -> None:
+    """The agents would not know of it."""
+    state, config = tmp_path / "state", tmp_path / "petawatch.toml"
+    shutil.copytree(watched, state)
+    config.write_text(f'[kafka]\nbootstrap_servers = "127.0.0.1:{free_port()}"\n')
+    with StateDirectory.open(state) as directory:
+        directory.commit(Commit(stage_states={RECORDER_KEY: encode_state({})}))
+    arguments = ("--device", CAMERA, "--from", FROM, "--reason", "x", "--state", state, "--config", config)
+    code, out, err = command("baseline", "accept", *arguments)
+    assert (code, out) == (1, "")
+    assert "Kafka" in err
+    assert err.count("\n") == 1
+    assert not OperatorDecisions(state).baselines()
