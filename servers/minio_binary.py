@@ -1,17 +1,25 @@
 """MinIO itself: one program, found where it is installed, or built once for each user from its published source."""
 
+import fcntl
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from servers.failures import ServerFailedError
 from servers.kafka_libraries import CACHE, need
+from servers.server_process import kill_when_orphaned
 
 #: The source that is built; published without a number of its own.
 VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c"
 #: Longest time of a build: seven minutes on two idle cores.
 BUILD_S = 2400
+_FOLDER, _LOG = "minio-", "log"
+_STOP_S = 5.0
 
 
 def find_minio(cache: Path = CACHE) -> Path | None:
@@ -25,6 +33,8 @@ def find_minio(cache: Path = CACHE) -> Path | None:
 class MinioBuild:
     """The program, built in the background at a low priority if it is found nowhere. ``end`` it.
 
+    A build ends with whoever began it, however that ended; what it leaves then is removed by the next one.
+
     Parameters
     ----------
     cache
@@ -34,7 +44,9 @@ class MinioBuild:
     def __init__(self, cache: Path = CACHE) -> None:
         self._cache = cache
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._log: BinaryIO | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._keeper: subprocess.Popen[bytes] | None = None
 
     def begin(self) -> None:
         """Begin to build, unless the program is there or is being built.
@@ -43,21 +55,38 @@ class MinioBuild:
         ------
         ServerMissingError
             Go is not installed.
+        ServerFailedError
+            The cache can't be written.
         """
-        if self._process is not None or find_minio(self._cache):
+        if self._process is not None:
+            return
+        _remove_left(self._cache)
+        if find_minio(self._cache):
             return
         need("go", "golang-go")
-        self._cache.mkdir(parents=True, exist_ok=True)
-        self._folder = tempfile.TemporaryDirectory(prefix="minio-", dir=self._cache)
+        try:
+            self._cache.mkdir(parents=True, exist_ok=True)
+            # What is in it may still be written while it is removed: the next one removes the rest.
+            self._folder = tempfile.TemporaryDirectory(prefix=_FOLDER, dir=self._cache, ignore_cleanup_errors=True)
+            self._log = (Path(self._folder.name) / _LOG).open("wb")
+            fcntl.flock(self._log, fcntl.LOCK_EX)  # as long as this process or the build lives
+        except OSError as error:
+            self.end()
+            raise ServerFailedError(f"MinIO can't be built in {self._cache} ({error.strerror}); see to it") from error
+        self._start(Path(self._folder.name), self._log)
+
+    def _start(self, folder: Path, log: BinaryIO) -> None:
         options = ["-trimpath", "-ldflags", "-s -w"]
-        with (Path(self._folder.name) / "log").open("wb") as log:
-            self._process = subprocess.Popen(
-                ["nice", "-n", "15", "env", f"GOBIN={self._folder.name}", "go", "install", *options, _source()],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=self._folder.name,  # no module of somebody else's
-            )
+        places = [f"GOBIN={folder}", f"TMPDIR={folder}"]
+        self._process = subprocess.Popen(
+            ["nice", "-n", "15", "env", *places, "go", "install", *options, _source()],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=folder,  # no module of somebody else's
+            start_new_session=True,
+        )
+        self._keeper = kill_when_orphaned(self._process.pid)
 
     def wait(self) -> Path:
         """The program, once it is there.
@@ -67,7 +96,7 @@ class MinioBuild:
         ServerMissingError
             Go is not installed.
         ServerFailedError
-            It can't be built; the sentence says why.
+            It can't be built, or not be kept; the sentence says why.
         """
         self.begin()
         if self._process is not None and self._folder is not None:
@@ -77,7 +106,7 @@ class MinioBuild:
                 raise ServerFailedError(f"MinIO was not built within {BUILD_S} s; try again") from error
             built = Path(self._folder.name) / "minio"
             if code or not built.is_file():
-                said = " ".join((built.parent / "log").read_text(errors="replace").split())[-400:]
+                said = " ".join((built.parent / _LOG).read_text(errors="replace").split())[-400:]
                 raise ServerFailedError(f"Go could not build {_source()}: {said}")
             # In one step: two processes may do this at once.
             built.replace(self._cache / f"minio-{VERSION}")
@@ -89,13 +118,33 @@ class MinioBuild:
 
     def end(self) -> None:
         """End a build that goes on; what was compiled stays in Go's own cache."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
+        if self._process is not None:
+            if self._process.poll() is None:
+                os.killpg(self._process.pid, signal.SIGINT)
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(_STOP_S)
+            with suppress(ProcessLookupError):  # compilers that go on without it
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
-        self._process = None
+            self._process = None
+        if self._keeper is not None:
+            self._keeper.kill()
+            self._keeper.communicate()
+            self._keeper = None
+        if self._log is not None:
+            self._log.close()
+            self._log = None
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None
+
+
+def _remove_left(cache: Path) -> None:
+    """Remove what builds left that were killed."""
+    for log in cache.glob(f"{_FOLDER}*/{_LOG}"):
+        with suppress(OSError), log.open("rb") as open_log:  # another one builds there, or removes it as well
+            fcntl.flock(open_log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(log.parent)
 
 
 def _source() -> str:

@@ -98,7 +98,7 @@ class ServerProcess:
         if self._outlives:
             _OUTLIVING.append(self._process)
         else:
-            self._keeper = _kill_when_orphaned(self._process.pid)
+            self._keeper = kill_when_orphaned(self._process.pid)
         if wait:
             self._wait_until_ready(seen)
 
@@ -211,13 +211,8 @@ def end_process(pid: int, word: str, timeout_s: float = _STOP_S) -> None:
         number, deadline = signal.SIGKILL, time.monotonic() + 5
 
 
-def _tail(path: Path, start: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(start)
-        return file.read()
-
-
-def _kill_when_orphaned(pid: int) -> subprocess.Popen[bytes]:
+def kill_when_orphaned(pid: int) -> subprocess.Popen[bytes]:
+    """Kill the group that a process leads once this process has ended, however; to be killed when that is done."""
     # The keeper reads from a pipe that only this process can write to: it comes to its end when this process does.
     return subprocess.Popen(
         ["sh", "-c", f'trap "" INT; read -r _; kill -9 -{pid}'],
@@ -226,3 +221,9 @@ def _kill_when_orphaned(pid: int) -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+
+
+def _tail(path: Path, start: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(start)
+        return file.read()

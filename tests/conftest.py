@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from servers.failures import ServerMissingError
+from servers.failures import ServerFailedError, ServerMissingError
 from servers.kafka_server import KafkaServer
 from servers.minio_binary import BUILD_S, MinioBuild, find_minio
 from servers.minio_server import MinioServer
@@ -39,7 +39,7 @@ def _needs_minio(item: pytest.Item) -> bool:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Build MinIO while other tests run, if one needs it and it is nowhere."""
     if not session.config.option.collectonly and any(map(_needs_minio, session.items)):
-        with suppress(ServerMissingError):  # who asks for it is told
+        with suppress(ServerMissingError, ServerFailedError):  # who asks for it is told
             _BUILD.begin()
 
 
