@@ -83,10 +83,17 @@ def retry(
     reason: _Reason = "",
     force: Annotated[bool, typer.Option("--force", help="Also those that were retried three times in vain.")] = False,
 ) -> int:
-    """Give messages to their agents again, each once; exit code 1 when some were retried too often."""
+    """Give messages to their agents again, each once; exit code 1 when some were retried too often, or can't be."""
     from connectors.kafka.producer import BlockProducer
     from connectors.kafka.reader import TopicReader
-    from streams.facility.dead_letters import MOST_ATTEMPTS, LetterSummary, choose_letters, find_letters, retry_letters
+    from streams.facility.dead_letters import (
+        MOST_ATTEMPTS,
+        LetterSummary,
+        choose_letters,
+        find_letters,
+        promotion_again,
+        retry_letters,
+    )
     from streams.settings import load_settings
 
     if bool(ids) == bool(reason):
@@ -99,11 +106,14 @@ def retry(
     installation = settings.topics.installation
     with TopicReader(settings.kafka, installation) as reader, BlockProducer(settings.kafka, installation) as producer:
         chosen = choose_letters(find_letters(reader).letters, ids or [], reason)
-        refused = [] if force else [letter for letter in chosen if letter.attempts >= MOST_ATTEMPTS]
-        retry_letters(reader, producer, [letter for letter in chosen if letter not in refused], tell)
-    for letter in refused:
+        promotions = [letter for letter in chosen if not letter.repeatable]
+        tired = [] if force else [letter for letter in chosen if letter.repeatable and letter.attempts >= MOST_ATTEMPTS]
+        retry_letters(reader, producer, [letter for letter in chosen if letter not in promotions + tired], tell)
+    for letter in tired:
         typer.echo(
             f"petawatch: {letter.id} was retried {letter.attempts} times in vain; mend the cause, then use --force",
             err=True,
         )
-    return int(bool(refused))
+    for letter in promotions:
+        typer.echo(f"petawatch: {promotion_again(letter)}", err=True)
+    return int(bool(promotions or tired))

@@ -6,7 +6,9 @@ from typing import Protocol
 
 from connectors.wire.codec import ORIGIN_HEADER, decode
 from connectors.wire.dead_letter import DeadLetterMessage
+from connectors.wire.header_fields import HeaderFields
 from connectors.wire.message import Incoming, Outgoing
+from connectors.wire.schema import read_schema
 from models.errors import FatalError, RecordError
 from streams.agents.retries import RETRIED_HEADER
 from streams.topology import AgentName, TopicName, inputs_of
@@ -16,6 +18,8 @@ ATTEMPT_HEADER = "attempt"
 #: A message that was refused after so many of them is given to nobody again, unless that is insisted on.
 MOST_ATTEMPTS = 3
 
+# Their place among the records is what they say: a later one holds, and none of them is for another partition.
+_TOLD_IN_LINE = frozenset({"promotion", "shadow"})
 _WORKED_ON = frozenset(topic for agent in AgentName for topic in inputs_of(agent))
 _OWN_HEADERS = frozenset({ORIGIN_HEADER, RETRIED_HEADER, ATTEMPT_HEADER})
 
@@ -77,6 +81,8 @@ class LetterSummary:
         Its place in the topic of dead letters: by it the agents know it when it comes again.
     attempts
         How often the message had been given to its agent again before it was refused.
+    kind
+        What the message is by its headers (``records``, ``promotion``); empty when they do not say.
     """
 
     id: str
@@ -90,6 +96,12 @@ class LetterSummary:
     file: str
     device: str
     attempts: int
+    kind: str = ""
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it may be given to its agent again, behind all that has come since."""
+        return self.kind not in _TOLD_IN_LINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +202,11 @@ def again(letter: DeadLetterMessage, known: LetterSummary) -> Outgoing:
     Raises
     ------
     FatalError
-        ``dead_letter_topic``: no agent reads its topic.
+        ``dead_letter_topic``: no agent reads its topic. ``dead_letter_promotion``: it would undo later promotions.
     """
     original = letter.original
+    if not known.repeatable:
+        raise FatalError(promotion_again(known), reason="dead_letter_promotion")
     if original.topic not in _WORKED_ON:
         raise FatalError(
             f"the dead letter {known.id} comes from the topic {original.topic}, which no agent of this version reads; "
@@ -224,6 +238,15 @@ def summary(letter: DeadLetterMessage, number: int) -> LetterSummary:
         file=letter.source.file if letter.source is not None else "",
         device=letter.device,
         attempts=_number(letter.original, ATTEMPT_HEADER) or 0,
+        kind=_kind(letter.original),
+    )
+
+
+def promotion_again(letter: LetterSummary) -> str:
+    """The sentence that says why a promotion is not retried."""
+    return (
+        f"{letter.id} says which model scores from its place in the partition on, and is not retried; promote the "
+        "model again, which tells all partitions"
     )
 
 
@@ -241,6 +264,13 @@ def _letter(message: Incoming) -> DeadLetterMessage | None:
     except RecordError:  # anyone may write to a topic
         return None
     return content if isinstance(content, DeadLetterMessage) else None
+
+
+def _kind(message: Incoming) -> str:
+    try:
+        return read_schema(HeaderFields(message)).name
+    except RecordError:
+        return ""
 
 
 def _number(message: Incoming, header: str) -> int | None:

@@ -12,6 +12,7 @@ from connectors.wire.codec import encode
 from connectors.wire.dead_letter import DeadLetterMessage
 from connectors.wire.message import Incoming, Outgoing
 from models.event_time import parse_iso
+from models.messages import ModelPromotion
 from servers.kafka_server import KafkaServer
 from streams.command_line import run
 from streams.topology import TopicName, TopicSettings
@@ -197,6 +198,24 @@ def test_mistakes_are_one_sentence(
     assert out == ""
     assert sentence in err
     assert len(err.splitlines()) == 1
+
+
+def test_no_promotion_goes_behind_a_later_one(
+    site: Site, letters: list[Incoming], capsys: pytest.CaptureFixture[str]
+) -> None:
+    encoded = encode(ModelPromotion(model="ae-1", at_ns=AT_NS))
+    promotion = Incoming(
+        topic="images", partition=1, offset=70, key=b"ae-1", value=encoded.value, headers=encoded.headers
+    )
+    shadow = replace(promotion, offset=71, key=b"shadow", headers=(("schema", b"shadow/1"),))
+    site.send(refused(promotion, "unknown_schema"), refused(shadow, "unknown_schema"))
+    ids = [id_of(each) for each in (letters[1], promotion, shadow)]
+    assert site.command("retry", *ids, "--force") == 1
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [f"{ids[0]} goes to its agent again"]
+    assert [line.split()[1] for line in err.splitlines()] == ids[1:]
+    assert all("is not retried; promote the model again" in line for line in err.splitlines())
+    assert [each.key for each in site.read(TopicName.IMAGES)[3:]] == [CAMERA.encode()]
 
 
 def test_a_topic_of_nobody(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
