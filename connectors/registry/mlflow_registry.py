@@ -139,7 +139,7 @@ class ModelRegistry:
 
             if self._artifacts is not None:
                 state_dir.mkdir(parents=True, exist_ok=True)
-                prepare_registry_file(state_dir / "mlflow.db", self._artifacts, settings.experiment)
+                prepare_registry_file(state_dir / "mlflow.db", self._artifacts)
             self._client: Any = MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
 
     def record(self, record: WaitingRecord) -> int:
@@ -256,7 +256,7 @@ class ModelRegistry:
         except Exception as error:  # MLflow hands on whatever requests, SQLAlchemy or the storage raise
             raise RetryableError(
                 f"the registry of models at {_without_login(self._uri)} does not answer "
-                f"({' '.join(str(error).split())[:200]}); see whether it runs and may be reached",
+                f"({_words(error)}); see whether it runs and may be reached",
                 reason="registry",
             ) from error
 
@@ -281,6 +281,17 @@ def _signature(run_id: str) -> str:
         artifact_path=_MODEL_FOLDER, run_id=run_id, flavors={"onnx": {"data": "model.onnx"}}, signature=signature
     )
     return str(model.to_yaml())
+
+
+def _words(error: BaseException) -> str:
+    """What the system said, if that is where it began: each library puts it into longer words of its own."""
+    first, cause = error, error.__cause__ or error.__context__
+    while cause is not None:
+        # The failures of requests are of this kind, too, and have none of the system's numbers.
+        if isinstance(cause, OSError) and (cause.errno is not None or isinstance(cause, TimeoutError)):
+            first = cause
+        cause = cause.__cause__ or cause.__context__
+    return " ".join(str(first).split())[:200]
 
 
 def _without_login(uri: str) -> str:

@@ -17,7 +17,7 @@ _ADDRESSES = (
 _WAIT_S = 20.0
 
 
-def prepare_registry_file(file: Path, artifacts: str, experiment: str) -> None:
+def prepare_registry_file(file: Path, artifacts: str) -> None:
     """Look whether the file is whole, and lead what is in it to the artifacts beside it.
 
     MLflow writes whole addresses of artifacts into its tables: in a state directory that was moved, renamed or copied
@@ -28,9 +28,7 @@ def prepare_registry_file(file: Path, artifacts: str, experiment: str) -> None:
     file
         MLflow's SQLite file; nothing is done without one.
     artifacts
-        Address of the folder with artifacts beside it.
-    experiment
-        Name of the experiment whose runs it holds.
+        Address of the folder with artifacts beside it; its name is the same wherever the file is.
 
     Raises
     ------
@@ -46,7 +44,7 @@ def prepare_registry_file(file: Path, artifacts: str, experiment: str) -> None:
             [(verdict,)] = connection.execute("PRAGMA quick_check(1)")
             if verdict != "ok":
                 raise sqlite3.DatabaseError(verdict)
-            _lead_to(connection, artifacts, experiment)
+            _lead_to(connection, artifacts)
     except sqlite3.OperationalError as error:
         raise RetryableError(
             f"the registry of models {file} can't be opened ({error}); see to its rights and to who else uses it",
@@ -60,14 +58,19 @@ def prepare_registry_file(file: Path, artifacts: str, experiment: str) -> None:
         ) from error
 
 
-def _lead_to(connection: sqlite3.Connection, artifacts: str, experiment: str) -> None:
+def _lead_to(connection: sqlite3.Connection, artifacts: str) -> None:
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not tables.issuperset(table for table, _ in _ADDRESSES):
         return  # its tables are still to be made
-    found = connection.execute("SELECT artifact_location FROM experiments WHERE name = ?", (experiment,)).fetchone()
-    if found is None or found[0] == artifacts:
-        return
-    before = found[0]
+    # Those of all experiments: which one trainings are runs of can be set anew.
+    locations = {location for (location,) in connection.execute("SELECT artifact_location FROM experiments")}
+    name = artifacts.rpartition("/")[2]
+    for before in sorted(filter(None, locations - {artifacts})):
+        if before.startswith("file:") and before.endswith(f"/{name}"):
+            _replace(connection, before, artifacts)
+
+
+def _replace(connection: sqlite3.Connection, before: str, artifacts: str) -> None:
     with connection:
         for table, column in _ADDRESSES:
             connection.execute(

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from connectors.model_files import default_model, load_model
-from connectors.registry.mlflow_registry import ModelAlias, ModelRegistry, TrackingSettings
+from connectors.registry.mlflow_registry import MLFLOW_ENVIRONMENT, ModelAlias, ModelRegistry, TrackingSettings
 from connectors.registry.training_record import RecordOutbox, TrainingRecord
 from models.errors import FatalError, RecordError, RetryableError
 from models.model_bundle import ModelBundle
+from streams.settings import set_environment_defaults
 from tests.support.registries import state_with_registry
 
 MODEL = default_model()
@@ -106,8 +107,11 @@ def test_an_alias_moves(tmp_path: Path) -> None:
 
 
 def test_a_server_that_is_away_is_one_sentence_and_can_be_asked_again(tmp_path: Path) -> None:
+    set_environment_defaults(MLFLOW_ENVIRONMENT)  # as whoever opens it does: it is given up soon
     registry = ModelRegistry(tmp_path, TrackingSettings(uri="http://127.0.0.1:9"))
-    with pytest.raises(RetryableError, match=r"http://127\.0\.0\.1:9 does not answer") as error:
+    with pytest.raises(
+        RetryableError, match=r"http://127\.0\.0\.1:9 does not answer \(\[Errno \d+\] Connection refused\); see"
+    ) as error:
         registry.versions()
     assert error.value.reason == "registry"
 
@@ -128,6 +132,16 @@ def test_a_state_directory_may_be_moved(tmp_path: Path) -> None:
     assert registry.record(RecordOutbox(after).put(a_record(when_ns=1_800_000_000_000_000_000))) == 2
     assert load_model(registry.fetch(2, tmp_path)) == MODEL
     assert not before.exists()
+
+
+def test_a_moved_state_directory_has_the_versions_of_all_experiments(tmp_path: Path) -> None:
+    before, after = tmp_path / "state", tmp_path / "moved"
+    ModelRegistry(state_with_registry(before), TrackingSettings(experiment="one")).record(
+        RecordOutbox(before).put(a_record())
+    )
+    before.rename(after)
+    for experiment in ("two", "one"):  # the first is not there yet
+        assert load_model(ModelRegistry(after, TrackingSettings(experiment=experiment)).fetch(1, tmp_path)) == MODEL
 
 
 @pytest.mark.parametrize("place", [0, 4096])
