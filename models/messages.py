@@ -127,11 +127,41 @@ class ModelPromotion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowPromotion:
+    """From here on this model scores beside the one in use at this partition's cameras, in line with their records.
+
+    Attributes
+    ----------
+    model
+        As of ``ModelPromotion``; empty: from here on none does.
+    at_ns
+        When it was made the shadow, ns since 1970.
+    """
+
+    model: str
+    at_ns: int
+
+
+class ModelRole(StrEnum):
+    """What a model was promoted to."""
+
+    PRODUCTION = "production"
+    SHADOW = "shadow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFiles:
-    """A model that was promoted: its files by their names, as they lie in its folder."""
+    """A model that was promoted: its files by their names, as they lie in its folder.
+
+    Attributes
+    ----------
+    role
+        What it was promoted to when they were written.
+    """
 
     model: str
     files: Mapping[str, bytes]
+    role: ModelRole = ModelRole.PRODUCTION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,12 +78,22 @@ def read_findings(state_dir: Path) -> dict[str, ShadowFinding]:
     """
     with StateReader.open(state_dir) as reader:
         states = reader.load_states()
+    return findings_of(
+        state_dir, ((key, decode_state(encoded)) for key, encoded in states.items() if key.startswith(DEVICE_KEYS))
+    )
+
+
+def findings_of(state_dir: Path, states: Iterable[tuple[str, State]]) -> dict[str, ShadowFinding]:
+    """The same from states of devices, by their keys; verdicts are those of a state directory.
+
+    Raises
+    ------
+    FatalError
+        As ``read_findings``.
+    """
     verdicts = OperatorDecisions(state_dir).latest_verdicts()
-    findings = {}
-    for key, encoded in states.items():
-        saved = decode_state(encoded).get(SHADOW) if key.startswith(DEVICE_KEYS) else None
-        if saved is not None:
-            findings[device_of_key(key).name] = _finding(saved, verdicts)
+    saved = {device_of_key(key).name: state[SHADOW] for key, state in states if SHADOW in state}
+    findings = {name: _finding(of_device, verdicts) for name, of_device in saved.items()}
     if not findings:
         raise FatalError(
             f"{state_dir} has no findings of a shadow: no watch has let one score yet; make a version the shadow with "

@@ -156,7 +156,7 @@ def _records(name: TopicName, agent: AgentName) -> Topic:
     return Topic(
         name=name,
         key="device",
-        carries=(*_RECORDS, "ModelPromotion") if agent is AgentName.IMAGE else _RECORDS,
+        carries=(*_RECORDS, "ModelPromotion", "ShadowPromotion") if agent is AgentName.IMAGE else _RECORDS,
         writers=(CONNECTOR, OPERATOR),
         readers=(agent,),
         partitions=f"{agent}_partitions",

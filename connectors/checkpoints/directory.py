@@ -5,6 +5,7 @@ computer has written is seen by the next that opens it (close-to-open, as NFS gi
 """
 
 import asyncio
+import contextlib
 import errno
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -13,13 +14,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from connectors.checkpoints.document import Generations, Writing
-from connectors.checkpoints.epoch_folders import content_names, is_superseded, take_over
-from connectors.checkpoints.loading import load
+from connectors.checkpoints.epoch_folders import content_names, is_superseded, latest_complete, take_over
+from connectors.checkpoints.loading import Loaded, load
 from connectors.checkpoints.store import Checkpoint, FencedError
 from connectors.durable_files import replace_file, sync_folder
 from models.errors import FatalError, RetryableError
 
 _REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
+
+# The owner writes, and a new one takes over, while somebody else reads.
+_READ_TRIES = 5
 
 _Result = TypeVar("_Result")
 
@@ -43,17 +47,15 @@ class DirectoryCheckpointStore:
         """Take a partition over and load its checkpoint, see `CheckpointStore`."""
         return await asyncio.to_thread(self._open, agent, partition)
 
+    async def read(self, agent: str, partition: int) -> Checkpoint:
+        """What is committed of a partition now, see `CheckpointStore`."""
+        return await asyncio.to_thread(self._read, agent, partition)
+
     async def close(self) -> None:
         """Nothing is held."""
 
     def _open(self, agent: str, partition: int) -> tuple["DirectoryCheckpoints", Checkpoint]:
-        where = f"agent {agent}, partition {partition}"
-        if not self._root.is_dir():
-            raise FatalError(
-                f"checkpoints.directory: there is no folder {self._root}; make it, or mount the share that it is on",
-                reason="checkpoint_directory",
-            )
-        folder = self._root / self._installation / agent / str(partition)
+        where, folder = self._place(agent, partition)
         with _clear_failures(self._root):
             own = take_over(folder)
             loaded = load(where, f"the folder {folder}", content_names(own), lambda name: _read(own / name))
@@ -63,6 +65,26 @@ class DirectoryCheckpointStore:
         # So that the first checkpoint, too, has one before it: the empty one.
         checkpoints.write_now({}, {})
         return checkpoints, Checkpoint()
+
+    def _read(self, agent: str, partition: int) -> Checkpoint:
+        where, folder = self._place(agent, partition)
+        if not folder.is_dir():
+            return Checkpoint()
+        with _clear_failures(self._root):
+            for _ in range(_READ_TRIES - 1):
+                # What was whole a moment ago may be replaced or removed by now.
+                with contextlib.suppress(FileNotFoundError, FatalError):
+                    return _checkpoint_of(_load_latest(where, folder))
+            return _checkpoint_of(_load_latest(where, folder))
+
+    def _place(self, agent: str, partition: int) -> tuple[str, Path]:
+        """Agent and partition in words, and their folder."""
+        if not self._root.is_dir():
+            raise FatalError(
+                f"checkpoints.directory: there is no folder {self._root}; make it, or mount the share that it is on",
+                reason="checkpoint_directory",
+            )
+        return f"agent {agent}, partition {partition}", self._root / self._installation / agent / str(partition)
 
 
 class DirectoryCheckpoints:
@@ -113,6 +135,17 @@ class DirectoryCheckpoints:
                 self._fenced = is_superseded(self._own)
         if self._fenced:
             raise FencedError(f"another worker has taken over the checkpoints of {self._where}; this one ends")
+
+
+def _load_latest(where: str, folder: Path) -> Loaded | None:
+    own = latest_complete(folder)
+    if own is None:
+        return None
+    return load(where, f"the folder {folder}", content_names(own), lambda name: _read(own / name))
+
+
+def _checkpoint_of(loaded: Loaded | None) -> Checkpoint:
+    return Checkpoint() if loaded is None else loaded.checkpoint
 
 
 async def _to_its_end(work: Callable[[], _Result]) -> _Result:

@@ -10,6 +10,7 @@ document that was linked. A marker says that all is there; only then the older f
 
 import contextlib
 import errno
+import math
 import shutil
 from pathlib import Path
 
@@ -46,6 +47,15 @@ def is_superseded(own: Path) -> bool:
     return max(_epochs(own.parent), default=-1) > _number(own)
 
 
+def latest_complete(folder: Path, below: float = math.inf) -> Path | None:
+    """The folder of the latest owner that holds all; of those with a number below one, if that is given."""
+    for epoch in sorted((epoch for epoch in _epochs(folder) if epoch < below), reverse=True):
+        path = folder / f"{_PREFIX}{epoch:010d}"
+        if (path / _COMPLETE).exists():
+            return path
+    return None
+
+
 def content_names(own: Path) -> list[str]:
     """What is kept: documents and slots."""
     names = [path.name for path in own.iterdir()]
@@ -64,7 +74,7 @@ def _make_next(folder: Path) -> Path:
 
 def _fill(own: Path, folder: Path) -> bool:
     """Link the content of the latest complete folder; False when it went away meanwhile."""
-    source = _latest_complete(own, folder)
+    source = latest_complete(folder, below=_number(own))
     if source is None:
         return True
     try:
@@ -78,15 +88,6 @@ def _fill(own: Path, folder: Path) -> bool:
         if not own.exists():
             raise
         return False
-
-
-def _latest_complete(own: Path, folder: Path) -> Path | None:
-    number = _number(own)
-    for epoch in sorted((epoch for epoch in _epochs(folder) if epoch < number), reverse=True):
-        path = folder / f"{_PREFIX}{epoch:010d}"
-        if (path / _COMPLETE).exists():
-            return path
-    return None
 
 
 def _link(source: Path, target: Path) -> None:

@@ -70,6 +70,16 @@ class CheckpointStore(Protocol):
         """
         ...
 
+    async def read(self, agent: str, partition: int) -> Checkpoint:
+        """What is committed of a partition now, and leave it to its owner; empty before the first checkpoint.
+
+        Raises
+        ------
+        FatalError, RetryableError
+            As ``open``.
+        """
+        ...
+
     async def close(self) -> None:
         """Let everything go."""
         ...

@@ -51,21 +51,31 @@ class TopicCheckpointStore:
 
     async def open(self, agent: str, partition: int) -> tuple["TopicCheckpoints", Checkpoint]:
         """Take a partition over and load its checkpoint, see `CheckpointStore`."""
-        address = PartitionAddress(
+        address = self._address(agent, partition)
+        checkpoints, checkpoint = await TopicCheckpoints.take_over(_where(agent, partition), address)
+        self._open = [*(one for one in self._open if not one.closed), checkpoints]
+        return checkpoints, checkpoint
+
+    async def read(self, agent: str, partition: int) -> Checkpoint:
+        """What is committed of a partition now, see `CheckpointStore`."""
+        address = self._address(agent, partition)
+        values, _ = await read_partition(address, None)
+        loaded = await asyncio.to_thread(_loaded, _where(agent, partition), address, values)
+        return Checkpoint() if loaded is None else loaded.checkpoint
+
+    async def close(self) -> None:
+        """Let all partitions go."""
+        await asyncio.gather(*(checkpoints.close() for checkpoints in self._open))
+        self._open = []
+
+    def _address(self, agent: str, partition: int) -> PartitionAddress:
+        return PartitionAddress(
             settings=self._settings,
             topic=self.topics[agent],
             partition=partition,
             transactional_id=f"{self._installation}.{agent}-{partition}",
             patience_s=self._patience_s,
         )
-        checkpoints, checkpoint = await TopicCheckpoints.take_over(f"agent {agent}, partition {partition}", address)
-        self._open = [*(one for one in self._open if not one.closed), checkpoints]
-        return checkpoints, checkpoint
-
-    async def close(self) -> None:
-        """Let all partitions go."""
-        await asyncio.gather(*(checkpoints.close() for checkpoints in self._open))
-        self._open = []
 
 
 class TopicCheckpoints:
@@ -111,8 +121,7 @@ class TopicCheckpoints:
 
     async def _load(self) -> Checkpoint:
         values, self._read_to = await read_partition(self._address, None)
-        values.pop(_OWNER, None)
-        loaded = await asyncio.to_thread(self._loaded, values)
+        loaded = await asyncio.to_thread(_loaded, self._where, self._address, values)
         if loaded is not None:
             self._generations = loaded.generations
             await self._commit(None)
@@ -120,11 +129,6 @@ class TopicCheckpoints:
         # So that the first checkpoint, too, has one before it: the empty one.
         await self._commit(self._generations.next_writing({}, {}))
         return Checkpoint()
-
-    def _loaded(self, values: Mapping[str, bytes | None]) -> Loaded | None:
-        kept = {name: value for name, value in values.items() if value is not None}
-        place = f"partition {self._address.partition} of the topic {self._address.topic}"
-        return load(self._where, place, kept, kept.get)
 
     async def _commit(self, writing: Writing | None) -> None:
         """One transaction; None when only the new owner is to be made known."""
@@ -186,3 +190,13 @@ class TopicCheckpoints:
             "bytes; raise the topic's max.message.bytes above that (petawatch topics apply --config FILE sets it)",
             reason="checkpoint_too_large",
         )
+
+
+def _where(agent: str, partition: int) -> str:
+    return f"agent {agent}, partition {partition}"
+
+
+def _loaded(where: str, address: PartitionAddress, values: Mapping[str, bytes | None]) -> Loaded | None:
+    kept = {name: value for name, value in values.items() if value is not None and name != _OWNER}
+    place = f"partition {address.partition} of the topic {address.topic}"
+    return load(where, place, kept, kept.get)

@@ -14,7 +14,7 @@ from connectors.wire.limits import MAX_INTEGER, MAX_VALUE_BYTES, TooLargeError, 
 from connectors.wire.message import Headers, Incoming
 from connectors.wire.notices import NOTICES
 from connectors.wire.progress import PROGRESS, Progress
-from connectors.wire.promotions import MODEL_FILES, PROMOTIONS
+from connectors.wire.promotions import MODEL_FILES, PROMOTIONS, SHADOWS
 from connectors.wire.records import RECORDS
 from connectors.wire.results import DECIDED, SCORED
 from connectors.wire.schema import SCHEMA_HEADER, Format, Schema, read_schema
@@ -30,6 +30,7 @@ from models.messages import (
     Origin,
     RecordMessage,
     ScoredMessage,
+    ShadowPromotion,
 )
 
 __all__ = ["ORIGIN_HEADER", "SCHEMAS", "SCHEMA_HEADER", "Encoded", "Message", "decode", "encode", "origin_of"]
@@ -49,6 +50,7 @@ Message = (
     | Progress
     | DeadLetterMessage
     | ModelPromotion
+    | ShadowPromotion
     | ModelFiles
     | AcceptedBaseline
 )
@@ -64,6 +66,7 @@ _WRITTEN: dict[type, Format[Any]] = {
     Progress: PROGRESS,
     DeadLetterMessage: DEAD_LETTERS,
     ModelPromotion: PROMOTIONS,
+    ShadowPromotion: SHADOWS,
     ModelFiles: MODEL_FILES,
     AcceptedBaseline: BASELINES,
 }

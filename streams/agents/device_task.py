@@ -1,6 +1,7 @@
 """The work of the image, energy, spectrum and other agents: one stage object for each device of the partition."""
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
 from connectors.wire.codec import decode
 from connectors.wire.message import Incoming, Outgoing
@@ -10,6 +11,7 @@ from models.device_stage import StageFactory
 from models.devices import Device
 from models.errors import RecordError
 from models.event_time import format_iso
+from models.images.shadow_comparison import ShadowCounts
 from models.messages import (
     DeviceNotice,
     EvidenceMessage,
@@ -18,6 +20,7 @@ from models.messages import (
     NoticeKind,
     RecordMessage,
     ScoredMessage,
+    ShadowPromotion,
 )
 from models.records import rows_of
 from models.results import ScoredBlock
@@ -26,11 +29,16 @@ from streams.agents.file_memory import FileMemory
 from streams.agents.model_in_use import ModelInUse, PromotedStages
 from streams.agents.outputs import Outputs
 from streams.agents.retries import Retries, retried_number
+from streams.agents.shadow_in_line import ShadowInLine, ShadowStages
 from streams.agents.task import Standing
 from streams.device_stages import DEVICE_KEYS, device_key, device_of_key
 from streams.topology import TopicName
 
 _RETRIES_KEY = "retries"
+
+
+class PromotedModelStages(PromotedStages, ShadowStages, Protocol):
+    """Makes stages with models that were promoted, to either role."""
 
 
 class DeviceTask:
@@ -47,6 +55,10 @@ class DeviceTask:
         The models that are promoted meanwhile; None where none are.
     scored
         Called with all rows; with those that are worked on again after a crash, too.
+    compared
+        Called with what a shadow was found to do; as ``scored``.
+    shadow_is
+        Called with the name of the shadow when there is another one; empty when there is none any more.
     tell
         Called with sentences that an operator should read.
     """
@@ -56,13 +68,18 @@ class DeviceTask:
         make_stage: StageFactory,
         *,
         model: str = "",
-        promoted: PromotedStages | None = None,
+        promoted: PromotedModelStages | None = None,
         scored: Callable[[ScoredBlock], None] = lambda _: None,
+        compared: Callable[[ShadowCounts], None] = lambda _: None,
+        shadow_is: Callable[[str], None] = lambda _: None,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._model = ModelInUse(make_stage, model, promoted)
+        self._shadow = ShadowInLine(promoted)
         self._stages = self._model.begin({})
         self._scored = scored
+        self._compared = compared
+        self._shadow_is = shadow_is
         self._tell = tell
         self._begins_anew = True
         self._files: dict[Device, FileMemory] = {}
@@ -78,7 +95,10 @@ class DeviceTask:
 
     def restore(self, states: Mapping[str, bytes]) -> None:
         """Go on from the states of a checkpoint."""
-        self._stages = self._model.begin(states)
+        self._shadow.begin(states)
+        if self._shadow.name:
+            self._shadow_is(self._shadow.name)
+        self._stages = self._model.begin(states, self._shadow.make_stage)
         self._begins_anew = not states
         for key, data in states.items():
             if key.startswith(DEVICE_KEYS):
@@ -100,7 +120,7 @@ class DeviceTask:
             states[_RETRIES_KEY] = encode_state(self._retries.state())
         self._changed.clear()
         self._retries_changed = False
-        return states | self._model.take_changed()
+        return states | self._model.take_changed() | self._shadow.take_changed()
 
     def process(self, message: Incoming) -> list[Outgoing]:
         """Score a block of records, or do in line with them what a notice or an operator says."""
@@ -123,6 +143,11 @@ class DeviceTask:
             self._accept(content, outputs)
         elif isinstance(content, ModelPromotion) and self._model.follows:
             self._change_model(self._model.promote(content))
+            if self._shadow.name == self._model.name:
+                # A model that is in use is compared with nothing any more.
+                self._change_shadow("")
+        elif isinstance(content, ShadowPromotion) and self._model.follows:
+            self._change_shadow(content.model)
         else:
             raise RecordError(
                 f"{message.topic}/{message.partition}@{message.offset} holds no records of a device; only the "
@@ -150,6 +175,7 @@ class DeviceTask:
             outputs.add(TopicName.SCORED, str(device.stage), scored)
             outputs.add_alerts(output.alerts, moment)
             _add_evidence(output.evidence, outputs)
+        self._compared(self._stages.take_shadow_counts(device))
 
     def _pass_on(self, notice: DeviceNotice, outputs: Outputs) -> None:
         device = notice.device
@@ -160,6 +186,7 @@ class DeviceTask:
         elif notice.kind is NoticeKind.INPUT_END:
             self._change(device)
             closing = self._stages.finish(device)
+            self._compared(self._stages.take_shadow_counts(device))
             outputs.add_alerts(closing.alerts, notice.moment)
             _add_evidence(closing.evidence, outputs)
         outputs.add(TopicName.SCORED, str(device.stage), notice)
@@ -170,6 +197,7 @@ class DeviceTask:
         closing = self._stages.accept_baseline(baseline)
         if closing is None:
             return
+        self._compared(self._stages.take_shadow_counts(device))
         self._tell(
             f"{device.name} learns anew from its next records on, of {format_iso(baseline.from_ns)} at the earliest"
         )
@@ -182,6 +210,20 @@ class DeviceTask:
             return
         self._stages.change_model(make_stage)
         self._tell(f"model {self._model.name} is taken over: each camera changes to it once it has learned with it")
+        for device in self._stages.devices:
+            self._change(device)
+
+    def _change_shadow(self, model: str) -> None:
+        before = self._shadow.name
+        if not self._shadow.change(model):
+            return
+        self._stages.change_shadow(self._shadow.make_stage)
+        self._shadow_is(model)
+        self._tell(
+            f"model {model} is the shadow: it scores beside the one in use, and its alerts are counted"
+            if model
+            else f"model {before} is the shadow no more"
+        )
         for device in self._stages.devices:
             self._change(device)
 

@@ -67,16 +67,16 @@ class ModelInUse:
         """Whether promotions are for this partition."""
         return self._promoted is not None
 
-    def begin(self, states: Mapping[str, bytes]) -> DeviceStages:
-        """The stages of a partition with the model of its checkpoint, none of them restored yet.
+    def begin(self, states: Mapping[str, bytes], make_shadow: StageFactory | None = None) -> DeviceStages:
+        """The stages of a partition with the model of its checkpoint, and its shadow, none of them restored yet.
 
         A promoted model that can't be had any more gives way to the one that partitions begin with.
         """
         if MODEL_KEY not in states:
-            return DeviceStages(self._make_first, self._of_earlier)
+            return DeviceStages(self._make_first, self._of_earlier, make_shadow)
         make_stage = self._use(str(decode_state(states[MODEL_KEY])["name"]))
         self._changed = make_stage is None
-        return DeviceStages(make_stage or self._make_first, self._of_earlier)
+        return DeviceStages(make_stage or self._make_first, self._of_earlier, make_shadow)
 
     def promote(self, promotion: ModelPromotion) -> StageFactory | None:
         """Makes stages with the promoted model; None when it is in use already, or can't be used."""

@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from streams.settings import Settings
+    from streams.shadow_findings import ShadowFinding
 
 _State = Annotated[Path, typer.Option(help="State directory of the watch.")]
 _Config = Annotated[Path | None, typer.Option(help="TOML file with settings.")]
@@ -99,25 +100,10 @@ def promote(
     from streams.settings import load_settings
 
     settings = load_settings(config)
-    if role is Role.SHADOW:
-        _refuse_shadow_of_facility(state)
-        typer.echo(model_promotion.promote_shadow(state, settings, version))
-        return
-    with _workers_of(state, settings) as tell_workers:
-        typer.echo(model_promotion.promote(state, settings, version))
+    promote_to = model_promotion.promote_shadow if role is Role.SHADOW else model_promotion.promote
+    with _workers_of(state, settings, role) as tell_workers:
+        typer.echo(promote_to(state, settings, version))
         tell_workers()
-
-
-def _refuse_shadow_of_facility(state: Path) -> None:
-    from models.errors import FatalError
-    from streams.deciding import is_of_facility
-
-    if is_of_facility(state):
-        raise FatalError(
-            f"{state} is that of a facility's recorder, and workers on Kafka run no shadow; let a watch on one "
-            "computer compare the models",
-            reason="facility",
-        )
 
 
 def shadow(
@@ -135,9 +121,9 @@ def shadow(
     from rich.console import Console
 
     from dashboards.shadow_table import print_shadow
-    from streams.shadow_findings import read_findings, shadow_document
+    from streams.shadow_findings import shadow_document
 
-    findings = read_findings(state)
+    findings = _shadow_findings(state, config)
     if not as_json:
         print_shadow(findings, Console())
         return
@@ -145,11 +131,32 @@ def shadow(
         typer.echo(json.dumps(shadow_document(name, finding)))
 
 
+def _shadow_findings(state: Path, config: Path | None) -> "dict[str, ShadowFinding]":
+    from streams.deciding import is_of_facility
+
+    if is_of_facility(state):
+        from streams.facility.shadow_checkpoints import read_facility_findings
+        from streams.settings import load_settings
+
+        return read_facility_findings(state, load_settings(config))
+    from streams.shadow_findings import read_findings
+
+    return read_findings(state)
+
+
 def _end_shadow(state: Path, config: Path | None) -> None:
+    from streams.deciding import is_of_facility
     from streams.model_promotion import stop_shadow
     from streams.settings import load_settings
 
-    sentence, warning = stop_shadow(state, load_settings(config))
+    settings = load_settings(config)
+    if is_of_facility(state):
+        from connectors.clock import SystemClock
+        from streams.facility.model_announcement import tell_workers_of_no_shadow
+
+        # First: as long as the directory has a shadow, this can be said again.
+        typer.echo(tell_workers_of_no_shadow(settings, SystemClock()))
+    sentence, warning = stop_shadow(state, settings)
     typer.echo(sentence)
     if warning:
         typer.echo(f"petawatch: {warning}", err=True)
@@ -182,15 +189,16 @@ def upload(state: _State, config: _Config = None) -> None:
 
 
 @contextmanager
-def _workers_of(state: Path, settings: "Settings") -> Iterator[Callable[[], None]]:
-    """Tells the workers of a facility which model is in use; nobody where no recorder writes the directory."""
+def _workers_of(state: Path, settings: "Settings", role: Role = Role.PRODUCTION) -> Iterator[Callable[[], None]]:
+    """Tells the workers of a facility which model has a role; nobody where no recorder writes the directory."""
     from connectors.clock import SystemClock
     from streams.deciding import is_of_facility
 
     if not is_of_facility(state):
         yield lambda: None
         return
-    from streams.facility.model_announcement import workers_to_tell
+    from streams.facility.model_announcement import workers_to_tell, workers_to_tell_of_shadow
 
-    with workers_to_tell(state, settings, SystemClock()) as tell:
+    connect = workers_to_tell_of_shadow if role is Role.SHADOW else workers_to_tell
+    with connect(state, settings, SystemClock()) as tell:
         yield lambda: typer.echo(tell())

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -10,9 +11,10 @@ from connectors.clock import Clock
 from connectors.model_files import default_model, load_model
 from connectors.wire.codec import decode
 from connectors.wire.message import Incoming
+from connectors.wire.promotions import files_of_shadow
 from models.device_stage import StageFactory
 from models.errors import FatalError, RecordError, RetryableError
-from models.messages import ModelFiles
+from models.messages import ModelFiles, ModelRole
 from models.model_bundle import ModelBundle
 from streams.metrics import WatchMetrics
 from streams.settings import Settings
@@ -23,6 +25,10 @@ _Result = TypeVar("_Result")
 _RETRY_EVERY_S = 1.0
 # More than a promotion, the one before it, and those of cameras that had no beam since.
 _MOST_KEPT = 8
+_GOES_ON = {
+    ModelRole.PRODUCTION: "cameras that were to change to it go on with theirs, those that it has scored learn anew",
+    ModelRole.SHADOW: "the shadow before it goes on, if there is one",
+}
 
 
 class ModelsReader(Protocol):
@@ -38,7 +44,7 @@ class ModelsReader(Protocol):
 
 
 class PromotedModels:
-    """Makes stages with promoted models (see ``streams.agents.model_in_use.PromotedStages``).
+    """Makes stages with promoted models (see ``streams.agents.device_task.PromotedModelStages``).
 
     It is used from the thread of the image agent: loading and testing a model, some tenths of a second, holds no event
     loop up, and what follows in the partition waits, since it is to be scored beside the new model.
@@ -69,14 +75,16 @@ class PromotedModels:
         tell: Callable[[str], None],
     ) -> None:
         self._settings = settings
+        # A shadow is shown only what the model in use scores: of that it leaves out nothing.
+        self._of_shadow = settings.model_copy(update={"camera": replace(settings.camera, score_every=1)})
         self._bundle = first
         self._open_reader = open_reader
         self._clock = clock
         self._metrics = metrics
         self._tell = tell
-        self._made: dict[str, StageFactory] = {}
+        self._made: dict[tuple[str, ModelRole], StageFactory] = {}
         self.first = first.name
-        self._refused: set[str] = set()
+        self._refused: set[tuple[str, ModelRole]] = set()
 
     def stages_of(self, model: str) -> StageFactory | None:
         """Makes stages with this model; None when it can't be used, which is told and counted.
@@ -86,22 +94,33 @@ class PromotedModels:
         FatalError
             Kafka does not give the topic: ``models_unread`` after ``worker.stuck_after_s``, or as ``TopicReader``.
         """
-        if model in self._made:
-            return self._made[model]
+        return self._stages_of(model, ModelRole.PRODUCTION)
+
+    def shadow_stages_of(self, model: str) -> StageFactory | None:
+        """Makes stages with this model that score all they are given; otherwise as ``stages_of``.
+
+        They share no buffers with those of a model in use, also of the same one.
+        """
+        return self._stages_of(model, ModelRole.SHADOW)
+
+    def _stages_of(self, model: str, role: ModelRole) -> StageFactory | None:
+        if (model, role) in self._made:
+            return self._made[model, role]
         known = next((bundle for bundle in (self._bundle, default_model()) if bundle.name == model), None)
         message = None if known else self._patiently(lambda: self._message(model))
         try:
             bundle = known or self._loaded(model, message)
         except FatalError as error:
-            self._refuse(model, error)
+            self._refuse(model, role, error)
             return None
         if len(self._made) >= _MOST_KEPT:
             del self._made[next(iter(self._made))]
-        self._made[model] = stage_factory(self._settings, bundle)
-        return self._made[model]
+        settings = self._of_shadow if role is ModelRole.SHADOW else self._settings
+        self._made[model, role] = stage_factory(settings, bundle)
+        return self._made[model, role]
 
     def latest(self) -> str:
-        """The model whose files were written last: every promotion writes them; empty when there is none.
+        """The model in use whose files were written last: every promotion writes them; empty when there is none.
 
         Raises
         ------
@@ -112,7 +131,8 @@ class PromotedModels:
 
     def _latest(self) -> str:
         with closing(self._open_reader()) as reader:
-            keys = [message.key for message in reader.read([TopicName.MODELS]) if message.value is not None]
+            messages = reader.read([TopicName.MODELS])
+            keys = [each.key for each in messages if each.value is not None and not files_of_shadow(each)]
         return (keys[-1] or b"").decode(errors="replace") if keys else ""
 
     def _message(self, model: str) -> Incoming | None:
@@ -159,11 +179,8 @@ class PromotedModels:
                     self._tell(f"the promoted models wait: {error}")
             self._clock.sleep(_RETRY_EVERY_S)
 
-    def _refuse(self, model: str, error: FatalError) -> None:
-        if model not in self._refused:
-            self._refused.add(model)
+    def _refuse(self, model: str, role: ModelRole, error: FatalError) -> None:
+        if (model, role) not in self._refused:
+            self._refused.add((model, role))
             self._metrics.model_refused(error.reason)
-            self._tell(
-                f"model {model} can't be used: {error}; cameras that were to change to it go on with theirs, those "
-                "that it has scored learn anew"
-            )
+            self._tell(f"model {model} can't be used: {error}; {_GOES_ON[role]}")

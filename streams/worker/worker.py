@@ -231,6 +231,8 @@ def _tasks(
                 model=bundle.name if scores else "",
                 promoted=promoted if scores else None,
                 scored=metrics.scored,
+                compared=metrics.shadow_compared,
+                shadow_is=metrics.set_shadow,
                 tell=tell,
             )
     return tasks

@@ -84,6 +84,22 @@ async def test_what_was_written_is_read_back_and_only_changes_are_written(stores
     )
 
 
+async def test_reading_disturbs_nobody(stores: Stores) -> None:
+    reader = stores.new()
+    assert await reader.read("image", 0) == Checkpoint()
+    async with opened(stores) as (owner, _):
+        assert await reader.read("image", 0) == Checkpoint()
+        for offset in (1, 2, 3):
+            await owner.write({"images": offset}, {"a": b"%d" % offset})
+            before = await stores.kept("image", 0)
+            assert await reader.read("image", 0) == Checkpoint(
+                next_offsets={"images": offset}, states={"a": b"%d" % offset}
+            )
+            assert await stores.kept("image", 0) == before
+    assert (await loaded(stores)).next_offsets == {"images": 3}
+    await reader.close()
+
+
 async def test_an_empty_state_removes_its_key_and_its_slots_go(stores: Stores) -> None:
     await written(stores, (1, {"a": b"1", "b": b"1"}), (2, {"a": b"2"}), (3, {"a": b""}))
     assert (await loaded(stores)).states == {"b": b"1"}

@@ -15,13 +15,15 @@ from models.baseline import AcceptedBaseline
 from models.device_stage import StageFactory
 from models.devices import Device, parse_device
 from models.event_time import SECOND_NS
-from models.messages import FileMoment, ModelPromotion, NoticeKind
+from models.messages import FileMoment, ModelPromotion, NoticeKind, ShadowPromotion
 from models.records import RecordBlock
 from models.results import Scoring
 from models.simulation.settings import SimulationSettings
+from models.state import State, decode_state, encode_state
 from models.triplets.decided import DecidedBlock
 from streams.agents.device_task import DeviceTask
 from streams.connector.series_notices import plain_notices
+from streams.device_stages import device_key
 from streams.series_progress import SeriesProgress
 from streams.settings import Settings, load_settings
 from streams.simulation import simulate
@@ -33,10 +35,12 @@ from tests.support.facility_in_memory import Connector, Everywhere, InMemoryFaci
 
 OLD = default_model()
 NEW = replace(OLD, seeds={})
+SHADOW = replace(OLD, seeds={"shadow": 1})
 CAMERAS = [parse_device(f"LA_A3_3{arm}-Camera_1-Camera-1") for arm in (1, 2)]
 METER = parse_device("LA_A3_31-EM_1-EnergyMeter-1")
-#: Files, two a minute: after the first minute a model is promoted, before the last two baselines are accepted.
-PROMOTED_AFTER, ACCEPTED_AFTER = 2, 6
+#: Files, two a minute: after the first one a model becomes the shadow, after the second another is promoted, before the
+#: last two baselines are accepted.
+SHADOW_AFTER, PROMOTED_AFTER, ACCEPTED_AFTER = 1, 2, 6
 FILES = 8
 
 
@@ -54,6 +58,11 @@ class Models:
             self._made[model] = stage_factory(self._settings, NEW if model == NEW.name else OLD)
         return self._made[model]
 
+    def shadow_stages_of(self, model: str) -> StageFactory | None:
+        if model != SHADOW.name:
+            return None
+        return self._made.setdefault(model, stage_factory(self._settings, SHADOW))
+
     def latest(self) -> str:
         return NEW.name
 
@@ -66,6 +75,7 @@ class Day:
     settings: Settings
     baselines: list[AcceptedBaseline]
     expected: Results
+    compared: dict[str, State]
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +89,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
         AcceptedBaseline(id=number + 1, device=device, from_ns=int(start_ns) + 183 * SECOND_NS)
         for number, device in enumerate([CAMERAS[0], METER])
     ]
-    return Day(folder, settings, baselines, in_one_process(folder, settings, baselines))
+    return Day(folder, settings, baselines, *in_one_process(folder, settings, baselines))
 
 
 def units(folder: Path, settings: Settings) -> Iterator[list[RecordBlock]]:
@@ -87,11 +97,15 @@ def units(folder: Path, settings: Settings) -> Iterator[list[RecordBlock]]:
         yield [block for blocks in unit.blocks.values() for block in blocks]
 
 
-def in_one_process(folder: Path, settings: Settings, baselines: list[AcceptedBaseline]) -> Results:
-    """What ``EmbeddedRunner`` does with the files, without a state directory."""
+def in_one_process(
+    folder: Path, settings: Settings, baselines: list[AcceptedBaseline]
+) -> tuple[Results, dict[str, State]]:
+    """What ``EmbeddedRunner`` does with the files, without a state directory; and what is known of the shadow."""
     pipeline = WatchPipeline(stage_factory(settings, OLD), settings.join)
     progress, output = SeriesProgress(settings.zone), PipelineOutput()
     for number, unit in enumerate(Connector(folder, settings, random.Random(0)).units()):  # noqa: S311
+        if number == SHADOW_AFTER:
+            pipeline.change_shadow(stage_factory(settings, SHADOW))
         if number == PROMOTED_AFTER:
             pipeline.change_model(stage_factory(settings, NEW))
         for baseline in baselines if number == ACCEPTED_AFTER else ():
@@ -109,13 +123,18 @@ def in_one_process(folder: Path, settings: Settings, baselines: list[AcceptedBas
         pipeline.advance(*progress.snapshot_read(unit.file, unit.manifest))
         output.extend(pipeline.decide())
     output.extend(pipeline.finish())
-    return Results.of(output.decided, output.triplets, output.alerts, output.evidence)
+    results = Results.of(output.decided, output.triplets, output.alerts, output.evidence)
+    states = {key: decode_state(state) for key, state in pipeline.device_states().items()}
+    return results, {key: state["shadow"] for key, state in states.items() if "shadow" in state}
 
 
 def sent(day: Day, draw: random.Random) -> Iterator[Outgoing | Everywhere]:
     """What connectors and commands send; also files and commands that are given twice, and a model that is refused."""
     connector, progress = Connector(day.folder, day.settings, draw), SeriesProgress(day.settings.zone)
     for number, unit in enumerate(connector.units()):
+        if number == SHADOW_AFTER:
+            for model in (SHADOW.name, "ae-unheard-of", SHADOW.name):
+                yield Everywhere(written(ShadowPromotion(model=model, at_ns=1), TopicName.IMAGES, model))
         if number == PROMOTED_AFTER:
             for model in ("ae-unheard-of", NEW.name, NEW.name):
                 yield Everywhere(written(ModelPromotion(model=model, at_ns=1), TopicName.IMAGES, model))
@@ -130,7 +149,7 @@ def sent(day: Day, draw: random.Random) -> Iterator[Outgoing | Everywhere]:
     yield from map(outgoing, plain_notices(NoticeKind.INPUT_END, progress.series, progress, moment))
 
 
-def written(content: ModelPromotion | AcceptedBaseline, topic: TopicName, key: str) -> Outgoing:
+def written(content: ModelPromotion | ShadowPromotion | AcceptedBaseline, topic: TopicName, key: str) -> Outgoing:
     encoded = encode(content)
     return Outgoing(topic=topic, key=key.encode(), value=encoded.value, headers=encoded.headers)
 
@@ -154,6 +173,13 @@ def test_the_facility_gives_what_one_process_gives(day: Day) -> None:
     assert not any(recorded.pending.values())
     assert models_by_camera(recorded.decided) == {camera.name: [OLD.name, NEW.name] for camera in CAMERAS}
     assert learning_again(recorded.decided, day.baselines[0].from_ns) == {day.baselines[0].device, METER}
+    states = {key: decode_state(state)["stage"] for key, state in facility.states().items()}
+    compared = {key: state["shadow"] for key, state in states.items() if "shadow" in state}
+    assert sorted(compared) == sorted(device_key(camera) for camera in CAMERAS)
+    assert {key: encode_state(state) for key, state in compared.items()} == {
+        key: encode_state(state) for key, state in day.compared.items()
+    }
+    assert all(state["counts"]["frames"] > 0 for state in compared.values())
 
 
 def learning_again(decided: list[DecidedBlock], from_ns: int) -> set[Device]:

@@ -1,7 +1,7 @@
 """The agents without Kafka: partitions are lists, owners crash at any moment, and everything happens in any order."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from streams.agents.partition_run import PartitionRun, PoisonedError
 from streams.agents.task import PartitionTask
 from streams.connector.message_blocks import record_messages
 from streams.connector.series_notices import plain_notices, snapshot_notices
+from streams.device_stages import DEVICE_KEYS
 from streams.series_progress import SeriesProgress
 from streams.settings import Settings
 from streams.topology import RECORD_TOPICS, AgentName, TopicName, inputs_of
@@ -142,6 +143,10 @@ class _Owner:
         states = {**self._saved.states, **self._run.take_changed()}
         self._saved = Checkpoint(next_offsets=self._run.next_offsets, states=states)
 
+    def states(self) -> Mapping[str, bytes]:
+        self.save()
+        return self._saved.states
+
     def waiting(self, log: Log) -> int:
         next_offsets = self._run.next_offsets
         return sum(len(log.of(topic, self._partition)) - next_offsets.get(topic, 0) for topic in self._inputs)
@@ -210,6 +215,13 @@ class InMemoryFacility:
                 self._step()
         self._record()
         return self.recorded
+
+    def states(self) -> dict[str, bytes]:
+        """What the checkpoints of all devices would hold now, by their keys; none is in two partitions."""
+        states: dict[str, bytes] = {}
+        for owner in self._owners:
+            states |= {key: state for key, state in owner.states().items() if key.startswith(DEVICE_KEYS)}
+        return states
 
     def _receive(self, coming: Iterator[Outgoing | Everywhere]) -> bool:
         for _ in range(self._draw.choice([1, 5, 50])):

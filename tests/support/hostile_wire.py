@@ -16,6 +16,7 @@ from streaming_data_types.fbschemas.dataarray_da00.da00_dtype import da00_dtype
 
 from connectors.wire.codec import encode
 from connectors.wire.containers import write_container
+from connectors.wire.document import write_document
 from connectors.wire.limits import MAX_DOCUMENT_BYTES
 from connectors.wire.message import Headers, Incoming
 from models.records import IMAGE_SHAPE
@@ -367,6 +368,11 @@ def _decisions() -> _Cases:
     """What operators decide, as somebody else would have it."""
     yield "promotion of a model elsewhere", with_header(good("promotion-1"), "model", b"../../etc"), PAYLOAD
     yield "promotion of no model", with_header(good("promotion-1"), "model", b""), PAYLOAD
+    for name in ("../../etc", "a/b", " "):
+        document = write_document({"model": name, "at_ns": 1})
+        yield f"shadow that is {name}", replace(good("shadow-1"), value=document), PAYLOAD
+    yield "shadow of no word", replace(good("shadow-1"), value=write_document({"at_ns": 1})), PAYLOAD
+    yield "model of another role", with_header(good("model-files-1-shadow"), "role", b"other"), "damaged_header"
     yield "promotion without a model", with_header(good("promotion-1"), "model", None), "missing_header"
     yield "promotion of a wild time", _changed_json("promotion-1", at_ns=2**62), PAYLOAD
     yield "baseline of id 0", _changed_json("baseline-1", id=0), PAYLOAD

@@ -34,11 +34,13 @@ from models.messages import (
     FileMoment,
     ModelFiles,
     ModelPromotion,
+    ModelRole,
     NoticeKind,
     Origin,
     RecordMessage,
     ReplacementPart,
     ScoredMessage,
+    ShadowPromotion,
 )
 from models.records import RecordBlock, SourceReference
 from models.results import FEATURE_NAMES, ScoredBlock
@@ -263,6 +265,9 @@ PROMOTION = ModelPromotion(model="ae-72f621640a20", at_ns=MOMENT.closed_ns)
 MODEL_FILES = ModelFiles(
     model="ae-72f621640a20", files={"model.json": b'{"name": "ae-72f621640a20"}\n', "model.onnx": b"\0\xff network"}
 )
+SHADOW = ShadowPromotion(model="ae-72f621640a20", at_ns=MOMENT.closed_ns)
+NO_SHADOW = ShadowPromotion(model="", at_ns=MOMENT.closed_ns)
+SHADOW_FILES = dataclasses.replace(MODEL_FILES, role=ModelRole.SHADOW)
 BASELINE = AcceptedBaseline(id=MOMENT.closed_ns + 1, device=CAMERA, from_ns=START_NS)
 CONNECTOR_PROGRESS = Progress(name="recorder-1", at_ns=MOMENT.closed_ns, oldest_unsent_s=0.1)
 
@@ -317,6 +322,9 @@ EXAMPLES: dict[str, Message] = {
     "dead-letter-1-tombstone": DEAD_TOMBSTONE,
     "promotion-1": PROMOTION,
     "model-files-1": MODEL_FILES,
+    "model-files-1-shadow": SHADOW_FILES,
+    "shadow-1": SHADOW,
+    "shadow-1-none": NO_SHADOW,
     "baseline-1": BASELINE,
 }
 

@@ -1,20 +1,25 @@
 """Models are recorded, promoted and rolled back; one that does not fit leaves the old one in use."""
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from connectors.model_files import default_model, installed_model, shadow_model
+from connectors.checkpoints.directory import DirectoryCheckpointStore
+from connectors.model_files import default_model, install_shadow, installed_model, shadow_model
 from connectors.registry.mlflow_registry import ModelRegistry
 from connectors.registry.training_record import OUTBOX_FOLDER, TrainingRecord
 from connectors.state.commit import Commit
 from connectors.state.directory import StateDirectory
 from models.errors import FatalError, RetryableError
+from models.images.shadow_comparison import ShadowComparison
 from models.model_bundle import ModelBundle
+from models.state import encode_state
 from streams.agents.recorder import RECORDER_KEY
 from streams.command_line import run
+from streams.device_stages import device_key
 from streams.model_promotion import (
     compare_versions,
     list_versions,
@@ -25,6 +30,7 @@ from streams.model_promotion import (
 )
 from streams.model_tracking import open_registry, record_training, upload_waiting
 from streams.settings import Settings, load_settings
+from tests.support.beam_camera import CAMERA
 from tests.support.registries import state_with_registry
 
 SHIPPED = default_model()
@@ -243,9 +249,28 @@ def test_what_is_no_state_directory(tmp_path: Path) -> None:
         list_versions(tmp_path / "absent", SETTINGS)
 
 
-def test_workers_run_no_shadow(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    directory = StateDirectory.open(tmp_path)
+def test_the_shadow_of_a_facility_waits_for_kafka_and_is_read_from_its_checkpoints(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state, kept, config = tmp_path / "state", tmp_path / "kept", tmp_path / "petawatch.toml"
+    directory = StateDirectory.open(state)
     directory.commit(Commit(stage_states={RECORDER_KEY: b"state"}))
     directory.close()
-    assert run(["models", "promote", "1", "--as", "shadow", "--state", str(tmp_path)]) == 1
-    assert "workers on Kafka run no shadow" in capsys.readouterr().err
+    kept.mkdir()
+    config.write_text(
+        f'[kafka]\nbootstrap_servers = "127.0.0.1:1"\n[checkpoints]\nstore = "directory"\ndirectory = "{kept}"\n'
+    )
+    arguments = ["--state", str(state), "--config", str(config)]
+    install_shadow(state, FIRST)
+    for command in (["promote", "1", "--as", "shadow"], ["shadow", "--end"]):
+        assert run(["models", *command, *arguments]) == 1
+        assert "Kafka" in capsys.readouterr().err
+        assert shadow_model(state) == FIRST
+    saved = {"model": FIRST.name, "learned": True} | ShadowComparison(SHIPPED.name).state()
+    device_state = encode_state({"stage": {"shadow": saved}, "files": {}})
+    checkpoints, _ = asyncio.run(DirectoryCheckpointStore(kept, "hpls").open("image", 3))
+    asyncio.run(checkpoints.write({"images": 1}, {device_key(CAMERA): device_state, "model": encode_state({})}))
+    assert run(["models", "shadow", "--json", *arguments]) == 0
+    asyncio.run(checkpoints.write({"images": 2}, {}))  # it was taken from nobody
+    document = json.loads(capsys.readouterr().out)
+    assert (document["device"], document["model"], document["going_on"]) == (CAMERA.name, FIRST.name, False)

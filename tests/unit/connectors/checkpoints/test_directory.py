@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from connectors.checkpoints import directory
 from connectors.checkpoints.directory import DirectoryCheckpoints, DirectoryCheckpointStore
+from connectors.checkpoints.epoch_folders import latest_complete
 from connectors.checkpoints.store import Checkpoint, FencedError
 from models.errors import FatalError, PetawatchError, RetryableError
 
@@ -69,6 +71,26 @@ def test_a_file_system_without_hard_links_will_do(tmp_path: Path, monkeypatch: p
         checkpoints, checkpoint = taken_over(tmp_path)
         assert checkpoint.states == ({"a": b"%d" % (number - 1)} if number else {})
         checkpoints.write_now({"images": number}, {"a": b"%d" % number})
+
+
+def test_who_reads_while_it_is_taken_over_reads_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = DirectoryCheckpointStore(tmp_path, "hpls")
+    assert asyncio.run(store.read("image", 3)) == Checkpoint()
+    assert list(tmp_path.iterdir()) == []
+    checkpoints, _ = taken_over(tmp_path)
+    checkpoints.write_now({"images": 1}, {"a": b"1"})
+    looks: list[Path | None] = []
+
+    def overtaken(folder: Path) -> Path | None:
+        latest = latest_complete(folder)
+        looks.append(latest)
+        if len(looks) < 3:
+            taken_over(tmp_path)
+        return latest
+
+    monkeypatch.setattr(directory, "latest_complete", overtaken)
+    assert asyncio.run(store.read("image", 3)) == Checkpoint(next_offsets={"images": 1}, states={"a": b"1"})
+    assert len(set(looks)) == 3
 
 
 def test_nothing_is_left_of_former_owners(tmp_path: Path) -> None:

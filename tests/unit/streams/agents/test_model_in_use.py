@@ -30,6 +30,9 @@ class Models:
         self.asked.append(model)
         return made(model) if model in self.names else None
 
+    def shadow_stages_of(self, model: str) -> StageFactory | None:
+        return self.stages_of(model)
+
     def latest(self) -> str:
         return self._latest
 

@@ -11,9 +11,9 @@ from connectors.wire.message import Incoming, Outgoing
 from models.baseline import AcceptedBaseline
 from models.devices import parse_device
 from models.errors import RetryableError
-from models.messages import ModelFiles, ModelPromotion
+from models.messages import ModelFiles, ModelPromotion, ModelRole, ShadowPromotion
 from streams.facility import announcements
-from streams.facility.announcements import announce_baseline, announce_model
+from streams.facility.announcements import announce_baseline, announce_model, announce_no_shadow, announce_shadow
 from streams.topology import TopicName
 
 BUNDLE = replace(default_model(), seeds={"other": 1})
@@ -88,6 +88,41 @@ def test_the_latest_models_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     for bundle in (*bundles[:3], bundles[0], bundles[3]):  # the first one was gone back to
         announce_model(kafka, kafka, bundle, partitions=1, now_ns=1)
     assert sorted(kafka.models()) == sorted(bundles[number].name for number in (0, 2, 3))
+
+
+def test_a_shadow_has_files_and_is_told_to_every_partition_and_so_is_its_end() -> None:
+    kafka = Kafka()
+    announce_shadow(kafka, kafka, BUNDLE, partitions=2, now_ns=7)
+    announce_no_shadow(kafka, partitions=2, now_ns=8)
+    (files, _), *words = kafka.written
+    content = decode(incoming(files))
+    assert isinstance(content, ModelFiles)
+    assert (content.role, content.files["model.onnx"]) == (ModelRole.SHADOW, BUNDLE.onnx)
+    assert [(word.topic, partition, decode(incoming(word))) for word, partition in words] == [
+        (TopicName.IMAGES, partition, ShadowPromotion(model=model, at_ns=at_ns))
+        for model, at_ns in ((BUNDLE.name, 7), ("", 8))
+        for partition in (0, 1)
+    ]
+
+
+def test_shadows_come_and_go_beside_the_models_that_were_in_use() -> None:
+    kafka = Kafka()
+    used, *shadows = [replace(BUNDLE, seeds={"number": number}) for number in range(5)]
+    announce_model(kafka, kafka, used, partitions=1, now_ns=1)
+    for shadow in (*shadows, used):  # in the end the one that was in use before
+        announce_shadow(kafka, kafka, shadow, partitions=1, now_ns=1)
+    assert sorted(kafka.models()) == sorted(bundle.name for bundle in (used, *shadows[-1:]))
+    roles = {
+        content.model: content.role
+        for message in kafka.read([TopicName.MODELS])
+        if message.value is not None and isinstance(content := decode(message), ModelFiles)
+    }
+    assert roles[used.name] is ModelRole.PRODUCTION
+    announce_model(kafka, kafka, shadows[-1], partitions=1, now_ns=1)
+    assert announcements._kept(kafka)[ModelRole.PRODUCTION] == [
+        used.name.encode(),
+        shadows[-1].name.encode(),
+    ]
 
 
 def test_a_baseline_goes_where_the_records_of_its_device_go() -> None:

@@ -10,7 +10,7 @@ from connectors.wire.codec import encode
 from connectors.wire.message import Incoming
 from models.errors import FatalError, RetryableError
 from models.images.camera_stage import CameraStage
-from models.messages import ModelFiles
+from models.messages import ModelFiles, ModelRole
 from streams.facility.announcements import _files
 from streams.facility.promoted_models import PromotedModels
 from streams.metrics import WatchMetrics
@@ -30,8 +30,8 @@ class Topic:
         self.away = 0
         self.looks = 0
 
-    def put(self, name: str, files: dict[str, bytes] | None) -> None:
-        encoded = encode(ModelFiles(model=name, files=files or {"model.json": b""}))
+    def put(self, name: str, files: dict[str, bytes] | None, role: ModelRole = ModelRole.PRODUCTION) -> None:
+        encoded = encode(ModelFiles(model=name, files=files or {"model.json": b""}, role=role))
         self.messages.append(
             Incoming(
                 topic="models",
@@ -79,6 +79,32 @@ def models(topic: Topic, told: list[str], metrics: WatchMetrics) -> PromotedMode
         metrics=metrics,
         tell=told.append,
     )
+
+
+def test_a_shadow_is_not_the_latest_model_and_scores_all_it_is_given(topic: Topic, told: list[str]) -> None:
+    settings = load_settings(None, camera={"score_every": 4})
+    models = PromotedModels(
+        settings,
+        default_model(),
+        open_reader=lambda: topic,
+        clock=ManualClock(),
+        metrics=WatchMetrics(ManualClock()),
+        tell=told.append,
+    )
+    topic.put(NEW.name, FILES, ModelRole.SHADOW)
+    assert models.latest() == ""
+    beside, in_use = models.shadow_stages_of(NEW.name), models.stages_of(NEW.name)
+    assert beside is not None
+    assert in_use is not None
+    assert models.shadow_stages_of(NEW.name) is beside
+    scored = []
+    for make in (beside, in_use):
+        stage = make(CAMERA)
+        assert isinstance(stage, CameraStage)
+        scored.append(stage._settings.score_every)
+    assert scored == [1, 4]
+    assert models.shadow_stages_of("ae-unheard-of") is None
+    assert told[-1].endswith("the shadow before it goes on, if there is one")
 
 
 def test_a_promoted_model_is_loaded_once(models: PromotedModels, topic: Topic) -> None:
