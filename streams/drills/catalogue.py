@@ -188,7 +188,7 @@ def poisonous_messages(site: DrillSite) -> None:
 
 
 def decisions_in_line(site: DrillSite) -> None:
-    """A model is promoted and a baseline accepted at half time; workers are killed right behind, and later."""
+    """At half time a model comes into use, a shadow and a baseline do; workers are killed right behind, and later."""
     day = DecidedDay(site.installation, site.data)
     day.deliver_half(0)
     expected = day.expect()
@@ -206,6 +206,7 @@ def decisions_in_line(site: DrillSite) -> None:
     workers[2] = site.installation.worker(2)
     site.installation.wait_until_same(expected, site.within_s)
     day.require_new_model()
+    site.installation.wait_until_same_shadow(expected, site.within_s)
 
 
 #: Every drill; the first line of its docstring says what it does.

@@ -1,18 +1,18 @@
-"""A day in two halves, between which operators promote a model and accept a baseline: here, and in one process."""
+"""A day in two halves; between them operators promote two models and accept a baseline: here, and in one process."""
 
 import os
 from dataclasses import replace
 from pathlib import Path
 
 from connectors.clock import SystemClock
-from connectors.model_files import default_model, install_model
+from connectors.model_files import default_model, install_model, install_shadow
 from connectors.operator_decisions import OperatorDecisions
 from connectors.state.reader import StateReader
 from models.devices import Device, RecordKind, parse_device
 from models.errors import FatalError
 from models.event_time import SECOND_NS, format_iso
 from streams.drills.installation import TemporaryInstallation
-from streams.facility.model_announcement import workers_to_tell
+from streams.facility.model_announcement import workers_to_tell, workers_to_tell_of_shadow
 from streams.series_progress import SeriesProgress
 from streams.watch import open_watch
 
@@ -36,6 +36,7 @@ class DecidedDay:
         self._day = day
         self._files = sorted(day.rglob("*.h5"), key=self._start_ns)
         self._model = replace(default_model(), seeds={})
+        self._shadow = replace(default_model(), seeds={"drill": 1})
         self._expected = installation.folder / "expected"
         self.data = installation.folder / "data"
         self.data.mkdir()
@@ -55,12 +56,14 @@ class DecidedDay:
         return self._expected
 
     def decide(self) -> None:
-        """Promote another model and accept a baseline, in both."""
+        """Promote another model, let one be the shadow, and accept a baseline, in both."""
         state, settings = self._installation.state, self._installation.settings
         for directory in (state, self._expected):
             install_model(directory, self._model)
-        with workers_to_tell(state, settings, SystemClock()) as tell:
-            tell()
+            install_shadow(directory, self._shadow)
+        for connect in (workers_to_tell, workers_to_tell_of_shadow):
+            with connect(state, settings, SystemClock()) as tell:
+                tell()
         meter, from_ns = self._meter(), self._start_ns(self._files[len(self._files) // 2])
         from_ns += _ACCEPTED_AFTER_S * SECOND_NS
         arguments: list[str | Path] = ["--device", meter.name, "--from", format_iso(from_ns), "--reason", _REASON]

@@ -12,7 +12,9 @@ from connectors.state.reader import StateReader
 from models.errors import FatalError
 from streams.drills.comparison import differences
 from streams.drills.processes import COMMAND, CommandProcess
+from streams.facility.shadow_checkpoints import read_facility_findings
 from streams.settings import Settings, load_settings
+from streams.shadow_findings import read_findings
 from streams.topology import TopicName
 
 #: What lets a drill see a takeover soon.
@@ -149,6 +151,23 @@ class TemporaryInstallation:
             With what differs, if that does not come to pass in time.
         """
         self._wait(lambda: differences(self.state, expected) if self.recorded() else ["nothing is recorded"], within_s)
+
+    def wait_until_same_shadow(self, expected: Path, within_s: float) -> None:
+        """Wait until the checkpoints say of the shadow what another state directory says.
+
+        Raises
+        ------
+        FatalError
+            As ``wait_until_same``, or ``no_shadow`` when none was there.
+        """
+        wanted = read_findings(expected)
+
+        def missing() -> list[str]:
+            found = read_facility_findings(self.state, self.settings)
+            names = sorted(name for name in wanted.keys() | found.keys() if found.get(name) != wanted.get(name))
+            return [f"of {name} the shadow found {found.get(name)} instead of {wanted.get(name)}" for name in names]
+
+        self._wait(missing, within_s)
 
     def wait_until_dead_letters(self, number: int, within_s: float) -> None:
         """Wait until so many messages are dead letters."""
