@@ -11,14 +11,17 @@ from models.event_time import SECOND_NS, format_iso
 
 
 def print_alert_event(event: AlertEvent, console: Console, *, now_ns: int) -> None:
-    """Print an opening or a closing, with the age of the shot; updates are not printed."""
+    """Print an opening with the age of its first shot, or a closing with the last one; updates are not printed."""
     alert = event.alert
     if event.change is AlertChange.UPDATED:
         return
-    age = duration((now_ns - alert.first_shot_ns) / SECOND_NS)
-    words = f"{alert.shots} shots" if event.change is AlertChange.CLOSED else f"{age} ago"
-    line = Text(f"{format_iso(alert.first_shot_ns)} ({words}) {event.change.value} ")
-    line.append(alert.kind.value, SEVERITY_STYLES[alert.severity])
+    if event.change is AlertChange.CLOSED:
+        shot_ns, words = alert.last_shot_ns, f"after {alert.shots} {'shot' if alert.shots == 1 else 'shots'}"
+    else:
+        shot_ns = alert.first_shot_ns
+        words = f"{duration((now_ns - shot_ns) / SECOND_NS)} ago"
+    line = Text(f"{format_iso(shot_ns)} ({words}) {event.change.value} ")
+    line.append(f"{alert.severity.value} {alert.kind.value}", SEVERITY_STYLES[alert.severity])
     reasons = ", ".join(alert.reasons)
     line.append(printable(f" {place_of(alert)}: {why(alert)} ({reasons}) [{alert.id}]"))
     console.print(line, soft_wrap=True, highlight=False)

@@ -15,7 +15,7 @@ from connectors.state.reader import StateReader
 from models.devices import Stage
 from models.errors import FatalError
 from models.evaluation import KINDS, AlertSpan, Evaluation, LabelledFault, ScoredRecords, evaluate
-from models.event_time import MILLISECOND_NS, MINUTE_NS, SECOND_NS, parse_iso
+from models.event_time import MILLISECOND_NS, MINUTE_NS, SECOND_NS, format_iso, parse_iso
 from models.results import Scoring
 
 #: The columns of ``petawatch export`` that the evaluation reads.
@@ -63,10 +63,26 @@ def evaluate_day(labels_file: Path, shots: pa.Table, alerts: Sequence[AlertSpan]
     Raises
     ------
     FatalError
-        If the labels can't be read.
+        If the labels can't be read, or none of them is about these shots.
     """
     faults, rate_hz = read_labels(labels_file)
-    return evaluate(faults, scored_records(shots), alerts, rate_hz=rate_hz)
+    records = scored_records(shots)
+    _require_same_day(labels_file, faults, records)
+    return evaluate(faults, records, alerts, rate_hz=rate_hz)
+
+
+def _require_same_day(labels_file: Path, faults: Sequence[LabelledFault], records: ScoredRecords) -> None:
+    """Labels of another day, or of other stages, would make every alert a false one."""
+    if not faults or not len(records.event_time_ns):
+        return
+    first_ns, last_ns = int(records.event_time_ns.min()), int(records.event_time_ns.max())
+    known = set(records.stages)
+    if not any(fault.stage in known and fault.first_ns <= last_ns and first_ns <= fault.last_ns for fault in faults):
+        raise FatalError(
+            f"none of the {len(faults)} faults of {labels_file} is of a laser stage and a time of which the state has "
+            f"records ({format_iso(first_ns)} to {format_iso(last_ns)}); name the labels of these shots",
+            reason="labels_of_other_shots",
+        )
 
 
 def read_labels(labels_file: Path) -> tuple[list[LabelledFault], float]:

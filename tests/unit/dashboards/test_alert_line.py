@@ -7,7 +7,7 @@ from rich.console import Console
 from dashboards.alert_line import duration, print_alert_event
 from models.alerts.alert import AlertChange, AlertEvent
 from models.alerts.explanation import NO_EXPLANATION
-from models.event_time import SECOND_NS
+from models.event_time import SECOND_NS, format_iso
 from tests.unit.connectors.state.examples import alert_event
 
 
@@ -28,7 +28,8 @@ def test_openings_show_the_age_of_the_shot_and_updates_nothing() -> None:
         lines[change] = out.getvalue()
     assert "42 s ago" in lines[AlertChange.OPENED]
     assert alert.id in lines[AlertChange.OPENED]
-    assert "3 shots" in lines[AlertChange.CLOSED]
+    assert f" opened {alert.severity.value} {alert.kind.value} " in lines[AlertChange.OPENED]
+    assert lines[AlertChange.CLOSED].startswith(f"{format_iso(alert.last_shot_ns)} (after 3 shots) closed ")
     assert lines[AlertChange.UPDATED] == ""
     assert lines[AlertChange.OPENED].count("\n") == 1
 

@@ -52,7 +52,7 @@ def test_the_table_says_what_was_found_and_what_was_not() -> None:
     assert "strong: -, 0 of 0" in text  # no fault has three shots
     assert "strong: 100.0 % (2.5 to 100.0), 1 of 1" in text
     assert "image_anomaly: 1" in text
-    assert "Frames: 3600 normal, 1 labelled, 0 learning, 0 dark, 0 thinned, 0 none." in text
+    assert "Camera frames: 3600 normal, 1 in labelled stretches, 0 learning, 0 dark, 0 thinned, 0 refused." in text
 
 
 def test_without_any_frame_there_is_no_rate() -> None:
@@ -60,3 +60,18 @@ def test_without_any_frame_there_is_no_rate() -> None:
 
     assert "camera: -, 0 of 0" in text
     assert "camera: -, 1; none was watched" in text
+
+
+def test_without_faults_only_what_was_raised_for_nothing_is_shown() -> None:
+    stream = io.StringIO()
+    records = ScoredRecords(
+        stages=[],
+        event_time_ns=np.zeros(0, np.int64),
+        stage=np.zeros(0, np.int64),
+        kind=np.zeros(0, np.uint8),
+        scoring=np.zeros(0, np.uint8),
+        anomalous=np.zeros(0, np.bool_),
+    )
+    print_evaluation(evaluate([], records, [], rate_hz=1.0), Console(file=stream, width=80, force_terminal=True))
+    assert stream.getvalue().startswith("There are no labelled faults.\n")
+    assert "within the third" not in stream.getvalue()

@@ -16,7 +16,7 @@ from streams.evaluation import evaluate_day, evaluate_state, read_labels, scored
 from streams.simulation import simulate
 from tests.unit.connectors.state.examples import commit_of
 
-LABELS = {
+LABELS: dict[str, Any] = {
     "date": "2022-07-01",
     "hz": 10.0,
     "minutes": 12,
@@ -117,6 +117,16 @@ def test_no_rows_are_no_frames(labels_file: Path) -> None:
 
     assert document["frames"] == {"normal": 0, "labelled": 0, "learning": 0, "dark": 0, "thinned": 0, "none": 0}
     assert document["detections"][0]["frames"]["count"] == 0
+
+
+@pytest.mark.parametrize(("key", "value"), [("stage", ["LB", "A1", "11"]), ("t_last", "09-31-00-000")])
+def test_labels_of_other_shots_are_refused(tmp_path: Path, key: str, value: Any) -> None:
+    label = LABELS["labels"][0] | {"t_first": "09-30-00-000" if key == "t_last" else "09-32-10-100", key: value}
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps(LABELS | {"labels": [label]}))
+    with pytest.raises(FatalError, match="name the labels of these shots") as refused:
+        evaluate_day(path, table(), [ALERT])
+    assert refused.value.reason == "labels_of_other_shots"
 
 
 def test_the_labels_of_the_simulator_are_read(tmp_path: Path) -> None:
