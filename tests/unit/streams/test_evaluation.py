@@ -101,7 +101,7 @@ def test_a_state_directory_is_evaluated_as_it_stands(tmp_path: Path) -> None:
     with StateDirectory.open(tmp_path / "state") as state:
         state.commit(commit_of(0))  # 30 shots of three devices from 09:34:00 on, one alert over the first two
     path = tmp_path / "labels.json"
-    label = {**LABELS["labels"][0], "t_first": "09-34-00-000", "t_last": "09-34-00-200"}  # type: ignore[index]
+    label = {**LABELS["labels"][0], "t_first": "09-34-00-000", "t_last": "09-34-00-200"}
     path.write_text(json.dumps({**LABELS, "labels": [label]}))
 
     document = evaluate_state(path, tmp_path / "state").to_json()
@@ -147,7 +147,7 @@ def test_the_labels_of_the_simulator_are_read(tmp_path: Path) -> None:
         {"date": "yesterday"},
         {"hz": 0},
         {"labels": None},
-        {"labels": [{**LABELS["labels"][0], "t_first": "soon"}]},  # type: ignore[index]
+        {"labels": [{**LABELS["labels"][0], "t_first": "soon"}]},
         {"labels": [{"kind": "hot_spot"}]},
     ],
 )
