@@ -39,7 +39,7 @@ class JoinSettings:
         More shots than this never wait; beyond it the oldest leave as they are.
     triplet_fpr
         How often image, energy and spectrum of a normal shot may be taken for unusual together, and how often for not
-        following each other.
+        following each other. 0: what they say together is neither learned nor told.
     triplet_time_constant_shots
         How long it is remembered what they usually say together.
     triplet_relearn_after_shots
@@ -91,8 +91,8 @@ class JoinSettings:
             raise ValueError("roster_learning_ms must not be negative, roster_minimum_records must be at least 1")
         if self.max_pending_shots < 1:
             raise ValueError("max_pending_shots must be at least 1")
-        if not 0.0 < self.triplet_fpr < 0.1:
-            raise ValueError("triplet_fpr must lie between 0 and 0.1")
+        if not 0.0 <= self.triplet_fpr < 0.1:
+            raise ValueError("triplet_fpr must be at least 0 (off) and below 0.1")
         if self.triplet_time_constant_shots < 100:
             raise ValueError("triplet_time_constant_shots must be at least 100")
         if self.triplet_relearn_after_shots < 0:

@@ -1,7 +1,6 @@
 """Which records wait for which, who is waited for, and which shots leave."""
 
 from collections.abc import Iterable
-from math import isfinite
 from operator import attrgetter
 from typing import TypeVar
 
@@ -9,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.devices import Device, Stage
-from models.event_time import MILLISECOND_NS, SECOND_NS
+from models.event_time import MILLISECOND_NS
 from models.results import Admission, Outcome, ScoredBlock
 from models.state import State
 from models.triplets.block_state import (
@@ -27,11 +26,9 @@ from models.triplets.leaving import LeavingRule, leaving_shots
 from models.triplets.pending import PendingRecords
 from models.triplets.roster import Roster
 from models.triplets.shot_batch import DeviceRows, ShotBatch
-from models.triplets.shots import ShotClusters, cluster_shots
+from models.triplets.shots import ShotClusters, cluster_shots, nominal_period_ns
 from models.triplets.verdict import outcome_of_unexpected
 
-# A folder's rate is not believed below one shot in this time.
-_LONGEST_PERIOD_NS = 600 * SECOND_NS
 # The shot period is the median of the gaps between the last shots.
 _RECENT_SHOTS = 9
 _FEWEST_RECENT_SHOTS = 5
@@ -94,7 +91,7 @@ class ShotMatcher:
             block = select_rows(block, np.flatnonzero(accepted))
         if not len(block):
             return
-        device, times, period_ns = block.device, block.event_time_ns, _period_ns(block.interval_hz)
+        device, times, period_ns = block.device, block.event_time_ns, nominal_period_ns(block.interval_hz)
         self._nominal_period_ns = max(self._nominal_period_ns, period_ns)
         self.frontier(device).observe(times, self._usual_ns(period_ns))
         unexpected = self.roster.admit(device, times, period_ns)
@@ -306,12 +303,6 @@ class ShotMatcher:
 
     def _usual_ns(self, period_ns: int) -> int:
         return max(self._settings.wild_ms * MILLISECOND_NS, _USUAL_PERIODS * period_ns)
-
-
-def _period_ns(interval_hz: float) -> int:
-    if not isfinite(interval_hz) or interval_hz <= 0.0:
-        return 0
-    return min(round(SECOND_NS / interval_hz), _LONGEST_PERIOD_NS)
 
 
 def _by_name(items: Iterable[tuple[Device, Value]]) -> list[tuple[Device, Value]]:

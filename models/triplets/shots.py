@@ -2,9 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
+
+from models.event_time import SECOND_NS
+
+# A folder's rate is not believed below one shot in this time.
+_LONGEST_PERIOD_NS = 600 * SECOND_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +82,10 @@ def _greedy_begins(ordered: NDArray[np.int64], jitter_ns: int) -> NDArray[np.boo
         begins[place] = True
         place = int(np.searchsorted(ordered, ordered[place] + jitter_ns, side="right"))
     return begins
+
+
+def nominal_period_ns(interval_hz: float) -> int:
+    """The time from shot to shot by the rate that a folder names, at most ten minutes; 0 if it names none."""
+    if not isfinite(interval_hz) or interval_hz <= 0.0:
+        return 0
+    return min(round(SECOND_NS / interval_hz), _LONGEST_PERIOD_NS)

@@ -129,6 +129,10 @@ class TripletModel:
         self._paused = False
         self._shots_without_learning = 0
 
+    def begin_anew(self) -> None:
+        """Forget everything now; a time from which on all begins anew once more stays in force."""
+        self._begin()
+
     def begin_anew_from(self, event_time_ns: int) -> None:
         """Forget everything with the first shot from this time on; of two such times the later one counts."""
         self._anew_from_ns = max(event_time_ns, self._anew_from_ns or event_time_ns)
