@@ -1,7 +1,7 @@
 """Models that were promoted on Kafka, as a worker gets at them: found in their topic, loaded, tested."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -92,7 +92,8 @@ class PromotedModels:
         Raises
         ------
         FatalError
-            Kafka does not give the topic: ``models_unread`` after ``worker.stuck_after_s``, or as ``TopicReader``.
+            Kafka does not give the topic, or there is no room to unpack it: ``models_unread`` after half of
+            ``worker.stuck_after_s``; or as ``TopicReader``.
         """
         return self._stages_of(model, ModelRole.PRODUCTION)
 
@@ -108,10 +109,9 @@ class PromotedModels:
             return self._made[model, role]
         known = next((bundle for bundle in (self._bundle, default_model()) if bundle.name == model), None)
         message = None if known else self._patiently(lambda: self._message(model))
-        try:
-            bundle = known or self._loaded(model, message)
-        except FatalError as error:
-            self._refuse(model, role, error)
+        bundle = known or self._patiently(lambda: self._loaded_or_why(model, message))
+        if isinstance(bundle, FatalError):
+            self._refuse(model, role, bundle)
             return None
         if len(self._made) >= _MOST_KEPT:
             del self._made[next(iter(self._made))]
@@ -140,6 +140,13 @@ class PromotedModels:
             of_model = [message for message in reader.read([TopicName.MODELS]) if message.key == model.encode()]
         return of_model[-1] if of_model and of_model[-1].value is not None else None
 
+    def _loaded_or_why(self, model: str, message: Incoming | None) -> ModelBundle | FatalError:
+        """The model, or why it can't be used: that is returned, since what is raised says nothing of the model."""
+        try:
+            return self._loaded(model, message)
+        except FatalError as error:
+            return error
+
     def _loaded(self, model: str, message: Incoming | None) -> ModelBundle:
         """A model from the message that holds its files, loaded and tested.
 
@@ -147,26 +154,25 @@ class PromotedModels:
         ------
         FatalError
             It is not there, damaged, of another version, or computes something else here.
+        RetryableError
+            ``model_files``: this computer has no room to unpack it.
         """
         if message is None:
             name = self._settings.topics.full_name(TopicName.MODELS)
             raise FatalError(f"the topic {name} does not hold it; promote it again", reason="model_missing")
         try:
             content = decode(message)
-            with tempfile.TemporaryDirectory(prefix="petawatch-model-") as temporary:
-                folder = Path(temporary)
-                for name, data in content.files.items() if isinstance(content, ModelFiles) else ():
-                    (folder / name).write_bytes(data)
-                bundle = load_model(folder)
-        except (RecordError, OSError) as error:
+        except RecordError as error:
             raise FatalError(f"its files can't be used: {error}", reason="model_damaged") from error
+        bundle = _unpacked(content.files if isinstance(content, ModelFiles) else {})
         if bundle.name != model:
             raise FatalError(f"its files are those of {bundle.name}; promote it again", reason="model_hash")
         return bundle
 
     def _patiently(self, ask: Callable[[], _Result]) -> _Result:
-        """What Kafka says, however long it takes: what was promoted must not depend on an outage."""
-        give_up_s = self._clock.monotonic_s() + self._settings.worker.stuck_after_s
+        """What is asked for, however long it takes: what was promoted must not depend on an outage."""
+        # Before the watchdog ends the worker, which knows of no reason.
+        give_up_s = self._clock.monotonic_s() + self._settings.worker.stuck_after_s / 2
         told = False
         while True:
             try:
@@ -184,3 +190,25 @@ class PromotedModels:
             self._refused.add((model, role))
             self._metrics.model_refused(error.reason)
             self._tell(f"model {model} can't be used: {error}; {_GOES_ON[role]}")
+
+
+def _unpacked(files: Mapping[str, bytes]) -> ModelBundle:
+    try:
+        with tempfile.TemporaryDirectory(prefix="petawatch-model-") as temporary:
+            folder = Path(temporary)
+            for name, data in files.items():
+                (folder / name).write_bytes(data)
+            return load_model(folder)
+    except OSError as error:
+        raise _no_room(error) from error
+    except FatalError as error:
+        # A file that the message lacks is the model's fault; one that can't be read back is this computer's.
+        if isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, FileNotFoundError):
+            raise _no_room(error.__cause__) from error
+        raise
+
+
+def _no_room(error: OSError) -> RetryableError:
+    return RetryableError(
+        f"a model can't be unpacked into temporary files here ({error}); make room for them", reason="model_files"
+    )

@@ -1,7 +1,12 @@
 """How a worker gets at promoted models: which can be used, which are refused, and what an outage does."""
 
+import errno
+import os
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -179,9 +184,59 @@ def test_an_outage_is_waited_out_and_refuses_no_model(models: PromotedModels, to
     assert told == ["the promoted models wait: Kafka does not answer"]
 
 
-def test_an_outage_that_lasts_ends_the_worker(models: PromotedModels, topic: Topic) -> None:
-    topic.away = 1 << 30
+def test_an_outage_that_lasts_ends_the_worker_before_the_watchdog_does(topic: Topic, told: list[str]) -> None:
+    clock, settings = ManualClock(), load_settings(None)
+    models = PromotedModels(
+        settings,
+        default_model(),
+        open_reader=lambda: topic,
+        clock=clock,
+        metrics=WatchMetrics(clock),
+        tell=told.append,
+    )
+    topic.away, begun_s = 1 << 30, clock.monotonic_s()
     with pytest.raises(FatalError, match="can't be read: Kafka does not answer") as raised:
+        models.stages_of(NEW.name)
+    assert raised.value.reason == "models_unread"
+    assert clock.monotonic_s() - begun_s < settings.worker.stuck_after_s * 0.6
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EMFILE])
+def test_a_computer_without_room_refuses_no_model(
+    models: PromotedModels,
+    topic: Topic,
+    told: list[str],
+    metrics: WatchMetrics,
+    monkeypatch: pytest.MonkeyPatch,
+    code: int,
+) -> None:
+    topic.put(NEW.name, FILES)
+    name = {errno.ENOSPC: "write_bytes", errno.EMFILE: "open"}[code]
+    works, failures = getattr(Path, name), iter(range(3))
+
+    def fail(path: Path, *arguments: Any, **options: Any) -> Any:
+        writes = name == "open" and (arguments or ("r",))[0] != "rb"
+        if writes or "petawatch-model-" not in str(path) or next(failures, None) is None:
+            return works(path, *arguments, **options)
+        raise OSError(code, os.strerror(code), str(path))
+
+    monkeypatch.setattr(Path, name, fail)
+    assert models.stages_of(NEW.name) is not None
+    assert len(told) == 1
+    assert os.strerror(code) in told[0]
+    assert metrics.registry.get_sample_value("petawatch_models_refused_total", {"reason": "model_damaged"}) is None
+
+
+def test_no_room_that_lasts_ends_the_worker_and_refuses_no_model(
+    models: PromotedModels, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic.put(NEW.name, FILES)
+
+    def full(*_: object, **__: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    with pytest.raises(FatalError, match="No space left on device") as raised:
         models.stages_of(NEW.name)
     assert raised.value.reason == "models_unread"
 
