@@ -143,8 +143,8 @@ class DeviceTask:
             self._accept(content, outputs)
         elif isinstance(content, ModelPromotion) and self._model.follows:
             self._change_model(self._model.promote(content))
-            if self._shadow.name == self._model.name:
-                # A model that is in use is compared with nothing any more.
+            if self._shadow.name == content.model:
+                # A model that is in use is compared with nothing any more: not here either, if it can't be used here.
                 self._change_shadow("")
         elif isinstance(content, ShadowPromotion) and self._model.follows:
             self._change_shadow(content.model)

@@ -39,7 +39,8 @@ class PromotedStages(Protocol):
 class ModelInUse:
     """The model of one partition, as of the last promotion in its topic.
 
-    A model that can't be used changes nothing: the one before goes on, and the next promotion is tried.
+    A model that can't be used changes nothing: the one before goes on. It is tried again by whoever begins with the
+    partition next, and with the next promotion.
 
     Parameters
     ----------
@@ -60,6 +61,7 @@ class ModelInUse:
         self._promoted = promoted
         self._earlier: dict[str, StageFactory | None] = {}
         self._changed = False
+        self._told = model  # by the last promotion, whether it can be used here or not
         self.name = model
 
     @property
@@ -70,17 +72,21 @@ class ModelInUse:
     def begin(self, states: Mapping[str, bytes], make_shadow: StageFactory | None = None) -> DeviceStages:
         """The stages of a partition with the model of its checkpoint, and its shadow, none of them restored yet.
 
-        A promoted model that can't be had any more gives way to the one that partitions begin with.
+        That is the one that was promoted last, also where the worker before could not use it; else the one that was in
+        use; else the one that partitions begin with. What was promoted stays in the checkpoint.
         """
         if MODEL_KEY not in states:
             return DeviceStages(self._make_first, self._of_earlier, make_shadow)
-        make_stage = self._use(str(decode_state(states[MODEL_KEY])["name"]))
-        self._changed = make_stage is None
+        saved = decode_state(states[MODEL_KEY])
+        used = str(saved["name"])
+        self._told = str(saved.get("promoted", used))
+        make_stage = next(filter(None, map(self._use, dict.fromkeys((self._told, used)))), None)
+        self._changed = self.name != used
         return DeviceStages(make_stage or self._make_first, self._of_earlier, make_shadow)
 
     def promote(self, promotion: ModelPromotion) -> StageFactory | None:
         """Makes stages with the promoted model; None when it is in use already, or can't be used."""
-        return None if promotion.model == self.name else self._use(promotion.model)
+        return self._follow(promotion.model)
 
     def catch_up(self) -> StageFactory | None:
         """The same for the latest promotion: a partition without a checkpoint whose first messages are gone.
@@ -88,12 +94,17 @@ class ModelInUse:
         Its promotion may have been among them. If it is still to come, nothing is lost by being early.
         """
         latest = "" if self._promoted is None else self._promoted.latest()
-        return self._use(latest) if latest not in {"", self.name} else None
+        return self._follow(latest) if latest else None
 
     def take_changed(self) -> dict[str, bytes]:
         """What the next checkpoint has to say of it, if anything."""
         changed, self._changed = self._changed, False
-        return {MODEL_KEY: encode_state({"name": self.name})} if changed else {}
+        return {MODEL_KEY: encode_state({"name": self.name, "promoted": self._told})} if changed else {}
+
+    def _follow(self, model: str) -> StageFactory | None:
+        if model != self._told:
+            self._told, self._changed = model, True
+        return None if model == self.name else self._use(model)
 
     def _use(self, model: str) -> StageFactory | None:
         make_stage = self._stages_of(model)

@@ -9,9 +9,11 @@ from models.devices import Device
 from models.errors import RecordError
 from models.images.camera_stage import CameraSettings, CameraStage
 from models.images.image_scores import ImageScoreSettings
-from models.messages import ModelPromotion, RecordMessage, ScoredMessage
+from models.messages import ModelPromotion, RecordMessage, ScoredMessage, ShadowPromotion
+from models.state import decode_state, encode_state
 from streams.agents.device_task import DeviceTask
 from streams.agents.model_in_use import MODEL_KEY
+from streams.agents.shadow_in_line import SHADOW_KEY
 from tests.support.beam_camera import CAMERA, ProjectionNetwork, beam_frames, camera_block, dark_frames
 from tests.unit.streams.agents.partition_messages import MOMENT, Partition, contents
 
@@ -74,7 +76,6 @@ def test_a_model_that_can_not_be_used_changes_nothing_and_going_back_needs_no_ot
     task = task_with(models)
     task.process(partition.message(word("damaged")))
     assert task.standing.model == "first"
-    assert task.take_changed() == {}
     task.process(partition.message(word("new")))
     task.process(partition.message(word("first")))
     assert task.standing.model == "first"
@@ -82,7 +83,46 @@ def test_a_model_that_can_not_be_used_changes_nothing_and_going_back_needs_no_ot
     assert list(task.take_changed()) == [MODEL_KEY]
 
 
-def test_a_model_of_a_checkpoint_that_is_gone_gives_way_to_the_first() -> None:
+def test_a_model_that_one_worker_refused_is_tried_where_the_partition_moves_to() -> None:
+    partition, refusing = Partition("images", first=0), task_with(Models("used"))
+    frames = beam_frames(300)
+    refusing.process(partition.message(word("used")))
+    refusing.process(partition.message(records(dark_frames(60), 0)))
+    refusing.process(partition.message(records(frames, 60, first_record=60)))
+    refusing.process(partition.message(word("new")))
+    assert refusing.standing.model == "used"
+    states = refusing.take_changed()
+    again = task_with(Models("used"))
+    again.restore(states)  # still refused
+    assert again.standing.model == "used"
+    assert again.take_changed() == {}
+    other = task_with(Models("used", "new"))
+    other.restore(states)
+    assert other.standing.model == "new"
+    # The camera goes on with its model, while the new one learns beside it.
+    assert other._stages.state_of(CAMERA)["scores"]["model"] == "used"
+    third = task_with(Models("new"))
+    third.restore(states | other.take_changed())
+    assert third.standing.model == "new"
+
+
+class ShadowsOnly(Models):
+    """They can be had as shadows, and not as the model in use."""
+
+    def shadow_stages_of(self, model: str) -> StageFactory | None:
+        return made(model)
+
+
+def test_a_shadow_that_was_promoted_is_a_shadow_no_more_also_where_it_can_not_be_used() -> None:
+    partition, task = Partition("images"), task_with(ShadowsOnly())
+    task.process(partition.message(ShadowPromotion(model="new", at_ns=1)))
+    assert SHADOW_KEY in task.take_changed()
+    task.process(partition.message(word("new")))
+    assert task.standing.model == "first"
+    assert decode_state(task.take_changed()[SHADOW_KEY])["name"] == ""
+
+
+def test_a_model_of_a_checkpoint_that_is_gone_gives_way_to_the_first_until_it_is_there() -> None:
     partition, task = Partition("images"), task_with(Models("new"))
     task.process(partition.message(word("new")))
     states = task.take_changed()
@@ -90,8 +130,11 @@ def test_a_model_of_a_checkpoint_that_is_gone_gives_way_to_the_first() -> None:
     other.restore(states)
     assert other.standing.model == "first"
     again = task_with(Models("new"))
-    again.restore(states | other.take_changed())  # from then on it is so
-    assert again.standing.model == "first"
+    again.restore(states | other.take_changed())
+    assert again.standing.model == "new"
+    old = task_with(Models("new"))
+    old.restore({MODEL_KEY: encode_state({"name": "new"})})  # as earlier versions have saved it
+    assert old.standing.model == "new"
 
 
 @pytest.mark.parametrize(("first_offset", "expected"), [(0, "first"), (10, "new")])
