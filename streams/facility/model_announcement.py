@@ -10,7 +10,9 @@ from connectors.kafka.reader import TopicReader
 from connectors.model_files import installed_model, shadow_model
 from models.errors import FatalError, PetawatchError
 from streams.facility.announcements import announce_model, announce_no_shadow, announce_shadow
+from streams.facility.topic_plan import require_topics
 from streams.settings import Settings
+from streams.topology import TopicName
 
 
 @contextmanager
@@ -20,7 +22,8 @@ def workers_to_tell(state_dir: Path, settings: Settings, clock: Clock) -> Iterat
     Raises
     ------
     RetryableError, FatalError
-        Kafka can't be reached, before anything was changed. While the workers are told: ``not_announced``.
+        Kafka can't be reached, or its topics are not those of the settings, before anything was changed. While the
+        workers are told: ``not_announced``.
     """
     with _connected(settings) as (reader, producer):
 
@@ -73,14 +76,15 @@ def tell_workers_of_no_shadow(settings: Settings, clock: Clock) -> str:
     RetryableError, FatalError
         Kafka can't be reached, or does not take it: then do it again.
     """
-    with BlockProducer(settings.kafka, settings.topics.installation) as producer:
-        producer.open()
+    with _connected(settings) as (_, producer):
         announce_no_shadow(producer, settings.topics.image_partitions, clock.now_ns())
     return _told(settings)
 
 
 @contextmanager
 def _connected(settings: Settings) -> Iterator[tuple[TopicReader, BlockProducer]]:
+    # With another number of partitions some would never be told.
+    require_topics(settings.kafka, settings.topics, (TopicName.IMAGES, TopicName.MODELS))
     with (
         TopicReader(settings.kafka, settings.topics.installation) as reader,
         BlockProducer(settings.kafka, settings.topics.installation) as producer,

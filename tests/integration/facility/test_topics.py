@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.clock import SystemClock
 from connectors.kafka.admin import open_admin
 from connectors.kafka.producer import BlockProducer
 from connectors.kafka.reader import TopicReader
@@ -14,7 +15,13 @@ from connectors.wire.message import Outgoing
 from models.errors import FatalError
 from servers.kafka_server import KafkaServer, free_port
 from streams.command_line import run
+from streams.facility.model_announcement import (
+    tell_workers_of_no_shadow,
+    workers_to_tell,
+    workers_to_tell_of_shadow,
+)
 from streams.facility.topic_plan import apply_topics, check_topics, plan, require_topics
+from streams.settings import load_settings
 from streams.topology import TOPICS, TopicName, TopicSettings
 from tests.support.kafka import PATIENCE_S, kafka_settings, make_topic, make_topics, own_installation
 
@@ -115,6 +122,18 @@ def test_other_numbers_of_partitions_are_refused_before_anything_is_changed(
         assert admin.names(f"{topics.installation}.") == [images]
     with pytest.raises(FatalError, match=sentence):
         require_topics(settings, topics, [TopicName.IMAGES])
+
+
+def test_nothing_is_promoted_where_the_settings_know_of_fewer_partitions(kafka: KafkaServer, tmp_path: Path) -> None:
+    topics = own_installation()
+    make_topic(kafka, topics.full_name(TopicName.IMAGES), 3)
+    make_topic(kafka, topics.full_name(TopicName.MODELS))
+    settings = load_settings(Path(_config(tmp_path, kafka, topics)[1]))
+    for connect in (workers_to_tell, workers_to_tell_of_shadow):
+        with pytest.raises(FatalError, match="has 3 partitions, not the 2"), connect(tmp_path, settings, SystemClock()):
+            pytest.fail("a promotion may begin")
+    with pytest.raises(FatalError, match="has 3 partitions, not the 2"):
+        tell_workers_of_no_shadow(settings, SystemClock())
 
 
 def test_another_number_of_copies_is_shown_and_left(
