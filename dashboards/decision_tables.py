@@ -7,14 +7,42 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.operator_decisions import RecordedBaseline
+from dashboards.blocks import counted, print_blocks, print_table, table_fits
 from dashboards.printable import printable
 from models.alerts.verdict_counts import VerdictCount
 from models.evaluation import Rate
 from models.event_time import format_iso
 
+_BASELINE_COLUMNS = ("accepted", "device", "from", "by", "reason")
+
 
 def print_verdict_counts(counts: Sequence[VerdictCount], console: Console) -> None:
-    """Episodes by kind and place, and all of a kind together; plain lines without a terminal."""
+    """Episodes by kind and place, and all of a kind together; plain lines without a terminal.
+
+    A terminal shows where something is judged, and says how many alerts there are beside that.
+    """
+    if not counts:
+        console.print("no alerts", highlight=False)
+    elif not console.is_terminal:
+        _print_lines(_verdict_rows(counts, counts), console)
+    else:
+        judged = [count for count in counts if _is_judged(count)]
+        if judged:
+            console.print(_verdict_table(_verdict_rows(judged, counts)))
+        else:
+            console.print("no alert has a verdict yet", highlight=False)
+        if others := [count for count in counts if not _is_judged(count)]:
+            alerts = counted(sum(count.unjudged for count in others), "alert")
+            rows = f"{counted(len(others), 'row')} without a verdict"
+            console.print(f"left out: {rows}, with {alerts}; petawatch verdict --summary --json", highlight=False)
+
+
+def _is_judged(count: VerdictCount) -> bool:
+    return bool(count.true or count.false or count.unclear)
+
+
+def _verdict_rows(shown: Sequence[VerdictCount], counts: Sequence[VerdictCount]) -> list[list[str]]:
+    """The shown rows, then for each of their kinds all places together, shown or not."""
     rows = [
         [
             count.kind.value,
@@ -22,34 +50,43 @@ def print_verdict_counts(counts: Sequence[VerdictCount], console: Console) -> No
             *(str(number) for number in (count.true, count.false, count.unclear, count.unjudged)),
             _percent(count.precision),
         ]
-        for count in counts
+        for count in shown
     ]
-    for kind in dict.fromkeys(count.kind for count in counts):
+    for kind in dict.fromkeys(count.kind for count in shown):
         of_kind = [count for count in counts if count.kind is kind]
         total = sum((count.precision for count in of_kind), Rate(count=0, total=0))
         unclear, unjudged = sum(count.unclear for count in of_kind), sum(count.unjudged for count in of_kind)
         numbers = (total.count, total.total - total.count, unclear, unjudged)
         rows.append([kind.value, "all", *map(str, numbers), _percent(total)])
-    if console.is_terminal and rows:
-        console.print(_verdict_table(rows))
-    else:
-        _print("Verdicts", (), rows, console, empty="no alerts")
+    return rows
 
 
 def print_baselines(baselines: Sequence[RecordedBaseline], console: Console) -> None:
-    """Accepted baselines, oldest first; plain lines without a terminal."""
-    rows = [
-        [
-            format_iso(recorded.baseline.id),
-            recorded.baseline.device.name,
-            format_iso(recorded.baseline.from_ns),
-            recorded.by,
-            recorded.reason,
+    """Accepted baselines, oldest first; a block for each on a narrow terminal, plain lines without one."""
+    rows = [[printable(cell) for cell in _cells(recorded)] for recorded in baselines]
+    if not rows:
+        console.print("no accepted baselines", highlight=False)
+    elif not console.is_terminal:
+        _print_lines(rows, console)
+    elif table_fits(_BASELINE_COLUMNS, rows, console):
+        print_table("Accepted baselines", _BASELINE_COLUMNS, rows, console)
+    else:
+        blocks = [
+            (device, [("accepted", accepted), *zip(_BASELINE_COLUMNS[2:], values, strict=True)])
+            for accepted, device, *values in rows
         ]
-        for recorded in baselines
-    ]
-    columns = ("accepted", "device", "from", "by", "reason")
-    _print("Accepted baselines", columns, rows, console, empty="no accepted baselines")
+        print_blocks(blocks, console)
+
+
+def _cells(recorded: RecordedBaseline) -> tuple[str, ...]:
+    baseline = recorded.baseline
+    return (
+        format_iso(baseline.id),
+        baseline.device.name,
+        format_iso(baseline.from_ns),
+        recorded.by,
+        recorded.reason,
+    )
 
 
 def _verdict_table(rows: Sequence[Sequence[str]]) -> Table:
@@ -64,20 +101,10 @@ def _verdict_table(rows: Sequence[Sequence[str]]) -> Table:
     return table
 
 
-def _print(title: str, columns: Sequence[str], rows: list[list[str]], console: Console, *, empty: str) -> None:
-    rows = [[printable(cell) for cell in row] for row in rows]
-    if not rows:
-        console.print(empty, highlight=False)
-    elif console.is_terminal:
-        table = Table(title=title)
-        for column in columns:
-            table.add_column(column, overflow="fold")
-        for row in rows:
-            table.add_row(*map(Text, row))
-        console.print(table)
-    else:
-        for row in rows:
-            console.file.write("\t".join(row) + "\n")  # the console itself would turn tabs into blanks
+def _print_lines(rows: Sequence[Sequence[str]], console: Console) -> None:
+    for row in rows:
+        # The console itself would turn tabs into blanks.
+        console.file.write("\t".join(printable(cell) for cell in row) + "\n")
 
 
 def _percent(rate: Rate) -> str:

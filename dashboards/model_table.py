@@ -6,10 +6,13 @@ from typing import Protocol
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from dashboards.blocks import print_blocks, print_table, table_fits
 from dashboards.printable import printable
 from models.event_time import format_iso
 
+_VERSION_COLUMNS = ("version", "model", "use", "aliases", "registered", "metrics")
 _MOST_METRICS = 4
 _MOST_LETTERS = 80
 
@@ -44,43 +47,60 @@ class ShownVersion(Protocol):
 
 
 def print_versions(versions: Sequence[tuple[ShownVersion, str]], console: Console) -> None:
-    """A row per version, and what it is used for; of its metrics the first ones by name."""
+    """A row per version, and what it is used for; of its metrics the first ones by name.
+
+    On a narrow terminal a block per version.
+    """
     if not versions:
         _print(console, "the registry has no versions yet; petawatch train makes one")
         return
     rows = [
         (
             str(version.version),
-            version.model,
+            printable(version.model),
             use,
-            " ".join(version.aliases),
+            _short(" ".join(version.aliases)),
             format_iso(version.created_ns)[:19],
-            " ".join(f"{name}={version.metrics[name]:.4g}" for name in sorted(version.metrics)[:_MOST_METRICS]),
+            printable(" ".join(f"{name}={version.metrics[name]:.4g}" for name in _metrics(version))),
         )
         for version, use in versions
     ]
-    _print_rows(("version", "model", "", "aliases", "registered", "metrics"), rows, console)
+    if not console.is_terminal:
+        _print_lines(rows, console)
+    elif table_fits(_VERSION_COLUMNS, rows, console):
+        print_table("Versions", _VERSION_COLUMNS, rows, console, right=("version",))
+    else:
+        blocks = [
+            (f"version {number}  {model}", list(zip(_VERSION_COLUMNS[2:], values, strict=True)))
+            for number, model, *values in rows
+        ]
+        print_blocks(blocks, console)
 
 
 def print_comparison(
     values: Sequence[tuple[str, str | None, str | None]], versions: tuple[str, str], console: Console
 ) -> None:
     """A row per metric or parameter: its name, and its value in both versions."""
-    rows = [
-        (name, "-" if first is None else first, "-" if second is None else second) for name, first, second in values
-    ]
-    _print_rows(("", *(f"version {version}" for version in versions)), rows, console)
-
-
-def _print_rows(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], console: Console) -> None:
-    if console.is_terminal:
-        table = Table(*header)
-        for row in rows:
-            table.add_row(*(escape(_short(cell)) for cell in row))
-        console.print(table)
+    rows = [[_short("-" if cell is None else cell) for cell in row] for row in values]
+    if not console.is_terminal:
+        _print_lines(rows, console)
         return
+    table = Table()
+    table.add_column("", no_wrap=True)
+    for version in versions:
+        table.add_column(escape(f"version {version}"), overflow="fold")
     for row in rows:
-        _print(console, "  ".join(_short(cell) for cell in row if cell))
+        table.add_row(*map(Text, row))
+    console.print(table)
+
+
+def _metrics(version: ShownVersion) -> list[str]:
+    return sorted(version.metrics)[:_MOST_METRICS]
+
+
+def _print_lines(rows: Sequence[Sequence[str]], console: Console) -> None:
+    for row in rows:
+        _print(console, "  ".join(cell for cell in row if cell))
 
 
 def _short(text: str) -> str:

@@ -1,11 +1,11 @@
-"""A shadow against production for eyes: a row per camera, and one of all."""
+"""A shadow against production for eyes: camera by camera, and all together in words."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
 from rich.console import Console
-from rich.table import Table
 
+from dashboards.blocks import counted, print_blocks
 from dashboards.printable import printable
 from models.event_time import format_iso
 from models.images.shadow_comparison import ShadowCounts
@@ -97,15 +97,11 @@ class ShownFinding(Protocol):
 
 
 def print_shadow(findings: Mapping[str, ShownFinding], console: Console) -> None:
-    """What the shadow found against production, by camera, and in all in words."""
-    rows = [_row(name, finding) for name, finding in findings.items()]
+    """What the shadow found against production: a block per camera on a terminal, a line elsewhere; then in all."""
     if console.is_terminal:
-        table = Table(*_HEADER)
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
+        print_blocks(((printable(name), _block(finding)) for name, finding in findings.items()), console)
     else:
-        for row in (_HEADER, *rows):
+        for row in (_HEADER, *(_row(name, finding) for name, finding in findings.items())):
             _print(console, "  ".join(row))
     for sentence in _sentences(findings):
         _print(console, sentence)
@@ -113,10 +109,9 @@ def print_shadow(findings: Mapping[str, ShownFinding], console: Console) -> None
 
 def _row(name: str, finding: ShownFinding) -> tuple[str, ...]:
     counts, judged = finding.counts, finding.judged
-    ended = "" if finding.going_on else " (ended)"
     return (
         printable(name),
-        printable(finding.model) + (ended if finding.learned or ended else " (learns)"),
+        _shadow(finding),
         printable(finding.production),
         _time(finding.first_ns),
         _time(finding.last_ns),
@@ -132,19 +127,43 @@ def _row(name: str, finding: ShownFinding) -> tuple[str, ...]:
     )
 
 
+def _block(finding: ShownFinding) -> list[tuple[str, str]]:
+    counts, judged = finding.counts, finding.judged
+    models = [("shadow", _shadow(finding)), ("production", printable(finding.production))]
+    if finding.first_ns is None:
+        return [*models, ("compared", "nothing yet")]
+    span = f"{_time(finding.first_ns)} to {_time(finding.last_ns)}"
+    odd = f"{counts.odd_both:,} for both, {counts.odd_production:,} for production only"
+    alerts = f"{counts.alerts_production:,} of production, {counts.alerts_shadow:,} of the shadow"
+    verdicts = f"{judged.true_shared:,} of {judged.true:,} true ones, {judged.false_shared:,} of {judged.false:,} false"
+    return [
+        *models,
+        ("compared", f"{counted(counts.frames, 'frame')}, {span}"),
+        ("odd frames", f"{odd}, {counts.odd_shadow:,} for the shadow only"),
+        ("alerts", f"{alerts}, {counts.alerts_shared:,} shared"),
+        ("judged", f"the shadow has {verdicts} ones" if judged.true or judged.false else "no alert of production"),
+    ]
+
+
+def _shadow(finding: ShownFinding) -> str:
+    state = " (ended)" if not finding.going_on else "" if finding.learned else " (learns)"
+    return printable(finding.model) + state
+
+
 def _sentences(findings: Mapping[str, ShownFinding]) -> list[str]:
     """All cameras together: frames, then alerts."""
     counts = sum((finding.counts for finding in findings.values()), ShadowCounts())
     times = [time for each in findings.values() for time in (each.first_ns, each.last_ns) if time is not None]
     if not times:
-        return [f"nothing is compared yet: the shadow learns at {len(findings)} cameras"]
+        return [f"nothing is compared yet: the shadow learns at {counted(len(findings), 'camera')}"]
     span = f"shots from {_time(min(times))} to {_time(max(times))}"
     frames = (
-        f"{counts.frames} frames of {len(findings)} cameras, {span}: odd for both {counts.odd_both}, for production "
-        f"only {counts.odd_production}, for the shadow only {counts.odd_shadow}"
+        f"{counts.frames} frames of {counted(len(findings), 'camera')}, {span}: odd for both "
+        f"{counts.odd_both}, for production only {counts.odd_production}, for the shadow only {counts.odd_shadow}"
     )
+    of_production = f"{counted(counts.alerts_production, 'alert')} of production"
     alerts = (
-        f"the shadow would have raised {counts.alerts_shared} of the {counts.alerts_production} alerts of production, "
+        f"the shadow would have raised {counts.alerts_shared} of the {of_production}, "
         f"and {counts.alerts_shadow - counts.alerts_of_shadow_shared} that production has not"
     )
     return [frames, alerts]
@@ -155,4 +174,4 @@ def _time(event_time_ns: int | None) -> str:
 
 
 def _print(console: Console, line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(line, markup=False, highlight=False, soft_wrap=not console.is_terminal)

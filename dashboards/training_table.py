@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from rich.console import Console
-from rich.table import Table
+
+from dashboards.blocks import counted, print_blocks, print_table, table_fits
+from dashboards.printable import printable
 
 _COLUMNS = (
     "camera",
@@ -16,9 +18,9 @@ _COLUMNS = (
     "outliers",
     "learned",
     "later",
-    "shared",
-    "its own",
 )
+_ERRORS = ("shared", "its own")
+_EXPLAINED = "shared, its own: error on later frames with the shared network, and with one tuned to the camera alone"
 
 
 class ShownCounts(Protocol):
@@ -104,19 +106,37 @@ class ShownCamera(Protocol):
 
 
 def print_training(cameras: Sequence[ShownCamera], console: Console) -> None:
-    """A table on a terminal, plain lines elsewhere."""
+    """A table on a terminal, a block per camera where that is narrow, plain lines elsewhere.
+
+    The errors have no columns where no camera's were measured.
+    """
+    columns = _COLUMNS + (_ERRORS if any(camera.tuned for camera in cameras) else ())
+    rows = [_cells(camera)[: len(columns)] for camera in cameras]
     if not console.is_terminal:
-        for camera in cameras:
-            words = [f"{name} {value}" for name, value in zip(_COLUMNS[1:], _cells(camera)[1:], strict=True) if value]
-            console.out(f"{camera.camera}: {', '.join(words)}")
-        return
-    caption = "shared, its own: error on later frames with the shared network, and with one tuned to the camera alone"
-    table = Table(title="Training", caption=caption)
-    for column in _COLUMNS:
-        table.add_column(column, justify="left" if column == "camera" else "right")
-    for camera in cameras:
-        table.add_row(*_cells(camera))
-    console.print(table)
+        for name, *cells in rows:
+            words = [f"{column} {cell}" for column, cell in zip(columns[1:], cells, strict=True) if cell]
+            console.out(f"{name}: {', '.join(words)}")
+    elif table_fits(columns, rows, console):
+        print_table("Training", columns, rows, console, right=columns[1:])
+        if len(columns) > len(_COLUMNS):
+            console.print(_EXPLAINED, highlight=False)
+    else:
+        print_blocks(((printable(camera.camera), _block(camera)) for camera in cameras), console)
+
+
+def _block(camera: ShownCamera) -> list[tuple[str, str]]:
+    counts, tuned = camera.counts, camera.tuned
+    left_out = (
+        f"{counts.saturated:,} saturated, {counts.judged:,} judged, {counts.unusual:,} unusual, "
+        f"{counted(counts.outliers, 'outlier')}"
+    )
+    return [
+        ("frames", f"{counts.beam:,} with beam, {counts.sampled:,} sampled"),
+        ("left out", left_out),
+        ("learned", f"from {counted(camera.learned, 'frame')}, tried on {counted(camera.later, 'later frame')}"),
+        ("error there", "" if tuned is None else f"{_shared(tuned)} with the shared network"),
+        ("", "" if tuned is None else f"{_own(tuned)} with one of its own"),
+    ]
 
 
 def _cells(camera: ShownCamera) -> list[str]:
@@ -131,5 +151,13 @@ def _cells(camera: ShownCamera) -> list[str]:
         camera.learned,
         camera.later,
     )
-    errors = ["", ""] if tuned is None else [f"{tuned.before:.2%}", f"{tuned.after:.2%} ± {tuned.standard_error:.2%}"]
-    return [camera.camera, *(f"{number:,}" for number in numbers), *errors]
+    errors = ["", ""] if tuned is None else [_shared(tuned), _own(tuned)]
+    return [printable(camera.camera), *(f"{number:,}" for number in numbers), *errors]
+
+
+def _shared(tuned: ShownGain) -> str:
+    return f"{tuned.before:.2%}"
+
+
+def _own(tuned: ShownGain) -> str:
+    return f"{tuned.after:.2%} ± {tuned.standard_error:.2%}"

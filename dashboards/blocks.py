@@ -1,0 +1,53 @@
+"""Rows for eyes: a table where the terminal has room for it, else a block per row, in which every name stays whole."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+# What a table adds to each column: a blank on both sides, and a border.
+_FRAME = 3
+
+
+def table_fits(columns: Sequence[str], rows: Iterable[Sequence[str]], console: Console) -> bool:
+    """Whether a table has room on this terminal with each cell in one line."""
+    widths = [max(map(cell_len, cells)) for cells in zip(columns, *rows, strict=True)]
+    return sum(widths) + _FRAME * len(widths) + 1 <= console.width
+
+
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], console: Console, *, right: Iterable[str] = ()
+) -> None:
+    """A table in which no cell is broken, where ``table_fits``; the columns named in ``right`` hold numbers."""
+    table = Table(title=title)
+    numbers = set(right)
+    for column in columns:
+        table.add_column(column, justify="right" if column in numbers else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console.print(table)
+
+
+def print_blocks(blocks: Iterable[tuple[str, Sequence[tuple[str, str]]]], console: Console) -> None:
+    """A block per row: its title, and below it a name and a value per line, those without a value left out.
+
+    Values go on below themselves where they are longer than the line, and are broken between words.
+    """
+    for title, values in blocks:
+        # The terminal itself breaks a title that is too long: a name that is copied from it stays one word.
+        console.print(Text(title, "bold"), soft_wrap=True)
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        for name, value in values:
+            if value:
+                grid.add_row(name, Text(value))
+        console.print(Padding(grid, (0, 0, 0, 2), expand=False))
+
+
+def counted(number: int, singular: str) -> str:
+    """For example ``1 camera`` and ``1,000 cameras``."""
+    return f"{number:,} {singular}" if number == 1 else f"{number:,} {singular}s"
