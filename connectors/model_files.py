@@ -3,7 +3,8 @@
 import hashlib
 import importlib.resources
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.durable_files import replace_file
+from connectors.process_lock import ProcessLock
 from models.errors import FatalError
 from models.images.autoencoder import LATENT_SIZE, Autoencoder
 from models.model_bundle import ModelBundle
@@ -23,6 +25,8 @@ _NETWORK_FILE, _DESCRIPTION_FILE = "model.onnx", "model.json"
 _CURRENT_FILE, _SHADOW_FILE = "current", "shadow"
 #: The names of those that were in use before, one a line, oldest first; this word for the shipped one.
 _HISTORY_FILE, _SHIPPED = "history", "shipped"
+#: Held for the moment in which they are changed.
+_HISTORY_LOCK = "history.lock"
 _MOST_HISTORY = 100
 #: No network or description of ours comes near it; anything larger is not read.
 _MAX_BYTES = 256 << 20
@@ -138,49 +142,67 @@ def kept_model(state_dir: Path, name: str) -> ModelBundle:
     return bundle
 
 
-def install_model(state_dir: Path, bundle: ModelBundle) -> Path:
+def install_model(state_dir: Path, bundle: ModelBundle, first: ModelBundle | None = None) -> Path:
     """Write a model below ``STATE/models`` and make it the one in use; returns its folder.
 
     A crash at any point leaves the old model in use, or the new one. Older models stay, to go back to.
+
+    Parameters
+    ----------
+    first
+        The model that was in use as long as none was installed, to go back to; None for the shipped one.
     """
     folder = state_dir / "models" / bundle.name
     write_model(folder, bundle)
-    before = installed_name(state_dir)
-    try:
+    with _changing_history(folder.parent):
+        before = installed_name(state_dir)
+        if not before and first is not None:
+            write_model(folder.parent / first.name, first)
+            before = first.name
         if before != bundle.name:
             # Written first: after a crash in between it names the model in use, which is passed over.
             _write_history(folder.parent, [*_history(folder.parent), before or _SHIPPED])
         replace_file(folder.parent / _CURRENT_FILE, f"{bundle.name}\n".encode())
-    except OSError as error:
-        raise _unwritable(folder.parent, error) from error
     return folder
 
 
-def roll_back(state_dir: Path) -> ModelBundle:
+def roll_back(state_dir: Path, *, to_shipped: bool = True) -> ModelBundle:
     """Make the model that was in use before the present one the one in use again, and return it.
+
+    Parameters
+    ----------
+    to_shipped
+        Whether the shipped model can be the one before.
 
     Raises
     ------
     FatalError
         If there was none, or it can't be used any more: then the present one stays.
     """
-    models, present = state_dir / "models", installed_name(state_dir)
-    history = _history(models)
-    while history and history[-1] == (present or _SHIPPED):
-        history.pop()
-    if not history:
-        raise FatalError(f"no model was in use in {state_dir} before the present one", reason="model_missing")
-    name = history.pop()
-    bundle = default_model() if name == _SHIPPED else kept_model(state_dir, name)
-    try:
+    models = state_dir / "models"
+    if not models.is_dir():
+        raise _none_before(state_dir)
+    with _changing_history(models):
+        present, history = installed_name(state_dir), _history(models)
+        while history and history[-1] == (present or _SHIPPED):
+            history.pop()
+        if not history or (history[-1] == _SHIPPED and not to_shipped):
+            raise _none_before(state_dir)
+        name = history.pop()
+        bundle = default_model() if name == _SHIPPED else kept_model(state_dir, name)
         if name == _SHIPPED:
             (models / _CURRENT_FILE).unlink()
         else:
             replace_file(models / _CURRENT_FILE, f"{name}\n".encode())
         _write_history(models, history)
-    except OSError as error:
-        raise _unwritable(models, error) from error
     return bundle
+
+
+def _none_before(state_dir: Path) -> FatalError:
+    return FatalError(
+        f"no model is known that was in use in {state_dir} before the present one; promote one by its version",
+        reason="model_missing",
+    )
 
 
 def _named(file: Path, otherwise: str) -> str:
@@ -215,6 +237,16 @@ def _history(models: Path) -> list[str]:
             f"{models / _HISTORY_FILE} can't be read ({error}); remove it, and promote a model by its version",
             reason="model_missing",
         ) from error
+
+
+@contextmanager
+def _changing_history(models: Path) -> Iterator[None]:
+    """Two trainings and a promotion may install at once: each reads what the one before has written."""
+    try:
+        with ProcessLock.of_file(models / _HISTORY_LOCK, wait=True):
+            yield
+    except OSError as error:
+        raise _unwritable(models, error) from error
 
 
 def _write_history(models: Path, names: list[str]) -> None:

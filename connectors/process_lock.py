@@ -35,8 +35,13 @@ class ProcessLock:
         self._descriptor = descriptor
 
     @classmethod
-    def of_file(cls, path: Path) -> Self:
+    def of_file(cls, path: Path, *, wait: bool = False) -> Self:
         """Lock a file, which is made if need be, and names its holder from then on.
+
+        Parameters
+        ----------
+        wait
+            Until nobody has it: for what is held for a moment only.
 
         Raises
         ------
@@ -46,7 +51,7 @@ class ProcessLock:
             It can't be written, or not be locked.
         """
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        _lock(descriptor, holder=True)
+        _lock(descriptor, holder=True, wait=wait)
         try:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
@@ -70,6 +75,12 @@ class ProcessLock:
         _lock(descriptor, holder=False)
         return cls(descriptor)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
     def release(self) -> None:
         """Let it go; a second call does nothing."""
         if self._descriptor >= 0:
@@ -77,10 +88,10 @@ class ProcessLock:
             self._descriptor = -1
 
 
-def _lock(descriptor: int, *, holder: bool) -> None:
+def _lock(descriptor: int, *, holder: bool, wait: bool = False) -> None:
     """Lock an open file that names its holder, or a folder, which can't; it is closed when that fails."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError as error:
         name = os.read(descriptor, 200).decode(errors="replace").strip() if holder else ""
         os.close(descriptor)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from connectors.model_files import (
     roll_back,
     write_model,
 )
+from connectors.process_lock import ProcessLock
+from connectors.promotion_lock import changing_models
 from models.errors import FatalError
 from models.model_bundle import ModelBundle
 from models.scoring.tail_probability import TailSeed
@@ -71,7 +74,13 @@ def test_an_installed_model_is_in_use_and_the_older_ones_stay(tmp_path: Path, bu
     assert load_model(first) == bundle
     assert install_model(tmp_path, bundle) == first
     assert installed_model(tmp_path) == bundle
-    assert {path.name for path in (tmp_path / "models").iterdir()} == {"current", "history", first.name, second.name}
+    assert {path.name for path in (tmp_path / "models").iterdir()} == {
+        "current",
+        "history",
+        "history.lock",
+        first.name,
+        second.name,
+    }
 
 
 def test_until_the_last_step_of_an_installation_the_old_model_is_in_use(
@@ -196,6 +205,52 @@ def test_a_rollback_goes_to_the_model_before_and_at_last_to_the_shipped_one(
     assert roll_back(tmp_path) == default_model() == installed_model(tmp_path)
     with pytest.raises(FatalError, match="before the present one"):
         roll_back(tmp_path)
+
+
+def test_a_rollback_goes_to_the_first_model_where_it_was_not_the_shipped_one(
+    tmp_path: Path, bundle: ModelBundle
+) -> None:
+    first, other = replace(bundle, seeds={}), replace(bundle, seeds={"moments": bundle.seeds["latent"]})
+    install_model(tmp_path, bundle, first)
+    install_model(tmp_path, other, first)
+    assert roll_back(tmp_path) == bundle == installed_model(tmp_path)
+    assert roll_back(tmp_path) == first == installed_model(tmp_path)
+    with pytest.raises(FatalError, match="before the present one"):
+        roll_back(tmp_path)
+    assert installed_model(tmp_path) == first
+
+
+def test_a_rollback_leaves_out_the_shipped_model_where_it_was_not_in_use(tmp_path: Path, bundle: ModelBundle) -> None:
+    install_model(tmp_path, bundle)
+    with pytest.raises(FatalError, match="before the present one"):
+        roll_back(tmp_path, to_shipped=False)
+    assert installed_model(tmp_path) == bundle
+
+
+def test_the_history_is_changed_by_one_at_a_time(tmp_path: Path, bundle: ModelBundle) -> None:
+    install_model(tmp_path, bundle)
+    other = replace(bundle, seeds={})
+    installing = threading.Thread(target=install_model, args=(tmp_path, other))
+    with ProcessLock.of_file(tmp_path / "models" / "history.lock"):
+        installing.start()
+        installing.join(1.0)
+        assert installed_model(tmp_path) == bundle
+    installing.join()
+    assert installed_model(tmp_path) == other
+
+
+def test_one_promotion_at_a_time(tmp_path: Path) -> None:
+    with (
+        changing_models(tmp_path),
+        pytest.raises(FatalError, match=r"process \d+ on .* promotes .*; wait for its end") as error,
+        changing_models(tmp_path),
+    ):
+        pass
+    assert error.value.reason == "models_locked"
+    with changing_models(tmp_path):
+        pass
+    with pytest.raises(FatalError, match="is no state directory"), changing_models(tmp_path / "absent"):
+        pass
 
 
 def test_a_rollback_to_a_model_that_was_tampered_with_leaves_the_present_one(
