@@ -2,6 +2,7 @@
 
 import hashlib
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from connectors.model_files import (
     install_model,
     install_shadow,
     installed_name,
+    kept_model,
     load_model,
     roll_back,
     shadow_name,
@@ -20,6 +22,7 @@ from connectors.registry.training_record import RecordOutbox
 from connectors.registry.version_listing import VersionListing
 from models.errors import FatalError, PetawatchError
 from models.model_bundle import ModelBundle
+from streams.deciding import is_of_facility
 from streams.model_tracking import open_registry, upload_waiting
 from streams.settings import Settings
 
@@ -73,46 +76,54 @@ def compare_versions(state_dir: Path, settings: Settings, first: str, second: st
     return [ComparedValue(name="model", first=one.model, second=other.model), *metrics, *parameters]
 
 
-def promote(state_dir: Path, settings: Settings, wanted: str) -> str:
-    """Make a version the model in use; watches that run take it over. Returns a sentence.
+def promote(state_dir: Path, settings: Settings, wanted: str) -> tuple[str, str]:
+    """Make a version the model in use; watches that run take it over. Returns a sentence, and a warning or nothing.
 
     Parameters
     ----------
     wanted
-        The version's number, or the model's id.
+        The version's number, or the model's id. For the id of the model in use the registry is not needed: it can be
+        promoted again so that workers are told of it again.
 
     Raises
     ------
     FatalError
         If there is no such version, or its model is not what was registered or does not fit: the old one stays.
     RetryableError
-        If the registry does not answer.
+        If the registry does not answer before the model is installed; afterwards that is a warning.
     """
+    if wanted == _name_in_use(state_dir):
+        name = kept_model(state_dir, wanted).name
+        return f"model {name} is in use already", _move_production(state_dir, settings, name)
     registry = _registry(state_dir, settings)
     version = _find(registry.versions(), wanted)
-    install_model(state_dir, _fetched(registry, version))
-    registry.set_alias(ModelAlias.PRODUCTION, version.version)
-    if _end_shadow_of(state_dir, version.model):
-        registry.remove_alias(ModelAlias.SHADOW)
-    _ask(registry, VersionListing(state_dir, settings.tracking))
-    return f"version {version.version}, model {version.model}, is in use; watches that run take it over by themselves"
+    bundle = _fetched(registry, version)
+    first, not_kept = _first_model(state_dir, settings)
+    install_model(state_dir, bundle, first)
+    warnings = not_kept, _move_production(state_dir, settings, version.model, registry, version.version)
+    return (
+        f"version {version.version}, model {version.model}, is in use; watches that run take it over by themselves",
+        "; ".join(filter(None, warnings)),
+    )
 
 
-def promote_shadow(state_dir: Path, settings: Settings, wanted: str) -> str:
-    """Make a version the shadow: watches that run let it score beside the model in use. Returns a sentence.
+def promote_shadow(state_dir: Path, settings: Settings, wanted: str) -> tuple[str, str]:
+    """Make a version the shadow: watches that run let it score beside the model in use; returns as ``promote``.
 
     Parameters
     ----------
     wanted
-        The version's number, or the model's id.
+        As of ``promote``, with the id of the shadow.
 
     Raises
     ------
     FatalError
         As ``promote``, or if it is the model in use: the old shadow stays.
     RetryableError
-        If the registry does not answer.
+        As ``promote``.
     """
+    if wanted == shadow_name(state_dir) != _name_in_use(state_dir):
+        return f"model {kept_model(state_dir, wanted).name} is the shadow already", ""
     registry = _registry(state_dir, settings)
     version = _find(registry.versions(), wanted)
     if version.model == _name_in_use(state_dir):
@@ -122,12 +133,16 @@ def promote_shadow(state_dir: Path, settings: Settings, wanted: str) -> str:
             reason="shadow_in_use",
         )
     install_shadow(state_dir, _fetched(registry, version))
-    registry.set_alias(ModelAlias.SHADOW, version.version)
-    _ask(registry, VersionListing(state_dir, settings.tracking))
-    return (
+    sentence = (
         f"version {version.version}, model {version.model}, is the shadow; watches that run let it score beside the "
         "model in use, see petawatch models shadow"
     )
+    try:
+        registry.set_alias(ModelAlias.SHADOW, version.version)
+    except PetawatchError as error:
+        return sentence, f"the alias shadow was not moved: {error}"
+    _list_again(registry, state_dir, settings)
+    return sentence, ""
 
 
 def stop_shadow(state_dir: Path, settings: Settings) -> tuple[str, str]:
@@ -160,22 +175,44 @@ def roll_back_model(state_dir: Path, settings: Settings) -> tuple[str, str]:
     Raises
     ------
     FatalError
-        If no model was in use before, or it can't be used any more: the present one stays.
+        If no model is known that was in use before, or it can't be used any more: the present one stays.
     """
-    bundle = roll_back(state_dir)
-    no_shadow = _end_shadow_of(state_dir, bundle.name)
+    began_with_shipped = settings.worker.model is None or not is_of_facility(state_dir)
+    bundle = roll_back(state_dir, to_shipped=began_with_shipped)
     sentence = f"model {bundle.name} is in use again; watches that run take it over by themselves"
+    return sentence, _move_production(state_dir, settings, bundle.name)
+
+
+def _first_model(state_dir: Path, settings: Settings) -> tuple[ModelBundle | None, str]:
+    """The model that a facility's workers began with, if that is another than the shipped one, and a warning."""
+    folder = settings.worker.model
+    if folder is None or installed_name(state_dir) or not is_of_facility(state_dir):
+        return None, ""
     try:
-        registry = _registry(state_dir, settings)
-        if no_shadow:
+        return load_model(folder), ""
+    except FatalError as error:
+        return None, f"the present model, worker.model, is not kept to go back to: {error}"
+
+
+def _move_production(
+    state_dir: Path, settings: Settings, model: str, registry: ModelRegistry | None = None, version: int | None = None
+) -> str:
+    """Tell the registry which model is in use, and end its being the shadow; why that failed, or nothing."""
+    try:
+        was_shadow = _end_shadow_of(state_dir, model)
+        registry = registry or _registry(state_dir, settings)
+        if was_shadow:
             registry.remove_alias(ModelAlias.SHADOW)
-        of_model = [version.version for version in registry.versions() if version.model == bundle.name]
-        if of_model:
-            registry.set_alias(ModelAlias.PRODUCTION, of_model[-1])
-            return sentence, ""
+        of_model = (
+            [each.version for each in registry.versions() if each.model == model] if version is None else [version]
+        )
+        if not of_model:
+            return f"the alias production was not moved: the registry has no version of {model}"
+        registry.set_alias(ModelAlias.PRODUCTION, of_model[-1])
     except PetawatchError as error:
-        return sentence, f"the alias production was not moved: {error}"
-    return sentence, f"the alias production was not moved: the registry has no version of {bundle.name}"
+        return f"the alias production was not moved: {error}"
+    _list_again(registry, state_dir, settings)
+    return ""
 
 
 def _name_in_use(state_dir: Path) -> str:
@@ -202,6 +239,11 @@ def _versions(state_dir: Path, settings: Settings) -> list[RegisteredVersion]:
     listing = VersionListing(state_dir, settings.tracking)
     known = None if RecordOutbox(state_dir).waiting() else listing.read()
     return _ask(_registry(state_dir, settings), listing) if known is None else known
+
+
+def _list_again(registry: ModelRegistry, state_dir: Path, settings: Settings) -> None:
+    with suppress(PetawatchError):  # then the next command asks
+        _ask(registry, VersionListing(state_dir, settings.tracking))
 
 
 def _ask(registry: ModelRegistry, listing: VersionListing) -> list[RegisteredVersion]:

@@ -96,13 +96,14 @@ def promote(
     ] = Role.PRODUCTION,
 ) -> None:
     """Check a version and make it the model in use, or the shadow; watches that run follow without a restart."""
+    from connectors.promotion_lock import changing_models
     from streams import model_promotion
     from streams.settings import load_settings
 
     settings = load_settings(config)
     promote_to = model_promotion.promote_shadow if role is Role.SHADOW else model_promotion.promote
-    with _workers_of(state, settings, role) as tell_workers:
-        typer.echo(promote_to(state, settings, version))
+    with changing_models(state), _workers_of(state, settings, role) as tell_workers:
+        _say(*promote_to(state, settings, version))
         tell_workers()
 
 
@@ -145,33 +146,36 @@ def _shadow_findings(state: Path, config: Path | None) -> "dict[str, ShadowFindi
 
 
 def _end_shadow(state: Path, config: Path | None) -> None:
+    from connectors.promotion_lock import changing_models
     from streams.deciding import is_of_facility
     from streams.model_promotion import stop_shadow
     from streams.settings import load_settings
 
     settings = load_settings(config)
-    if is_of_facility(state):
-        from connectors.clock import SystemClock
-        from streams.facility.model_announcement import tell_workers_of_no_shadow
+    with changing_models(state):
+        if is_of_facility(state):
+            from connectors.clock import SystemClock
+            from streams.facility.model_announcement import tell_workers_of_no_shadow
 
-        # First: as long as the directory has a shadow, this can be said again.
-        typer.echo(tell_workers_of_no_shadow(settings, SystemClock()))
-    sentence, warning = stop_shadow(state, settings)
-    typer.echo(sentence)
-    if warning:
-        typer.echo(f"petawatch: {warning}", err=True)
+            # First: as long as the directory has a shadow, this can be said again.
+            typer.echo(tell_workers_of_no_shadow(settings, SystemClock()))
+        _say(*stop_shadow(state, settings))
 
 
 def rollback(state: _State, config: _Config = None) -> None:
     """Go back to the model that was in use before."""
+    from connectors.promotion_lock import changing_models
     from streams.model_promotion import roll_back_model
     from streams.settings import load_settings
 
     settings = load_settings(config)
-    with _workers_of(state, settings) as tell_workers:
-        sentence, warning = roll_back_model(state, settings)
-        typer.echo(sentence)
+    with changing_models(state), _workers_of(state, settings) as tell_workers:
+        _say(*roll_back_model(state, settings))
         tell_workers()
+
+
+def _say(sentence: str, warning: str) -> None:
+    typer.echo(sentence)
     if warning:
         typer.echo(f"petawatch: {warning}", err=True)
 

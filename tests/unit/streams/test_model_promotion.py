@@ -2,13 +2,22 @@
 
 import asyncio
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from connectors.checkpoints.directory import DirectoryCheckpointStore
-from connectors.model_files import default_model, install_shadow, installed_model, shadow_model
+from connectors.model_files import (
+    default_model,
+    install_model,
+    install_shadow,
+    installed_model,
+    shadow_model,
+    write_model,
+)
+from connectors.promotion_lock import changing_models
 from connectors.registry.mlflow_registry import ModelRegistry
 from connectors.registry.training_record import OUTBOX_FOLDER, TrainingRecord
 from connectors.state.commit import Commit
@@ -81,7 +90,7 @@ def test_a_promoted_version_is_in_use_and_a_rollback_goes_back_step_by_step(two:
 
 
 def test_a_version_is_the_shadow_until_it_is_in_use_or_ended(two: Path) -> None:
-    assert FIRST.name in promote_shadow(two, SETTINGS, "1")
+    assert FIRST.name in promote_shadow(two, SETTINGS, "1")[0]
     assert (shadow_model(two), installed_model(two)) == (FIRST, SHIPPED)
     assert [listed.use for listed in list_versions(two, SETTINGS)] == ["shadow", ""]
     assert aliases(two) == [("shadow",), ("candidate",)]
@@ -249,13 +258,87 @@ def test_what_is_no_state_directory(tmp_path: Path) -> None:
         list_versions(tmp_path / "absent", SETTINGS)
 
 
+def make_a_recorders(state: Path) -> None:
+    directory = StateDirectory.open(state)
+    directory.commit(Commit(stage_states={RECORDER_KEY: b"state"}))
+    directory.close()
+
+
+def away(*_: object) -> None:
+    raise RetryableError("the registry does not answer", reason="registry")
+
+
+def test_a_registry_that_fails_after_the_installation_is_a_warning_and_workers_are_told(
+    two: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(
+        "streams.commands.models._workers_of",
+        lambda state, *_: nullcontext(lambda: told.append(installed_model(state).name)),
+    )
+    monkeypatch.setattr(ModelRegistry, "set_alias", away)
+    for role in ("shadow", "production"):
+        assert run(["models", "promote", "1", "--as", role, "--state", str(two)]) == 0
+        assert f"the alias {role} was not moved: the registry does not answer" in capsys.readouterr().err
+    assert told == [SHIPPED.name, FIRST.name]
+    assert (installed_model(two), shadow_model(two)) == (FIRST, None)
+
+
+def test_what_has_its_role_already_is_promoted_again_without_the_registry(
+    two: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(two, SETTINGS, "1")
+    roll_back_model(two, SETTINGS)
+    promote_shadow(two, SETTINGS, "1")
+    assert promote(two, SETTINGS, SHIPPED.name)[1].endswith(f"the registry has no version of {SHIPPED.name}")
+    monkeypatch.setattr("streams.model_promotion.open_registry", away)
+    assert promote(two, SETTINGS, SHIPPED.name) == (
+        f"model {SHIPPED.name} is in use already",
+        "the alias production was not moved: the registry does not answer",
+    )
+    assert promote_shadow(two, SETTINGS, FIRST.name) == (f"model {FIRST.name} is the shadow already", "")
+    assert (installed_model(two), shadow_model(two)) == (SHIPPED, FIRST)
+    with pytest.raises(FatalError, match="before the present one"):
+        roll_back_model(two, SETTINGS)
+
+
+@pytest.mark.parametrize("command", [["promote", "1"], ["rollback"], ["shadow", "--end"]])
+def test_one_command_at_a_time_changes_models(
+    tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    install_model(tmp_path, FIRST)
+    install_shadow(tmp_path, SECOND)
+    with changing_models(tmp_path):
+        assert run(["models", *command, "--state", str(tmp_path)]) == 1
+    assert "wait for its end, then give this again" in capsys.readouterr().err
+    assert (installed_model(tmp_path), shadow_model(tmp_path)) == (FIRST, SECOND)
+
+
+def test_a_facility_goes_back_to_the_model_that_its_workers_began_with(two: Path, tmp_path: Path) -> None:
+    make_a_recorders(two)
+    write_model(tmp_path / "began", FIRST)
+    began_with_it = load_settings(None, worker={"model": tmp_path / "began"})
+    promote(two, began_with_it, "2")
+    assert FIRST.name in roll_back_model(two, began_with_it)[0]
+    assert installed_model(two) == FIRST
+    with pytest.raises(FatalError, match="before the present one"):
+        roll_back_model(two, began_with_it)
+
+
+def test_a_facility_does_not_go_back_to_a_model_that_it_never_used(two: Path, tmp_path: Path) -> None:
+    make_a_recorders(two)
+    elsewhere = load_settings(None, worker={"model": tmp_path / "elsewhere"})
+    assert "worker.model, is not kept to go back to: " in promote(two, elsewhere, "2")[1]
+    with pytest.raises(FatalError, match="no model is known that was in use"):
+        roll_back_model(two, elsewhere)
+    assert installed_model(two) == SECOND
+
+
 def test_the_shadow_of_a_facility_waits_for_kafka_and_is_read_from_its_checkpoints(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     state, kept, config = tmp_path / "state", tmp_path / "kept", tmp_path / "petawatch.toml"
-    directory = StateDirectory.open(state)
-    directory.commit(Commit(stage_states={RECORDER_KEY: b"state"}))
-    directory.close()
+    make_a_recorders(state)
     kept.mkdir()
     config.write_text(
         f'[kafka]\nbootstrap_servers = "127.0.0.1:1"\n[checkpoints]\nstore = "directory"\ndirectory = "{kept}"\n'
