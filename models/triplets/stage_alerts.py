@@ -170,21 +170,7 @@ class StageAlerts:
         still_open = tracker is not None and tracker.is_open
         if run is None and not still_open and not absent.any():
             return
-        run = run or _Silence()
-        # What the tracker sees; without a source if it is there.
-        told: list[tuple[int, AlertSource | None, Explanation]] = []
-        for shot, is_absent in zip(firing.tolist(), absent.tolist(), strict=True):
-            time_ns = int(batch.start_ns[shot])
-            if not is_absent:
-                run = _Silence()
-                told.append((time_ns, None, NO_EXPLANATION))
-                continue
-            run.source = run.source or batch.source(shot)
-            run.shots_ns.append(time_ns)
-            if run.told or self._is_silence(run):
-                words = explain_silence(len(run.shots_ns), run.shots_ns[-1] - run.shots_ns[0])
-                told += [(shot_ns, run.source, words) for shot_ns in run.shots_ns]
-                run.shots_ns, run.told = [], True
+        run, told = self._follow(run or _Silence(), batch, firing, absent)
         self._silences.pop(device, None)
         if run.source is not None:
             self._silences[device] = run
@@ -201,6 +187,25 @@ class StageAlerts:
                 lambda row: sources[places[row]],
                 lambda row: told[row][2],
             )[0]
+
+    def _follow(
+        self, run: _Silence, batch: ShotBatch, firing: NDArray[np.intp], absent: NDArray[np.bool_]
+    ) -> tuple[_Silence, list[tuple[int, AlertSource | None, Explanation]]]:
+        """The run behind these shots, and what its tracker is to see: without a source where the device is there."""
+        told: list[tuple[int, AlertSource | None, Explanation]] = []
+        for shot, is_absent in zip(firing.tolist(), absent.tolist(), strict=True):
+            time_ns = int(batch.start_ns[shot])
+            if not is_absent:
+                run = _Silence()
+                told.append((time_ns, None, NO_EXPLANATION))
+                continue
+            run.source = run.source or batch.source(shot)
+            run.shots_ns.append(time_ns)
+            if run.told or self._is_silence(run):
+                words = explain_silence(len(run.shots_ns), run.shots_ns[-1] - run.shots_ns[0])
+                told += [(shot_ns, run.source, words) for shot_ns in run.shots_ns]
+                run.shots_ns, run.told = [], True
+        return run, told
 
     def _is_silence(self, run: _Silence) -> bool:
         lasted_ns = run.shots_ns[-1] - run.shots_ns[0]
