@@ -200,6 +200,8 @@ class RollingDistance:
 
     def _left_out(self, distances: NDArray[np.float64], count: int) -> NDArray[np.float64]:
         """Distances of learned vectors from the mean and covariance of the others (Sherman and Morrison's formula)."""
+        if count < 3:  # the others have no covariance
+            return distances
         square = np.minimum(distances**2, 0.9 * (count - 1.0))
         return cast("NDArray[np.float64]", np.sqrt(count * square / (count - 1.0 - square)))
 

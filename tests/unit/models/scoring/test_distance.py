@@ -145,3 +145,12 @@ def test_usual_is_the_mean_and_spread_of_what_was_applied() -> None:
     mean, sigma = distance.usual()
     np.testing.assert_allclose(mean, vectors.mean(axis=0), atol=1e-9)
     np.testing.assert_allclose(sigma, [vectors[:, 0].std(), 0.1], rtol=1e-6)
+
+
+def test_a_start_with_next_to_nothing_gives_no_distance() -> None:
+    for count in (0, 1, 2):
+        vectors = np.full((4, 4), np.nan)
+        vectors[:count] = normal_vectors(count)
+        kept, distances = RollingDistance(DistanceSettings(), np.full(4, 1e6)).start(vectors)
+        assert kept.sum() == count
+        assert not distances[:count].any()
