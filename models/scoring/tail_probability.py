@@ -330,8 +330,10 @@ class TailProbability:
         self._fit_ring()
 
 
-def corrected(probability: NDArray[np.float64], number: int) -> NDArray[np.float64]:
+def corrected(probability: NDArray[np.float64], number: float) -> NDArray[np.float64]:
     """The probability that the smallest of ``number`` independent ones is at most this: 1 - (1 - p)^number.
+
+    A part of a number takes what was corrected back to fewer.
 
     Exact for independent scores, too large (never too small) for scores that go together.
 

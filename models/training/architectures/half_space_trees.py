@@ -12,6 +12,7 @@ from river.anomaly import HalfSpaceTrees
 
 from models.images.beam_features import beam_vector
 from models.images.image_scores import GROUP_FRAMES, ImageScoreSettings
+from models.images.references import MOMENTS_FLOOR
 from models.images.residual import Float32Array
 from models.scoring.tail_probability import TailProbability
 from models.training.architectures.rolling_scores import RollingScores
@@ -23,8 +24,6 @@ _WINDOW_FRAMES = 100
 # Cuts fall into 0..1: so many standard deviations to both sides of the usual fill it.
 _RANGE_SIGMAS = 8.0
 _TIME_CONSTANT_FRAMES = 1000.0
-# The least standard deviations that are believed of the components of ``beam_vector``, as the watch has them.
-_FLOOR = np.array([0.002, 0.02, 0.02, 0.002, 0.002, 0.002, 0.005, 0.005, 2e-4])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +46,11 @@ class TreeReferences:
 
     def __init__(self, seed: int, settings: ImageScoreSettings | None = None) -> None:
         self._settings = settings or ImageScoreSettings()
-        limits = dict.fromkeys(range(len(_FLOOR)), (0.0, 1.0))
+        limits = dict.fromkeys(range(len(MOMENTS_FLOOR)), (0.0, 1.0))
         self._trees = HalfSpaceTrees(_TREES, _HEIGHT, _WINDOW_FRAMES, limits=limits, seed=seed)
         self._tail = TailProbability(self._settings.tail)
         self._frames = 0
-        self._mean, self._square = np.zeros(len(_FLOOR)), np.zeros(len(_FLOOR))
+        self._mean, self._square = np.zeros(len(MOMENTS_FLOOR)), np.zeros(len(MOMENTS_FLOOR))
         self._weight = 0.0
         self._held: list[NDArray[np.float64]] = []
         self._waiting: list[NDArray[np.float64]] = []
@@ -129,7 +128,7 @@ class TreeReferences:
 
     def _placed(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Vectors within 0..1, the usual one in the middle."""
-        sigma = np.maximum(np.sqrt(np.maximum(self._square - self._mean**2, 0.0)), _FLOOR)
+        sigma = np.maximum(np.sqrt(np.maximum(self._square - self._mean**2, 0.0)), MOMENTS_FLOOR)
         return np.asarray(np.clip(0.5 + (vectors - self._mean) / (2.0 * _RANGE_SIGMAS * sigma), 0.0, 1.0))
 
     def _of_trees(self, placed: NDArray[np.float64]) -> NDArray[np.float64]:

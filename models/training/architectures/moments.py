@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from models.images.beam_features import beam_vector
 from models.images.image_scores import GROUP_FRAMES, ImageScoreSettings
 from models.images.reference_history import MEMORY_FRAMES, ReferenceHistory
+from models.images.references import MOMENTS_FLOOR
 from models.images.residual import Float32Array
 from models.scoring.distance import RollingDistance
 from models.scoring.tail_probability import TailProbability
@@ -16,8 +17,6 @@ from models.state import State
 from models.training.architectures.rolling_scores import RollingScores
 from models.training.time_split import Images
 
-# The least standard deviations that are believed of the components of ``beam_vector``, as the watch has them.
-_FLOOR = np.array([0.002, 0.02, 0.02, 0.002, 0.002, 0.002, 0.005, 0.005, 2e-4])
 _LEAST_SCORE = 1e-9
 
 
@@ -35,7 +34,7 @@ class MomentReferences:
 
     def __init__(self, settings: ImageScoreSettings | None = None) -> None:
         self._settings = settings or ImageScoreSettings()
-        self._distance = RollingDistance(self._settings.distance, _FLOOR)
+        self._distance = RollingDistance(self._settings.distance, MOMENTS_FLOOR)
         self._tail = TailProbability(self._settings.tail)
         self._history = ReferenceHistory()
         self._held: list[NDArray[np.float64]] = []

@@ -13,6 +13,7 @@ from models.images.frame_scores import IMAGE_SCORES, FrameScores
 from models.images.image_scores import ImageScores, ImageScoreSettings
 from models.images.residual import Float32Array
 from models.records import FULL_SCALE_COUNTS, IMAGE_SHAPE
+from models.scoring.tail_probability import corrected
 from models.training.architectures.rolling_scores import RollingScores
 from models.training.time_split import Images
 
@@ -122,7 +123,10 @@ class WithoutMoments:
     def score(self, cleaned: Float32Array, features: NDArray[np.float64]) -> FrameScores:
         """Score frames by residual and latent vector."""
         scores = self._scores.score(cleaned, features)
-        return replace(scores, probability=scores.probabilities[_WITHOUT_MOMENTS].min(axis=0))
+        smallest = scores.probabilities[_WITHOUT_MOMENTS].min(axis=0)
+        # Corrected for the number of all scores; what is left counts for its own number.
+        part = len(_WITHOUT_MOMENTS) / len(IMAGE_SCORES)
+        return replace(scores, probability=corrected(smallest, part))
 
 
 class TrainedComponents:

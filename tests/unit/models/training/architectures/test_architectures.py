@@ -9,11 +9,13 @@ import pytest
 from numpy.typing import NDArray
 
 from connectors.model_files import default_model
+from models.images.frame_scores import IMAGE_SCORES
+from models.images.image_scores import ImageScores, ImageScoreSettings
 from models.training.architectures.architecture import Architecture, BeamFrames, TrainedArchitecture
 from models.training.architectures.catalogue import ARCHITECTURES
 from models.training.architectures.frame_cleaning import FrameCleaner
 from models.training.architectures.moments import RollingMoments
-from models.training.architectures.pca import PcaAlone, PrincipalComponents, principal_components
+from models.training.architectures.pca import PcaAlone, PrincipalComponents, WithoutMoments, principal_components
 from models.training.architectures.strided_autoencoder import StridedAutoencoder
 from models.training.settings import TrainingSettings
 from tests.support.beam_camera import beam_frames, dark_frames, with_hot_spot
@@ -76,6 +78,19 @@ def test_an_odd_frame_scores_above_all_normal_ones_once_the_camera_is_learned(na
 def test_the_cut_of_the_calls_changes_no_score(name: str) -> None:
     cuts = [1, 33, 299, 301, 320, 400]
     np.testing.assert_array_equal(scores(TRAINED[name], cuts), scores(TRAINED[name]))
+
+
+def test_what_counts_of_components_is_corrected_for_its_own_number() -> None:
+    scorer = ImageScores(ImageScoreSettings(), PrincipalComponents(principal_components([EARLIER])), {})
+    beam = part(0, LEARNING + 20)
+    scorers = (scorer, WithoutMoments(scorer))
+    for start in range(0, LEARNING, 4):
+        scorer.hold(beam.cleaned[start : start + 4], beam.features[start : start + 4], 3.0)
+    later = slice(LEARNING, LEARNING + 12)
+    of_all, left = (scores.score(beam.cleaned[later], beam.features[later]) for scores in scorers)
+    rows = [row for row, name in enumerate(IMAGE_SCORES) if name not in {"moments", "steps"}]
+    single = np.stack([tail.p_values(row) for tail, row in zip(scorer._references.tails, of_all.logs, strict=True)])
+    np.testing.assert_allclose(left.probability, 1.0 - (1.0 - single[rows].min(axis=0)) ** len(rows), rtol=1e-9)
 
 
 def test_moments_that_are_all_odd_go_on_learning() -> None:
