@@ -122,8 +122,15 @@ def _compile(onnx_model: bytes, name: str) -> Any:
             f"model {name}: the network has the inputs and outputs {ports}, this version needs {wanted}",
             reason="model_shape",
         )
-    network.reshape({INPUT_NAME: [SUB_BATCH, *IMAGE_SHAPE]})
-    return core.compile_model(network, "CPU", _COMPILE_OPTIONS)
+    try:
+        network.reshape({INPUT_NAME: [SUB_BATCH, *IMAGE_SHAPE]})
+        return core.compile_model(network, "CPU", _COMPILE_OPTIONS)
+    except RuntimeError as error:
+        raise FatalError(
+            f"model {name}: OpenVINO can't run the network on this processor with {SUB_BATCH} images at a time; "
+            "install the model again or train a new one",
+            reason="model_shape",
+        ) from error
 
 
 def _check(what: str, array: Float32Array, shape: tuple[int, ...]) -> None:

@@ -146,3 +146,32 @@ def test_a_network_of_another_shape_is_refused(network: bytes) -> None:
     with pytest.raises(FatalError) as error:
         Autoencoder(renamed, name="test")
     assert error.value.reason == "model_shape"
+
+
+def test_a_network_that_cannot_be_compiled_is_one_clear_error() -> None:
+    """Its inputs and outputs are right, but it takes two images at a time only."""
+    onnx = pytest.importorskip("onnx", reason="needs the training extra: pip install 'petawatch[training]'")
+    helper, from_array = onnx.helper, onnx.numpy_helper.from_array
+    pixels, kind = IMAGE_SHAPE[0] * IMAGE_SHAPE[1], onnx.TensorProto.FLOAT
+    graph = helper.make_graph(
+        [
+            helper.make_node("Reshape", ["image_counts", "flat"], ["rows"]),
+            helper.make_node("Reshape", ["rows", "square"], ["reconstruction_counts"]),
+            helper.make_node("MatMul", ["rows", "weights"], ["latent"]),
+        ],
+        "two",
+        [helper.make_tensor_value_info("image_counts", kind, ["n", *IMAGE_SHAPE])],
+        [
+            helper.make_tensor_value_info("reconstruction_counts", kind, [2, *IMAGE_SHAPE]),
+            helper.make_tensor_value_info("latent", kind, [2, LATENT_SIZE]),
+        ],
+        [
+            from_array(np.array([2, pixels]), "flat"),
+            from_array(np.array([2, *IMAGE_SHAPE]), "square"),
+            from_array(np.zeros((pixels, LATENT_SIZE), np.float32), "weights"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    with pytest.raises(FatalError, match="model test: OpenVINO can't run the network") as error:
+        Autoencoder(model.SerializeToString(), name="test")
+    assert error.value.reason == "model_shape"
