@@ -134,6 +134,11 @@ class CameraStage:
         """Whether too little is known yet to score frames."""
         return self._scores.learning
 
+    @property
+    def room(self) -> int:
+        """Learning can't begin or end before the last of so many records."""
+        return self._scores.room
+
     def recent_scores(self) -> dict[str, NDArray[np.float32]]:
         """Recent normal scores by name, for ``image_scores.fit_seeds``."""
         return self._scores.recent_scores()
@@ -177,7 +182,8 @@ class CameraStage:
         scored.scoring[rows] = Scoring.LEARNING
         if not block.replacement:
             self._episode.observe_normal(block, rows, output)
-            self._scores.hold(cleaned[~stuck], features[~stuck], self._noise_counts())
+            times = block.event_time_ns[rows[~stuck]]
+            self._scores.hold(cleaned[~stuck], features[~stuck], self._noise_counts(), times)
 
     def _noise_counts(self) -> float:
         """Median noise of the pixels without beam; 0 as long as it is not known."""
@@ -226,7 +232,8 @@ class CameraStage:
     ) -> None:
         scored, fpr = output.scored, self._settings.frame_fpr
         features = scored.features[rows, :FEATURE_COUNT]
-        scores = self._scores.score(cleaned, features)
+        times = block.event_time_ns[rows]
+        scores = self._scores.score(cleaned, features, times, replacement=block.replacement)
         score = score_of(scores.probability)
         odd = scores.probability < fpr
         reasons = scores.reasons(fpr)
@@ -248,8 +255,7 @@ class CameraStage:
         self._scores.learn(scores, cleaned, normal, self._noise_counts(), forget=opened)
         self._watch_drift(block, rows[normal], scores.vectors[normal], output)
         group_ended = self._scores.room == GROUP_FRAMES
-        time_ns = int(block.event_time_ns[rows[-1]])
-        self._episode.follow_budget(time_ns, score, ~(stuck | is_open), group_ended=group_ended)
+        self._episode.follow_budget(int(times[-1]), score, ~(stuck | is_open), group_ended=group_ended)
         if group_ended:
             self._relearn_after_long(output)
 
@@ -308,7 +314,7 @@ class CameraStage:
         if "drift" in state:
             self._drift.restore(state["drift"])
         scores = state["scores"]
-        if scores["model"] == self._model:  # those of another model have other tails
+        if self._scores.fits(scores):  # else there are other tails
             # Earlier programs kept them beside the scores.
             self._episode.restore_threshold(scores.get("threshold", state.get("threshold")))
         self._since_scored = dict(zip((False, True), state.get("since_scored", (0, 0)), strict=True))

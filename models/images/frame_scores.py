@@ -49,6 +49,8 @@ class FrameScores:
         float64, shape (12, n): the tail probability of each, corrected for their number.
     probability
         float64, shape (n,): the smallest of them.
+    event_time_ns
+        int64, shape (n,); None where the frames are known to follow each other without a pause.
     """
 
     reconstruction: Float32Array
@@ -58,6 +60,7 @@ class FrameScores:
     logs: NDArray[np.float64]
     probabilities: NDArray[np.float64]
     probability: NDArray[np.float64]
+    event_time_ns: NDArray[np.int64] | None = None
 
     def shown(self) -> NDArray[np.float64]:
         """float64, shape (n, 3): largest z of the residual, latent distance, moments distance."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.images.beam_features import beam_vector
-from models.images.frame_scores import IMAGE_SCORES, FrameScores
+from models.images.frame_scores import IMAGE_SCORES, STEPS_ROW, FrameScores
 from models.images.latent_correction import LatentCorrection
 from models.images.learning_phase import FIRST_SCORED_FRAME, LearningPhase
 from models.images.reference_history import MEMORY_FRAMES, ReferenceHistory
@@ -154,7 +154,14 @@ class ImageScores:
         """One frame's residual in sigmas (``ReferenceMaps.z_map``)."""
         return self._references.maps.z_map(cleaned, reconstruction)
 
-    def score(self, cleaned: Float32Array, features: NDArray[np.float64]) -> FrameScores:
+    def score(
+        self,
+        cleaned: Float32Array,
+        features: NDArray[np.float64],
+        event_time_ns: NDArray[np.int64] | None = None,
+        *,
+        replacement: bool = False,
+    ) -> FrameScores:
         """Score up to ``room`` frames; nothing is learned.
 
         Parameters
@@ -163,13 +170,19 @@ class ImageScores:
             float32, shape (n, 102, 128), C order, counts above the pedestal.
         features
             float64, shape (n, 10).
+        event_time_ns
+            int64, shape (n,); None: they follow the frames before without a pause.
+        replacement
+            Whether their time has passed: they follow no frame, and have no step.
         """
         reconstruction, latent = self._run(cleaned)
         references = self._references
         self._correction.correct(latent, reconstruction, references.latent.mean)
         vectors = beam_vector(features)
         ripples = references.maps.ripples(cleaned, reconstruction)
-        logs = references.log_scores(cleaned, reconstruction, latent, vectors, ripples)
+        logs = references.log_scores(cleaned, reconstruction, latent, vectors, ripples, event_time_ns)
+        if replacement:
+            logs[STEPS_ROW] = np.nan
         single = np.stack([tail.p_values(row) for tail, row in zip(references.tails, logs, strict=True)])
         probabilities = corrected(single, len(single))
         return FrameScores(
@@ -180,6 +193,7 @@ class ImageScores:
             logs=logs,
             probabilities=probabilities,
             probability=probabilities.min(axis=0),
+            event_time_ns=event_time_ns,
         )
 
     def _run(self, cleaned: Float32Array) -> tuple[Float32Array, Float32Array]:
@@ -214,7 +228,13 @@ class ImageScores:
         if self._frames % GROUP_FRAMES == 0:
             self._apply(noise_counts)
 
-    def hold(self, cleaned: Float32Array, features: NDArray[np.float64], noise_counts: float) -> None:
+    def hold(
+        self,
+        cleaned: Float32Array,
+        features: NDArray[np.float64],
+        noise_counts: float,
+        event_time_ns: NDArray[np.int64] | None = None,
+    ) -> None:
         """Take up to ``room`` frames of the learning phase; the odd ones among them are found at the group's end."""
         start = self._start
         if start is None:
@@ -222,6 +242,8 @@ class ImageScores:
         if not len(cleaned):  # all were stuck: the end of a group must not be taken for another one
             return
         start.hold(cleaned, features)
+        if event_time_ns is not None:
+            self._references.steps.wait(event_time_ns)
         self._frames += len(cleaned)
         if self._frames % GROUP_FRAMES == 0 or self._frames == self._settings.learning_frames:
             held = start.take_held(self.buffers.cleaned)
@@ -234,7 +256,7 @@ class ImageScores:
         past = self._history.go_back() if self._forgetting else None
         self._forgetting = False
         if past is not None:
-            self._references.restore(past)
+            self._references.go_back(past)
         else:
             self._references.apply(noise_counts)
         if self._frames % MEMORY_FRAMES == 0:
@@ -260,10 +282,12 @@ class ImageScores:
             **references,
         }
 
-    def restore(self, state: State) -> None:
-        """Go on from a saved state; with another model than the saved one, learning begins anew.
+    def fits(self, state: State) -> bool:
+        """Whether a saved state is of the same model, and of a program that knew steps and ripples."""
+        return bool(state["model"] == self._network.name and "ripples" in state)
 
-        So it does when the state is of before there were steps and ripples.
+    def restore(self, state: State) -> None:
+        """Go on from a saved state; with one that does not fit, learning begins anew.
 
         Raises
         ------
@@ -271,7 +295,7 @@ class ImageScores:
             If the state does not fit the settings.
         """
         self.begin_anew()
-        if state["model"] != self._network.name or "ripples" not in state:
+        if not self.fits(state):
             return
         self._frames = int(state["frames"])
         learning = state["learning"]

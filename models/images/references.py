@@ -61,6 +61,7 @@ class References:
         latent: Float32Array,
         vectors: NDArray[np.float64],
         ripples: NDArray[np.float64],
+        event_time_ns: NDArray[np.int64] | None,
     ) -> NDArray[np.float64]:
         """The logarithms of the scores, float64, shape (12, n), in the order of ``IMAGE_SCORES``.
 
@@ -74,12 +75,14 @@ class References:
             float64, shape (n, 9): ``beam_vector``.
         ripples
             float64, shape (n, 30): ``ReferenceMaps.ripples``.
+        event_time_ns
+            As of ``BeamSteps.distances``.
         """
         logs = np.empty((len(IMAGE_SCORES), len(cleaned)))
         logs[:RESIDUAL_ROWS] = log_residual_scores(self.maps.scores(cleaned, reconstruction))
         logs[LATENT_ROW] = log_scores(self.latent.distances(latent))
         logs[MOMENTS_ROW] = log_scores(self.moments.distances(vectors))
-        logs[STEPS_ROW] = log_scores(self.steps.distances(vectors, self.moments.mean))
+        logs[STEPS_ROW] = log_scores(self.steps.distances(vectors, self.moments.mean, event_time_ns))
         logs[RIPPLES_ROW] = log_scores(self.ripples.distances(ripples))
         return logs
 
@@ -87,7 +90,7 @@ class References:
         """Remember the frames marked in ``keep``; nothing changes before ``apply``."""
         self.maps.learn(cleaned, scores.reconstruction, keep)
         self.latent.learn(scores.latent[keep])
-        self.steps.learn(scores.vectors, self.moments.mean, keep)
+        self.steps.learn(scores.vectors, self.moments.mean, keep, scores.event_time_ns)
         self.moments.learn(scores.vectors[keep])
         self.ripples.learn(scores.ripples[keep])
         for tail, row in zip(self.tails, scores.logs, strict=True):
@@ -118,8 +121,14 @@ class References:
         """What to go back to, right after ``apply``: the maps in half precision, so small is what counts of it."""
         return self.state() | {"maps": self.maps.memory()}
 
+    def go_back(self, memory: State) -> None:
+        """Go on from a memory; what the next frame is expected to be stays, since that follows the latest frames."""
+        now = self.steps.state()
+        past = memory["steps"]["distance"]
+        self.restore(memory | {"steps": now | {"distance": past}})
+
     def restore(self, state: State) -> None:
-        """Go on from a saved state, or from a memory.
+        """Go on from a saved state.
 
         Raises
         ------

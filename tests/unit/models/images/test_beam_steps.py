@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from models.event_time import SECOND_NS
 from models.images.beam_steps import BeamSteps
 from models.scoring.distance import DistanceSettings
 from models.state import decode_state, encode_state
@@ -30,14 +31,20 @@ def started() -> BeamSteps:
     return steps
 
 
-def observe(steps: BeamSteps, vectors: NDArray[np.float64], cuts: list[int]) -> NDArray[np.float64]:
+def observe(
+    steps: BeamSteps, vectors: NDArray[np.float64], cuts: list[int], times: NDArray[np.int64] | None = None
+) -> NDArray[np.float64]:
     found = []
     for first, last in pairwise([0, *cuts, len(vectors)]):
-        piece = vectors[first:last]
-        distances = steps.distances(piece, USUAL)
+        piece, when = vectors[first:last], None if times is None else times[first:last]
+        distances = steps.distances(piece, USUAL, when)
         found.append(distances)
-        steps.learn(piece, USUAL, distances < 6.0)
+        steps.learn(piece, USUAL, distances < 6.0, when)
     return np.concatenate(found)
+
+
+def ten_a_second(count: int, first_s: float = 0.0) -> NDArray[np.int64]:
+    return (np.arange(count) * (SECOND_NS // 10) + int(first_s * SECOND_NS)).astype(np.int64)
 
 
 def test_a_jump_within_the_usual_range_is_far_from_the_frames_before() -> None:
@@ -73,3 +80,79 @@ def test_the_cut_and_a_restart_change_no_distance() -> None:
     for steps in (whole, again):
         steps.apply()
     assert encode_state(whole.state()) == encode_state(again.state())
+
+
+def elsewhere_after(pause_s: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Forty frames at one place, and forty at another one."""
+    vectors = np.zeros((80, 9))
+    vectors[40:, 1] = 8.0
+    return vectors, np.concatenate([ten_a_second(40), ten_a_second(40, 4.0 + pause_s)])
+
+
+def test_after_a_pause_the_place_is_learned_from_the_first_frames() -> None:
+    vectors, times = elsewhere_after(300.0)
+    found = observe(started(), vectors, [], times)
+    assert np.isnan(found[40:45]).all()
+    assert np.isfinite(np.delete(found, range(40, 45))).all()
+    assert found[45:].max() < 3.0
+    vectors[60, 1] = 0.0  # from then on a jump is a jump
+    assert observe(started(), vectors, [], times)[60] > 6.0
+
+
+def test_after_a_short_pause_a_jump_is_a_jump() -> None:
+    vectors, times = elsewhere_after(29.0)
+    assert observe(started(), vectors, [], times)[40] > 6.0
+
+
+def test_an_odd_first_frame_after_a_pause_is_not_what_is_expected() -> None:
+    vectors, times = elsewhere_after(300.0)
+    vectors[40, 0], vectors[42, 2] = 60.0, np.nan
+    found = observe(started(), vectors, [], times)
+    assert np.isnan(found[40:48]).all()
+    assert found[48:].max() < 3.0
+
+
+def test_the_cut_and_a_restart_change_nothing_after_a_pause() -> None:
+    vectors, times = elsewhere_after(300.0)
+    vectors[40, 0] = 60.0
+    whole, cut = started(), started()
+    expected = observe(whole, vectors, [], times)
+    parts = []
+    for first, last in pairwise([0, 39, 40, 41, 43, 44, 47, 80]):
+        parts.append(observe(cut, vectors[first:last], [], times[first:last]))
+        again = BeamSteps(DistanceSettings(), FLOOR)
+        again.restore(decode_state(encode_state(cut.state())))
+        cut = again
+    np.testing.assert_array_equal(np.concatenate(parts), expected)
+    assert encode_state(whole.state()) == encode_state(cut.state())
+
+
+def test_a_pause_within_or_right_after_the_learning_phase_is_one() -> None:
+    for late in (0, 3):
+        steps = BeamSteps(DistanceSettings(), FLOOR)
+        steps.wait(ten_a_second(300 - late))
+        if late:
+            steps.wait(ten_a_second(late, 330.0))
+        steps.start(wandering(300, 1))
+        vectors, times = np.full((20, 9), 8.0), ten_a_second(20, 330.0 + late / 10)
+        found = observe(steps, vectors, [], times)
+        assert np.isnan(found[:5]).all()
+        assert found[5:].max() < 3.0
+
+
+def test_without_a_pause_times_change_nothing() -> None:
+    vectors = wandering(96, 3)
+    vectors[40] += 9.0
+    vectors[60, 2] = np.nan
+    steps = started()
+    np.testing.assert_array_equal(observe(steps, vectors, [], ten_a_second(96)), observe(started(), vectors, []))
+
+
+def test_a_state_of_before_pauses_were_known_goes_on() -> None:
+    steps = started()
+    saved = steps.state()
+    del saved["agreeing"], saved["last_ns"]
+    again = BeamSteps(DistanceSettings(), FLOOR)
+    again.restore(saved)
+    vectors = wandering(20, 4)
+    np.testing.assert_array_equal(observe(again, vectors, []), observe(steps, vectors, []))

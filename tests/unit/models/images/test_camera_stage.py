@@ -16,6 +16,7 @@ from models.images.image_scores import FrameBuffers, ImageScoreSettings, fit_see
 from models.records import DeviceState, Refusal
 from models.results import FEATURE_NAMES, Admission, Reason, Scoring
 from models.scoring.tail_probability import TailSeed, TailSettings
+from models.scoring.threshold_budget import ThresholdBudget
 from models.state import State, decode_state, encode_state
 from tests.support.beam_camera import (
     CAMERA,
@@ -219,6 +220,58 @@ def test_a_replacement_is_scored_and_teaches_nothing(learned: CameraStage) -> No
     assert not found.alerts
     assert not found.evidence
     assert encode_state(learned.state() | {"admission": {}, "frame_before": []}) == before
+
+
+def test_no_cut_of_a_replacement_changes_its_scores(learned_state: State) -> None:
+    frames = beam_frames(48, seed=7)
+    scores = []
+    for size in (48, 7, 1):
+        stage = new_stage()
+        stage.restore(decode_state(encode_state(learned_state)))
+        scores.append(run(stage, frames, NEXT - 100, size=size, replacement=True).rows["score"])
+    np.testing.assert_array_equal(scores[1], scores[0])
+    np.testing.assert_array_equal(scores[2], scores[0])
+
+
+def jumped(learned_state: State, pause_shots: int) -> list[int]:
+    """Which of the frames are odd for a step that come after a pause, the beam within its usual range elsewhere."""
+    stage = new_stage()
+    stage.restore(decode_state(encode_state(learned_state)))
+    run(stage, beam_frames(400, seed=20, drift_px=3.0), NEXT)
+    found = run(stage, beam_frames(20, seed=21), NEXT + 400 + pause_shots)
+    return np.flatnonzero(found.rows["reasons"] & Reason.BEAM_MOMENTS).tolist()
+
+
+def test_a_step_over_a_pause_is_none(learned_state: State) -> None:
+    assert 0 in jumped(learned_state, 0)
+    assert jumped(learned_state, 3000) == []
+
+
+def test_what_is_forgotten_sets_back_no_expectation(learned_state: State) -> None:
+    """An episode makes the references forget; the place of the latest frames is what the next one is expected at."""
+    stages = [new_stage(), new_stage()]
+    frames = beam_frames(160, seed=22, drift_px=2.0)
+    frames[70:] = [with_hot_spot(frame) for frame in frames[70:]]
+    for stage in stages:
+        stage.restore(decode_state(encode_state(learned_state)))
+    stages[1]._scores._history.go_back = lambda: None  # type: ignore[method-assign]
+    for stage in stages:
+        run(stage, frames[:72], NEXT)  # the episode opens with the last but one; with the last one a group ends
+    steps = [stage.state()["scores"]["steps"] for stage in stages]
+    assert steps[0]["distance"]["weight"] != steps[1]["distance"]["weight"]
+    np.testing.assert_array_equal(steps[0]["expected"], steps[1]["expected"])
+
+
+def test_a_state_of_before_there_were_ripples_brings_no_thresholds(learned_state: State) -> None:
+    budget = ThresholdBudget()
+    saved = decode_state(encode_state(learned_state))
+    taken: list[State | None] = []
+    for scores in (saved["scores"], {name: saved["scores"][name] for name in saved["scores"] if name != "ripples"}):
+        stage = CameraStage(CAMERA, CameraSettings(), ProjectionNetwork(), {}, budget=budget)
+        stage._episode.restore_threshold = taken.append  # type: ignore[method-assign, assignment]
+        stage.restore(saved | {"scores": scores})
+        assert stage.learning == (len(taken) == 0 or "ripples" not in scores)
+    assert len(taken) == 1
 
 
 @pytest.mark.parametrize("odd", [range(5, 15), range(40, 330, 8)])
