@@ -26,8 +26,8 @@ _NO_TIMES = np.zeros(0, np.int64)
 class CameraShadow:
     """The second stage of a camera: it learns by itself and scores the records that production scores.
 
-    As long as it has not learned, it is shown only what production finds normal, as a model that is promoted is;
-    from then on everything. Replacements are not shown: their frames were counted when they first came.
+    As long as it learns, also when it learns anew by itself, it is shown only what production finds normal, as a model
+    that is promoted is; else everything. Replacements are not shown: their frames were counted when they first came.
 
     Parameters
     ----------
@@ -39,7 +39,6 @@ class CameraShadow:
     def __init__(self, make: Callable[[], CameraStage]) -> None:
         self._make = make
         self._stage = make()
-        self._learned = False
         self._comparison = ShadowComparison("")
         self._new = ShadowCounts()
 
@@ -65,21 +64,25 @@ class CameraShadow:
         if scored.model != self._comparison.production:
             self._comparison = ShadowComparison(scored.model)
         shown = np.isin(scored.scoring, _SHOWN)
-        start = self._learn(block, shown & ~scored.anomalous)
-        shown[:start] = False
         both, odd = np.zeros(len(block), np.bool_), np.zeros(len(block), np.bool_)
         alerts: list[AlertEvent] = []
-        for first, stop in runs_of(shown):
-            own = self._stage.process(rows_of(block, first, stop))
-            both[first:stop] = (own.scored.scoring == Scoring.SCORED) & (scored.scoring[first:stop] == Scoring.SCORED)
-            odd[first:stop] = _found_odd(own.scored)
-            alerts += own.alerts
+        row = 0
+        while row < len(block):
+            # Up to where it may begin or end to learn, since what comes after is shown another way.
+            piece = slice(row, row + self._stage.room)
+            chosen = shown & ~scored.anomalous if self._stage.learning else shown
+            for start, stop in runs_of(chosen[piece]):
+                here = slice(row + start, row + stop)
+                own = self._stage.process(rows_of(block, here.start, here.stop))
+                both[here] = (own.scored.scoring == Scoring.SCORED) & (scored.scoring[here] == Scoring.SCORED)
+                odd[here] = _found_odd(own.scored)
+                alerts += own.alerts
+            row = piece.stop
         self._compare(scored, both, odd, output.alerts, alerts)
 
     def accept_baseline(self, closing: DeviceClosing) -> None:
         """Production learns anew, since an operator has accepted what the camera shows: so does the shadow."""
         own = self._stage.accept_baseline()
-        self._learned = False
         self._new += self._comparison.add_alerts(_NO_TIMES, closing.alerts, own.alerts)
 
     def finish(self, closing: DeviceClosing) -> None:
@@ -93,7 +96,7 @@ class CameraShadow:
 
     def comparison_state(self) -> State:
         """What was found so far, and by whom."""
-        return {"model": self.model, "learned": self._learned} | self._comparison.state()
+        return {"model": self.model, "learned": not self._stage.learning} | self._comparison.state()
 
     def state(self) -> State:
         """All that later results depend on."""
@@ -102,19 +105,7 @@ class CameraShadow:
     def restore(self, state: State) -> None:
         """Go on from a saved state of the same model."""
         self._stage.restore(state["stage"])
-        self._learned = bool(state["learned"])
         self._comparison = ShadowComparison.from_state(state)
-
-    def _learn(self, block: RecordBlock, normal: NDArray[np.bool_]) -> int:
-        """Show it normal rows until it has learned; from which row on it is shown all."""
-        row = 0
-        while not self._learned and row < len(block):
-            # One by one: what comes after the row with which it has learned is shown another way.
-            if normal[row]:
-                self._stage.process(rows_of(block, row, row + 1))
-                self._learned = not self._stage.learning
-            row += 1
-        return row
 
     def _compare(
         self,

@@ -167,6 +167,39 @@ def test_only_frames_that_production_scores_are_compared(learned: bytes) -> None
     assert 100 <= shadow.take_counts().frames <= scored - 228
 
 
+def test_a_shadow_that_learns_anew_from_an_earlier_state_is_shown_what_is_normal(old: CameraStage) -> None:
+    shadow = CameraShadow.begun(sharp, old.state())
+    run(old, shadow, frames_with_faults(300))
+    saved = decode_state(encode_state(shadow.state()))
+    assert saved["learned"]
+    del saved["stage"]["scores"]["ripples"]
+    again = CameraShadow(sharp)
+    again.restore(saved)
+    assert not again.comparison_state()["learned"]
+    run(old, again, frames_with_faults(600, slice(0, 600, 2), seed=6), FIRST + 300)
+    counts = again.take_counts()
+    assert counts.odd_both > 20
+    assert counts.odd_both >= 0.95 * (counts.odd_both + counts.odd_production)
+
+
+def test_a_shadow_that_learns_anew_by_itself_is_shown_what_is_normal(learned: bytes) -> None:
+    frames = frames_with_faults(500, slice(240, 500))
+    states = []
+    for at in ([], [241, 250, 320, 321], list(range(0, 500, 25))[1:]):
+        old = CameraStage(CAMERA, SETTINGS, OLD, {})
+        old.restore(decode_state(learned))
+        shadow = CameraShadow.begun(
+            lambda: CameraStage(CAMERA, replace(SETTINGS, relearn_after_frames=64), NEW, {}), old.state()
+        )
+        for piece, first_shot in pieces(frames, at):
+            run(old, shadow, piece, first_shot)
+        saved = shadow.state()
+        assert not saved["learned"]
+        assert saved["stage"]["scores"]["frames"] == 0  # production finds all that came since odd
+        states.append(encode_state(saved))
+    assert states[0] == states[1] == states[2]
+
+
 def pieces(frames: NDArray[np.uint16], at: list[int]) -> Iterator[tuple[NDArray[np.uint16], int]]:
     for start, stop in zip([0, *at], [*at, len(frames)], strict=True):
         yield frames[start:stop], FIRST + start
