@@ -16,14 +16,14 @@ from tests.support.watching import petawatch
 
 COMMANDS = [
     *("demo", "simulate", "watch", "check", "train", "evaluate", "alerts", "ledger", "export", "bench"),
-    *("connect", "worker", "drill", "thresholds", "verdict"),
+    *("connect", "worker", "drill", "thresholds", "verdict", "benchmark-models"),
 ]
 #: Commands with commands of their own.
 GROUPS = {
     "topics": ["plan", "apply", "check"],
     "dead-letters": ["list", "show", "retry"],
     "baseline": ["accept", "list"],
-    "models": ["list", "compare", "promote", "rollback", "upload"],
+    "models": ["list", "compare", "promote", "rollback", "shadow", "upload"],
     "tfrecord": ["export", "info"],
 }
 
@@ -53,7 +53,8 @@ def test_help_has_an_example(names: list[str], command: Run) -> None:
 
 
 def test_help_lists_all_commands(command: Run) -> None:
-    assert {info.callback.__name__ for info in app.registered_commands if info.callback} == set(COMMANDS)
+    registered = {info.callback.__name__ for info in app.registered_commands if info.callback}
+    assert {name.replace("_", "-") for name in registered} == set(COMMANDS)
     assert {group.name for group in app.registered_groups} == set(GROUPS)
     code, out, _ = command("--help")
     assert code == 0
