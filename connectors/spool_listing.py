@@ -59,7 +59,7 @@ _SENTENCES = {
     NoticeReason.SHADOWED: "is ignored: another watched folder holds a file of the same relative path; "
     "watch the folder above both",
     NoticeReason.VANISHED: "is gone before it could be read",
-    NoticeReason.ROOT_MISSING: "is missing: make it, or name the right one; a watch that runs goes on when it is there",
+    NoticeReason.ROOT_MISSING: "is missing; make it or name the right one, a watch that runs goes on when it is there",
     NoticeReason.RETURNED: "can be read again",
 }
 

@@ -379,7 +379,7 @@ def test_a_root_that_vanishes_and_returns(spool: Path, watch: Watch, tmp_path: P
     assert (notice.reason, notice.ignored) == (NoticeReason.ROOT_MISSING, False)
     assert (
         notice.sentence
-        == f"{spool} is missing: make it, or name the right one; a watch that runs goes on when it is there"
+        == f"{spool} is missing; make it or name the right one, a watch that runs goes on when it is there"
     )
     clock.advance(100)
     assert watcher.take(0) == []

@@ -16,6 +16,7 @@ from connectors.model_files import default_model, installed_model, load_model
 from models.devices import parse_device
 from models.errors import FatalError
 from models.images.camera_stage import CameraSettings
+from models.images.frame_scores import IMAGE_SCORES
 from models.records import IMAGE_SHAPE, RecordBlock, SourceReference
 from models.simulation.settings import SimulationSettings
 from models.training.camera_frames import Stretch
@@ -72,7 +73,7 @@ def test_a_day_becomes_an_installed_model(day: Path, tmp_path: Path) -> None:
     assert bundle.trained_on["training"]["seed"] == SMALL.seed
     assert bundle.trained_on["start"] == default_model().name
     assert bundle.library_versions["tensorflow"]
-    assert set(bundle.seeds) == set(default_model().seeds)
+    assert set(bundle.seeds) == set(IMAGE_SCORES)
     assert "1 snapshot could not be read" in report.sentence()
     assert told == sorted(told)
     assert told[-1] == (7, 7)
