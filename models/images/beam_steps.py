@@ -28,13 +28,24 @@ _LIMIT_SIGMAS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Followed:
-    """Steps, float64, shape (n, 3), which of them are known, bool, shape (n,), and what is expected after them."""
+class FollowedSteps:
+    """The steps of n frames, and what is expected after them.
+
+    Attributes
+    ----------
+    steps, known
+        float64, shape (n, 3), and bool, shape (n,): which of them mean anything.
+    expected, agreeing
+        float64, shape (3,), and on how many frames it rests.
+    last_ns
+        When the last frame came; None as long as no time was given.
+    """
 
     steps: NDArray[np.float64]
     known: NDArray[np.bool_]
     expected: NDArray[np.float64]
     agreeing: int
+    last_ns: int | None
 
 
 @kernel()
@@ -92,36 +103,34 @@ class BeamSteps:
         self._agreeing = _MEMORY_FRAMES
         self._last_ns: int | None = None
 
-    def distances(
+    def follow(
         self, vectors: NDArray[np.float64], usual: NDArray[np.float64], event_time_ns: NDArray[np.int64] | None = None
-    ) -> NDArray[np.float64]:
-        """As ``RollingDistance.distances``, and NaN for frames whose step is not known; nothing is learned.
+    ) -> FollowedSteps:
+        """The steps of the frames that follow the last ones learned; nothing is learned.
 
         Parameters
         ----------
         vectors
-            float64, shape (n, 9): ``beam_vector`` of the frames that follow the last ones learned.
+            float64, shape (n, 9): ``beam_vector`` of the frames.
         usual
             float64, shape (9,): their rolling mean.
         event_time_ns
             int64, shape (n,); None: they follow without a pause.
         """
-        followed = self._steps(vectors, usual, event_time_ns)
+        limits, last_ns = _LIMIT_SIGMAS * self._distance.usual()[1], self._last_ns
+        paused = np.zeros(len(vectors), np.bool_)
+        if event_time_ns is not None and len(event_time_ns):
+            paused, last_ns = self._paused(event_time_ns), int(event_time_ns[-1])
+        return _followed(vectors, usual, limits, paused, self._agreeing, self._expected, last_ns)
+
+    def distances(self, followed: FollowedSteps) -> NDArray[np.float64]:
+        """As ``RollingDistance.distances``, and NaN for frames whose step is not known."""
         return np.where(followed.known, self._distance.distances(followed.steps), np.nan)
 
-    def learn(
-        self,
-        vectors: NDArray[np.float64],
-        usual: NDArray[np.float64],
-        keep: NDArray[np.bool_],
-        event_time_ns: NDArray[np.int64] | None = None,
-    ) -> None:
-        """Go on by frames, and remember the steps of those marked in ``keep``."""
-        followed = self._steps(vectors, usual, event_time_ns)
-        self._expected, self._agreeing = followed.expected, followed.agreeing
+    def learn(self, followed: FollowedSteps, keep: NDArray[np.bool_]) -> None:
+        """Go on by the frames of ``follow``, and remember the steps of those marked in ``keep``."""
+        self._expected, self._agreeing, self._last_ns = followed.expected, followed.agreeing, followed.last_ns
         self._distance.learn(followed.steps[keep & followed.known])
-        if event_time_ns is not None and len(event_time_ns):
-            self._last_ns = int(event_time_ns[-1])
 
     def wait(self, event_time_ns: NDArray[np.int64]) -> None:
         """Remember the times of frames, int64, shape (n,), n > 0, that ``start`` is given later."""
@@ -138,18 +147,11 @@ class BeamSteps:
         """Begin with some hundred normal frames, in their order; returns as ``RollingDistance.start``."""
         expected = np.median(vectors[:, :_SIZE], axis=0) if len(vectors) else np.zeros(_SIZE)
         unlimited, paused = np.full(_SIZE, np.inf), np.zeros(len(vectors), np.bool_)
-        followed = _followed(vectors, expected, unlimited, paused, _MEMORY_FRAMES, expected)
+        followed = _followed(vectors, expected, unlimited, paused, _MEMORY_FRAMES, expected, self._last_ns)
         self._expected = followed.expected
         if self._agreeing < _MEMORY_FRAMES:  # the last frames came after a pause: too few to expect anything by
             self._agreeing = 0
         return self._distance.start(followed.steps)
-
-    def _steps(
-        self, vectors: NDArray[np.float64], usual: NDArray[np.float64], event_time_ns: NDArray[np.int64] | None
-    ) -> _Followed:
-        limits = _LIMIT_SIGMAS * self._distance.usual()[1]
-        paused = np.zeros(len(vectors), np.bool_) if event_time_ns is None else self._paused(event_time_ns)
-        return _followed(vectors, usual, limits, paused, self._agreeing, self._expected)
 
     def _paused(self, event_time_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Before which frames there was a pause."""
@@ -182,8 +184,9 @@ def _followed(
     paused: NDArray[np.bool_],
     agreeing: int,
     expected: NDArray[np.float64],
-) -> _Followed:
+    last_ns: int | None,
+) -> FollowedSteps:
     steps, known, after = np.empty((len(vectors), _SIZE)), np.empty(len(vectors), np.bool_), expected.copy()
     vectors, usual = np.ascontiguousarray(vectors), np.ascontiguousarray(usual)
     agreeing = _follow(vectors, usual, limits, paused, agreeing, after, steps, known)
-    return _Followed(steps, known, after, int(agreeing))
+    return FollowedSteps(steps, known, after, int(agreeing), last_ns)

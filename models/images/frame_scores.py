@@ -11,6 +11,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from models.images.beam_steps import FollowedSteps
 from models.images.residual import SCALES, Float32Array
 from models.results import Reason
 
@@ -43,24 +44,24 @@ class FrameScores:
         float64, shape (n, 9): ``beam_vector``.
     ripples
         float64, shape (n, 30): ``ripple_vectors``.
+    steps
+        How the beam came from the frames before.
     logs
         float64, shape (12, n): the logarithms of the scores, in the order of ``IMAGE_SCORES``.
     probabilities
         float64, shape (12, n): the tail probability of each, corrected for their number.
     probability
         float64, shape (n,): the smallest of them.
-    event_time_ns
-        int64, shape (n,); None where the frames are known to follow each other without a pause.
     """
 
     reconstruction: Float32Array
     latent: Float32Array
     vectors: NDArray[np.float64]
     ripples: NDArray[np.float64]
+    steps: FollowedSteps
     logs: NDArray[np.float64]
     probabilities: NDArray[np.float64]
     probability: NDArray[np.float64]
-    event_time_ns: NDArray[np.int64] | None = None
 
     def shown(self) -> NDArray[np.float64]:
         """float64, shape (n, 3): largest z of the residual, latent distance, moments distance."""

@@ -180,7 +180,8 @@ class ImageScores:
         self._correction.correct(latent, reconstruction, references.latent.mean)
         vectors = beam_vector(features)
         ripples = references.maps.ripples(cleaned, reconstruction)
-        logs = references.log_scores(cleaned, reconstruction, latent, vectors, ripples, event_time_ns)
+        steps = references.steps.follow(vectors, references.moments.mean, event_time_ns)
+        logs = references.log_scores(cleaned, reconstruction, latent, vectors, ripples, steps)
         if replacement:
             logs[STEPS_ROW] = np.nan
         single = np.stack([tail.p_values(row) for tail, row in zip(references.tails, logs, strict=True)])
@@ -190,10 +191,10 @@ class ImageScores:
             latent=latent,
             vectors=vectors,
             ripples=ripples,
+            steps=steps,
             logs=logs,
             probabilities=probabilities,
             probability=probabilities.min(axis=0),
-            event_time_ns=event_time_ns,
         )
 
     def _run(self, cleaned: Float32Array) -> tuple[Float32Array, Float32Array]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from models.images.beam_steps import BeamSteps
+from models.images.beam_steps import BeamSteps, FollowedSteps
 from models.images.frame_scores import (
     IMAGE_SCORES,
     LATENT_ROW,
@@ -61,7 +61,7 @@ class References:
         latent: Float32Array,
         vectors: NDArray[np.float64],
         ripples: NDArray[np.float64],
-        event_time_ns: NDArray[np.int64] | None,
+        steps: FollowedSteps,
     ) -> NDArray[np.float64]:
         """The logarithms of the scores, float64, shape (12, n), in the order of ``IMAGE_SCORES``.
 
@@ -75,14 +75,14 @@ class References:
             float64, shape (n, 9): ``beam_vector``.
         ripples
             float64, shape (n, 30): ``ReferenceMaps.ripples``.
-        event_time_ns
-            As of ``BeamSteps.distances``.
+        steps
+            ``BeamSteps.follow``.
         """
         logs = np.empty((len(IMAGE_SCORES), len(cleaned)))
         logs[:RESIDUAL_ROWS] = log_residual_scores(self.maps.scores(cleaned, reconstruction))
         logs[LATENT_ROW] = log_scores(self.latent.distances(latent))
         logs[MOMENTS_ROW] = log_scores(self.moments.distances(vectors))
-        logs[STEPS_ROW] = log_scores(self.steps.distances(vectors, self.moments.mean, event_time_ns))
+        logs[STEPS_ROW] = log_scores(self.steps.distances(steps))
         logs[RIPPLES_ROW] = log_scores(self.ripples.distances(ripples))
         return logs
 
@@ -90,7 +90,7 @@ class References:
         """Remember the frames marked in ``keep``; nothing changes before ``apply``."""
         self.maps.learn(cleaned, scores.reconstruction, keep)
         self.latent.learn(scores.latent[keep])
-        self.steps.learn(scores.vectors, self.moments.mean, keep, scores.event_time_ns)
+        self.steps.learn(scores.steps, keep)
         self.moments.learn(scores.vectors[keep])
         self.ripples.learn(scores.ripples[keep])
         for tail, row in zip(self.tails, scores.logs, strict=True):

@@ -37,9 +37,10 @@ def observe(
     found = []
     for first, last in pairwise([0, *cuts, len(vectors)]):
         piece, when = vectors[first:last], None if times is None else times[first:last]
-        distances = steps.distances(piece, USUAL, when)
+        followed = steps.follow(piece, USUAL, when)
+        distances = steps.distances(followed)
         found.append(distances)
-        steps.learn(piece, USUAL, distances < 6.0, when)
+        steps.learn(followed, distances < 6.0)
     return np.concatenate(found)
 
 
