@@ -6,10 +6,10 @@ from functools import partial
 from models.device_stage import DeviceStage, StageFactory
 from models.devices import Device, RecordKind
 from models.images.camera_shadow import CameraShadow
-from models.images.camera_stage import CameraStage
 from models.images.camera_successor import model_of_state
 from models.images.shadow_comparison import ShadowCounts
 from models.state import State
+from streams.camera_successors import make_camera
 
 _STAGE = "stage"
 
@@ -52,7 +52,7 @@ class CameraShadows:
             if self._of[device].model == model_of_state(production):
                 self._end(device)
             return
-        shadow = CameraShadow.begun(partial(_camera, make, device), production)
+        shadow = CameraShadow.begun(partial(make_camera, make, device), production)
         if shadow.model != model_of_state(production):
             self._of[device] = shadow
             self._ended.pop(device, None)
@@ -74,7 +74,7 @@ class CameraShadows:
         if saved is not None:
             self._ended[device] = {name: value for name, value in saved.items() if name != _STAGE}
             if self._make_shadow is not None and _STAGE in saved:
-                shadow = CameraShadow(partial(_camera, self._make_shadow, device))
+                shadow = CameraShadow(partial(make_camera, self._make_shadow, device))
                 if shadow.model == saved["model"]:
                     shadow.restore(saved)
                     self._of[device] = shadow
@@ -82,10 +82,3 @@ class CameraShadows:
 
     def _end(self, device: Device) -> None:
         self._ended[device] = self._of.pop(device).comparison_state()
-
-
-def _camera(make: StageFactory, device: Device) -> CameraStage:
-    stage = make(device)
-    if not isinstance(stage, CameraStage):
-        raise TypeError(f"{device.name} is no camera")
-    return stage

@@ -38,7 +38,7 @@ class CameraSuccessors:
         for device, stage in stages.items():
             self._of.pop(device, None)
             if isinstance(stage, CameraStage):
-                successor = CameraSuccessor(partial(self._make_camera, device), stage.state())
+                successor = CameraSuccessor(partial(make_camera, self._make_stage, device), stage.state())
                 if successor.model != stage.model:
                     self._of[device] = successor
 
@@ -84,7 +84,7 @@ class CameraSuccessors:
             return None
         stage = make_earlier(device)
         stage.restore(state)
-        make = partial(self._make_camera, device)
+        make = partial(make_camera, self._make_stage, device)
         if saved is None or model_of_state(saved["stage"]) != fresh.model:
             self._of[device] = CameraSuccessor(make, stage.state())
         else:
@@ -92,8 +92,10 @@ class CameraSuccessors:
             self._of[device].restore(saved)
         return stage
 
-    def _make_camera(self, device: Device) -> CameraStage:
-        stage = self._make_stage(device)
-        if not isinstance(stage, CameraStage):
-            raise TypeError(f"{device.name} is no camera")
-        return stage
+
+def make_camera(make_stage: StageFactory, device: Device) -> CameraStage:
+    """The stage of a device that must be a camera."""
+    stage = make_stage(device)
+    if not isinstance(stage, CameraStage):
+        raise TypeError(f"{device.name} is no camera")
+    return stage

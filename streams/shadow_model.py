@@ -1,7 +1,7 @@
 """The model that scores beside the one in use: found, loaded and tested beside the work."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from models.model_bundle import ModelBundle
 from streams.metrics import WatchMetrics
 from streams.model_lookout import ModelLookout
 from streams.settings import Settings
-from streams.stage_factory import stage_factory
+from streams.stage_factory import shadow_stage_factory
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,7 @@ class ShadowModel:
         tell: Callable[[str], None],
     ) -> None:
         self._state_dir = state_dir
-        # It is shown only what the model in use scores: of that it leaves out nothing.
-        self._settings = settings.model_copy(update={"camera": replace(settings.camera, score_every=1)})
+        self._settings = settings
         self._metrics = metrics
         self._tell = tell
         self._name = ""
@@ -84,7 +83,7 @@ class ShadowModel:
     def _use(self, bundle: ModelBundle) -> StageFactory:
         self._name = bundle.name
         self._metrics.set_shadow(bundle.name)
-        return stage_factory(self._settings, bundle)
+        return shadow_stage_factory(self._settings, bundle)
 
     def _refuse(self, error: FatalError) -> None:
         self._metrics.model_refused(error.reason)

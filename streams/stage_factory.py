@@ -1,5 +1,7 @@
 """Which processing a device gets, by its kind."""
 
+from dataclasses import replace
+
 from connectors.cause_data import shipped_cause_classifier
 from models.device_stage import DeviceStage, StageFactory
 from models.devices import Device, RecordKind
@@ -27,3 +29,12 @@ def stage_factory(settings: Settings, bundle: ModelBundle) -> StageFactory:
         return UnscoredStage(settings.camera.admission, settings.camera.validity)
 
     return make
+
+
+def shadow_stage_factory(settings: Settings, bundle: ModelBundle) -> StageFactory:
+    """The same for a model that scores beside the one in use, with stages of its own.
+
+    A shadow is shown only what the model in use scores: of that it leaves out nothing.
+    """
+    every_frame = replace(settings.camera, score_every=1)
+    return stage_factory(settings.model_copy(update={"camera": every_frame}), bundle)

@@ -19,7 +19,8 @@ from models.images.frame_scores import FrameScores
 from models.images.image_scores import ImageScores
 from models.images.residual import Float32Array
 from models.records import RecordBlock
-from models.scoring.threshold_budget import EpisodeThreshold, ThresholdBudget
+from models.scoring.episode_budget import EpisodeBudget
+from models.scoring.threshold_budget import ThresholdBudget
 from models.state import State
 
 
@@ -82,7 +83,7 @@ class ImageEpisode:
         self._tracker = EpisodeTracker(
             device, AlertKind.IMAGE_ANOMALY, settings, stage=device.stage, device=device.name, model=model
         )
-        self._threshold = None if budget is None else EpisodeThreshold(budget, settings)
+        self._budget = EpisodeBudget(self._tracker, settings, budget)
         self._evidence = EvidenceKeeper()
         self._open_frames = 0
 
@@ -178,16 +179,10 @@ class ImageEpisode:
     def follow_budget(
         self, event_time_ns: int, score: NDArray[np.float64], normal: NDArray[np.bool_], *, group_ended: bool
     ) -> None:
-        """Let the thresholds follow the scores (``EpisodeThreshold.learn``); they change at the end of a group."""
-        if self._threshold is None:
-            return
-        self._threshold.learn(score, normal)
-        if group_ended and self._threshold.apply(event_time_ns):
-            self._use_thresholds(self._threshold)
-
-    def _use_thresholds(self, threshold: EpisodeThreshold) -> None:
-        now = threshold.in_force
-        self._tracker.use_scores(now.strong_score, now.weak_score)
+        """Let the thresholds follow the scores (``EpisodeBudget.learn``); they change at the end of a group."""
+        self._budget.learn(score, normal)
+        if group_ended:
+            self._budget.apply(event_time_ns)
 
     def accept_baseline(self) -> DeviceClosing:
         """What comes from now on is the reference: close the episode, and forget what may have begun another."""
@@ -201,13 +196,11 @@ class ImageEpisode:
 
     def threshold_state(self) -> State | None:
         """The thresholds and what they rest on: of use with the same model only."""
-        return None if self._threshold is None else self._threshold.state()
+        return self._budget.state()
 
     def restore_threshold(self, state: State | None) -> None:
         """Go on from thresholds of the same model; None where none were saved."""
-        if self._threshold is not None and state is not None:
-            self._threshold.restore(state)
-            self._use_thresholds(self._threshold)
+        self._budget.restore(state)
 
     def state(self) -> State:
         """All else that later results depend on."""

@@ -84,6 +84,16 @@ def fit_seeds(scores_per_camera: Sequence[Mapping[str, NDArray[np.float32]]]) ->
     }
 
 
+def room_for_frames(frames: int, learning_frames: int, *, learning: bool) -> int:
+    """How many frames may follow the first ``frames`` in one piece: up to the end of their group, or of the learning.
+
+    While a camera still learns beyond ``learning_frames``, the end of the group counts alone.
+    """
+    until_group = GROUP_FRAMES - frames % GROUP_FRAMES
+    until_scored = learning_frames - frames
+    return min(until_group, until_scored) if learning and until_scored > 0 else until_group
+
+
 class ImageScores:
     """Scores the beam frames of one camera and learns from the normal ones.
 
@@ -138,9 +148,7 @@ class ImageScores:
     @property
     def room(self) -> int:
         """How many frames there may be in the next piece: up to the end of the group."""
-        until_group = GROUP_FRAMES - self._frames % GROUP_FRAMES
-        until_scored = self._settings.learning_frames - self._frames
-        return min(until_group, until_scored) if self.learning and until_scored > 0 else until_group
+        return room_for_frames(self._frames, self._settings.learning_frames, learning=self.learning)
 
     def recent_scores(self) -> dict[str, NDArray[np.float32]]:
         """The logarithms of recent normal scores by name: what ``fit_seeds`` takes."""

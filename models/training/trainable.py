@@ -1,6 +1,7 @@
 """A training by the architecture that the settings name."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from models.images.autoencoder import Autoencoder
 from models.training.architectures.pca import principal_components
+from models.training.batches import Corruption
 from models.training.corruption import corrupted
 from models.training.fit import EpochReport, Hooks, TrainedNetwork, fit_network
 from models.training.gain import frame_errors
@@ -44,19 +46,17 @@ def fit_architecture(
     return _FITS[settings.architecture](split, settings, start, resumed, hooks or Hooks())
 
 
-def _fit_strided(
-    split: TimeSplit, settings: TrainingSettings, start: bytes | None, resumed: Mapping[str, Any] | None, hooks: Hooks
+def _fit_autoencoder(
+    split: TimeSplit,
+    settings: TrainingSettings,
+    start: bytes | None,
+    resumed: Mapping[str, Any] | None,
+    hooks: Hooks,
+    corruption: Corruption | None = None,
 ) -> TrainedNetwork:
+    """The strided autoencoder; where frames are spoiled, the errors are those of what it makes of these."""
     weights = None if start is None else weights_of(start)
-    return fit_network(split, settings, start_weights=weights, resumed=resumed, hooks=hooks)
-
-
-def _fit_denoising(
-    split: TimeSplit, settings: TrainingSettings, start: bytes | None, resumed: Mapping[str, Any] | None, hooks: Hooks
-) -> TrainedNetwork:
-    """The same network from frames that are spoiled; the errors are those of what it makes of these."""
-    weights = None if start is None else weights_of(start)
-    return fit_network(split, settings, start_weights=weights, resumed=resumed, hooks=hooks, corruption=corrupted)
+    return fit_network(split, settings, start_weights=weights, resumed=resumed, hooks=hooks, corruption=corruption)
 
 
 def _fit_components(
@@ -95,4 +95,10 @@ def _error(cameras: Sequence[Images], onnx: bytes) -> float:
 
 _FITS: Mapping[
     str, Callable[[TimeSplit, TrainingSettings, bytes | None, Mapping[str, Any] | None, Hooks], TrainedNetwork]
-] = MappingProxyType({"strided": _fit_strided, "denoising": _fit_denoising, "pca": _fit_components})
+] = MappingProxyType(
+    {
+        "strided": _fit_autoencoder,
+        "denoising": partial(_fit_autoencoder, corruption=corrupted),
+        "pca": _fit_components,
+    }
+)

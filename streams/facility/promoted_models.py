@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -18,7 +17,7 @@ from models.messages import ModelFiles, ModelRole
 from models.model_bundle import ModelBundle
 from streams.metrics import WatchMetrics
 from streams.settings import Settings
-from streams.stage_factory import stage_factory
+from streams.stage_factory import shadow_stage_factory, stage_factory
 from streams.topology import TopicName
 
 _Result = TypeVar("_Result")
@@ -75,8 +74,6 @@ class PromotedModels:
         tell: Callable[[str], None],
     ) -> None:
         self._settings = settings
-        # A shadow is shown only what the model in use scores: of that it leaves out nothing.
-        self._of_shadow = settings.model_copy(update={"camera": replace(settings.camera, score_every=1)})
         self._bundle = first
         self._open_reader = open_reader
         self._clock = clock
@@ -115,8 +112,8 @@ class PromotedModels:
             return None
         if len(self._made) >= _MOST_KEPT:
             del self._made[next(iter(self._made))]
-        settings = self._of_shadow if role is ModelRole.SHADOW else self._settings
-        self._made[model, role] = stage_factory(settings, bundle)
+        make_factory = shadow_stage_factory if role is ModelRole.SHADOW else stage_factory
+        self._made[model, role] = make_factory(self._settings, bundle)
         return self._made[model, role]
 
     def latest(self) -> str:

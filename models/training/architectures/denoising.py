@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from models.model_bundle import ModelBundle
-from models.training.architectures.strided_autoencoder import ScoringBundle
+from models.training.architectures.strided_autoencoder import ScoringBundle, trained_bundle
 from models.training.settings import TrainingSettings
 from models.training.time_split import Images
 
@@ -29,10 +29,4 @@ class DenoisingAutoencoder:
 
     def train(self, cameras: Sequence[Images], *, seed: int) -> ScoringBundle:
         """Train one network for all cameras, validated on the last frames of each."""
-        from models.training.corruption import corrupted  # noqa: PLC0415 - the learning framework takes seconds
-        from models.training.fit import train_network  # noqa: PLC0415
-        from models.training.onnx_export import weights_of  # noqa: PLC0415
-
-        settings, weights = replace(self._settings, seed=seed), weights_of(self._start.onnx)
-        network = train_network(cameras, settings, start_weights=weights, corruption=corrupted)
-        return ScoringBundle(replace(self._start, onnx=network.onnx))
+        return trained_bundle(self._start, cameras, replace(self._settings, seed=seed), spoiled=True)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.images.beam_features import beam_vector
-from models.images.image_scores import GROUP_FRAMES, ImageScoreSettings
+from models.images.image_scores import GROUP_FRAMES, ImageScoreSettings, room_for_frames
 from models.images.reference_history import MEMORY_FRAMES, ReferenceHistory
 from models.images.references import MOMENTS_FLOOR
 from models.images.residual import Float32Array
@@ -45,9 +45,7 @@ class MomentReferences:
     @property
     def room(self) -> int:
         """Up to the end of the group of 32 frames, or of the learning phase."""
-        until_group = GROUP_FRAMES - self._frames % GROUP_FRAMES
-        until_scored = self._settings.learning_frames - self._frames
-        return min(until_group, until_scored) if self.learning and until_scored > 0 else until_group
+        return room_for_frames(self._frames, self._settings.learning_frames, learning=self.learning)
 
     def hold(self, cleaned: Float32Array, features: NDArray[np.float64], noise_counts: float) -> None:  # noqa: ARG002 - the steps of all references
         """Take frames of the learning phase."""

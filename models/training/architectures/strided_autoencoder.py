@@ -45,9 +45,24 @@ class StridedAutoencoder:
 
     def train(self, cameras: Sequence[Images], *, seed: int) -> ScoringBundle:
         """Train one network for all cameras, validated on the last frames of each."""
-        from models.training.fit import train_network  # noqa: PLC0415 - the learning framework takes seconds
-        from models.training.onnx_export import weights_of  # noqa: PLC0415
+        return trained_bundle(self._start, cameras, replace(self._settings, seed=seed))
 
-        settings = replace(self._settings, seed=seed)
-        network = train_network(cameras, settings, start_weights=weights_of(self._start.onnx))
-        return ScoringBundle(replace(self._start, onnx=network.onnx))
+
+def trained_bundle(
+    start: ModelBundle, cameras: Sequence[Images], settings: TrainingSettings, *, spoiled: bool = False
+) -> ScoringBundle:
+    """The model with another network: trained on from its weights, validated on the last frames of each camera.
+
+    Parameters
+    ----------
+    spoiled
+        Whether it learns to restore frames that are spoiled on purpose (``models.training.corruption``).
+    """
+    from models.training.corruption import corrupted  # noqa: PLC0415 - the learning framework takes seconds
+    from models.training.fit import train_network  # noqa: PLC0415
+    from models.training.onnx_export import weights_of  # noqa: PLC0415
+
+    network = train_network(
+        cameras, settings, start_weights=weights_of(start.onnx), corruption=corrupted if spoiled else None
+    )
+    return ScoringBundle(replace(start, onnx=network.onnx))
