@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from servers.failures import ServerFailedError
 from servers.kafka_libraries import CACHE, need
-from servers.server_process import kill_when_orphaned
+from servers.server_process import end_keeper, kill_when_orphaned
 
 #: The source that is built; published without a number of its own.
 VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c"
@@ -127,10 +127,8 @@ class MinioBuild:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
-        if self._keeper is not None:
-            self._keeper.kill()
-            self._keeper.communicate()
-            self._keeper = None
+        end_keeper(self._keeper)
+        self._keeper = None
         if self._log is not None:
             self._log.close()
             self._log = None

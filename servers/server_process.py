@@ -164,10 +164,8 @@ class ServerProcess:
             self._signal(signal.SIGKILL)
             self._process.wait()
         self._process = None
-        if self._keeper is not None:
-            self._keeper.kill()
-            self._keeper.communicate()
-            self._keeper = None
+        end_keeper(self._keeper)
+        self._keeper = None
 
 
 def free_port() -> int:
@@ -221,6 +219,13 @@ def kill_when_orphaned(pid: int) -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+
+
+def end_keeper(keeper: subprocess.Popen[bytes] | None) -> None:
+    """End what ``kill_when_orphaned`` began, if it did: there is nobody left to kill."""
+    if keeper is not None:
+        keeper.kill()
+        keeper.communicate()
 
 
 def _tail(path: Path, start: int) -> bytes:

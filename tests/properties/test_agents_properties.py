@@ -20,7 +20,7 @@ from streams.simulation import simulate
 from streams.stage_factory import stage_factory
 from streams.watch_pipeline import PipelineOutput, WatchPipeline
 from tests.integration.test_determinism import split_by_device
-from tests.support.facility_in_memory import Connector, InMemoryFacility
+from tests.support.facility_in_memory import Connector, InMemoryFacility, watch_unit
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -100,16 +100,7 @@ def _in_one_process(connector: Connector, options: Settings, make_stage: StageFa
     pipeline, progress = WatchPipeline(make_stage, options.join), SeriesProgress(options.zone)
     output = PipelineOutput()
     for unit in connector.units():
-        assert unit.manifest is not None
-        pipeline.prepare(unit.blocks)
-        for device, blocks in sorted(unit.blocks.items()):
-            run = pipeline.run_device(device, blocks)
-            output.extend(pipeline.join(each.scored for each in run.outputs))
-            for each in run.outputs:
-                output.alerts += each.alerts
-                output.evidence += each.evidence
-        pipeline.advance(*progress.snapshot_read(unit.file, unit.manifest))
-        output.extend(pipeline.decide())
+        watch_unit(pipeline, progress, unit, output)
     output.extend(pipeline.finish())
     return output
 

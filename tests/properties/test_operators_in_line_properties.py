@@ -31,7 +31,7 @@ from streams.stage_factory import stage_factory
 from streams.topology import RECORD_TOPICS, TopicName
 from streams.watch_pipeline import PipelineOutput, WatchPipeline
 from tests.properties.test_agents_properties import Results
-from tests.support.facility_in_memory import Connector, Everywhere, InMemoryFacility, outgoing
+from tests.support.facility_in_memory import Connector, Everywhere, InMemoryFacility, outgoing, watch_unit
 
 OLD = default_model()
 NEW = replace(OLD, seeds={})
@@ -112,16 +112,7 @@ def in_one_process(
             accepted = pipeline.accept_baseline(baseline)
             assert accepted is not None
             output.extend(accepted[0])
-        assert unit.manifest is not None
-        pipeline.prepare(unit.blocks)
-        for device, blocks in sorted(unit.blocks.items()):
-            run = pipeline.run_device(device, blocks)
-            output.extend(pipeline.join(each.scored for each in run.outputs))
-            for each in run.outputs:
-                output.alerts += each.alerts
-                output.evidence += each.evidence
-        pipeline.advance(*progress.snapshot_read(unit.file, unit.manifest))
-        output.extend(pipeline.decide())
+        watch_unit(pipeline, progress, unit, output)
     output.extend(pipeline.finish())
     results = Results.of(output.decided, output.triplets, output.alerts, output.evidence)
     states = {key: decode_state(state) for key, state in pipeline.device_states().items()}

@@ -39,6 +39,7 @@ from streams.device_stages import DEVICE_KEYS
 from streams.series_progress import SeriesProgress
 from streams.settings import Settings
 from streams.topology import RECORD_TOPICS, AgentName, TopicName, inputs_of
+from streams.watch_pipeline import PipelineOutput, WatchPipeline
 from streams.work_units import FileHistory, WorkUnit, read_units
 from tests.support.manual_clock import ManualClock
 
@@ -264,6 +265,20 @@ class InMemoryFacility:
                 if origin is not None:
                     before = first.setdefault((topic, partition, origin), message)
                     assert (before.key, before.value, before.headers) == (message.key, message.value, message.headers)
+
+
+def watch_unit(pipeline: WatchPipeline, progress: SeriesProgress, unit: WorkUnit, output: PipelineOutput) -> None:
+    """Do with one unit what ``EmbeddedRunner`` does, without a state directory."""
+    assert unit.manifest is not None
+    pipeline.prepare(unit.blocks)
+    for device, blocks in sorted(unit.blocks.items()):
+        run = pipeline.run_device(device, blocks)
+        output.extend(pipeline.join(each.scored for each in run.outputs))
+        for each in run.outputs:
+            output.alerts += each.alerts
+            output.evidence += each.evidence
+    pipeline.advance(*progress.snapshot_read(unit.file, unit.manifest))
+    output.extend(pipeline.decide())
 
 
 @dataclass(frozen=True, slots=True)
