@@ -5,6 +5,7 @@ import importlib.resources
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,12 @@ _SELF_TEST_TOLERANCE = 1e-3
 _SELF_TEST_PIXELS = 64
 
 
+@cache
 def default_model() -> ModelBundle:
-    """The model that is shipped: trained on simulated beams of many cameras, for a new camera without any training."""
+    """The model that is shipped: trained on simulated beams of many cameras, for a new camera without any training.
+
+    It is read and tested once per process: promotions ask again and again whether it is the one that is meant.
+    """
     return _load(importlib.resources.files("connectors") / "data" / "default_model")
 
 
