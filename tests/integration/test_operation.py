@@ -59,7 +59,7 @@ def test_a_second_watch_refuses_and_a_stopped_one_is_gone_on_with(
         deliver(path, folder)
     environment = {"PETAWATCH_SEQUENCE__REORDER_WAIT_S": "0.2"}
     with petawatch_running("watch", data, "--state", state, environment=environment) as process:
-        wait_until(lambda: commit_number(state) >= 2, within_s=60)
+        wait_until(lambda: commit_number(state) >= 2)
         second = petawatch("watch", data, "--state", state, "--once")
         assert second.returncode == 1
         assert second.stderr.count("\n") == 1
@@ -143,7 +143,7 @@ def test_a_full_disk_is_waited_out(
             thread = threading.Thread(target=watch.run_once, name="MainThread of the watch")
             thread.start()
             try:
-                wait_until(lambda: bool(told), within_s=60)
+                wait_until(lambda: bool(told))
                 assert "is full" in told[0]
                 time.sleep(0.5)
                 assert thread.is_alive()
@@ -175,7 +175,7 @@ def test_stopped_while_the_disk_is_full(day: Path, tmp_path: Path, monkeypatch: 
 
         thread = threading.Thread(target=run)
         thread.start()
-        wait_until(lambda: bool(told), within_s=60)
+        wait_until(lambda: bool(told))
         watch.stop()
         thread.join(10)
         assert not thread.is_alive()
@@ -227,7 +227,7 @@ def test_a_live_watch_sends_while_it_works(snapshots: list[Path], undisturbed: W
             sent = [event for event in live.alerts if event.change is not AlertChange.UPDATED]
             assert len(sent) > 4
             expected = Counter((event.alert.id, event.change.value) for event in sent)
-            wait_until(lambda: Counter(receiver.events()) == expected, within_s=20)
+            wait_until(lambda: Counter(receiver.events()) == expected)
 
 
 def _get(url: str) -> tuple[int, str]:
@@ -250,7 +250,7 @@ def test_metrics_and_health_of_a_live_watch(
     data.mkdir()
     address = f"127.0.0.1:{unused_port}"
     with watch_live(data, state, http=address) as live:
-        wait_until(lambda: _get(f"http://{address}/readyz")[0] == 200, within_s=10)
+        wait_until(lambda: _get(f"http://{address}/readyz")[0] == 200)
         assert json.loads(_get(f"http://{address}/healthz")[1])["status"] == "alive"
         for path in snapshots[:2]:
             deliver(path, data / "5Hz" / "2022-07-01")
@@ -263,7 +263,7 @@ def test_metrics_and_health_of_a_live_watch(
             return _samples(_get(f"http://{address}/metrics")[1])
 
         read = float(results.ledger["records"]["read"])
-        wait_until(lambda: shown()['petawatch_ledger_records{state="read"}'] == read, within_s=15)
+        wait_until(lambda: shown()['petawatch_ledger_records{state="read"}'] == read)
         first = shown()
         assert first['petawatch_files_total{result="accepted"}'] == 6
         assert first["petawatch_ledger_unbalanced_records"] == 0

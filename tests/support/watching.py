@@ -82,7 +82,7 @@ def watch_live(data: Path, state: Path, *, http: str = "off", **options: Any) ->
             raise live.failures[0]
 
 
-def wait_until(condition: Callable[[], bool], *, within_s: float = 30.0, every_s: float = 0.05) -> None:
+def wait_until(condition: Callable[[], bool], *, within_s: float = 90.0, every_s: float = 0.05) -> None:
     """Wait for something that another thread or process does."""
     until_s = time.monotonic() + within_s
     while not condition():

@@ -190,7 +190,7 @@ def test_a_connector_that_is_killed_in_the_middle_loses_nothing(
     for kill in range(kills):
         more = _count(site) + 3 * kill
         with petawatch_running(*command, environment=site.environment) as process:
-            wait_until(partial(_has_ended_or_sent, process, site, more), within_s=60)
+            wait_until(partial(_has_ended_or_sent, process, site, more))
             interrupted += process.poll() is None
             process.send_signal(signal.SIGKILL)
             process.wait()
@@ -220,18 +220,18 @@ def test_while_the_broker_is_away_it_waits_and_then_catches_up(
     command = ("connect", data, "--state", tmp_path / "journal", "--http", f"127.0.0.1:{port}")
     with petawatch_running(*command, environment=site.environment) as process:
         _deliver_all(snapshots[:2], day, data)
-        wait_until(lambda: len(site.names()) >= 2, within_s=60)
+        wait_until(lambda: len(site.names()) >= 2)
         assert _ready(port) == (200, "")
         own_server.kill()
         _deliver_all(snapshots[2:4], day, data)
-        wait_until(lambda: _ready(port)[0] == 503, within_s=30)
+        wait_until(lambda: _ready(port)[0] == 503)
         assert "kafka_away" in _ready(port)[1]
         time.sleep(5)
         assert process.poll() is None
         assert "petawatch_connect_unsent_files 2.0" in _metrics(port)
         own_server.start()
-        wait_until(lambda: len(site.names()) >= 4, within_s=60)
-        wait_until(lambda: _ready(port)[0] == 200, within_s=30)
+        wait_until(lambda: len(site.names()) >= 4)
+        wait_until(lambda: _ready(port)[0] == 200)
         own_server.kill()
         _deliver_all(snapshots[4:], day, data)
         time.sleep(3)
@@ -276,7 +276,7 @@ def _metrics(port: int) -> str:
 def test_a_second_connector_on_the_folder_is_refused(site: Site, day: Path, tmp_path: Path) -> None:
     command = ("connect", day, "--state", tmp_path / "first")
     with petawatch_running(*command, environment=site.environment) as process:
-        wait_until(lambda: bool(_count(site)), within_s=60)
+        wait_until(lambda: bool(_count(site)))
         refused = petawatch("connect", day, "--state", tmp_path / "second", environment=site.environment)
         process.send_signal(signal.SIGTERM)
         process.wait(20)
@@ -321,7 +321,7 @@ def test_files_wait_on_disk_for_agents_that_are_behind(
         petawatch_running("connect", data, "--state", tmp_path / "journal", environment=site.environment) as process,
         BlockProducer(kafka_settings(kafka), site.installation) as producer,
     ):
-        wait_until(lambda: len(site.names()) >= 2, within_s=60)
+        wait_until(lambda: len(site.names()) >= 2)
         for partition in range(2):  # a worker that has done next to nothing
             _report(producer, f"image/{partition}", 1)
         time.sleep(4)
@@ -329,11 +329,11 @@ def test_files_wait_on_disk_for_agents_that_are_behind(
         time.sleep(4)
         assert len([name for name in site.names() if name.endswith(".h5")]) == 2
         # Looked for now: the topic is compacted, and keeps the latest only.
-        wait_until(lambda: any(message.oldest_unsent_s for message in _own_progress(site)), within_s=30)
+        wait_until(lambda: any(message.oldest_unsent_s for message in _own_progress(site)))
         with TopicReader(kafka_settings(kafka), site.installation) as reader:
             for (_, partition), end in reader.end_offsets([TopicName.IMAGES]).items():
                 _report(producer, f"image/{partition}", end)
-        wait_until(lambda: len([name for name in site.names() if name.endswith(".h5")]) > 2, within_s=30)
+        wait_until(lambda: len([name for name in site.names() if name.endswith(".h5")]) > 2)
         assert _own_progress(site)[-1].snapshot_start_ns is not None
         process.send_signal(signal.SIGTERM)
         process.wait(20)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -58,10 +59,11 @@ class Site:
         with open_admin(kafka_settings(self.server)) as admin:
             admin.set_options(self.topics.full_name(topic), {"max.message.bytes": str(most_bytes)})
 
-    def progress(self) -> list[Progress]:
+    def scored(self) -> int:
+        """How many checkpoints with a model the progress topic tells of."""
         with TopicReader(kafka_settings(self.server), self.topics.installation) as reader:
             found = [decode(message) for message in reader.read((TopicName.PROGRESS,)) if message.value is not None]
-        return [message for message in found if isinstance(message, Progress)]
+        return sum(isinstance(message, Progress) and bool(message.model) for message in found)
 
 
 @pytest.fixture
@@ -167,10 +169,17 @@ def test_workers_with_different_models_name_both(site: Site) -> None:
 def test_a_damaged_checkpoint_falls_back_and_a_newer_one_is_refused(
     site: Site, day: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = site.run("connect", day, "--once", "--state", tmp_path / "journal")
-    assert done.returncode == 0, done.stderr
+    begun = tmp_path / "begun"
+    for snapshot in sorted(day.rglob("*.h5"))[:2]:
+        target = begun / snapshot.relative_to(day)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(snapshot, target)
     with petawatch_running("worker", "--agents", "image", environment=site.environment):
-        wait_until(lambda: len([each for each in site.progress() if each.model]) > 2)
+        for folder, journal in ((begun, "first"), (day, "second")):  # what comes later needs a checkpoint of its own
+            told = site.scored()
+            done = site.run("connect", folder, "--once", "--state", tmp_path / journal)
+            assert done.returncode == 0, done.stderr
+            wait_until(lambda told=told: site.scored() > told, within_s=90.0)
     replace_latest(site, lambda _: b"rubbish")
     said = first_line(site, "worker", "--agents", "image")
     assert "the latest checkpoint of agent image, partition 0 is damaged: the work goes on from the one before" in said

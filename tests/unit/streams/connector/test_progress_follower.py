@@ -89,7 +89,7 @@ def test_it_tries_again_while_kafka_is_away_and_says_what_ends_it(limit: FlowLim
     reader.end_offsets = lambda topics: end()  # type: ignore[method-assign]
     follower.check()
     follower.start()
-    wait_until(lambda: follower._failure is not None, within_s=20)
+    wait_until(lambda: follower._failure is not None)
     with pytest.raises(FatalError, match="not allowed"):
         follower.check()
     follower.stop()
