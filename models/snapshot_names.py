@@ -85,7 +85,7 @@ def parse_snapshot_name(path: PurePath, *, root: PurePath | None = None) -> Snap
     day = _find_date(dated, path, production is not None)
     front_end = production["front_end"] if production else ""
     recorder = production["recorder"] if production else _DATE_AND_TIME.sub("", stem)
-    folders = [part for part in path.parts[:-1] if not _DATE.fullmatch(part)]
+    folders = [part for part in path.parts[:-1] if not is_date(part)]
     return SnapshotName(
         file=_printable(path.as_posix()),
         front_end=_FRONT_ENDS.get(front_end, front_end),
@@ -97,6 +97,11 @@ def parse_snapshot_name(path: PurePath, *, root: PurePath | None = None) -> Snap
         series=_printable("/".join([*folders, "_".join(part for part in (front_end, recorder) if part)])),
         test_period=bool(_DATE.fullmatch(stem)),
     )
+
+
+def is_date(part: str) -> bool:
+    """Whether a folder is named by a date, as ``2022-07-01``."""
+    return _DATE.fullmatch(part) is not None
 
 
 def parse_acquisition_time(text: str) -> int | None:

@@ -13,12 +13,14 @@ from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings import PydanticBaseSettingsSource as _Source
 
+from connectors.catalog.settings import CatalogSettings
 from connectors.evidence_store import EvidenceSettings
 from connectors.kafka.settings import KafkaSettings
 from connectors.object_store.settings import ObjectStoreSettings
 from connectors.registry.mlflow_registry import TrackingSettings
 from connectors.snapshots.limits import ReadLimits
 from connectors.spool_intake import SpoolSettings
+from connectors.tape.settings import TapeSettings
 from connectors.webhook_post import checked_addresses
 from connectors.webhooks import WebhookSettings
 from models.energies.meter_stage import MeterSettings
@@ -29,6 +31,7 @@ from models.snapshot_sequence import SequenceSettings
 from models.spectra.spectrometer_stage import SpectrometerSettings
 from models.training_choice import TrainingChoice
 from models.triplets.join_settings import JoinSettings
+from streams.archive.settings import ArchiveSettings
 from streams.facility.settings import CheckpointSettings, ConnectSettings, WorkerSettings
 from streams.topology import TopicSettings
 from streams.work_units import UnitSettings
@@ -85,6 +88,9 @@ class Settings(BaseSettings):
     training: TrainingChoice = TrainingChoice()
     tracking: TrackingSettings = TrackingSettings()
     object_store: ObjectStoreSettings = ObjectStoreSettings()
+    archive: ArchiveSettings = ArchiveSettings()
+    tape: TapeSettings = TapeSettings()
+    catalog: CatalogSettings = CatalogSettings()
     webhooks: WebhookSettings = WebhookSettings()
     kafka: KafkaSettings = KafkaSettings()
     topics: TopicSettings = TopicSettings()

@@ -141,7 +141,8 @@ EXAMPLE_OPTIONS = dict(flattened(tomllib.loads(text(EXAMPLE))))
 @pytest.mark.parametrize("name", EXAMPLE_OPTIONS)
 def test_every_option_of_the_example_loads_by_itself(name: str, tmp_path: Path) -> None:
     section, _, option = name.rpartition(".")
-    line = next(line for line in text(EXAMPLE).splitlines() if re.match(rf"{option} *= ", line))
+    there = text(EXAMPLE).partition(f"[{section}]")[2] if section else text(EXAMPLE)
+    line = next(line for line in there.splitlines() if re.match(rf"{option} *= ", line))
     config = tmp_path / "petawatch.toml"
     config.write_text(f"[{section}]\n{line}\n" if section else f"{line}\n", encoding="utf-8")
     load_settings(config)

@@ -9,6 +9,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,9 @@ class Site:
         with TopicReader(kafka_settings(self.server), self.topics.installation) as reader:
             found = [decode(message) for message in reader.read((TopicName.PROGRESS,)) if message.value is not None]
         return sum(isinstance(message, Progress) and bool(message.model) for message in found)
+
+    def has_scored_more(self, told: int) -> bool:
+        return self.scored() > told
 
 
 @pytest.fixture
@@ -179,7 +183,7 @@ def test_a_damaged_checkpoint_falls_back_and_a_newer_one_is_refused(
             told = site.scored()
             done = site.run("connect", folder, "--once", "--state", tmp_path / journal)
             assert done.returncode == 0, done.stderr
-            wait_until(lambda told=told: site.scored() > told, within_s=90.0)
+            wait_until(partial(site.has_scored_more, told))
     replace_latest(site, lambda _: b"rubbish")
     said = first_line(site, "worker", "--agents", "image")
     assert "the latest checkpoint of agent image, partition 0 is damaged: the work goes on from the one before" in said
