@@ -1,0 +1,80 @@
+"""Which files become a bundle."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.archive.archived_file import ArchivedFile
+from models.archive.bundle_choice import choose_bundle, tape_order
+from models.event_time import SECOND_NS
+
+KIB = 1024
+
+
+def a_file(
+    name: str, size: int = 10 * KIB, *, date: str = "2022-07-01", recorder: str = "R", mtime_ns: int = 0
+) -> ArchivedFile:
+    return ArchivedFile(
+        key=f"{date}/{name}",
+        path=name,
+        root="/data",
+        sha256="00",
+        size_bytes=size,
+        mtime_ns=mtime_ns,
+        date=date,
+        recorder=recorder,
+    )
+
+
+def choose(
+    files: list[ArchivedFile], *, bundle_bytes: int = 100 * KIB, wait_s: float = 60, now_s: float = 0
+) -> list[str]:
+    chosen = choose_bundle(files, bundle_bytes=bundle_bytes, oldest_unbundled_s=wait_s, now_ns=round(now_s * SECOND_NS))
+    return [file.path for file in chosen]
+
+
+def test_nothing_makes_no_bundle() -> None:
+    assert choose([], now_s=1e9) == []
+
+
+def test_few_young_files_wait() -> None:
+    assert choose([a_file("a")], now_s=59) == []
+
+
+def test_the_oldest_closes_what_is_there() -> None:
+    assert choose([a_file("b", mtime_ns=50 * SECOND_NS), a_file("a")], now_s=60) == ["a", "b"]
+
+
+def test_without_a_limit_few_files_wait_for_ever() -> None:
+    assert choose([a_file("a")], wait_s=0, now_s=1e9) == []
+
+
+def test_a_clock_that_was_set_back_waits() -> None:
+    assert choose([a_file("a", mtime_ns=100 * SECOND_NS)], now_s=50) == []
+
+
+def test_a_full_bundle_is_closed_at_once() -> None:
+    assert choose([a_file(f"{number:02}") for number in range(20)]) == [f"{number:02}" for number in range(7)]
+
+
+def test_a_larger_file_is_a_bundle_of_its_own() -> None:
+    assert choose([a_file("a", 200 * KIB), a_file("b")]) == ["a"]
+    assert choose([a_file("a"), a_file("b", 200 * KIB)]) == ["a"]
+
+
+def test_ordered_by_date_then_recorder() -> None:
+    files = [a_file("c", recorder="S"), a_file("b", date="2022-07-02"), a_file("a", recorder="R")]
+    assert choose(files, now_s=60) == ["a", "c", "b"]
+
+
+@given(st.lists(st.integers(0, 60 * KIB), max_size=40), st.integers(64 * KIB, 200 * KIB))
+def test_every_bundle_keeps_its_size_and_nothing_is_left_out(sizes: list[int], bundle_bytes: int) -> None:
+    waiting = [a_file(f"{number:03}", size) for number, size in enumerate(sizes)]
+    seen: list[ArchivedFile] = []
+    while waiting:
+        chosen = choose_bundle(waiting, bundle_bytes=bundle_bytes, oldest_unbundled_s=1, now_ns=SECOND_NS)
+        assert chosen
+        assert len(chosen) == 1 or sum(file.size_bytes for file in chosen) < bundle_bytes
+        seen += chosen
+        waiting = [file for file in waiting if file not in chosen]
+    assert seen == sorted(seen, key=tape_order)
+    assert len(seen) == len(sizes)
