@@ -37,13 +37,22 @@ class ArchiveStore(Protocol):
     """Keeps versions of files under keys. Safe for several threads.
 
     Every method raises ``RetryableError`` when the store is away or busy for now (``archive_store_away``,
-    ``archive_store_full``), and ``FatalError`` for what an operator must mend (``archive_store_refused``,
-    ``archive_store_login``, ``archive_store_missing``, ``archive_store_unversioned``).
+    ``archive_store_full``, ``archive_store_garbled``), and ``FatalError`` for what an operator must mend
+    (``archive_store_refused``, ``archive_store_login``, ``archive_store_missing``, ``archive_store_unversioned``).
+    A key that it can't hold is a ``RecordError`` (``archive_key``).
     """
 
     @property
     def address(self) -> str:
         """``s3://BUCKET`` or ``file:///FOLDER``: names the store in the catalog and in sentences."""
+        ...
+
+    def prepare(self) -> None:
+        """Make it if it is not there yet, and check it; called once, when an archive is set up.
+
+        What was there before is a store that is away, not one that is to be made: whoever knows of copies in it calls
+        ``check``.
+        """
         ...
 
     def check(self) -> None:
@@ -59,7 +68,8 @@ class ArchiveStore(Protocol):
         Raises
         ------
         RecordError
-            ``file_changed``: the source is not the content of this SHA-256 (any more); ``file_gone``.
+            ``file_changed``: the source is not the content of this SHA-256 (any more); ``file_gone``,
+            ``file_unreadable``.
         """
         ...
 

@@ -1,0 +1,73 @@
+"""Contents on their way: read once, hashed on the way, and one sentence where a file can't be read."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from models.errors import RecordError
+
+#: Read and written at once; above it nothing becomes faster.
+PIECE_BYTES = 1 << 20
+
+
+def file_pieces(source: Path) -> Iterator[memoryview]:
+    """The content of a file; each piece is valid until the next is asked for.
+
+    Raises
+    ------
+    RecordError
+        ``file_gone``; ``file_unreadable``.
+    """
+    buffer = memoryview(bytearray(PIECE_BYTES))
+    try:
+        with source.open("rb", buffering=0) as stream:
+            while size := stream.readinto(buffer):
+                # A failure of whoever takes the piece is not one of this file.
+                yield buffer[:size]
+    except FileNotFoundError as error:
+        raise RecordError(
+            f"{source} is gone; it was moved or removed before it was copied", reason="file_gone"
+        ) from error
+    except OSError as error:
+        raise RecordError(
+            f"{source} can't be read ({error.strerror or error}); look at its rights and its disk",
+            reason="file_unreadable",
+        ) from error
+
+
+def copy_pieces(pieces: Iterator[memoryview], into: BinaryIO) -> tuple[str, int]:
+    """Write pieces to the end of a stream; their SHA-256 (hex) and how many bytes they were."""
+    digest, size = hashlib.sha256(), 0
+    for piece in pieces:
+        into.write(piece)
+        digest.update(piece)
+        size += len(piece)
+    return digest.hexdigest(), size
+
+
+def file_changed(source: Path) -> RecordError:
+    """A file whose content is not the one that was announced."""
+    return RecordError(
+        f"{source} has changed since it was first read, so nothing of it was archived; its new content is archived "
+        "when it has been read again",
+        reason="file_changed",
+    )
+
+
+def sha256_on_disk(file: Path) -> str:
+    """SHA-256 (hex) of what the disk holds, not of what memory still has of it.
+
+    Raises
+    ------
+    OSError
+        When it can't be read.
+    """
+    digest = hashlib.sha256()
+    buffer = memoryview(bytearray(PIECE_BYTES))
+    with file.open("rb", buffering=0) as stream:
+        os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        while size := stream.readinto(buffer):
+            digest.update(buffer[:size])
+    return digest.hexdigest()
