@@ -104,6 +104,11 @@ def is_date(part: str) -> bool:
     return _DATE.fullmatch(part) is not None
 
 
+def is_rate(part: str) -> bool:
+    """Whether a folder is named by an acquisition rate, as ``10Hz``."""
+    return _rate_hz(part) is not None
+
+
 def parse_acquisition_time(text: str) -> int | None:
     """Milliseconds since midnight of a group named ``HH-MM-SS-mmm``, None when it has another syntax."""
     match = _ACQUISITION_TIME.fullmatch(text)
@@ -180,11 +185,12 @@ def _start_ms(dated: str) -> int | None:
 
 
 def _interval_hz(parts: list[str]) -> float:
-    for part in reversed(parts):
-        match = _RATE_FOLDER.fullmatch(part)
-        if match and 0.0 < float(match[1]) < math.inf:
-            return float(match[1])
-    return math.nan
+    return next((rate for part in reversed(parts) if (rate := _rate_hz(part)) is not None), math.nan)
+
+
+def _rate_hz(part: str) -> float | None:
+    match = _RATE_FOLDER.fullmatch(part)
+    return float(match[1]) if match and 0.0 < float(match[1]) < math.inf else None
 
 
 def _day_shift(name: SnapshotName, times: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -128,10 +128,8 @@ class ClassicSource:
 
     def read(self, device: Device, records: NDArray[np.intp]) -> Reading:
         """States and payloads of some records of one device."""
-        budget = np.array([_STEPS + _STEPS_PER_RECORD * len(records)], dtype=np.int64)
-        names, lengths = _PADDED_FIELDS[device.kind]
-        described = np.zeros((len(lengths), len(records), DATASET_COLUMNS), dtype=np.int64)
-        describe_records(self._data, self._walked.header[records], budget, names, lengths, described)
+        budget = _budget(records)
+        described = self._describe(records, budget, _PADDED_FIELDS[device.kind])
         groups = [partial(self._open_group, record) for record in records.tolist()]
         state, unreadable = self._states(described[0], budget, groups)
         refusal = np.zeros(len(records), dtype=np.uint8)
@@ -145,6 +143,20 @@ class ClassicSource:
         elif device.kind is RecordKind.SPECTROMETER:
             refusal, parts = self._spectra(described[1], groups)
         return finish_reading(state, refusal, parts, unreadable)
+
+    def states(self, records: NDArray[np.intp]) -> NDArray[np.uint8]:
+        """States of some records of any devices."""
+        budget = _budget(records)
+        described = self._describe(records, budget, _PADDED_FIELDS[RecordKind.OTHER])
+        groups = [partial(self._open_group, record) for record in records.tolist()]
+        return self._states(described[0], budget, groups)[0]
+
+    def _describe(self, records: NDArray[np.intp], budget: Table, fields: tuple[NDArray[np.uint8], Table]) -> Table:
+        """Where the datasets of these names stand in each record, shape (fields, n, columns)."""
+        names, lengths = fields
+        described = np.zeros((len(lengths), len(records), DATASET_COLUMNS), dtype=np.int64)
+        describe_records(self._data, self._walked.header[records], budget, names, lengths, described)
+        return described
 
     def _states(
         self, described: Table, budget: Table, groups: Sequence[OpenGroup]
@@ -278,6 +290,11 @@ def _read_chunks(data: NDArray[np.uint8], row: Table, dtype: np.dtype[Any], limi
             return None
         place_chunk(values, (entry[CHUNK_ROW], entry[CHUNK_COLUMN])[: len(shape)], chunk, decoded)
     return values
+
+
+def _budget(records: NDArray[np.intp]) -> Table:
+    """The steps that may be taken to describe some records."""
+    return np.array([_STEPS + _STEPS_PER_RECORD * len(records)], dtype=np.int64)
 
 
 def _is_plain(described: Table, type_class: int, item_bytes: int) -> NDArray[np.bool_]:

@@ -87,14 +87,10 @@ def open_content(path: Path, limits: ReadLimits) -> Iterator[SnapshotContent]:
     RetryableError
         ``storage`` when the disk or the network file system fails.
     """
-    try:
-        # Non-blocking, so that a pipe with nobody at its other end does not stop the watch.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise _translated(path, error) from error
-    try:
+    with _opened(path) as descriptor:
         before = os.fstat(descriptor)
-        _check_kind(path, before, limits)
+        _check_kind(path, before)
+        _check_size(path, before, limits)
         try:
             base = _find_signature(path, descriptor, before.st_size)
             hold = before.st_size <= limits.max_buffered_mib * MEBIBYTE
@@ -106,6 +102,39 @@ def open_content(path: Path, limits: ReadLimits) -> Iterator[SnapshotContent]:
         if data is not None and len(data) != before.st_size:
             raise RecordError(f"{path} became shorter while it was read", reason="changed_while_read")
         yield content
+
+
+def hash_content(path: Path) -> tuple[str, os.stat_result]:
+    """The SHA-256 (hex) of a file of any content and size, also of none, and its status.
+
+    Raises
+    ------
+    RecordError
+        ``vanished``, ``permission``, ``symlink``, ``is_directory``, ``not_a_file`` or ``changed_while_read``.
+    RetryableError
+        ``storage``.
+    """
+    with _opened(path) as descriptor:
+        before = os.fstat(descriptor)
+        _check_kind(path, before)
+        try:
+            sha256 = _hash(descriptor, before.st_size)
+        except OSError as error:
+            raise _translated(path, error) from error
+        content = SnapshotContent(path=path, descriptor=descriptor, before=before, data=None, sha256=sha256, base=0)
+        content.check_unchanged()
+        return sha256, before
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    try:
+        # Non-blocking, so that a pipe with nobody at its other end does not stop the watch.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise _translated(path, error) from error
+    try:
+        yield descriptor
     finally:
         os.close(descriptor)
 
@@ -114,11 +143,14 @@ def _identity(status: os.stat_result) -> tuple[int, ...]:
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-def _check_kind(path: Path, status: os.stat_result, limits: ReadLimits) -> None:
+def _check_kind(path: Path, status: os.stat_result) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise RecordError(f"{path} is a directory named like a snapshot", reason="is_directory")
     if not stat.S_ISREG(status.st_mode):
         raise RecordError(f"{path} is no regular file", reason="not_a_file")
+
+
+def _check_size(path: Path, status: os.stat_result, limits: ReadLimits) -> None:
     if status.st_size == 0:
         raise RecordError(f"{path} has 0 bytes; transfer it again", reason="empty")
     if status.st_size > limits.max_file_mib * MEBIBYTE:

@@ -146,6 +146,10 @@ class RecordSource(Protocol):
         """The paths inside the file of some records, by their position in the index."""
         ...
 
+    def states(self, records: NDArray[np.intp]) -> NDArray[np.uint8]:
+        """``DeviceState`` of some records of any devices, without their payloads; as ``read`` gives them."""
+        ...
+
     def read(self, device: Device, records: NDArray[np.intp]) -> Reading:
         """States and payloads of some records of one device."""
         ...

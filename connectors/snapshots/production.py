@@ -138,12 +138,16 @@ class ProductionSource:
         """``HH-MM-SS-mmm/DEVICE`` of each record."""
         return self._records.places(records)
 
+    def states(self, records: NDArray[np.intp]) -> NDArray[np.uint8]:
+        """States of some records of any devices."""
+        return np.array([read_state(self._datasets, group)[0] for group in self._open_all(records)], dtype=np.uint8)
+
     def read(self, device: Device, records: NDArray[np.intp]) -> Reading:
         """States and payloads of some records of one device."""
-        groups = [
-            self._open(place, record) for place, record in zip(self.places(records), records.tolist(), strict=True)
-        ]
-        return read_devices(self._datasets, device.kind, groups, self._limits)
+        return read_devices(self._datasets, device.kind, self._open_all(records), self._limits)
+
+    def _open_all(self, records: NDArray[np.intp]) -> list[h5g.GroupID | None]:
+        return [self._open(place, record) for place, record in zip(self.places(records), records.tolist(), strict=True)]
 
     def _open(self, place: str, record: int) -> h5g.GroupID | None:
         if self._records.target[record] == NOT_FOLLOWED:
@@ -158,7 +162,7 @@ def read_devices(
     datasets: DatasetReader, kind: RecordKind, groups: list[h5g.GroupID | None], limits: ReadLimits
 ) -> Reading:
     """States and payloads of the same device in some groups; None is a group that can't be opened."""
-    states = [(DeviceState.MISSING, True) if group is None else datasets.state(group) for group in groups]
+    states = [read_state(datasets, group) for group in groups]
     state = np.array([value for value, _ in states], dtype=np.uint8)
     unreadable = np.array([bad for _, bad in states], dtype=np.bool_)
 
@@ -178,6 +182,11 @@ def read_devices(
         check = partial(check_spectrum_shape, max_samples=limits.max_spectrum_samples)
         refusal, parts = assemble_spectra(each(partial(datasets.values, name=SPECTRUM, check=check)))
     return finish_reading(state, refusal, parts, unreadable)
+
+
+def read_state(datasets: DatasetReader, group: h5g.GroupID | None) -> tuple[DeviceState, bool]:
+    """The state of a device in a group, and whether it is there but can't be read; None can't be opened."""
+    return (DeviceState.MISSING, True) if group is None else datasets.state(group)
 
 
 def device_name(member: bytes) -> str | None:

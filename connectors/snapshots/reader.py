@@ -19,9 +19,10 @@ from connectors.snapshots.limits import ReadLimits
 from connectors.snapshots.manifest import DeadLetterBox, Dialect, Manifest, RecordSource
 from connectors.snapshots.production import ProductionSource
 from connectors.snapshots.test_period import TestPeriodSource, is_test_period
+from models.devices import Device
 from models.errors import RecordError
 from models.event_time import format_iso
-from models.records import DeadLetter, RecordBlock, SourceReference
+from models.records import DeadLetter, DeviceState, RecordBlock, SourceReference
 from models.snapshot_names import SnapshotName, parse_snapshot_name
 
 
@@ -42,6 +43,24 @@ class Snapshot:
         self._content = content
         self._source = opened.source
         self.manifest = _manifest(content, name, opened)
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """The devices of the file, those without records, too."""
+        return self._source.index.devices
+
+    def states(self) -> tuple[DeviceState, ...]:
+        """The states that occur among all records, in their order; no payload is read.
+
+        Raises
+        ------
+        RecordError
+            ``changed_while_read``, as ``blocks``.
+        """
+        found = np.unique(self._source.states(np.arange(len(self._source.index.device))))
+        if self._content.data is None:
+            self._content.check_unchanged()
+        return tuple(map(DeviceState, found.tolist()))
 
     def blocks(self, block_records: int, *, replacement: bool = False) -> Iterator[RecordBlock]:
         """All records, per device in time order and interleaved between the devices by the blocks' first times.
@@ -118,22 +137,33 @@ def open_snapshot(
     """
     limits = limits or ReadLimits()
     with open_content(path, limits) as content:
-        name = parse_snapshot_name(path.relative_to(root), root=root)
-        try:
-            opened = _open_source(content, name, zone, limits)
-        except RecordError as error:
-            raise RecordError(f"{name.file}: {error}", reason=error.reason) from error
-        if not len(opened.source.index.device) and not opened.dead.counts:
-            raise RecordError(f"{name.file} holds no records", reason="no_records")
-        snapshot = Snapshot(content, name, opened)
-        first_ns = snapshot.manifest.first_ns
+        snapshot = read_content(content, root=root, limits=limits, zone=zone)
+        first_ns, file = snapshot.manifest.first_ns, snapshot.manifest.source.file
         if latest_ns is not None and first_ns is not None and first_ns > latest_ns:
             raise RecordError(
-                f"{name.file} begins in the future, at {format_iso(first_ns)}; correct the recorder's clock and the "
+                f"{file} begins in the future, at {format_iso(first_ns)}; correct the recorder's clock and the "
                 "file's name and times, or this computer's clock",
                 reason="in_the_future",
             )
         yield snapshot
+
+
+def read_content(content: SnapshotContent, *, root: Path, limits: ReadLimits, zone: tzinfo = UTC) -> Snapshot:
+    """The snapshot in an opened file, of which it reads on.
+
+    Raises
+    ------
+    RecordError
+        As ``open_snapshot`` for all that is not said by the file's status.
+    """
+    name = parse_snapshot_name(content.path.relative_to(root), root=root)
+    try:
+        opened = _open_source(content, name, zone, limits)
+    except RecordError as error:
+        raise RecordError(f"{name.file}: {error}", reason=error.reason) from error
+    if not len(opened.source.index.device) and not opened.dead.counts:
+        raise RecordError(f"{name.file} holds no records", reason="no_records")
+    return Snapshot(content, name, opened)
 
 
 def plan_blocks(
