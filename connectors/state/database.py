@@ -11,7 +11,7 @@ from models.results import Outcome
 
 DATABASE_NAME = "petawatch.sqlite"
 #: Counts up with every change of the tables; a directory of a newer one is refused.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _APPLICATION_ID = 0x50574154  # "PWAT"
 _BUSY_TIMEOUT_S = 20.0
@@ -21,6 +21,11 @@ _PAGE_BYTES = 16_384
 _LOG_BYTES = 64 << 20
 
 _OUTCOME_COLUMNS = ", ".join(f"{outcome.value} INTEGER NOT NULL DEFAULT 0" for outcome in Outcome)
+
+_FILE_CHANGES = """CREATE TABLE file_changes (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, version INTEGER NOT NULL UNIQUE)"""
+# Whoever follows the changes learns from it that they are numbered anew.
+_CHANGES_IDENTITY = "INSERT INTO meta (name, value) VALUES ('changes', lower(hex(randomblob(16))))"
 
 _LOST_RECORDS = """CREATE {kind} lost_records (
     path TEXT NOT NULL, sha256 TEXT NOT NULL, place TEXT NOT NULL, reason TEXT NOT NULL, records INTEGER NOT NULL,
@@ -69,6 +74,8 @@ CREATE TABLE outbox (
     next_attempt_ns INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '');
 CREATE INDEX outbox_lines ON outbox (url, alert_id, id);
 {_LOST_RECORDS.format(kind="TABLE")};
+{_FILE_CHANGES};
+{_CHANGES_IDENTITY};
 """
 
 #: What makes a database of each earlier format one of the next.
@@ -83,6 +90,11 @@ _MIGRATIONS = {
         "ALTER TABLE alerts ADD COLUMN cause_probability REAL NOT NULL DEFAULT 0",
     ),
     3: ("ALTER TABLE alerts ADD COLUMN opened_ns INTEGER NOT NULL DEFAULT 0",),
+    4: (
+        _FILE_CHANGES,
+        "INSERT INTO file_changes (number, version) SELECT id, id FROM file_versions",
+        _CHANGES_IDENTITY,
+    ),
 }
 #: What lets this program read a database of an earlier format that it may not change.
 _AS_IF_MIGRATED = {
@@ -95,6 +107,7 @@ _AS_IF_MIGRATED = {
         0 AS opened_ns FROM main.alerts""",
     ),
     3: ("CREATE TEMP VIEW IF NOT EXISTS alerts AS SELECT *, 0 AS opened_ns FROM main.alerts",),  # 2 made it
+    4: ("CREATE TEMP VIEW file_changes AS SELECT id AS number, id AS version FROM main.file_versions",),
 }
 
 

@@ -11,6 +11,7 @@ from connectors.state.alert_rows import store_alerts, store_evidence
 from connectors.state.commit import Commit
 from connectors.state.database import open_for_writing, transaction
 from connectors.state.failures import clear_failures
+from connectors.state.file_changes import note_change
 from connectors.state.ledger import (
     add_outcomes,
     count_files,
@@ -160,9 +161,10 @@ class StateDirectory(StateReader):
         counts = dict(commit.file_counts)
         for record in commit.files:
             record_file(self._connection, record)
+            current = SourceReference(file=record.path, sha256=record.sha256)
+            note_change(self._connection, current)
             if record.replaced_sha256 is None:
                 continue
-            current = SourceReference(file=record.path, sha256=record.sha256)
             versions, voids = supersede_others(self._connection, current, sequence)
             counts["replaced"] = counts.get("replaced", 0) + (versions > 0)
             for void in voids:

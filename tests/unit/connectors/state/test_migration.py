@@ -26,10 +26,20 @@ from tests.unit.connectors.state.examples import (
 )
 
 
-def third_format(path: Path) -> None:
-    """A directory from before alerts said when they opened: the column that came later is taken away again."""
+def fourth_format(path: Path) -> None:
+    """A directory from before changes of files were numbered: what came later is taken away again."""
     with StateDirectory.open(path) as state:
         state.commit(commit_of(0))
+    with closing(sqlite3.connect(path / DATABASE_NAME)) as connection:
+        connection.execute("DROP TABLE file_changes")
+        connection.execute("DELETE FROM meta WHERE name = 'changes'")
+        connection.commit()
+        connection.execute("PRAGMA user_version=4")
+
+
+def third_format(path: Path) -> None:
+    """A directory from before alerts said when they opened."""
+    fourth_format(path)
     with closing(sqlite3.connect(path / DATABASE_NAME)) as connection:
         connection.execute("ALTER TABLE alerts DROP COLUMN opened_ns")
         connection.execute("PRAGMA user_version=3")
