@@ -9,6 +9,17 @@ _BEHIND = {
     "kafka_away": "it can't reach Kafka",
     "silent": "it gives no sign of life",
 }
+# Of tape, whose words say what a person is wanted for.
+_TAPE = {
+    "write_failed": "a write to the cartridge failed",
+    "read_failed": "a reading from the cartridge failed",
+    "copy_damaged": "what was read back is not what was written",
+    "wrong_cartridge": "what is mounted may not be written to",
+    "content_missing": "a file that is to go to tape is nowhere as it was archived",
+    "copies_missing": "a bundle has too few copies, and is no longer on the disk",
+    "no_room": "no mounted cartridge has room for what waits",
+    "remount": "the cartridges are to be mounted anew, so that they can be read back",
+}
 _WORDS = {
     "residual": "the picture is not as usual",
     "latent": "an unusual combination of usual parts",
@@ -47,6 +58,12 @@ _WORDS = {
     "not_a_file": "it is no regular file",
     "storage": "the disk or the network file system failed",
 }
+_OF_KIND = {
+    AlertKind.PIPELINE_LAG: _BEHIND,
+    AlertKind.CONNECTOR_BEHIND: _BEHIND,
+    AlertKind.TAPE_TROUBLE: _TAPE,
+    AlertKind.TAPE_WANTED: _TAPE,
+}
 # Said by what is missing.
 _SAID_BY_OTHERS = {"incomplete"}
 
@@ -55,6 +72,6 @@ def why(alert: Alert) -> str:
     """The measured explanation, or the reasons in words; a reason without words stands for itself."""
     if alert.explanation.text:
         return alert.explanation.text
-    words = _WORDS | (_BEHIND if alert.kind in {AlertKind.PIPELINE_LAG, AlertKind.CONNECTOR_BEHIND} else {})
+    words = _WORDS | _OF_KIND.get(alert.kind, {})
     told = [reason for reason in alert.reasons if reason not in _SAID_BY_OTHERS] or alert.reasons
     return ", ".join(words.get(reason, reason) for reason in told)

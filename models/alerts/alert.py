@@ -32,6 +32,8 @@ class AlertKind(StrEnum):
     SNAPSHOT_REJECTED = "snapshot_rejected"
     PIPELINE_LAG = "pipeline_lag"
     CONNECTOR_BEHIND = "connector_behind"
+    TAPE_TROUBLE = "tape_trouble"
+    TAPE_WANTED = "tape_wanted"
 
 
 class Severity(StrEnum):

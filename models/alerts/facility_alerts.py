@@ -23,6 +23,27 @@ class BehindReason(StrEnum):
     SILENT = "silent"
 
 
+class TapeReason(StrEnum):
+    """What tape needs a person for; the bounded reason of the alert."""
+
+    #: A write to the cartridge failed.
+    WRITE_FAILED = "write_failed"
+    #: A reading from the cartridge failed.
+    READ_FAILED = "read_failed"
+    #: What was read back is not what was written.
+    COPY_DAMAGED = "copy_damaged"
+    #: What is mounted is not what it should be, or may not be written to.
+    WRONG_CARTRIDGE = "wrong_cartridge"
+    #: A file's content is neither on the disk nor in the store as it was archived.
+    CONTENT_MISSING = "content_missing"
+    #: A bundle has too few copies left, and is no longer on the disk.
+    COPIES_MISSING = "copies_missing"
+    #: No mounted cartridge has room for what waits.
+    NO_ROOM = "no_room"
+    #: What was written can be read back only after the cartridge was mounted anew.
+    REMOUNT = "remount"
+
+
 def lag_alert(agent: str, partition: int, *, first_ns: int, last_ns: int, status: AlertStatus) -> AlertEvent:
     """An agent's work on a partition is far behind what was sent, or has caught up.
 
@@ -69,8 +90,25 @@ def connector_alert(
     )
 
 
+def tape_alert(
+    kind: AlertKind, where: str, *, first_ns: int, last_ns: int, reason: TapeReason, status: AlertStatus
+) -> AlertEvent:
+    """Something about tape needs a person, or does no longer.
+
+    Parameters
+    ----------
+    kind
+        ``TAPE_TROUBLE`` or ``TAPE_WANTED``.
+    where
+        A cartridge's barcode or uuid, or ``tape`` for all of it.
+    first_ns
+        When it was first seen, by the clock, ns since 1970; the closing gives the same one.
+    """
+    return _alert(kind, f"tape/{where}", first_ns=first_ns, last_ns=last_ns, reason=reason, status=status)
+
+
 def _alert(
-    kind: AlertKind, where: str, *, first_ns: int, last_ns: int, reason: BehindReason, status: AlertStatus
+    kind: AlertKind, where: str, *, first_ns: int, last_ns: int, reason: StrEnum, status: AlertStatus
 ) -> AlertEvent:
     alert = Alert(
         id=alert_id(SourceReference(file=where, sha256=""), kind, first_ns),

@@ -19,6 +19,8 @@ _RULE_SEVERITY = {
     AlertKind.SNAPSHOT_REJECTED: Severity.LOW,
     AlertKind.PIPELINE_LAG: Severity.MEDIUM,  # alerts come, but late
     AlertKind.CONNECTOR_BEHIND: Severity.HIGH,  # nobody watches what that recorder writes
+    AlertKind.TAPE_TROUBLE: Severity.HIGH,  # copies that were relied on may be lost
+    AlertKind.TAPE_WANTED: Severity.MEDIUM,  # nothing is lost while it waits, but disks fill up
 }
 # A single lost record is a nuisance, a storm of them blinds the stage.
 _INCOMPLETE_MEDIUM_SHOTS = 10
@@ -32,9 +34,10 @@ def severity_of(kind: AlertKind, score: float = 0.0, shots: int = 1) -> Severity
     kind                                    severity
     ======================================  =====================================================
     no_beam, device_state, device_silent,
-    connector_behind                        high
+    connector_behind, tape_trouble          high
     stuck_frame, energy_step,
-    snapshot_missing, pipeline_lag          medium
+    snapshot_missing, pipeline_lag,
+    tape_wanted                             medium
     snapshot_rejected, drift                low
     incomplete_triplet                      low; medium from 10 shots, high from 100 shots on
     all others, which have a score          low; medium from a score of 5, high from 8 on
