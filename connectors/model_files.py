@@ -22,6 +22,8 @@ from models.records import FULL_SCALE_COUNTS, IMAGE_SHAPE
 
 FORMAT_VERSION = 1
 _NETWORK_FILE, _DESCRIPTION_FILE = "model.onnx", "model.json"
+#: The files of a model's folder, the description last: without it a folder is no model.
+MODEL_PARTS = (_NETWORK_FILE, _DESCRIPTION_FILE)
 #: The files below ``STATE/models`` that hold the name of the model in use, and of the one that scores beside it.
 _CURRENT_FILE, _SHADOW_FILE = "current", "shadow"
 #: The names of those that were in use before, one a line, oldest first; this word for the shipped one.
@@ -145,6 +147,21 @@ def kept_model(state_dir: Path, name: str) -> ModelBundle:
     if bundle.name != name:
         raise FatalError(f"{state_dir / 'models' / name} holds the model {bundle.name}", reason="model_hash")
     return bundle
+
+
+def model_parts(state_dir: Path, name: str) -> dict[str, bytes]:
+    """The content of a model's files, by ``MODEL_PARTS``, as they are on disk: to be kept elsewhere.
+
+    Raises
+    ------
+    FatalError
+        As ``kept_model``.
+    """
+    if kept_model(state_dir, name).name == default_model().name:
+        folder: Path | Traversable = importlib.resources.files("connectors") / "data" / "default_model"
+    else:
+        folder = state_dir / "models" / name
+    return {part: _read(folder / part) for part in MODEL_PARTS}
 
 
 def install_model(state_dir: Path, bundle: ModelBundle, first: ModelBundle | None = None) -> Path:

@@ -67,6 +67,9 @@ class EmbeddedRunner:
         The order of the files, which the caller keeps; its state is saved and restored with everything else.
     news
         What reaches the watch beside its files.
+    before_file
+        Called before the first unit of a file is committed, with the event time of its first record: the state
+        directory stands between two files then.
     stopping
         Whether the work is to end: what is begun is made durable, the rest is left for the next run.
     """
@@ -82,6 +85,7 @@ class EmbeddedRunner:
         metrics: WatchMetrics,
         news: WatchNews,
         stopping: Callable[[], bool],
+        before_file: Callable[[int], None] | None = None,
     ) -> None:
         self._state = state
         self._pipeline = pipeline
@@ -91,6 +95,7 @@ class EmbeddedRunner:
         self._metrics = metrics
         self._news = news
         self._stopping = stopping
+        self._before_file = before_file
         self._strands = DeviceStrands(settings.worker_threads)
         self._progress = SeriesProgress(settings.zone)
         self._accounts = FileAccounts(state, self._progress)
@@ -257,6 +262,9 @@ class EmbeddedRunner:
 
     def _accept(self, job: _Job) -> None:
         unit, runs = job.unit, job.results()
+        first_ns = unit.manifest.first_ns if unit.manifest is not None and unit.index == 0 else None
+        if self._before_file is not None and first_ns is not None:
+            self._before_file(first_ns)
         output = self._pipeline.join(_scored(runs))
         if unit.last and unit.manifest is not None:
             devices, until_ns = self._progress.snapshot_read(unit.file, unit.manifest)

@@ -8,9 +8,12 @@ from threading import Event
 from connectors.clock import Clock, SystemClock
 from connectors.process_memory import return_large_arrays
 from connectors.spool_listing import SpoolFile
+from connectors.state.reader import StateReader
 from models.alerts.alert import AlertEvent
 from models.snapshot_sequence import SnapshotSequence
 from streams.accepted_baselines import AcceptedBaselines
+from streams.archive.places import archive_folder
+from streams.archive.state_archivist import StateArchivist
 from streams.embedded_runner import EmbeddedRunner
 from streams.http_health import HealthServer, ReadyPart
 from streams.metrics import WatchMetrics
@@ -100,6 +103,7 @@ def open_watch(
                 shadow=shadow.take_new,
             ),
             stopping=stop.is_set,
+            before_file=_state_archivist(stack, state_path, settings, writing.state, tell or _ignore),
         )
         stack.callback(runner.close)
         writing.sender.start()
@@ -117,6 +121,17 @@ def open_watch(
             stop=stop,
             tell=tell or _ignore,
         )
+
+
+def _state_archivist(
+    stack: ExitStack, state_path: Path, settings: Settings, state: StateReader, tell: Callable[[str], None]
+) -> Callable[[int], None] | None:
+    """Where there is an archive, the states go into it now and then; closed with ``stack``."""
+    if not settings.archive.store:
+        return None
+    archivist = StateArchivist(state, archive_folder(settings, state_path), settings, tell)
+    stack.callback(archivist.close)
+    return archivist.before
 
 
 def _ignore(*_: object) -> None:

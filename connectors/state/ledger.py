@@ -248,8 +248,22 @@ def find_file(connection: sqlite3.Connection, path: str, *, counted: bool = Fals
         f"SELECT {_FILE_COLUMNS} FROM file_versions WHERE path = ? AND {wanted}",  # noqa: S608
         (path,),
     ).fetchone()
-    if row is None:
-        return None
+    return None if row is None else _file_record(row)
+
+
+def file_records(connection: sqlite3.Connection, from_ns: int, to_ns: int | None) -> list[FileRecord]:
+    """The versions that are not void with records in a stretch of time, in the order in which they were first read.
+
+    With no end it goes on to the latest one.
+    """
+    rows = connection.execute(
+        f"SELECT {_FILE_COLUMNS} FROM file_versions WHERE NOT void AND last_ns >= ? AND first_ns < ? ORDER BY id",  # noqa: S608
+        (from_ns, 2**63 - 1 if to_ns is None else to_ns),
+    )
+    return [_file_record(row) for row in rows]
+
+
+def _file_record(row: Sequence[Any]) -> FileRecord:
     values = dict(zip(_FILE_COLUMNS.replace(",", "").split(), row, strict=True))
     values["status"] = FileStatus(values["status"])
     values["dead_letters"] = json.loads(values["dead_letters"])

@@ -17,10 +17,11 @@ from connectors.state.commit import FileRecord
 from connectors.state.database import open_for_reading
 from connectors.state.export import export_rows
 from connectors.state.failures import PartGoneError, clear_failures
-from connectors.state.ledger import SourceAccount, find_account, find_file, read_ledger
+from connectors.state.ledger import SourceAccount, file_records, find_account, find_file, read_ledger
 from connectors.state.lost_records import find_lost
 from connectors.state.row_columns import SCHEMAS, Rows, codes_of, decided_blocks, subject_codes, times_ns, unified
 from connectors.state.row_source import RowSources, row_sources
+from connectors.state.stage_moment import StageMoment, read_stage_moment
 from connectors.state.triplet_minutes import TripletMinute, read_triplet_minutes
 from models.alerts.alert import Alert
 from models.devices import Device, Stage
@@ -104,6 +105,16 @@ class StateReader:
         """The encoded states of all stages as of the latest commit."""
         with clear_failures(self.path):
             return dict(self._connection.execute("SELECT key, value FROM states ORDER BY key"))
+
+    def stage_moment(self) -> StageMoment | None:
+        """The states with what is known of the files behind them, all of one commit; None before the first record."""
+        with clear_failures(self.path):
+            return read_stage_moment(self._connection)
+
+    def files_between(self, from_ns: int, to_ns: int) -> list[FileRecord]:
+        """The files with records in a stretch of time, of each the version that counts, as they came."""
+        with clear_failures(self.path):
+            return file_records(self._connection, from_ns, to_ns)
 
     def account(self, source: SourceReference) -> SourceAccount | None:
         """How one version of a file stands; None when nothing is known of it."""
