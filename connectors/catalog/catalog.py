@@ -24,7 +24,10 @@ class Catalog(Protocol):
         ...
 
     def add_files(self, files: Iterable[ArchivedFile]) -> int:
-        """Add or update files; how many were not known."""
+        """Add or update files; how many were not known.
+
+        A file without any description (times, devices, records, ``refused``) leaves that of a known one as it is.
+        """
         ...
 
     def file(self, id_: str) -> ArchivedFile | None:

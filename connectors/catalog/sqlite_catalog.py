@@ -1,0 +1,9 @@
+"""The catalog in a SQLite file: for one computer, with nothing to install or to look after."""
+
+from connectors.catalog.sqlite_copies import SqliteCopies
+from connectors.catalog.sqlite_files import SqliteFiles
+from connectors.catalog.sqlite_findings import SqliteFindings
+
+
+class SqliteCatalog(SqliteFiles, SqliteCopies, SqliteFindings):
+    """``Catalog`` in a file; its parts stand in modules of their own."""

@@ -1,0 +1,86 @@
+"""Reading and writing a catalog's SQLite file: whole transactions, batches of bounded size, clear failures."""
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from connectors.catalog.documents import names_of, record_of, values_of
+from connectors.catalog.sqlite_failures import damaged, one_sentence
+from connectors.catalog.sqlite_schema import open_database
+from connectors.state.database import transaction
+
+Record = TypeVar("Record")
+#: Records that are written in one transaction.
+BATCH = 1000
+
+
+class SqliteDatabase:
+    """The file behind the parts of a catalog.
+
+    Parameters
+    ----------
+    file
+        Made when there is none.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._connection = open_database(file)
+
+    @property
+    def address(self) -> str:
+        """The file."""
+        return str(self._file)
+
+    def close(self) -> None:
+        """Let the file go."""
+        with one_sentence(self._file):
+            self._connection.close()
+
+    def _rows(self, statement: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        with one_sentence(self._file):
+            return self._connection.execute(statement, values).fetchall()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """Everything inside, durable, or nothing."""
+        with one_sentence(self._file), transaction(self._connection):
+            yield self._connection
+
+    def _records(self, kind: type[Record], rows: Iterable[sqlite3.Row]) -> list[Record]:
+        return [self._record(kind, dict(row)) for row in rows]
+
+    def _record(self, kind: type[Record], values: dict[str, Any]) -> Record:
+        try:
+            return record_of(kind, values)
+        except (KeyError, ValueError, TypeError) as error:
+            raise damaged(self._file, error) from error
+
+    def _put(self, table: str, records: Iterable[Any]) -> None:
+        """Add or update records whose fields are the table's columns."""
+        for batch in batches(records, BATCH):
+            with self._writing() as connection:
+                put_rows(connection, table, names_of(type(batch[0])), (tuple(values_of(r).values()) for r in batch))
+
+
+def put_rows(connection: sqlite3.Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Add rows; those whose key is there already take their place."""
+    names = ", ".join(f'"{column}"' for column in columns)
+    marks = ", ".join("?" * len(columns))
+    connection.executemany(f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})", rows)  # noqa: S608 - our own names
+
+
+def batches(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
+    """Lists of at most so many; a slow source is read outside of any transaction."""
+    source = iter(records)
+    while batch := list(islice(source, size)):
+        yield batch
+
+
+def listed(values: Collection[object]) -> str:
+    """For ``IN (SELECT value FROM json_each(?))``: any number of values as one parameter."""
+    return json.dumps(list(values), ensure_ascii=False)
