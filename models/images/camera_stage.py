@@ -37,7 +37,7 @@ _SATURATED_FRACTION = 1e-3
 
 def _image_episode() -> EpisodeSettings:
     """Three were false in 417,000 normal frames, a fifth of them of drifting beams; see ADR 0025."""
-    return EpisodeSettings(strong_score=6.5, weak_score=3.0, weak_shots=3, weak_window_shots=5)
+    return EpisodeSettings(strong_score=6.5, weak_score=4.0, weak_shots=3, weak_window_shots=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,8 +41,10 @@ class ThresholdBudget:
     reestimate_shots
         Normal shots from one estimate to the next, at least; an eighth of those that it looks back on, if that is
         more.
-    lowest_score
-        No threshold is below, whatever the shots so far say.
+    lowest_strong_score, lowest_weak_score
+        No threshold is below, whatever the shots so far say: a single frame that scores less is no fault that matters,
+        and a tail that was taken for too light is felt most by single shots. A device whose settings have a lower
+        score may go down to that.
     highest_strong_score, highest_weak_score
         No threshold is above, since faults would be missed: where more is needed the budget can't be promised. A
         device whose settings have a higher score may go up to that.
@@ -55,7 +57,8 @@ class ThresholdBudget:
     minimum_blocks: int = 500
     most_blocks: int = 8192
     reestimate_shots: int = 2048
-    lowest_score: float = 2.7
+    lowest_strong_score: float = 6.0
+    lowest_weak_score: float = 2.7
     highest_strong_score: float = 7.0
     highest_weak_score: float = 4.5
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -71,8 +74,10 @@ class ThresholdBudget:
             raise ValueError(f"reestimate_shots must be at least {BLOCK_SHOTS}")
         if not MINIMUM_VALUES <= self.minimum_blocks <= self.most_blocks <= 1_000_000:
             raise ValueError(f"minimum_blocks must be at least {MINIMUM_VALUES} and at most most_blocks (1,000,000)")
-        if not 0.0 <= self.lowest_score <= self.highest_weak_score <= self.highest_strong_score:
-            raise ValueError("lowest_score, highest_weak_score and highest_strong_score must not be below each other")
+        if not 0.0 <= self.lowest_weak_score <= self.highest_weak_score <= self.highest_strong_score:
+            raise ValueError("lowest_weak_score, highest_weak_score, highest_strong_score must not be below each other")
+        if not self.lowest_weak_score <= self.lowest_strong_score <= self.highest_strong_score:
+            raise ValueError("lowest_strong_score must lie between lowest_weak_score and highest_strong_score")
 
     @property
     def of_device(self) -> float:
@@ -195,10 +200,14 @@ class EpisodeThreshold:
         rate = BLOCK_SHOTS / budget.return_period_shots
         strong_tail = TailBounds.of(self._maxima.strong, budget.confidence)
         weak_tail = TailBounds.of(self._maxima.weak, budget.confidence)
-        highest_strong = max(budget.highest_strong_score, self._episode.strong_score)
-        highest_weak = max(budget.highest_weak_score, self._episode.weak_score)
-        strong = self._moved(now.strong_score, strong_tail.level(rate), highest_strong)
-        weak = min(self._moved(now.weak_score, weak_tail.level(rate), highest_weak), strong)
+        own = self._episode
+        of_strong = (
+            min(budget.lowest_strong_score, own.strong_score),
+            max(budget.highest_strong_score, own.strong_score),
+        )
+        of_weak = min(budget.lowest_weak_score, own.weak_score), max(budget.highest_weak_score, own.weak_score)
+        strong = self._moved(now.strong_score, strong_tail.level(rate), *of_strong)
+        weak = min(self._moved(now.weak_score, weak_tail.level(rate), *of_weak), strong)
         changed = now.version == 0 or (strong, weak) != (now.strong_score, now.weak_score)
         blocks_per_shift = budget.shots_per_shift / BLOCK_SHOTS
         bound = (strong_tail.rate(strong) + weak_tail.rate(weak)) * blocks_per_shift
@@ -214,10 +223,10 @@ class EpisodeThreshold:
             promised=bound <= budget.of_device,
         )
 
-    def _moved(self, now: float, level: float, highest: float) -> float:
+    def _moved(self, now: float, level: float, lowest: float, highest: float) -> float:
         """The next threshold: what is needed, but a little too strict is left as it is."""
         needed = math.ceil(level * _STEPS_PER_SCORE) / _STEPS_PER_SCORE
-        needed = min(max(needed, self._budget.lowest_score), highest)
+        needed = min(max(needed, lowest), highest)
         keeps = self._thresholds.version > 0 and needed <= now < needed + _WORTH_LOWERING and now <= highest
         return now if keeps else needed
 

@@ -21,7 +21,8 @@ _BUDGET = ThresholdBudget(
     false_episodes_per_shift=1.0,
     devices=1,
     shots_per_shift=40_000,
-    lowest_score=0.0,
+    lowest_strong_score=0.0,
+    lowest_weak_score=0.0,
     highest_weak_score=15.0,
     highest_strong_score=15.0,
 )
@@ -218,7 +219,9 @@ def test_what_the_facility_is_promised() -> None:
         {"reestimate_shots": 1},
         {"minimum_blocks": 10},
         {"minimum_blocks": 9000},
-        {"lowest_score": 5.0},
+        {"lowest_weak_score": 5.0},
+        {"lowest_strong_score": 2.0},
+        {"lowest_strong_score": 7.5},
     ],
     ids=str,
 )
