@@ -10,6 +10,7 @@ from typer.exceptions import TyperException
 from models.errors import PetawatchError
 from streams.commands import (
     alerts,
+    archive,
     baseline,
     bench,
     benchmark_models,
@@ -69,6 +70,7 @@ for command in (
     topics,
     worker,
     dead_letters,
+    archive,
 ):
     command.register(app)
 

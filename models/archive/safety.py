@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from models.archive.archived_file import ArchivedFile
 from models.archive.copies import BundleCopy, CopyState, StoreCopy
 from models.archive.volumes import Volume, VolumeState
 
@@ -72,8 +71,8 @@ class KnownCopies:
 
     Attributes
     ----------
-    file
-        None when the catalog does not have it.
+    cataloged
+        Whether the catalog has the file itself.
     bundles
         The ids of those that hold it.
     bundle_copies
@@ -82,7 +81,8 @@ class KnownCopies:
         The inventory, by uuid.
     """
 
-    file: ArchivedFile | None
+    file_id: str
+    cataloged: bool
     store_copies: Collection[StoreCopy] = ()
     bundles: Collection[str] = ()
     bundle_copies: Collection[BundleCopy] = ()
@@ -91,9 +91,9 @@ class KnownCopies:
 
 def obstacles(known: KnownCopies, rule: SafetyRule) -> list[Obstacle]:
     """What the file's copies lack; empty when they are proven to be enough without the one that is to go."""
-    if known.file is None:
+    if not known.cataloged:
         return [Obstacle(why=WhyNot.NOT_CATALOGED, sentence="the catalog does not have this content yet")]
-    found = [_store_obstacle(known.file, known.store_copies, rule.store)] if rule.store else []
+    found = [_store_obstacle(known, rule.store)] if rule.store else []
     if rule.tape_copies:
         found.append(_tape_obstacle(known, rule.tape_copies))
     return [each for each in found if each is not None]
@@ -123,8 +123,8 @@ def is_trusted(volume: Volume | None) -> bool:
     return volume.state is not VolumeState.SUSPECT or volume.last_verified_ns is not None
 
 
-def _store_obstacle(file: ArchivedFile, copies: Iterable[StoreCopy], store: str) -> Obstacle | None:
-    there = [copy for copy in copies if copy.file_id == file.id and copy.store == store]
+def _store_obstacle(known: KnownCopies, store: str) -> Obstacle | None:
+    there = [copy for copy in known.store_copies if copy.file_id == known.file_id and copy.store == store]
     if not there:
         return Obstacle(why=WhyNot.NO_STORE_COPY, sentence=f"there is no copy in {store}")
     if all(copy.damaged for copy in there):

@@ -25,6 +25,7 @@ GROUPS = {
     "baseline": ["accept", "list"],
     "models": ["list", "compare", "promote", "rollback", "shadow", "upload"],
     "tfrecord": ["export", "info"],
+    "archive": ["volumes"],
 }
 
 

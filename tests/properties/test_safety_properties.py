@@ -24,7 +24,8 @@ def proven(volumes: int, states: list[VolumeState], *, checked: bool = True) -> 
     """A file with all that makes it safe, on so many cartridges."""
     uuids = [f"volume-{number}" for number in range(volumes)]
     return KnownCopies(
-        file=FILE,
+        file_id=FILE.id,
+        cataloged=True,
         store_copies=[
             StoreCopy(
                 file_id=FILE.id,
@@ -95,7 +96,7 @@ TAPE_PROOFS: dict[str, Taking] = {
     ),
 }
 OTHER_PROOFS: dict[str, tuple[Callable[[KnownCopies], KnownCopies], WhyNot]] = {
-    "in the catalog": (lambda known: replace(known, file=None), WhyNot.NOT_CATALOGED),
+    "in the catalog": (lambda known: replace(known, cataloged=False), WhyNot.NOT_CATALOGED),
     "in the store": (lambda known: replace(known, store_copies=[]), WhyNot.NO_STORE_COPY),
     "in this store": (lambda known: changed_store(known, store="s3://other"), WhyNot.NO_STORE_COPY),
     "this content": (lambda known: changed_store(known, file_id="other"), WhyNot.NO_STORE_COPY),

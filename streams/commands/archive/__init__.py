@@ -5,7 +5,9 @@ from types import ModuleType
 
 import typer
 
-_COMMANDS: Sequence[ModuleType] = ()
+from streams.commands.archive import volumes
+
+_COMMANDS: Sequence[ModuleType] = (volumes,)
 
 
 def register(app: typer.Typer) -> None:

@@ -1,0 +1,100 @@
+"""The inventory of cartridges for eyes: a table on a terminal, a line per cartridge elsewhere."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from rich.console import Console
+
+from dashboards.blocks import print_blocks, print_table, table_fits
+from dashboards.printable import printable
+from models.archive.volumes import Volume
+from models.event_time import format_iso
+
+_COLUMNS = ("barcode", "label", "state", "used", "bundles safe", "waiting", "damaged", "errors", "verified", "uuid")
+_NUMBERS = ("used", "bundles safe", "waiting", "damaged", "errors")
+
+
+class ShownVolume(Protocol):
+    """What is shown of a cartridge."""
+
+    @property
+    def volume(self) -> Volume:
+        """The cartridge."""
+        ...
+
+    @property
+    def safe(self) -> int:
+        """Bundles on it that were read back."""
+        ...
+
+    @property
+    def written(self) -> int:
+        """Bundles on it that wait for that."""
+        ...
+
+    @property
+    def damaged(self) -> int:
+        """Bundles on it that were damaged at the last reading."""
+        ...
+
+
+def print_volumes(lines: Sequence[ShownVolume], console: Console) -> None:
+    """Barcode, label, state, how full, bundles, errors, when it was last verified wholly, uuid."""
+    if not lines:
+        console.print(
+            "the catalog knows no cartridges yet; `petawatch archive tape` takes in those that are mounted",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+        return
+    rows = [_cells(line) for line in lines]
+    if not console.is_terminal:
+        for row in rows:
+            console.file.write("\t".join(row) + "\n")  # the console itself would turn tabs into blanks
+    elif table_fits(_COLUMNS, rows, console):
+        print_table("Cartridges", _COLUMNS, rows, console, right=_NUMBERS)
+    else:
+        print_blocks([(row[0], list(zip(_COLUMNS[1:], row[1:], strict=True))) for row in rows], console)
+
+
+def volume_document(line: ShownVolume) -> dict[str, Any]:
+    """The same as JSON values; times are ISO 8601 in UTC, null for never."""
+    volume = line.volume
+    return {
+        "barcode": volume.barcode,
+        "label": volume.label,
+        "uuid": volume.uuid,
+        "state": volume.state.value,
+        "installation": volume.installation,
+        "capacity_bytes": volume.capacity_bytes,
+        "used_bytes": volume.used_bytes,
+        "bundles_safe": line.safe,
+        "bundles_waiting": line.written,
+        "bundles_damaged": line.damaged,
+        "errors": volume.errors,
+        "last_verified": _time(volume.last_verified_ns),
+        "last_mounted": _time(volume.last_mounted_ns),
+    }
+
+
+def _cells(line: ShownVolume) -> tuple[str, ...]:
+    volume = line.volume
+    used = f"{100 * volume.used_bytes / volume.capacity_bytes:.0f} %" if volume.capacity_bytes else "-"
+    verified = _time(volume.last_verified_ns)
+    return (
+        printable(volume.barcode) or "-",
+        printable(volume.label) or "-",
+        volume.state.value,
+        used,
+        str(line.safe),
+        str(line.written),
+        str(line.damaged),
+        str(volume.errors),
+        verified[:16] if verified else "never",
+        printable(volume.uuid),
+    )
+
+
+def _time(time_ns: int | None) -> str | None:
+    return None if time_ns is None else format_iso(time_ns)

@@ -1,0 +1,134 @@
+"""The inventory of cartridges, and what an operator decides about one."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from connectors.catalog.catalog import Catalog
+from models.archive.copies import BundleCopy, CopyState
+from models.archive.volume_steps import cleared, filled, retired
+from models.archive.volumes import Volume, VolumeState
+from models.errors import FatalError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeLine:
+    """A cartridge, and how many bundles' copies are on it in which state."""
+
+    volume: Volume
+    safe: int
+    written: int
+    damaged: int
+
+
+def list_volumes(catalog: Catalog) -> list[VolumeLine]:
+    """The inventory, by barcode, then uuid."""
+    on_it: defaultdict[str, list[CopyState]] = defaultdict(list)
+    for copy in catalog.bundle_copies():
+        on_it[copy.volume].append(copy.state)
+    return [
+        VolumeLine(
+            volume=volume,
+            safe=on_it[volume.uuid].count(CopyState.SAFE),
+            written=on_it[volume.uuid].count(CopyState.WRITTEN),
+            damaged=on_it[volume.uuid].count(CopyState.DAMAGED),
+        )
+        for volume in catalog.volumes()
+    ]
+
+
+def find_volume(volumes: Iterable[Volume], name: str) -> Volume:
+    """The cartridge of this barcode, or of this uuid (one may have no barcode).
+
+    Raises
+    ------
+    FatalError
+        ``volume_unknown``: none has it, or several have.
+    """
+    found = [volume for volume in volumes if name in {volume.barcode, volume.uuid}]
+    if not name or not found:
+        raise FatalError(
+            f"the catalog has no cartridge {name!r}; `petawatch archive volumes` lists those it has",
+            reason="volume_unknown",
+        )
+    if len(found) > 1:
+        uuids = ", ".join(volume.uuid for volume in found)
+        raise FatalError(
+            f"several cartridges have the barcode {name}: give one of the uuids {uuids}", reason="volume_unknown"
+        )
+    return found[0]
+
+
+def retire_volume(catalog: Catalog, name: str) -> Volume:
+    """Take a cartridge out of use for good: nothing is written to it, and its copies count for nothing."""
+    volume = retired(find_volume(catalog.volumes(), name))
+    catalog.put_volume(volume)
+    return volume
+
+
+def close_volume(catalog: Catalog, name: str) -> Volume:
+    """Write nothing more to a cartridge.
+
+    Raises
+    ------
+    FatalError
+        ``volume_state``: it is suspect or retired, which nothing is written to anyway.
+    """
+    volume = find_volume(catalog.volumes(), name)
+    closed = filled(volume)
+    if closed.state is not VolumeState.FULL:
+        raise FatalError(
+            f"the cartridge {name} is {volume.state.value}: nothing is written to it as it is", reason="volume_state"
+        )
+    catalog.put_volume(closed)
+    return closed
+
+
+def clear_volume(catalog: Catalog, name: str) -> Volume:
+    """Trust a suspect cartridge again, when all its copies were read back since.
+
+    Raises
+    ------
+    FatalError
+        ``volume_state``: it is not suspect; ``volume_unverified``: not all its copies were read back since, or some are
+        damaged.
+    """
+    volume = find_volume(catalog.volumes(), name)
+    if volume.state is not VolumeState.SUSPECT:
+        raise FatalError(f"the cartridge {name} is {volume.state.value}, not suspect", reason="volume_state")
+    copies = catalog.bundle_copies(volume=volume.uuid)
+    if any(copy.state is CopyState.DAMAGED for copy in copies):
+        raise FatalError(
+            f"the cartridge {name} has damaged copies; `petawatch archive verify --repair` writes them elsewhere, then "
+            "take it out of use with --retire",
+            reason="volume_unverified",
+        )
+    if volume.last_verified_ns is None or any(copy.state is not CopyState.SAFE for copy in copies):
+        raise FatalError(
+            f"the cartridge {name} was not read back since it is suspect; mount it anew and run "
+            f"`petawatch archive verify --volume {name}`",
+            reason="volume_unverified",
+        )
+    catalog.put_volume(cleared(volume))
+    return cleared(volume)
+
+
+def distrust(catalog: Catalog, volume: Volume, mount_id: str) -> None:
+    """Note that a write or a reading failed in this mount: nothing on the cartridge counts until it was read anew.
+
+    Parameters
+    ----------
+    volume
+        As ``volume_steps.suspected`` gives it.
+    mount_id
+        The mount that failed: what is read in it again may come from memory, and proves nothing.
+    """
+    catalog.put_volume(volume)  # first: from here on none of its copies counts
+    for copy in catalog.bundle_copies(volume=volume.uuid):
+        if copy.state is CopyState.SAFE:
+            catalog.put_bundle_copy(to_be_read_anew(copy, mount_id))
+
+
+def to_be_read_anew(copy: BundleCopy, mount_id: str) -> BundleCopy:
+    """The same copy, which counts again when it was read back under another mount than this one."""
+    return replace(copy, state=CopyState.WRITTEN, mount_id=mount_id, read_back_ns=None)

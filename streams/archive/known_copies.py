@@ -1,0 +1,30 @@
+"""What the catalog knows of files' copies, read for many files at once or for one anew."""
+
+from collections.abc import Collection
+
+from connectors.catalog.catalog import Catalog
+from models.archive.safety import KnownCopies
+
+
+def known_copies(catalog: Catalog, file_ids: Collection[str]) -> dict[str, KnownCopies]:
+    """What ``obstacles`` judges, by file.
+
+    What takes trust away is read last, so that a cartridge that becomes suspect meanwhile is seen.
+    """
+    cataloged = catalog.known_files(file_ids)
+    in_stores = catalog.store_copies(file_ids)
+    bundles = catalog.bundles_of(file_ids)
+    named = {bundle for holding in bundles.values() for bundle in holding}
+    copies = catalog.bundle_copies(sorted(named)) if named else []
+    volumes = {volume.uuid: volume for volume in catalog.volumes()} if copies else {}
+    return {
+        id_: KnownCopies(
+            file_id=id_,
+            cataloged=id_ in cataloged,
+            store_copies=in_stores.get(id_, []),
+            bundles=bundles.get(id_, []),
+            bundle_copies=[copy for copy in copies if copy.bundle_id in set(bundles.get(id_, []))],
+            volumes=volumes,
+        )
+        for id_ in file_ids
+    }

@@ -1,0 +1,49 @@
+"""`petawatch archive volumes`: the inventory of cartridges."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: petawatch archive volumes --state /var/lib/petawatch")(volumes)
+
+
+def volumes(
+    state: Annotated[Path | None, typer.Option(help="State directory of the watch or the connector.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document a line.")] = False,
+    close: Annotated[str, typer.Option(metavar="BARCODE", help="Write nothing more to this cartridge.")] = "",
+    clear: Annotated[
+        str, typer.Option(metavar="BARCODE", help="Trust this suspect cartridge again: it was verified since.")
+    ] = "",
+    retire: Annotated[
+        str, typer.Option(metavar="BARCODE", help="Take this cartridge out of use: its copies count for nothing.")
+    ] = "",
+) -> None:
+    """List the cartridges with their states, or decide about one; a uuid stands for a barcode, too."""
+    import json
+
+    from rich.console import Console
+
+    from dashboards.volume_table import print_volumes, volume_document
+    from streams.archive.inventory import clear_volume, close_volume, list_volumes, retire_volume
+    from streams.archive.opened_archive import opened_archive
+
+    if sum(map(bool, (close, clear, retire))) > 1:
+        raise typer.BadParameter("give one of --close, --clear and --retire")
+    with opened_archive(state, config) as archive:
+        if close:
+            close_volume(archive.catalog, close)
+        if clear:
+            clear_volume(archive.catalog, clear)
+        if retire:
+            retire_volume(archive.catalog, retire)
+        lines = list_volumes(archive.catalog)
+    if as_json:
+        for line in lines:
+            typer.echo(json.dumps(volume_document(line)))
+    else:
+        print_volumes(lines, Console())
