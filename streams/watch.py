@@ -129,7 +129,7 @@ def _state_archivist(
     """Where there is an archive, the states go into it now and then; closed with ``stack``."""
     if not settings.archive.store:
         return None
-    archivist = StateArchivist(state, archive_folder(settings, state_path), settings, tell)
+    archivist = StateArchivist(state, archive_folder(settings.archive, state_path), settings, tell)
     stack.callback(archivist.close)
     return archivist.before
 
