@@ -1,4 +1,4 @@
-"""The library by which a program becomes a file system: found where it is installed, or fetched without installing."""
+"""The library that makes a program a file system: found where it is installed, or fetched without installing it."""
 
 import ctypes
 import hashlib
@@ -20,7 +20,7 @@ _FETCH_S = 120
 
 def find_fuse_library(cache: Path = CACHE) -> str | None:
     """The library's name or path, if there is one: installed, or fetched here before."""
-    if installed := find_library("fuse") or find_library("fuse3"):
+    if installed := find_library("fuse"):  # version 2; the next one is called fuse3
         return installed
     fetched = cache / "fuse-2" / _LIBRARY
     return str(fetched) if _whole(fetched) else None
