@@ -165,14 +165,33 @@ class SpoolLoop(Generic[Runner]):
             if notice.reason is NoticeReason.ROOT_MISSING:
                 raise FatalError(notice.sentence, reason="spool")
         self._note(notices)
+        self.run_files(files, progress)
+
+    def run_files(
+        self,
+        files: Iterable[SpoolFile],
+        progress: Callable[[int, int], None] | None = None,
+        *,
+        wait_for: Callable[[SpoolFile], None] | None = None,
+    ) -> None:
+        """Process these files and nothing else, decide everything, and return.
+
+        Parameters
+        ----------
+        wait_for
+            Called before each file, which is then processed by itself: returns when it is to be.
+        """
         for file in files:
             if not self._runner.is_done(file.relative, file.size, file.mtime_ns):
                 self._sequence.offer(file, file.relative, self._clock.now_ns())
         due = [snapshot.item for snapshot in self._sequence.flush()]
         self._report_series()
-        for done in range(0, len(due), _PROGRESS_FILES):
+        step = _PROGRESS_FILES if wait_for is None else 1
+        for done in range(0, len(due), step):
             (progress or _ignore)(done, len(due))
-            self._runner.process(due[done : done + _PROGRESS_FILES])
+            if wait_for is not None:
+                wait_for(due[done])
+            self._runner.process(due[done : done + step])
         for _ in range(READ_TRIES):
             if not self._runner.read_again():
                 break

@@ -211,6 +211,11 @@ def archived_state_file(path: Path, folder: Path) -> ArchivedFile:
     )
 
 
+def model_key(name: str, sha256: str) -> str:
+    """The key of a model's archived file, whose content has this SHA-256."""
+    return f"{MODELS}/{name}_{sha256[:12]}{MODEL_ENDING}"
+
+
 def is_state_key(key: str) -> bool:
     """Whether a key of the archive is that of a state or model, and of no snapshot."""
     return key.endswith((STATE_ENDING, MODEL_ENDING))
