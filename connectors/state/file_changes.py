@@ -7,6 +7,7 @@ import os
 import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from connectors.state.commit import FileStatus
 from connectors.state.database import DATABASE_NAME, one_moment
@@ -71,6 +72,10 @@ _NAMES = (*_COLUMNS.split(", ")[:-1], "records")
 class ChangedFiles(StateReader):
     """Reads the changes, also while a watch goes on writing."""
 
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        super().__init__(path, connection)
+        self._inode = self._inode_there()
+
     def changes_end(self) -> ChangesEnd:
         """How far the changes go."""
         with clear_failures(self.path), one_moment(self._connection):
@@ -88,6 +93,10 @@ class ChangedFiles(StateReader):
             ).fetchall()
         return [_version(dict(zip(_NAMES, row, strict=True))) for row in rows]
 
+    def is_replaced(self) -> bool:
+        """Whether another database lies there than the one that is being read, or none."""
+        return self._inode_there() != self._inode
+
     def make_durable(self) -> None:
         """Bring what was read so far to the disk: after a power failure nothing of it is undone.
 
@@ -100,6 +109,11 @@ class ChangedFiles(StateReader):
                 os.fsync(handle)
             finally:
                 os.close(handle)
+
+    def _inode_there(self) -> int:
+        with clear_failures(self.path), suppress(FileNotFoundError):
+            return (self.path / DATABASE_NAME).stat().st_ino
+        return 0
 
 
 def note_change(connection: sqlite3.Connection, source: SourceReference) -> None:

@@ -1,12 +1,18 @@
-"""Where the archive keeps its own files."""
+"""Where the archive's own files are."""
 
 from pathlib import Path
 
-from streams.settings import Settings
+from streams.archive.settings import ArchiveSettings
 
 _FOLDER = "archive"
 
 
-def archive_folder(settings: Settings, state: Path) -> Path:
-    """The folder of the archive's own files: ``archive.folder``, else ``STATE/archive``."""
-    return settings.archive.folder or state / _FOLDER
+def archive_folder(settings: ArchiveSettings, state: Path) -> Path:
+    """The folder of the outbox, the catalog and bundles under construction; it need not be there yet.
+
+    Parameters
+    ----------
+    state
+        The state directory of the watch, or of the connector.
+    """
+    return settings.folder or state / _FOLDER

@@ -1,0 +1,150 @@
+"""The archiver: follows a state directory, and brings each version of a file into the store and the catalog.
+
+One thread follows, writes the outbox and the catalog; a few others copy files. Nothing is lost by a kill: what was done
+and not noted is found done when it is done again.
+"""
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from connectors.archive.opening import open_store
+from connectors.archive.outbox import ArchiveOutbox, Sink, SinkLag
+from connectors.archive.store import ArchiveStore
+from connectors.catalog.catalog import Catalog
+from connectors.catalog.opening import open_catalog
+from connectors.clock import Clock
+from connectors.process_lock import LockHeldError, ProcessLock
+from models.errors import FatalError
+from streams.archive.catalog_sink import CatalogSink
+from streams.archive.outbox_feed import OutboxFeed
+from streams.archive.places import archive_folder
+from streams.archive.store_sink import StoreSink
+from streams.archive.uploader import Uploader
+from streams.settings import Settings
+
+_LOCK = "archiver.lock"
+#: New files are looked for so often.
+_LOOK_S = 1.0
+
+
+class Archiver:
+    """One for a folder of the archive; for one thread.
+
+    Parameters
+    ----------
+    state
+        The directory that is followed.
+    tell
+        Called with a sentence about something that an operator should mend.
+
+    Raises
+    ------
+    FatalError
+        ``archive_in_use`` when another process archives into this folder; what the outbox raises.
+    RetryableError
+        What the outbox raises.
+    """
+
+    def __init__(
+        self,
+        state: Path,
+        settings: Settings,
+        clock: Clock,
+        *,
+        tell: Callable[[str], None],
+        make_store: Callable[[], ArchiveStore] | None = None,
+        make_catalog: Callable[[], Catalog] | None = None,
+    ) -> None:
+        archive, folder = settings.archive, archive_folder(settings.archive, state)
+        self._clock = clock
+        self._wake = threading.Event()
+        self._stopping = False
+        self._lock = _lock(folder)
+        try:
+            self._outbox = ArchiveOutbox.open(folder)
+        except BaseException:
+            self._lock.release()
+            raise
+        target = f"{archive.store} {settings.catalog.address}"
+        self._feed = OutboxFeed(state, self._outbox, clock, target=target)
+        self._store = StoreSink(
+            self._outbox,
+            clock,
+            open_store=make_store
+            or partial(open_store, archive.store, settings.object_store, retention_days=archive.retention_days),
+            make_uploader=lambda store: Uploader(
+                store,
+                clock,
+                read_back_share=archive.read_back_share,
+                limits=settings.reading,
+                zone=settings.zone,
+            ),
+            uploads=archive.uploads,
+            tell=tell,
+            wake=self._wake,
+        )
+        self._catalog = CatalogSink(
+            self._outbox,
+            clock,
+            open_catalog=make_catalog or partial(open_catalog, settings.catalog, folder),
+            tell=tell,
+        )
+
+    def run(self) -> None:
+        """Archive until ``stop`` is called."""
+        while not self._stopping:
+            self._wake.clear()
+            if not self.turn():
+                self._wake.wait(_LOOK_S)
+
+    def run_once(self) -> None:
+        """Archive what there is; what can't be archived now waits on."""
+        while not self._stopping:
+            self._wake.clear()
+            if self.turn():
+                continue
+            if self._store.is_idle:
+                return
+            self._wake.wait(_LOOK_S)
+
+    def turn(self) -> bool:
+        """Go one step further; whether anything was done."""
+        followed = self._feed.follow()
+        stored = self._store.turn()
+        return self._catalog.turn() or stored or followed
+
+    def lags(self) -> dict[Sink, SinkLag]:
+        """What waits."""
+        return self._outbox.lags()
+
+    def stop(self) -> None:
+        """End ``run`` after the present step; for any thread."""
+        self._stopping = True
+        self._wake.set()
+
+    def close(self) -> None:
+        """Let everything go; a copy under way is broken off, and made anew the next time."""
+        self._store.close()
+        self._catalog.close()
+        self._feed.close()
+        self._outbox.close()
+        self._lock.release()
+
+
+def _lock(folder: Path) -> ProcessLock:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return ProcessLock.of_file(folder / _LOCK)
+    except LockHeldError as error:
+        raise FatalError(
+            f"{error.holder} archives into {folder} already; stop it, or give another archive.folder",
+            reason="archive_in_use",
+        ) from error
+    except OSError as error:
+        raise FatalError(
+            f"the archive's folder {folder} can't be used ({error.strerror or error}); give archive.folder, or the "
+            "rights to write there",
+            reason="outbox_unusable",
+        ) from error

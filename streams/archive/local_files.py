@@ -1,0 +1,51 @@
+"""Where a file of a watched folder lies, and what it means when it does not."""
+
+import os
+from pathlib import Path
+
+from connectors.spool_listing import relative_name
+from models.errors import RecordError, RetryableError
+
+
+def local_file(root: str, relative: str) -> Path:
+    """The file of a path as ledger and catalog write it.
+
+    Raises
+    ------
+    RecordError
+        ``file_gone``: it is not there any more, though the watched folder is.
+    RetryableError
+        ``folder_away``: the watched folder is missing, or empty as a mount point is without its file system.
+    """
+    folder = Path(root)
+    path = _with_escapes(folder, relative) if "\\x" in relative else folder / relative
+    if path is not None and os.path.lexists(path):
+        return path
+    if not _holds_anything(folder):
+        raise RetryableError(
+            f"{root} is missing or empty, and {relative} waits for the archive; mount the folder", reason="folder_away"
+        )
+    raise RecordError(f"{root}/{relative} was gone before it was archived", reason="file_gone")
+
+
+def _with_escapes(folder: Path, relative: str) -> Path | None:
+    """The same where names hold bytes that are no UTF-8: they are looked for by how they are written."""
+    path = folder
+    for part in relative.split("/"):
+        try:
+            names = os.listdir(path)  # noqa: PTH208 - names only
+        except OSError:
+            return None
+        found = next((name for name in names if relative_name(path, f"{path}/{name}") == part), None)
+        if found is None:
+            return None
+        path = path / found
+    return path
+
+
+def _holds_anything(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except OSError:
+        return False

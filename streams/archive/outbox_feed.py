@@ -1,0 +1,85 @@
+"""Follows a state directory: what is new or known better there is put into the outbox of the archive."""
+
+from pathlib import Path
+
+from connectors.archive.outbox import ArchiveOutbox, Position
+from connectors.clock import Clock
+from connectors.state.file_changes import ChangedFiles, ChangedVersion
+from streams.archive.waiting_file import WaitingFile
+
+#: Versions that are taken over at once.
+PAGE = 500
+
+
+class OutboxFeed:
+    """Reads the state directory of a watch, or the journal of a connector, and changes nothing there.
+
+    Parameters
+    ----------
+    target
+        Where the files are to go: with another store or catalog all of them are followed anew. What is there already is
+        found there.
+    """
+
+    def __init__(self, state: Path, outbox: ArchiveOutbox, clock: Clock, *, target: str) -> None:
+        self._state = state
+        self._outbox = outbox
+        self._clock = clock
+        self._target = target
+        self._reader: ChangedFiles | None = None
+        self._source = ""
+        self._position = Position()
+
+    def follow(self) -> bool:
+        """Take over the next versions; whether there were any.
+
+        Raises
+        ------
+        FatalError
+            The state directory is missing, damaged or too new.
+        RetryableError
+            A disk is full or busy.
+        """
+        reader = self._opened()
+        end = reader.changes_end()
+        source = f"{end.identity} {self._target}"
+        if source != self._source:
+            if (
+                self._source
+            ):  # a watch has brought the directory to its own format: what was read before is another table
+                self.close()
+                reader = self._opened()
+            self._source, self._position = source, self._outbox.position(source)
+        if end.number < self._position.number:
+            self._position = Position()  # an earlier copy of the directory took its place
+        changes = reader.file_versions_after(self._position.number, PAGE)
+        if not changes:
+            return False
+        # First theirs, then what is remembered of them: a power failure may undo what only the system has.
+        reader.make_durable()
+        self._take_over(changes)
+        return True
+
+    def close(self) -> None:
+        """Let the state directory go."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _opened(self) -> ChangedFiles:
+        """The directory that lies there now; one that was removed is not read for ever."""
+        if self._reader is not None and self._reader.is_replaced():
+            self.close()
+        self._reader = self._reader or ChangedFiles.open(self._state)
+        return self._reader
+
+    def _take_over(self, changes: list[ChangedVersion]) -> None:
+        known_version = self._position.version
+        waiting = [(change, WaitingFile.of_change(change)) for change in changes]
+        lines = [file.line() for change, file in waiting if file is not None and change.version > known_version]
+        updates = [file.line() for change, file in waiting if file is not None and change.version <= known_version]
+        position = Position(
+            number=changes[-1].number, version=max(known_version, *(change.version for change in changes))
+        )
+        self._outbox.follow(self._source, position, lines, updates, self._clock.now_ns())
+        self._position = position
