@@ -27,14 +27,9 @@ def file_pieces(source: Path) -> Iterator[memoryview]:
                 # A failure of whoever takes the piece is not one of this file.
                 yield buffer[:size]
     except FileNotFoundError as error:
-        raise RecordError(
-            f"{source} is gone; it was moved or removed before it was copied", reason="file_gone"
-        ) from error
+        raise file_gone(source) from error
     except OSError as error:
-        raise RecordError(
-            f"{source} can't be read ({error.strerror or error}); look at its rights and its disk",
-            reason="file_unreadable",
-        ) from error
+        raise unreadable(source, error) from error
 
 
 def copy_pieces(pieces: Iterator[memoryview], into: BinaryIO) -> tuple[str, int]:
@@ -47,6 +42,18 @@ def copy_pieces(pieces: Iterator[memoryview], into: BinaryIO) -> tuple[str, int]
     return digest.hexdigest(), size
 
 
+def file_gone(source: Path) -> RecordError:
+    """A file that is not there any more."""
+    return RecordError(f"{source} is gone; it was moved or removed before it was copied", reason="file_gone")
+
+
+def unreadable(source: Path, error: OSError) -> RecordError:
+    """A file that the system can't read."""
+    return RecordError(
+        f"{source} can't be read ({error.strerror or error}); look at its rights and its disk", reason="file_unreadable"
+    )
+
+
 def file_changed(source: Path) -> RecordError:
     """A file whose content is not the one that was announced."""
     return RecordError(
@@ -54,6 +61,14 @@ def file_changed(source: Path) -> RecordError:
         "when it has been read again",
         reason="file_changed",
     )
+
+
+def sha256_of_file(source: Path) -> str:
+    """SHA-256 (hex) of a file; raises as ``file_pieces``."""
+    digest = hashlib.sha256()
+    for piece in file_pieces(source):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def sha256_on_disk(file: Path) -> str:

@@ -9,6 +9,7 @@ from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
+from connectors.archive.archive_keys import VERSIONS, need_key
 from connectors.archive.contents import PIECE_BYTES, copy_pieces, file_changed, file_pieces, sha256_on_disk
 from connectors.archive.folder_failures import no_store, one_sentence
 from connectors.archive.key_folder import KeyFolder
@@ -16,8 +17,6 @@ from connectors.archive.store import StoredVersion
 from connectors.durable_files import sync_folder
 from models.errors import RecordError, RetryableError
 
-#: Holds what is not the latest version, and all notes; where it is missing nothing is written.
-_VERSIONS = ".versions"
 _LOCKS = 16
 
 
@@ -35,7 +34,7 @@ class DirectoryStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
-        self._versions = self._folder / _VERSIONS
+        self._versions = self._folder / VERSIONS  # where it is missing nothing is written
 
     @property
     def address(self) -> str:
@@ -160,9 +159,7 @@ class DirectoryStore:
 
     @contextmanager
     def _key(self, key: str, operation: int) -> Iterator[KeyFolder]:
-        parts = key.split("/")
-        if parts[0] == _VERSIONS or any(part in {"", ".", ".."} or "\0" in part for part in parts):
-            raise RecordError(f"{key!r} is no key of an archive; give the snapshot another name", reason="archive_key")
+        need_key(key)
         self._need_store()
         with one_sentence(self._folder, key):
             writing = operation == fcntl.LOCK_EX

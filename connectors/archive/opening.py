@@ -3,20 +3,51 @@
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from connectors.archive.bucket_store import BucketStore
 from connectors.archive.directory_store import DirectoryStore
 from connectors.archive.store import ArchiveStore
+from connectors.clock import SystemClock
+from connectors.object_store.address import ObjectAddress, is_address
 from connectors.object_store.settings import ObjectStoreSettings
+from models.errors import FatalError
 
 _FILE = "file://"
 
 
-def open_store(address: str, object_store: ObjectStoreSettings, *, retention_days: int = 0) -> ArchiveStore:  # noqa: ARG001
+def open_store(address: str, object_store: ObjectStoreSettings, *, retention_days: int = 0) -> ArchiveStore:
     """The store of an address; nothing is asked of it yet.
 
     Parameters
     ----------
     address
-        A folder, or ``file:///FOLDER``.
+        ``s3://BUCKET``, a folder, or ``file:///FOLDER``.
+    retention_days
+        Of each version in a bucket; a folder locks nothing.
+
+    Raises
+    ------
+    FatalError
+        ``archive_store_refused``, ``archive_store_login``.
     """
-    path = unquote(urlsplit(address).path) if address.startswith(_FILE) else address
-    return DirectoryStore(Path(path))
+    if is_address(address):
+        return BucketStore(object_store, _bucket(address), retention_days, SystemClock())
+    if retention_days:
+        raise FatalError(
+            f"archive.retention_days = {retention_days} can't be kept by the folder {address}; name a bucket as "
+            "archive.store, or set it to 0",
+            reason="archive_store_refused",
+        )
+    return DirectoryStore(Path(unquote(urlsplit(address).path) if address.startswith(_FILE) else address))
+
+
+def _bucket(address: str) -> str:
+    try:
+        parsed = ObjectAddress.parse(address)
+    except FatalError as error:
+        raise FatalError(str(error), reason="archive_store_refused") from error
+    if parsed.prefix:
+        raise FatalError(
+            f"{address} is a part of a bucket; an archive has a bucket of its own, write s3://{parsed.bucket}",
+            reason="archive_store_refused",
+        )
+    return parsed.bucket

@@ -2,19 +2,13 @@
 
 import base64
 import hashlib
-import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, BinaryIO
 
-import urllib3
-from minio import Minio
-from urllib3.util import Retry, Timeout
-
+from connectors.object_store.client import asking_again, store_client
 from connectors.object_store.failures import one_sentence
 from connectors.object_store.settings import ObjectStoreSettings
-from connectors.secret_file import secret_of
 from models.errors import FatalError, RecordError, RetryableError
 
 #: An object is sent in one piece, so it may not be larger (the protocol's limit), and it is held in memory.
@@ -22,7 +16,6 @@ MAX_OBJECT_BYTES = 5 << 30
 _CHECKSUM = "x-amz-checksum-sha256"
 _WITH_CHECKSUM = {"x-amz-checksum-mode": "ENABLED"}
 _PIECE_BYTES = 1 << 20
-_STATUS_TO_RETRY = (500, 502, 503, 504)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +53,9 @@ class Bucket:
         self._settings = settings
         self._name = name
         with one_sentence(settings, self.address(""), "opened"):
-            self._client = _client(settings, _asking_again(settings.retries))
+            self._client = store_client(settings, asking_again(settings.retries))
             # What is read is asked for anew also when it broke off: all attempts together are counted in one place.
-            self._asks_once = _client(settings, _asking_again(0))
+            self._asks_once = store_client(settings, asking_again(0))
 
     def address(self, key: str) -> str:
         """An object's address, for sentences."""
@@ -123,7 +116,7 @@ class Bucket:
         RecordError
             ``object_missing``; ``object_damaged`` when it is not what was written.
         """
-        start, left = into.tell(), _asking_again(self._settings.retries)
+        start, left = into.tell(), asking_again(self._settings.retries)
         while True:
             into.seek(start)
             into.truncate()
@@ -210,66 +203,3 @@ def _digest(source: BinaryIO, size: int) -> bytes:
 def _hex(checksum: str) -> str:
     # Of an object in parts it is that of the parts' checksums, with their number behind it: not of the content.
     return "" if not checksum or "-" in checksum else base64.b64decode(checksum).hex()
-
-
-def _secret(settings: ObjectStoreSettings) -> str | None:
-    if not settings.access_key:
-        return None
-    if settings.secret_key.get_secret_value():
-        return settings.secret_key.get_secret_value()
-    if settings.secret_key_file is None:
-        raise FatalError(
-            "object_store.secret_key is missing; give it, or an object_store.secret_key_file, or set "
-            "PETAWATCH_OBJECT_STORE__SECRET_KEY",
-            reason="object_store_login",
-        )
-    return secret_of(settings.secret_key_file, "object_store.secret_key_file", reason="object_store_login")
-
-
-def _client(settings: ObjectStoreSettings, asking_again: Retry) -> Minio:
-    return Minio(
-        settings.endpoint,
-        access_key=settings.access_key or None,
-        secret_key=_secret(settings),
-        secure=settings.secure,
-        region=settings.region,
-        http_client=_connections(settings, asking_again),
-    )
-
-
-def _connections(settings: ObjectStoreSettings, asking_again: Retry) -> urllib3.PoolManager:
-    if settings.ca_file is not None:
-        _check_authorities(settings.ca_file)
-    return urllib3.PoolManager(
-        timeout=Timeout(connect=settings.timeout_s, read=settings.timeout_s),
-        cert_reqs="CERT_REQUIRED",
-        ca_certs=None if settings.ca_file is None else str(settings.ca_file),
-        retries=asking_again,
-    )
-
-
-def _check_authorities(file: Path) -> None:
-    try:
-        ssl.create_default_context(cafile=str(file))
-    except ssl.SSLError as error:
-        raise FatalError(
-            f"object_store.ca_file: {file} holds no certificates ({error.reason}); give a PEM file",
-            reason="object_store_tls",
-        ) from error
-    except OSError as error:
-        raise FatalError(
-            f"object_store.ca_file: {file} is no file; give a PEM file that this user may read",
-            reason="object_store_tls",
-        ) from error
-
-
-def _asking_again(times: int) -> Retry:
-    return Retry(
-        total=times,
-        backoff_factor=0.5,
-        status_forcelist=_STATUS_TO_RETRY,
-        # The last answer is wanted: it says what is wrong.
-        raise_on_status=False,
-        # A store may ask for any pause; ours are bounded.
-        respect_retry_after_header=False,
-    )

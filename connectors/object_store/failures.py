@@ -31,6 +31,8 @@ _CLOCK = _Answer(
 )
 _BUCKET = _Answer(FatalError, "object_store_bucket", "{store} has no bucket for {place}; make it, or name another")
 _MISSING = _Answer(RecordError, "object_missing", "{place} is missing; copy or export it again")
+_KEY = _Answer(RecordError, "object_key", "{place} is a name that {store} can't hold ({words}); give it another one")
+_UPLOAD = _Answer(RecordError, "upload_missing", "the upload of {place} in parts is gone; begin it again")
 _RIGHTS = _Answer(
     FatalError,
     "object_store_rights",
@@ -60,6 +62,10 @@ _ANSWERS = {
     "RequestTimeTooSkewed": _CLOCK,
     "NoSuchBucket": _BUCKET,
     **dict.fromkeys(("NoSuchKey", "NoSuchVersion"), _MISSING),
+    **dict.fromkeys(
+        ("KeyTooLongError", "XMinioInvalidObjectName", "XMinioParentIsObject", "XMinioObjectExistsAsDirectory"), _KEY
+    ),
+    "NoSuchUpload": _UPLOAD,
     **dict.fromkeys(("AccessDenied", "AllAccessDisabled", "MethodNotAllowed"), _RIGHTS),
     **dict.fromkeys(("XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded"), _FULL),
     **dict.fromkeys(
@@ -82,7 +88,7 @@ def one_sentence(settings: ObjectStoreSettings, place: str, done: str) -> Iterat
     place
         ``s3://...`` that is asked for.
     done
-        What is not done to it when this fails: "read", "written", "listed", "removed".
+        What is not done to it when this fails: "read", "written", "listed", "removed", "checked".
 
     Raises
     ------
@@ -90,7 +96,7 @@ def one_sentence(settings: ObjectStoreSettings, place: str, done: str) -> Iterat
         ``object_store_tls``, ``object_store_login``, ``object_store_bucket``, ``object_store_rights``,
         ``object_store_refused``.
     RecordError
-        ``object_missing``.
+        ``object_missing``, ``object_key``, ``upload_missing``.
     RetryableError
         ``object_store_away``, ``object_store_full``, ``object_garbled``.
     """

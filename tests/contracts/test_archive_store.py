@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,8 +11,11 @@ import pytest
 
 from connectors.archive.opening import open_store
 from connectors.archive.store import ArchiveStore, StoredVersion
+from connectors.object_store.part_uploads import PartUploads, SentPart
 from connectors.object_store.settings import ObjectStoreSettings
 from models.errors import FatalError, RecordError
+from servers.minio_server import MinioServer
+from tests.support.minio import store_settings
 
 #: Opens the same store, empty at first and prepared, anew.
 Opening = Callable[[], ArchiveStore]
@@ -202,3 +206,63 @@ class TestFolder(ArchiveStores):
             open_store(str(tmp_path), ObjectStoreSettings()).check()
         assert error.value.reason == "archive_store_missing"
         assert list(tmp_path.iterdir()) == []
+
+
+class TestBucket(ArchiveStores):
+    @pytest.fixture
+    def opening(self, minio: MinioServer) -> Opening:
+        address = f"s3://test-{uuid.uuid4().hex[:12]}"
+        open_store(address, store_settings(minio)).prepare()
+        return lambda: open_store(address, store_settings(minio))
+
+    def test_a_large_file_goes_in_parts(
+        self, opening: Opening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        in_parts(monkeypatch)
+        content = (bytes(range(251)) * 50_000)[: 11 << 20]
+        written = put(opening(), tmp_path, content)
+        assert written.checked
+        assert written.sha256 == sha256(content)
+        assert opening().versions(KEY) == [written]
+        assert read(opening(), written.version) == content
+        assert list(opening().keys()) == [KEY]
+        changed = tmp_path / "source.h5"
+        changed.write_bytes(content[:-1] + b"!")
+        with pytest.raises(RecordError) as error:
+            opening().put("2022-07-01/b.h5", changed, sha256(content), len(content), noted(content))
+        assert error.value.reason == "file_changed"
+        assert list(opening().keys()) == [KEY]
+
+    def test_a_large_file_is_gone_on_with_after_a_break(
+        self, opening: Opening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        in_parts(monkeypatch)
+        content = (bytes(range(251)) * 50_000)[: 11 << 20]
+        sent: list[int] = []
+        send = PartUploads.send
+
+        def breaking(self: PartUploads, key: str, upload: str, number: int, data: bytes) -> SentPart:
+            if len(sent) == 2:
+                raise KeyboardInterrupt
+            sent.append(number)
+            return send(self, key, upload, number, data)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(PartUploads, "send", breaking)
+            with pytest.raises(KeyboardInterrupt):
+                put(opening(), tmp_path, content)
+        assert opening().versions(KEY) == []
+        sent.clear()
+        sent.append(0)
+        with monkeypatch.context() as patch:
+            patch.setattr(PartUploads, "send", breaking)
+            written = put(opening(), tmp_path, content)
+        assert sent == [0, 3]
+        assert read(opening(), written.version) == content
+        assert list(opening().keys()) == [KEY]
+
+
+def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts as small as the protocol has them."""
+    monkeypatch.setattr("connectors.archive.bucket_store.ONE_REQUEST_BYTES", 5 << 20)
+    monkeypatch.setattr("connectors.archive.large_upload.PART_BYTES", 5 << 20)

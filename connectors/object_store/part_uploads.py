@@ -1,0 +1,120 @@
+"""Objects that are sent in parts, each checked by its SHA-256; what has arrived is known after a break."""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from xml.etree import ElementTree as ET
+
+from minio.xml import findall, findtext
+
+from connectors.object_store.failures import one_sentence
+from connectors.object_store.settings import ObjectStoreSettings
+from connectors.object_store.signed_requests import SignedRequests
+from models.errors import FatalError
+
+_CHECKSUM = "x-amz-checksum-sha256"
+_XML = {"Content-Type": "application/xml"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentPart:
+    """A part that the store has.
+
+    Attributes
+    ----------
+    sha256
+        Base64, as the store computed it; empty when it did not.
+    """
+
+    number: int
+    etag: str
+    sha256: str
+
+
+class PartUploads:
+    """Uploads in parts into one bucket. Every method raises what ``one_sentence`` has, ``upload_missing`` among it."""
+
+    def __init__(self, settings: ObjectStoreSettings, bucket: str, requests: SignedRequests) -> None:
+        self._settings = settings
+        self._bucket = bucket
+        self._requests = requests
+
+    def begin(self, key: str, headers: Mapping[str, str]) -> str:
+        """Begin to send an object; the upload's id. Nothing is there before ``complete``."""
+        with one_sentence(self._settings, self._address(key), "written"):
+            response = self._requests.send(
+                "POST", (self._bucket, key), {"uploads": ""}, {**headers, "x-amz-checksum-algorithm": "SHA256"}
+            )
+        return _text(_parsed(response.data), "UploadId")
+
+    def parts(self, key: str, upload: str) -> dict[int, SentPart]:
+        """The parts that have arrived, by their numbers from 1 on."""
+        found: dict[int, SentPart] = {}
+        marker = "0"
+        while True:
+            with one_sentence(self._settings, self._address(key), "read"):
+                response = self._requests.send(
+                    "GET", (self._bucket, key), {"uploadId": upload, "part-number-marker": marker}, {}
+                )
+            listing = _parsed(response.data)
+            for element in findall(listing, "Part"):
+                number = int(_text(element, "PartNumber"))
+                found[number] = SentPart(
+                    number=number,
+                    etag=_text(element, "ETag").strip('"'),
+                    sha256=findtext(element, "ChecksumSHA256") or "",
+                )
+            if findtext(listing, "IsTruncated") != "true":
+                return found
+            marker = _text(listing, "NextPartNumberMarker")
+
+    def send(self, key: str, upload: str, number: int, data: bytes) -> SentPart:
+        """Send a part; the store itself has checked its SHA-256."""
+        digest = hashlib.sha256(data).digest()
+        expected = base64.b64encode(digest).decode()
+        query = {"uploadId": upload, "partNumber": str(number)}
+        with one_sentence(self._settings, self._address(key), "written"):
+            response = self._requests.send("PUT", (self._bucket, key), query, {_CHECKSUM: expected}, data)
+        if response.headers.get(_CHECKSUM) != expected:
+            raise FatalError(
+                f"the object store at {self._settings.endpoint} does not check SHA-256 of parts, so "
+                f"{self._address(key)} is not known to be whole; name a store that does",
+                reason="object_store_refused",
+            )
+        return SentPart(number=number, etag=response.headers.get("etag", "").strip('"'), sha256=expected)
+
+    def complete(self, key: str, upload: str, parts: Sequence[SentPart]) -> tuple[str, str]:
+        """Make one object of the parts; the name of its version, and the checksum of the parts' checksums."""
+        listed = "".join(
+            f"<Part><PartNumber>{part.number}</PartNumber><ETag>{part.etag}</ETag>"
+            f"<ChecksumSHA256>{part.sha256}</ChecksumSHA256></Part>"
+            for part in parts
+        )
+        order = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
+        with one_sentence(self._settings, self._address(key), "written"):
+            response = self._requests.send("POST", (self._bucket, key), {"uploadId": upload}, _XML, order)
+        checksum = findtext(_parsed(response.data), "ChecksumSHA256") or ""
+        return response.headers.get("x-amz-version-id", ""), checksum
+
+    def abort(self, key: str, upload: str) -> None:
+        """Forget an upload and its parts."""
+        with one_sentence(self._settings, self._address(key), "removed"):
+            self._requests.send("DELETE", (self._bucket, key), {"uploadId": upload}, {})
+
+    def _address(self, key: str) -> str:
+        return f"s3://{self._bucket}/{key}"
+
+
+def checksum_of_parts(parts: Sequence[SentPart]) -> str:
+    """What a store gives as the checksum of an object in parts: of the parts' digests, and how many there are."""
+    digest = hashlib.sha256(b"".join(base64.b64decode(part.sha256) for part in parts)).digest()
+    return f"{base64.b64encode(digest).decode()}-{len(parts)}"
+
+
+def _parsed(answer: bytes) -> ET.Element:
+    return ET.fromstring(answer)  # noqa: S314 - of the store that is trusted with the archive
+
+
+def _text(element: ET.Element, name: str) -> str:
+    return findtext(element, name, strict=True) or ""

@@ -1,0 +1,227 @@
+"""A bucket that keeps every version of an object."""
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO
+
+from minio.commonconfig import ENABLED
+from minio.datatypes import Object
+from minio.versioningconfig import VersioningConfig
+from urllib3.util import Retry
+
+from connectors.object_store.client import asking_again, store_client
+from connectors.object_store.failures import one_sentence
+from connectors.object_store.part_uploads import PartUploads
+from connectors.object_store.settings import ObjectStoreSettings
+from connectors.object_store.signed_requests import Body, SignedRequests
+from models.errors import FatalError, PetawatchError, RecordError, RetryableError
+
+_CHECKSUM = "x-amz-checksum-sha256"
+_WITH_CHECKSUM = {"x-amz-checksum-mode": "ENABLED"}
+_METADATA = "x-amz-meta-"
+_PIECE_BYTES = 1 << 20
+_TRIAL_KEY = ".trial"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectVersion:
+    """A version as the store describes it.
+
+    Attributes
+    ----------
+    checksum
+        SHA-256 in base64 as the store computed it; of an object in parts that of their digests, with their number
+        behind a hyphen; empty when the store computed none.
+    """
+
+    key: str
+    version: str
+    size_bytes: int
+    checksum: str
+    latest: bool
+    metadata: Mapping[str, str]
+
+
+class VersionedBucket:
+    """Versions of objects. Every method raises ``FatalError`` or ``RetryableError`` as ``one_sentence`` has them.
+
+    Raises
+    ------
+    FatalError
+        When the secret or the certificates can't be read, or there is no such endpoint.
+    """
+
+    def __init__(self, settings: ObjectStoreSettings, name: str) -> None:
+        self._settings = settings
+        self._name = name
+        with one_sentence(settings, self.address(""), "opened"):
+            self._client = store_client(settings, asking_again(settings.retries))
+            self._asks_once = store_client(settings, asking_again(0))
+            self._requests = SignedRequests(settings)
+        self.uploads = PartUploads(settings, name, self._requests)
+
+    def address(self, key: str) -> str:
+        """An object's address, for sentences."""
+        return f"s3://{self._name}/{key}"
+
+    def make(self, *, locking: bool) -> None:
+        """Make the bucket, with versions and, if wanted, locks; one that is there stays as it is."""
+        with one_sentence(self._settings, self.address(""), "made"):
+            if not self._client.bucket_exists(self._name):
+                self._client.make_bucket(self._name, location=self._settings.region, object_lock=locking)
+                self._client.set_bucket_versioning(self._name, VersioningConfig(ENABLED))
+
+    def keeps_versions(self) -> bool:
+        """Whether a replaced object stays as an earlier version."""
+        with one_sentence(self._settings, self.address(""), "checked"):
+            return self._client.get_bucket_versioning(self._name).status == ENABLED
+
+    def locks(self) -> bool:
+        """Whether a version can be locked until a time."""
+        try:
+            with one_sentence(self._settings, self.address(""), "checked"):
+                self._client.get_object_lock_config(self._name)
+        except PetawatchError as error:
+            if "ObjectLockConfigurationNotFoundError" in str(error):
+                return False
+            raise
+        return True
+
+    def need_writable(self) -> None:
+        """Find out whether objects may be written: one is begun and given up, so that none is there."""
+        self.uploads.abort(_TRIAL_KEY, self.uploads.begin(_TRIAL_KEY, {}))
+
+    def put(self, key: str, content: tuple[Body, int, str], headers: Mapping[str, str]) -> str:
+        """Write an object; its version. The store itself has checked its SHA-256.
+
+        Parameters
+        ----------
+        content
+            Body, size, and SHA-256 (hex), which is known before.
+
+        Raises
+        ------
+        RetryableError
+            ``object_garbled``, also when the content is not the one of this SHA-256.
+        FatalError
+            ``object_store_refused`` when the store checks nothing.
+        """
+        expected = base64.b64encode(bytes.fromhex(content[2])).decode()
+        with one_sentence(self._settings, self.address(key), "written"):
+            response = self._requests.send("PUT", (self._name, key), {}, {**headers, _CHECKSUM: expected}, content)
+        if response.headers.get(_CHECKSUM) != expected:
+            raise FatalError(
+                f"the object store at {self._settings.endpoint} does not check SHA-256, so {self.address(key)} is not "
+                "known to be whole; name a store that does",
+                reason="object_store_refused",
+            )
+        return str(response.headers.get("x-amz-version-id", ""))
+
+    def versions(self, key: str) -> Iterator[ObjectVersion]:
+        """The versions of a key, the latest first."""
+        with one_sentence(self._settings, self.address(key), "listed"):
+            for found in self._client.list_objects(self._name, key, recursive=True, include_version=True):
+                if found.object_name != key:
+                    return
+                if not found.is_delete_marker and (version := self._described(found)) is not None:
+                    yield version
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """The keys that begin with a prefix and have a version, in their order."""
+        last = None
+        with one_sentence(self._settings, self.address(prefix), "listed"):
+            for found in self._client.list_objects(self._name, prefix, recursive=True, include_version=True):
+                if found.object_name != last and not found.is_delete_marker:
+                    last = found.object_name
+                    yield str(last)
+
+    def copy(self, key: str, version: str, into: BinaryIO) -> str:
+        """Copy a version to the end of a stream; the SHA-256 (hex) of what came.
+
+        After a broken connection it goes on where it stood: a version does not change.
+
+        Raises
+        ------
+        RecordError
+            ``object_missing``.
+        """
+        digest, size, left = hashlib.sha256(), 0, asking_again(self._settings.retries)
+        while True:
+            try:
+                for piece in self._pieces(key, version, size):
+                    into.write(piece)
+                    digest.update(piece)
+                    size += len(piece)
+            except RetryableError as error:
+                left = self._next_try(left, key, error)
+            else:
+                return digest.hexdigest()
+
+    def remove(self, key: str, version: str) -> None:
+        """Remove a version; one that is gone already is no failure.
+
+        Raises
+        ------
+        RecordError
+            ``object_locked``.
+        """
+        try:
+            with one_sentence(self._settings, self.address(key), "removed"):
+                self._client.remove_object(self._name, key, version_id=version)
+        except FatalError as error:
+            # The answer is the same as to somebody who may not remove anything.
+            until = self._locked_until(key, version)
+            if until is None:
+                raise
+            raise RecordError(
+                f"{self.address(key)} is kept by the object store until {until:%Y-%m-%d}; remove it after that",
+                reason="object_locked",
+            ) from error
+
+    def _locked_until(self, key: str, version: str) -> datetime | None:
+        with suppress(PetawatchError), one_sentence(self._settings, self.address(key), "read"):
+            retention = self._client.get_object_retention(self._name, key, version_id=version)
+            return None if retention is None else retention.retain_until_date
+        return None
+
+    def _described(self, found: Object) -> ObjectVersion | None:
+        key, version = str(found.object_name), str(found.version_id)
+        try:
+            with one_sentence(self._settings, self.address(key), "read"):
+                described = self._client.stat_object(
+                    self._name, key, version_id=version, extra_headers=dict(_WITH_CHECKSUM)
+                )
+        except RecordError:  # removed since it was listed
+            return None
+        headers = {name.lower(): str(value) for name, value in (described.metadata or {}).items()}
+        return ObjectVersion(
+            key=key,
+            version=version,
+            size_bytes=int(described.size or 0),
+            checksum=headers.get(_CHECKSUM, ""),
+            latest=str(found.is_latest).lower() == "true",
+            metadata={
+                name.removeprefix(_METADATA): value for name, value in headers.items() if name.startswith(_METADATA)
+            },
+        )
+
+    def _pieces(self, key: str, version: str, start: int) -> Iterator[bytes]:
+        with one_sentence(self._settings, self.address(key), "read"):
+            response = self._asks_once.get_object(self._name, key, offset=start, version_id=version)
+            try:
+                yield from response.stream(_PIECE_BYTES)
+            finally:
+                response.close()
+                response.release_conn()
+
+    @staticmethod
+    def _next_try(left: Retry, key: str, error: RetryableError) -> Retry:
+        if error.reason != "object_store_away" or not left.total:
+            raise error
+        left = left.increment("GET", key)
+        left.sleep()
+        return left
