@@ -62,6 +62,10 @@ class Catalog(Protocol):
         """The bundle of this id, members in their order in the tar."""
         ...
 
+    def bundle_ids(self) -> list[str]:
+        """The ids of all bundles, in their order: also of those that have no copy, or none any more."""
+        ...
+
     def bundles_of(self, file_ids: Collection[str]) -> dict[str, list[str]]:
         """The ids of the bundles that hold a file, by file; files without are left out."""
         ...

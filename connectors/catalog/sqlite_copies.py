@@ -57,6 +57,10 @@ class SqliteCopies(SqliteDatabase):
         members = tuple(self._records(BundleMember, rows))
         return Bundle(id=id_, sha256=found[0]["sha256"], size_bytes=found[0]["size_bytes"], members=members)
 
+    def bundle_ids(self) -> list[str]:
+        """The ids of all bundles, in their order."""
+        return [row["id"] for row in self._rows("SELECT id FROM bundles ORDER BY id", [])]
+
     def bundles_of(self, file_ids: Collection[str]) -> dict[str, list[str]]:
         """The ids of the bundles that hold a file, by file; files without are left out."""
         statement = """SELECT DISTINCT file_id, bundle_id FROM bundle_members

@@ -63,6 +63,7 @@ def test_a_new_catalog_is_empty(catalog: Catalog) -> None:
     assert catalog.known_files([]) == set()
     assert catalog.store_copies(["a@b"]) == {}
     assert catalog.bundle("b") is None
+    assert catalog.bundle_ids() == []
     assert catalog.bundles_of(["a@b"]) == {}
     assert catalog.unbundled_files(10) == []
     assert catalog.bundle_copies() == []
@@ -227,6 +228,7 @@ def test_bundles_are_kept_with_their_members_in_order(opened: Opener) -> None:
         catalog.add_bundle(bundle)
     again = opened()
     assert (again.bundle(first.id), again.bundle(second.id)) == (first, second)
+    assert again.bundle_ids() == sorted([first.id, second.id])
     assert again.bundles_of([file.id for file in files]) == {
         files[0].id: sorted([first.id, second.id]),
         files[1].id: [second.id],
