@@ -71,7 +71,6 @@ class TestIdentity:
         assert drive.mount.is_mount()
 
     def test_root_tells_its_volume(self, drive: Drive) -> None:
-        assert drive.medium is not None
         assert attribute(drive.mount, "volumeUUID") == drive.medium.label.uuid
         assert attribute(drive.mount, "volumeName") == "PW0001"
         assert attribute(drive.mount, "mamBarcode") == f"{'PW0001L8':<32}"
@@ -88,7 +87,6 @@ class TestIdentity:
         first.write_bytes(b"a" * MIB)
         second.write_bytes(b"b")
         empty.touch()
-        assert drive.medium is not None
         assert attribute(first, "volumeUUID") == drive.medium.label.uuid
         assert int(attribute(first, "fileUID")) == first.stat().st_ino
         assert attribute(first, "partition") == "b"
@@ -108,7 +106,6 @@ class TestIdentity:
         (drive.mount / "file").write_bytes(b"on the local disk")
         assert mount_line(drive) == ""
         assert code_of(lambda: attribute(drive.mount, "volumeUUID")) in {errno.ENODATA, errno.ENOTSUP}
-        assert drive.medium is not None
         assert drive.medium.stored() == {}
 
 
@@ -120,7 +117,6 @@ class TestSync:
         (drive.mount / "second").write_bytes(b"a")
         attribute(drive.mount, "sync")
         assert attribute(drive.mount, "indexGeneration") == "3"
-        assert drive.medium is not None
         assert set(drive.medium.stored()) == {"first", "second"}
 
     def test_does_nothing_when_clean(self, drive: Drive) -> None:
@@ -146,7 +142,6 @@ class TestSync:
         (drive.mount / "file").write_bytes(b"a")
         os.kill(drive.pid, 15)
         drive.wait()
-        assert drive.medium is not None
         drive.load(drive.medium)
         assert (drive.mount / "file").read_bytes() == b"a"
 
@@ -182,7 +177,6 @@ class TestCrash:
     def test_next_mount_refuses_until_ltfsck(self, drive: Drive) -> None:
         drive.kill()
         drive.clear()
-        assert drive.medium is not None
         with pytest.raises(MountError, match="ltfsck"):
             drive.load(drive.medium)
         drive.medium.ltfsck()
@@ -337,7 +331,6 @@ class TestBrokenAndProtected:
         (drive.mount / "file").write_bytes(b"a" * 1000)
         drive.remount()
         assert (drive.mount / "file").read_bytes() == b"a" * 1000
-        assert drive.medium is not None
         drive.medium.rot("file", 500)
         assert (drive.mount / "file").read_bytes() == b"a" * 1000
         with (drive.mount / "file").open("rb") as file:
@@ -420,6 +413,30 @@ class TestSemantics:
         (drive.mount / "a" / "b" / "file").unlink()
         (drive.mount / "a" / "b").rmdir()
         assert names(drive.mount / "a") == []
+
+
+class TestLibrary:
+    def test_each_cartridge_is_a_folder(self, ltfs: TapeShelf) -> None:
+        library = ltfs.library(ltfs.cartridge(), ltfs.cartridge())
+        first, second = library.mount / "PW0001L8", library.mount / "PW0002L8"
+        assert set(names(library.mount)) == {"PW0001L8", "PW0002L8"}
+        assert attribute(first, "volumeUUID") != attribute(second, "volumeUUID")
+        assert code_of(lambda: attribute(library.mount, "volumeUUID")) == errno.ENODATA
+        assert code_of((library.mount / "file").touch) != 0
+        (first / "folder").mkdir()
+        write_synced(first / "folder" / "file", b"a")
+        os.setxattr(first, "user.ltfs.sync", b"1")
+        assert code_of(lambda: (first / "folder" / "file").rename(second / "file")) == errno.EXDEV
+        assert os.statvfs(first).f_bavail < os.statvfs(second).f_bavail
+        library.remount()
+        assert (first / "folder" / "file").read_bytes() == b"a"
+        assert names(second) == []
+
+    def test_one_cartridge_fails(self, ltfs: TapeShelf) -> None:
+        library = ltfs.library(ltfs.cartridge(), ltfs.cartridge())
+        library.set(Faults(error_at="write"), "PW0001L8")
+        assert code_of(lambda: write_synced(library.mount / "PW0001L8" / "file", b"a")) == errno.EIO
+        assert code_of(lambda: write_synced(library.mount / "PW0002L8" / "file", b"a")) == 0
 
 
 class TestTheTestsOwn:

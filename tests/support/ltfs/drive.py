@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -91,28 +90,39 @@ class Tapes:
         return (sys.executable, "-I", str(Path(__file__).with_name("remount.py")), str(self._socket), "{mount}")
 
 
-@dataclass
 class Drive:
-    """A mount point, and the cartridge that is in it.
+    """A mount point, and the cartridge that is in it; or the cartridges of a library.
 
-    Attributes
+    Parameters
     ----------
     mount
         A plain folder as long as nothing is mounted there.
+    device
+        Of the drive, as the mount tells it.
     """
 
-    tapes: Tapes
-    mount: Path
-    device: str
-    medium: Medium | None = None
+    def __init__(self, tapes: Tapes, mount: Path, device: str) -> None:
+        self.mount = mount
+        self._tapes = tapes
+        self._device = device
+        self._loaded: tuple[Medium, ...] = ()
+        self._library = False
+
+    @property
+    def medium(self) -> Medium:
+        """The cartridge that was put in last."""
+        (medium,) = self._loaded
+        return medium
 
     @property
     def pid(self) -> int:
         """Of the process that serves the mount; 0 when there is none."""
-        return int(self.tapes.ask("pid", self.mount)["pid"])
+        return int(self._tapes.ask("pid", self.mount)["pid"])
 
-    def load(self, medium: Medium, faults: Faults | None = None, *, read_only: bool = False) -> Self:
-        """Insert a cartridge and mount it.
+    def load(
+        self, *media: Medium, faults: Faults | None = None, library: bool = False, read_only: bool = False
+    ) -> Self:
+        """Insert a cartridge and mount it; several only into a library, which shows each as a folder.
 
         Raises
         ------
@@ -120,30 +130,31 @@ class Drive:
             It is inconsistent, or in another drive, or here nothing can be mounted.
         """
         self.mount.mkdir(parents=True, exist_ok=True)
-        self.tapes.ask(
+        self._tapes.ask(
             "mount",
             self.mount,
-            folder=str(medium.folder),
-            device=self.device,
+            folders=[str(medium.folder) for medium in media],
+            library=library,
+            device=self._device,
             faults=(faults or Faults()).to_json(),
             read_only=read_only,
         )
-        self.medium = medium
+        self._loaded, self._library = media, library
         return self
 
     def unmount(self, *, wait: bool = True) -> None:
         """Unmount; without ``wait`` the process may go on (``Medium.hold``)."""
-        self.tapes.ask("unmount", self.mount)
+        self._tapes.ask("unmount", self.mount)
         if wait:
             self.wait()
 
     def wait(self) -> None:
         """Until the process has ended."""
-        self.tapes.ask("wait", self.mount)
+        self._tapes.ask("wait", self.mount)
 
     def remount(self) -> None:
         """Unmount, wait, mount: what was in memory only is gone, and the faults as well."""
-        self.tapes.ask("remount", self.mount)
+        self._tapes.ask("remount", self.mount)
 
     def kill(self) -> None:
         """End the process as a crash does: the mount point answers ENOTCONN from now on."""
@@ -157,16 +168,16 @@ class Drive:
 
     def recover(self, faults: Faults | None = None) -> None:
         """After a kill, as an operator does: clear, ``ltfsck``, mount."""
-        assert self.medium is not None
         with suppress(subprocess.CalledProcessError):
             self.clear()
-        if self.medium.inconsistent:
-            self.medium.ltfsck()
-        self.load(self.medium, faults)
+        for medium in self._loaded:
+            if medium.inconsistent:
+                medium.ltfsck()
+        self.load(*self._loaded, faults=faults, library=self._library)
 
-    def set(self, faults: Faults) -> None:
-        """Other faults, from now on."""
-        os.setxattr(self.mount, FAULTS_ATTRIBUTE, faults.to_json().encode())
+    def set(self, faults: Faults, cartridge: str = "") -> None:
+        """Other faults, from now on; in a library of the cartridge in that folder."""
+        os.setxattr(self.mount / cartridge, FAULTS_ATTRIBUTE, faults.to_json().encode())
 
 
 class TapeShelf:
@@ -205,7 +216,11 @@ class TapeShelf:
         drive = Drive(self.tapes, self._folder / f"drive{number}", f"dev{number}")
         drive.mount.mkdir(parents=True)
         self.drives.append(drive)
-        return drive if medium is None else drive.load(medium, faults)
+        return drive if medium is None else drive.load(medium, faults=faults)
+
+    def library(self, *media: Medium) -> Drive:
+        """A mount that shows each cartridge as a folder with the name of its barcode."""
+        return self.drive().load(*media, library=True)
 
     @property
     def remount_command(self) -> tuple[str, ...]:

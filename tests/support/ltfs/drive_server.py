@@ -21,6 +21,7 @@ from typing import Any
 import mfusepy
 
 from tests.support.ltfs.faults import Faults
+from tests.support.ltfs.library_operations import LibraryOperations
 from tests.support.ltfs.medium import Medium
 from tests.support.ltfs.operations import VolumeOperations
 from tests.support.ltfs.volume import Volume
@@ -117,15 +118,20 @@ def _wait(pid: int) -> None:
         os.waitpid(pid, 0)
 
 
-class _Mounted(VolumeOperations):
-    """Tells by a pipe that it serves."""
+class _Ready:
+    """Tells by a pipe that the file system serves."""
 
-    def __init__(self, volume: Volume, ready: int) -> None:
-        super().__init__(volume)
+    def __init__(self, operations: VolumeOperations | LibraryOperations, media: list[Medium], ready: int) -> None:
+        self._operations = operations
+        self._media = media
         self._ready = ready
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._operations, name)
+
     def init(self, path: str) -> None:
-        self.volume.medium.set_in_use(on=True)
+        for medium in self._media:
+            medium.set_in_use(on=True)
         os.write(self._ready, b"ready")
         os.close(self._ready)
 
@@ -135,28 +141,12 @@ def _serve(mount: str, request: dict[str, Any], ready: int) -> None:
     code = 1
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        medium = Medium(Path(request["folder"]))
-        with medium.in_a_drive():
-            if medium.inconsistent:
-                raise OSError(errno.EIO, "the volume is inconsistent: run ltfsck")
-            volume = Volume(medium, Faults.from_json(request["faults"]))
-            read_only = request["read_only"] or medium.label.write_protected or volume.index.lock_state != "0"
-            mfusepy.FUSE(
-                _Mounted(volume, ready),
-                mount,
-                foreground=True,
-                nothreads=True,
-                fsname=f"ltfs:{request['device']}",
-                ro=read_only,
-                use_ino=True,
-                big_writes=True,
-                kernel_cache=True,
-                attr_timeout=0,
-            )
-            while medium.held:
-                time.sleep(_PAUSE_S)
-            volume.end()
-            code = 0
+        media = [Medium(Path(folder)) for folder in request["folders"]]
+        with contextlib.ExitStack() as drives:
+            for medium in media:
+                drives.enter_context(medium.in_a_drive())
+            _mount_and_serve(mount, request, media, ready)
+        code = 0
     except (OSError, RuntimeError) as error:
         with contextlib.suppress(OSError):
             os.write(ready, (getattr(error, "strerror", None) or f"can't be mounted ({error})").encode())
@@ -164,6 +154,34 @@ def _serve(mount: str, request: dict[str, Any], ready: int) -> None:
         traceback.print_exc()
     finally:
         os._exit(code)
+
+
+def _mount_and_serve(mount: str, request: dict[str, Any], media: list[Medium], ready: int) -> None:
+    if any(medium.inconsistent for medium in media):
+        raise OSError(errno.EIO, "the volume is inconsistent: run ltfsck")
+    volumes = [Volume(medium, Faults.from_json(request["faults"])) for medium in media]
+    operations = [VolumeOperations(volume) for volume in volumes]
+    is_library: bool = request["library"]
+    names = (medium.label.barcode for medium in media)
+    closed = not is_library and (media[0].label.write_protected or volumes[0].index.lock_state != "0")
+    mfusepy.FUSE(
+        _Ready(
+            LibraryOperations(dict(zip(names, operations, strict=True))) if is_library else operations[0], media, ready
+        ),
+        mount,
+        foreground=True,
+        nothreads=True,
+        fsname=f"ltfs:{request['device']}",
+        ro=request["read_only"] or closed,
+        use_ino=not is_library,  # the cartridges have each file's number anew
+        big_writes=True,
+        kernel_cache=True,
+        attr_timeout=0,
+    )
+    for volume in volumes:
+        while volume.medium.held:
+            time.sleep(_PAUSE_S)
+        volume.end()
 
 
 def main(path: str) -> None:

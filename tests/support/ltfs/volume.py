@@ -74,7 +74,7 @@ class Volume:
 
     def check_writable(self) -> None:
         """OSError (EROFS) when nothing may be changed."""
-        if self.broken or self.index.lock_state != "0":
+        if self.broken or self.index.lock_state != "0" or self.medium.label.write_protected:
             raise OSError(errno.EROFS, "the cartridge takes no writing")
 
     def check_room(self) -> None:
