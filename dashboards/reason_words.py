@@ -9,6 +9,15 @@ _BEHIND = {
     "kafka_away": "it can't reach Kafka",
     "silent": "it gives no sign of life",
 }
+# Of the archive, whose "behind" has nothing to do with agents.
+_ARCHIVE = {
+    "behind": "more snapshots come than are archived",
+    "store_away": "the archive's store takes no files",
+    "catalog_away": "the archive's catalog can't be written",
+    "folder_away": "a watched folder is missing or empty",
+    "files_fail": "some files can't be read or copied, others are archived",
+    "stopped": "the archiver can't work",
+}
 # Of tape, whose words say what a person is wanted for.
 _TAPE = {
     "write_failed": "a write to the cartridge failed",
@@ -61,6 +70,7 @@ _WORDS = {
 _OF_KIND = {
     AlertKind.PIPELINE_LAG: _BEHIND,
     AlertKind.CONNECTOR_BEHIND: _BEHIND,
+    AlertKind.ARCHIVE_LATE: _ARCHIVE,
     AlertKind.TAPE_TROUBLE: _TAPE,
     AlertKind.TAPE_WANTED: _TAPE,
 }

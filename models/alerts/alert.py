@@ -34,6 +34,7 @@ class AlertKind(StrEnum):
     CONNECTOR_BEHIND = "connector_behind"
     TAPE_TROUBLE = "tape_trouble"
     TAPE_WANTED = "tape_wanted"
+    ARCHIVE_LATE = "archive_late"
 
 
 class Severity(StrEnum):

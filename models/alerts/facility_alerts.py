@@ -23,6 +23,23 @@ class BehindReason(StrEnum):
     SILENT = "silent"
 
 
+class ArchiveReason(StrEnum):
+    """Why files wait for the archive; the bounded reason of the alert."""
+
+    #: It can't keep up.
+    BEHIND = "behind"
+    #: The store can't be reached, is full, or refuses.
+    STORE_AWAY = "store_away"
+    #: The catalog can't be reached or written.
+    CATALOG_AWAY = "catalog_away"
+    #: A watched folder is missing or empty.
+    FOLDER_AWAY = "folder_away"
+    #: Single files can't be read, or their copies differ; the others are archived.
+    FILES_FAIL = "files_fail"
+    #: The archiver itself can't work.
+    STOPPED = "stopped"
+
+
 class TapeReason(StrEnum):
     """What tape needs a person for; the bounded reason of the alert."""
 
@@ -83,6 +100,26 @@ def connector_alert(
     return _alert(
         AlertKind.CONNECTOR_BEHIND,
         f"connect/{connector}",
+        first_ns=first_ns,
+        last_ns=last_ns,
+        reason=reason,
+        status=status,
+    )
+
+
+def archive_alert(sink: str, *, first_ns: int, last_ns: int, reason: ArchiveReason, status: AlertStatus) -> AlertEvent:
+    """Files wait for the archive for too long, or do no longer.
+
+    Parameters
+    ----------
+    sink
+        ``store`` or ``catalog``.
+    first_ns
+        When the oldest of them began to wait, by the clock, ns since 1970; the closing gives the same one.
+    """
+    return _alert(
+        AlertKind.ARCHIVE_LATE,
+        f"archive/{sink}",
         first_ns=first_ns,
         last_ns=last_ns,
         reason=reason,

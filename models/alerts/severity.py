@@ -20,6 +20,7 @@ _RULE_SEVERITY = {
     AlertKind.PIPELINE_LAG: Severity.MEDIUM,  # alerts come, but late
     AlertKind.CONNECTOR_BEHIND: Severity.HIGH,  # nobody watches what that recorder writes
     AlertKind.TAPE_TROUBLE: Severity.HIGH,  # copies that were relied on may be lost
+    AlertKind.ARCHIVE_LATE: Severity.MEDIUM,  # the files are on one disk only
     AlertKind.TAPE_WANTED: Severity.MEDIUM,  # nothing is lost while it waits, but disks fill up
 }
 # A single lost record is a nuisance, a storm of them blinds the stage.
@@ -37,7 +38,7 @@ def severity_of(kind: AlertKind, score: float = 0.0, shots: int = 1) -> Severity
     connector_behind, tape_trouble          high
     stuck_frame, energy_step,
     snapshot_missing, pipeline_lag,
-    tape_wanted                             medium
+    tape_wanted, archive_late               medium
     snapshot_rejected, drift                low
     incomplete_triplet                      low; medium from 10 shots, high from 100 shots on
     all others, which have a score          low; medium from a score of 5, high from 8 on

@@ -15,7 +15,7 @@ import typer
 from connectors.snapshots.manifest import DeadReason
 from connectors.snapshots.reader import open_snapshot
 from models.alerts.alert import AlertKind, AlertStatus, Severity
-from models.alerts.facility_alerts import BehindReason, TapeReason
+from models.alerts.facility_alerts import ArchiveReason, BehindReason, TapeReason
 from models.alerts.severity import severity_of
 from models.devices import RecordKind
 from models.records import Refusal
@@ -199,6 +199,10 @@ def test_severities_are_those_of_the_code() -> None:
 def test_every_reason_is_explained() -> None:
     expected = [word for reason in Reason for word in reason.words()]
     assert first_words(table(OPERATORS, "reason", "meaning")) == expected
+
+
+def test_every_reason_why_files_wait_for_the_archive_is_explained() -> None:
+    assert first_words(table(OPERATORS, "reason of archive_late", "what to do")) == list(ArchiveReason)
 
 
 def test_every_reason_of_an_alert_about_tape_is_explained() -> None:
