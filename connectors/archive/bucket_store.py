@@ -20,7 +20,7 @@ from models.errors import FatalError, PetawatchError, RecordError, RetryableErro
 from models.event_time import DAY_NS
 
 #: Larger files are sent in parts, so that little is sent twice after a break.
-ONE_REQUEST_BYTES = 64 << 20
+ONE_REQUEST_BYTES = 256 << 20
 _SECOND_NS = 1_000_000_000
 # What a failure of the object store means to the archive; its sentence stays.
 _REASONS = {

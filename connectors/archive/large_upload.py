@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from models.errors import RecordError, RetryableError
 #: A part is held in memory. Ten thousand, which is all that the protocol has, make 160 GB.
 PART_BYTES = 16 << 20
 _MAX_PARTS = 10_000
+# One is hashed while others are sent.
+_AT_ONCE = 3
 #: In an object's metadata: it was sent in parts of so many bytes, and each was part of the content of its SHA-256.
 PART_BYTES_NOTE = "part-bytes"
 
@@ -70,16 +73,22 @@ class LargeUpload:
         return version
 
     def _send_parts(self, source: Path, file: SentFile, upload: str, there: Mapping[int, SentPart]) -> list[SentPart]:
-        whole, parts = hashlib.sha256(), []
-        for number, data in enumerate(self._pieces(file), 1):
-            whole.update(data)
-            known = there.get(number)
-            if known is None or known.sha256 != _digest(data):
-                known = self._bucket.uploads.send(self._key, upload, number, data)
-            parts.append(known)
+        whole, parts = hashlib.sha256(), list[SentPart | Future[SentPart]]()
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for number, data in enumerate(self._pieces(file), 1):
+                whole.update(data)
+                digest = hashlib.sha256(data).digest()
+                known = there.get(number)
+                if known is not None and known.sha256 == base64.b64encode(digest).decode():
+                    parts.append(known)
+                    continue
+                if len(parts) >= _AT_ONCE:
+                    _arrived(parts[-_AT_ONCE])
+                parts.append(pool.submit(self._bucket.uploads.send, self._key, upload, number, data, digest))
+            arrived = [_arrived(part) for part in parts]
         if whole.hexdigest() != self._sha256:
             raise file_changed(source)
-        return parts
+        return arrived
 
     def _give_up(self, upload: str, error: RecordError) -> None:
         self._forget()
@@ -121,5 +130,5 @@ class LargeUpload:
                 self._bucket.remove(self._note, noted.version)
 
 
-def _digest(data: bytes) -> str:
-    return base64.b64encode(hashlib.sha256(data).digest()).decode()
+def _arrived(part: SentPart | Future[SentPart]) -> SentPart:
+    return part if isinstance(part, SentPart) else part.result()

@@ -69,13 +69,13 @@ class PartUploads:
                 return found
             marker = _text(listing, "NextPartNumberMarker")
 
-    def send(self, key: str, upload: str, number: int, data: bytes) -> SentPart:
-        """Send a part; the store itself has checked its SHA-256."""
-        digest = hashlib.sha256(data).digest()
+    def send(self, key: str, upload: str, number: int, data: bytes, digest: bytes) -> SentPart:
+        """Send a part; the store itself has checked its SHA-256, which is given."""
         expected = base64.b64encode(digest).decode()
         query = {"uploadId": upload, "partNumber": str(number)}
+        content = (data, len(data), digest.hex())
         with one_sentence(self._settings, self._address(key), "written"):
-            response = self._requests.send("PUT", (self._bucket, key), query, {_CHECKSUM: expected}, data)
+            response = self._requests.send("PUT", (self._bucket, key), query, {_CHECKSUM: expected}, content)
         if response.headers.get(_CHECKSUM) != expected:
             raise FatalError(
                 f"the object store at {self._settings.endpoint} does not check SHA-256 of parts, so "

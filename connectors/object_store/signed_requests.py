@@ -58,7 +58,7 @@ class SignedRequests:
         place: tuple[str, str],
         query: Mapping[str, str],
         headers: Mapping[str, str],
-        content: bytes | tuple[Body, int, str] = b"",
+        content: bytes | tuple[Body | bytes, int, str] = b"",
     ) -> BaseHTTPResponse:
         """Send a request; what the client and its connections raise is the caller's.
 
