@@ -10,10 +10,9 @@ from minio.xml import findall, findtext
 
 from connectors.object_store.failures import one_sentence
 from connectors.object_store.settings import ObjectStoreSettings
-from connectors.object_store.signed_requests import SignedRequests
+from connectors.object_store.signed_requests import CHECKSUM, SignedRequests
 from models.errors import FatalError
 
-_CHECKSUM = "x-amz-checksum-sha256"
 _XML = {"Content-Type": "application/xml"}
 
 
@@ -75,8 +74,8 @@ class PartUploads:
         query = {"uploadId": upload, "partNumber": str(number)}
         content = (data, len(data), digest.hex())
         with one_sentence(self._settings, self._address(key), "written"):
-            response = self._requests.send("PUT", (self._bucket, key), query, {_CHECKSUM: expected}, content)
-        if response.headers.get(_CHECKSUM) != expected:
+            response = self._requests.send("PUT", (self._bucket, key), query, {}, content)
+        if response.headers.get(CHECKSUM) != expected:
             raise FatalError(
                 f"the object store at {self._settings.endpoint} does not check SHA-256 of parts, so "
                 f"{self._address(key)} is not known to be whole; name a store that does",

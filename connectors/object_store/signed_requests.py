@@ -1,5 +1,6 @@
 """Requests that the client does not make: a body that is read while it is sent, and parts with their SHA-256."""
 
+import base64
 import hashlib
 from collections.abc import Mapping
 from typing import Protocol, cast
@@ -15,7 +16,9 @@ from urllib3 import BaseHTTPResponse
 from connectors.object_store.client import asking_again, connections, secret
 from connectors.object_store.settings import ObjectStoreSettings
 
-#: Hex SHA-256 of the body, as the signature has it.
+#: SHA-256 of the body in base64, which the store computes, too, and compares.
+CHECKSUM = "x-amz-checksum-sha256"
+# Hex SHA-256 of the body, as the signature has it.
 _CONTENT = "x-amz-content-sha256"
 _DONE = (200, 204)
 
@@ -69,18 +72,23 @@ class SignedRequests:
         content
             The body, or a body with its size and the SHA-256 (hex) that it must have: the store compares.
         """
-        body, size, sha256 = (
-            (content, len(content), hashlib.sha256(content).hexdigest()) if isinstance(content, bytes) else content
-        )
+        if isinstance(content, bytes):
+            body: Body | bytes = content
+            size, signed_content, more = len(content), hashlib.sha256(content).hexdigest(), {}
+        else:
+            body, size, sha256 = content
+            # The signature holds the checksum, so it holds the body, too; the store need not hash it twice.
+            signed_content, more = "UNSIGNED-PAYLOAD", {CHECKSUM: base64.b64encode(bytes.fromhex(sha256)).decode()}
         url = self._url.build(
             method=method, region=self._region, bucket_name=place[0], object_name=place[1], query_params=dict(query)
         )
         date = time.utcnow()
         signed: dict[str, str | list[str] | tuple[str]] = {
             **headers,
+            **more,
             "Host": url.netloc,
             "Content-Length": str(size),
-            _CONTENT: sha256,
+            _CONTENT: signed_content,
             "x-amz-date": time.to_amz_date(date),
         }
         if self._login is not None:
@@ -90,7 +98,7 @@ class SignedRequests:
                 region=self._region,
                 headers=signed,
                 credentials=self._login,
-                content_sha256=sha256,
+                content_sha256=signed_content,
                 date=date,
             )
         response = self._connections.urlopen(method, urlunsplit(url), body=body, headers=cast(dict[str, str], signed))

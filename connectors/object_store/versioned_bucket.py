@@ -17,10 +17,9 @@ from connectors.object_store.client import asking_again, store_client
 from connectors.object_store.failures import one_sentence
 from connectors.object_store.part_uploads import PartUploads
 from connectors.object_store.settings import ObjectStoreSettings
-from connectors.object_store.signed_requests import Body, SignedRequests
+from connectors.object_store.signed_requests import CHECKSUM, Body, SignedRequests
 from models.errors import FatalError, PetawatchError, RecordError, RetryableError
 
-_CHECKSUM = "x-amz-checksum-sha256"
 _WITH_CHECKSUM = {"x-amz-checksum-mode": "ENABLED"}
 _METADATA = "x-amz-meta-"
 _PIECE_BYTES = 1 << 20
@@ -112,8 +111,8 @@ class VersionedBucket:
         """
         expected = base64.b64encode(bytes.fromhex(content[2])).decode()
         with one_sentence(self._settings, self.address(key), "written"):
-            response = self._requests.send("PUT", (self._name, key), {}, {**headers, _CHECKSUM: expected}, content)
-        if response.headers.get(_CHECKSUM) != expected:
+            response = self._requests.send("PUT", (self._name, key), {}, headers, content)
+        if response.headers.get(CHECKSUM) != expected:
             raise FatalError(
                 f"the object store at {self._settings.endpoint} does not check SHA-256, so {self.address(key)} is not "
                 "known to be whole; name a store that does",
@@ -202,7 +201,7 @@ class VersionedBucket:
             key=key,
             version=version,
             size_bytes=int(described.size or 0),
-            checksum=headers.get(_CHECKSUM, ""),
+            checksum=headers.get(CHECKSUM, ""),
             latest=str(found.is_latest).lower() == "true",
             metadata={
                 name.removeprefix(_METADATA): value for name, value in headers.items() if name.startswith(_METADATA)
