@@ -11,6 +11,7 @@ from servers.failures import ServerFailedError, ServerMissingError
 from servers.kafka_server import KafkaServer
 from servers.minio_binary import BUILD_S, MinioBuild, find_minio
 from servers.minio_server import MinioServer
+from servers.mongodb_server import MongodbServer
 from tests.support.ltfs.drive import NO_MOUNTS, MountError, Tapes, TapeShelf
 
 _ENVIRONMENT = dict(os.environ)  # noqa: TID251 - the one place of the tests that reads it
@@ -135,3 +136,15 @@ def ltfs(tapes: Tapes, tmp_path: Path) -> Iterator[TapeShelf]:
         yield shelf
     finally:
         shelf.close()
+
+
+@pytest.fixture(scope="session")
+def mongodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongodbServer]:
+    """A real server of MongoDB's protocol that all tests share: take a database of your own, and don't stop it."""
+    server = MongodbServer(tmp_path_factory.mktemp("mongodb"))
+    try:
+        server.start()
+    except ServerMissingError as error:
+        pytest.skip(str(error))
+    yield server
+    server.stop()

@@ -16,6 +16,9 @@ Record = TypeVar("Record")
 #: Times and sizes are signed 64-bit integers in both kinds of catalog.
 INT64_MIN, INT64_MAX = -(1 << 63), (1 << 63) - 1
 
+#: What a file's reader says of its content.
+DESCRIPTION = ("first_ns", "last_ns", "devices", "stages", "states", "records", "refused")
+
 _WORDS: dict[type, dict[str, type[Enum]]] = {BundleCopy: {"state": CopyState}, Volume: {"state": VolumeState}}
 
 
@@ -61,20 +64,22 @@ def file_times(file: ArchivedFile) -> tuple[int, int]:
     return midnight, midnight
 
 
+def is_described(file: ArchivedFile) -> bool:
+    """Whether it says anything of the content: whoever knows a file by its name only leaves what is known of it."""
+    return bool(file.records or file.refused or file.first_ns is not None or file.devices)
+
+
 def as_known(file: ArchivedFile, known: ArchivedFile | None) -> ArchivedFile:
-    """What the catalog writes: who knows a file by its name only takes nothing away from its description."""
-    if known is None or file.records or file.refused or file.first_ns is not None or file.devices:
+    """The file as it is written: with the description that is known when it has none of its own."""
+    if known is None or is_described(file):
         return file
-    return replace(
-        file,
-        first_ns=known.first_ns,
-        last_ns=known.last_ns,
-        devices=known.devices,
-        stages=known.stages,
-        states=known.states,
-        records=known.records,
-        refused=known.refused,
-    )
+    return replace(file, **{name: getattr(known, name) for name in DESCRIPTION})
+
+
+def starts_between(from_ns: int | None, to_ns: int | None, length_ns: int) -> tuple[int, int]:
+    """From when on and before when things begin that touch a stretch of time and are at most so long."""
+    begun = INT64_MIN if from_ns is None else in_range(from_ns - length_ns)
+    return begun, INT64_MAX if to_ns is None else in_range(to_ns)
 
 
 def in_range(time_ns: int) -> int:

@@ -1,5 +1,6 @@
 """Which catalog is used: the one place that decides it."""
 
+import importlib.util
 from pathlib import Path
 
 from connectors.catalog.catalog import Catalog
@@ -7,6 +8,7 @@ from connectors.catalog.settings import CatalogSettings
 from connectors.catalog.sqlite_catalog import SqliteCatalog
 from models.errors import FatalError
 
+_MONGODB = ("mongodb://", "mongodb+srv://")
 #: Of the catalog in the archive's folder.
 CATALOG_NAME = "catalog.sqlite"
 
@@ -25,9 +27,23 @@ def open_catalog(settings: CatalogSettings, folder: Path) -> Catalog:
     FatalError, RetryableError
         As the methods of ``Catalog``.
     """
+    if settings.address.startswith(_MONGODB):
+        return _mongodb(settings)
     if "://" in settings.address:
         raise FatalError(
             f"catalog.address {settings.address!r} is neither a file nor mongodb://HOST:PORT; mend it",
             reason="catalog_refused",
         )
     return SqliteCatalog(Path(settings.address) if settings.address else folder / CATALOG_NAME)
+
+
+def _mongodb(settings: CatalogSettings) -> Catalog:
+    if importlib.util.find_spec("pymongo") is None:
+        raise FatalError(
+            f"the catalog at {settings.address} needs pymongo; install the extra with: "
+            "pip install 'petawatch[mongodb]'",
+            reason="catalog_refused",
+        )
+    from connectors.catalog.mongodb_catalog import MongodbCatalog  # noqa: PLC0415 - an extra, for such an address only
+
+    return MongodbCatalog(settings)

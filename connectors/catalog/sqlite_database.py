@@ -4,10 +4,10 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
+from connectors.catalog.batches import batches
 from connectors.catalog.documents import names_of, record_of, values_of
 from connectors.catalog.sqlite_failures import damaged, one_sentence
 from connectors.catalog.sqlite_schema import open_database
@@ -72,13 +72,6 @@ def put_rows(connection: sqlite3.Connection, table: str, columns: Sequence[str],
     names = ", ".join(f'"{column}"' for column in columns)
     marks = ", ".join("?" * len(columns))
     connection.executemany(f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})", rows)  # noqa: S608 - our own names
-
-
-def batches(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
-    """Lists of at most so many; a slow source is read outside of any transaction."""
-    source = iter(records)
-    while batch := list(islice(source, size)):
-        yield batch
 
 
 def listed(values: Collection[object]) -> str:

@@ -8,8 +8,9 @@ from functools import lru_cache
 from typing import Any
 
 from connectors.catalog.anomalies import EpisodeFinder, EpisodePlace, Stretch
+from connectors.catalog.batches import batches
 from connectors.catalog.documents import INT64_MIN, as_known, file_times, in_range, names_of
-from connectors.catalog.sqlite_database import BATCH, SqliteDatabase, batches, listed
+from connectors.catalog.sqlite_database import BATCH, SqliteDatabase, listed
 from models.archive.archived_file import ArchivedFile
 from models.archive.file_query import FileQuery
 

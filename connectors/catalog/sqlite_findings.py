@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Any
 
-from connectors.catalog.documents import INT64_MAX, INT64_MIN, in_range, names_of, values_of
-from connectors.catalog.sqlite_database import BATCH, SqliteDatabase, batches, listed, put_rows
+from connectors.catalog.batches import batches
+from connectors.catalog.documents import INT64_MIN, in_range, names_of, starts_between, values_of
+from connectors.catalog.sqlite_database import BATCH, SqliteDatabase, listed, put_rows
 from models.archive.findings import Episode, TripletBucket, Verdict
 from models.event_time import MINUTE_NS
 
@@ -29,7 +30,7 @@ class SqliteFindings(SqliteDatabase):
         """By stage and minute; ``stage`` is a pattern."""
         stages = [row["stage"] for row in self._rows(_STAGES)]
         fitting = [name for name in stages if not stage or fnmatchcase(name, stage)]
-        begun, before = _bounds(from_ns, to_ns, MINUTE_NS - 1)
+        begun, before = starts_between(from_ns, to_ns, MINUTE_NS - 1)
         statement = """SELECT * FROM triplet_buckets WHERE stage IN (SELECT value FROM json_each(?))
             AND minute_ns >= ? AND minute_ns < ? ORDER BY stage, minute_ns"""
         return self._records(TripletBucket, self._rows(statement, [listed(fitting), begun, before]))
@@ -44,7 +45,7 @@ class SqliteFindings(SqliteDatabase):
     def episodes(self, from_ns: int | None, to_ns: int | None) -> list[Episode]:
         """Those that touch a stretch of event time, by first shot and id."""
         longest = self._rows("SELECT max(last_ns - first_ns) AS longest FROM episodes")[0]["longest"]
-        begun, before = _bounds(from_ns, to_ns, longest or 0)
+        begun, before = starts_between(from_ns, to_ns, longest or 0)
         statement = """SELECT * FROM episodes WHERE first_ns >= ? AND first_ns < ? AND last_ns >= ?
             ORDER BY first_ns, id"""
         reached = INT64_MIN if from_ns is None else in_range(from_ns)
@@ -62,12 +63,6 @@ class SqliteFindings(SqliteDatabase):
         where, values = ("WHERE alert_id = ?", [alert_id]) if alert_id else ("", [])
         statement = f"SELECT * FROM verdicts {where} ORDER BY at_ns, id"  # noqa: S608 - our own terms
         return self._records(Verdict, self._rows(statement, values))
-
-
-def _bounds(from_ns: int | None, to_ns: int | None, length_ns: int) -> tuple[int, int]:
-    """From when on and before when things begin that touch a stretch of time and are at most so long."""
-    begun = INT64_MIN if from_ns is None else in_range(from_ns - length_ns)
-    return begun, INT64_MAX if to_ns is None else in_range(to_ns)
 
 
 def _episode_values(episode: Episode) -> dict[str, Any]:
