@@ -1,0 +1,65 @@
+"""Pages that hold all they need: one file of HTML, dark, no script, nothing fetched from anywhere."""
+
+import base64
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from dashboards.printable import printable
+
+_STYLE = """
+:root { color-scheme: dark; }
+body { background: #181a1e; color: #e6e8eb; font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 1680px;
+  padding: 24px; }
+h1 { font-size: 24px; margin: 0 0 8px; } h2 { font-size: 19px; margin: 36px 0 8px; } h3 { font-size: 15px; margin: 0; }
+p, dl { margin: 4px 0; } .quiet, dt, th { color: #a5aab2; font-weight: normal; }
+article { background: #22252b; border-left: 4px solid #6b7280; border-radius: 4px; margin: 12px 0; padding: 12px 16px; }
+article.high { border-color: #f26d6d; } article.medium { border-color: #e5b454; } article.low { border-color: #5bb8c9; }
+img { display: block; height: auto; margin-top: 8px; max-width: 100%; } svg { max-width: 100%; height: auto; }
+table { border-collapse: collapse; } td, th { padding: 3px 14px 3px 0; text-align: left; vertical-align: top; }
+td.number, th.number { font-variant-numeric: tabular-nums; text-align: right; }
+.row { display: flex; flex-wrap: wrap; gap: 16px; } figure { margin: 8px 0; } figcaption { color: #a5aab2; }
+code { color: #9cc4f0; overflow-wrap: anywhere; }
+"""
+
+
+def html_page(title: str, parts: Iterable[str]) -> str:
+    """A whole page; ``parts`` are HTML already."""
+    body = "\n".join(parts)
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{text(title)}</title>\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{text(title)}</h1>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def text(words: str) -> str:
+    """Any text, as it may stand in HTML."""
+    return escape(printable(words))
+
+
+def paragraph(words: str, *, quiet: bool = False) -> str:
+    """A paragraph."""
+    return f'<p class="quiet">{text(words)}</p>' if quiet else f"<p>{text(words)}</p>"
+
+
+def heading(words: str) -> str:
+    """Of a section."""
+    return f"<h2>{text(words)}</h2>"
+
+
+def picture(png: bytes, says: str) -> str:
+    """A PNG inside the page; ``says`` for who can't see it."""
+    data = base64.b64encode(png).decode()
+    return f'<img src="data:image/png;base64,{data}" alt="{text(says)}">'
+
+
+def html_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Iterable[str] = ()) -> str:
+    """A table; the columns named in ``numbers`` are aligned to the right."""
+    right = {place for place, column in enumerate(columns) if column in set(numbers)}
+
+    def cells(tag: str, row: Sequence[str]) -> str:
+        marks = (' class="number"' if place in right else "" for place in range(len(row)))
+        return "".join(f"<{tag}{mark}>{text(cell)}</{tag}>" for mark, cell in zip(marks, row, strict=True))
+
+    body = "\n".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
+    return f"<table>\n<tr>{cells('th', columns)}</tr>\n{body}\n</table>"

@@ -1,0 +1,121 @@
+"""`petawatch replay`: an archived stretch as if it were now, with the same model or another one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from streams.replay.plan import ReplayPlan
+    from streams.replay.replay import Replays
+
+_FASTEST = "max"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog="Example: petawatch replay --from 2022-07-01T09:00 --to 2022-07-01T10:00 --state /var/lib/petawatch"
+    )(replay)
+
+
+def replay(
+    state: Annotated[Path, typer.Option(help="State directory of the watch, which goes on undisturbed.")],
+    from_time: Annotated[str, typer.Option("--from", help="Beginning of the stretch (event time, ISO 8601).")],
+    to_time: Annotated[str, typer.Option("--to", help="Its end, not included.")],
+    speed: Annotated[str, typer.Option(help="Seconds of event time in a second, or max.")] = _FASTEST,
+    model: Annotated[str, typer.Option(help="Another model, by name or folder: it is compared with the first.")] = "",
+    dry: Annotated[bool, typer.Option("--dry", help="Say what would be replayed, and from which state.")] = False,
+    into: Annotated[Path | None, typer.Option(help="Folder of the results; below the archive's if not given.")] = None,
+    from_folder: Annotated[
+        Path | None, typer.Option(help="Take snapshots (and states) from here: a folder that was restored.")
+    ] = None,
+    webhook: Annotated[list[str] | None, typer.Option(help="URL that gets the alerts; else none does.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    page: Annotated[Path | None, typer.Option(help="Write the results with pictures as one HTML file.")] = None,
+) -> None:
+    """Put an archived stretch through the pipeline again, from the archived state before it; compare models."""
+    from connectors.clock import SystemClock
+    from streams.replay.replay import open_replays
+
+    def tell(sentence: str) -> None:
+        typer.echo(f"petawatch: {sentence}", err=True)
+
+    from_ns, to_ns, pace = _stretch(from_time, to_time, speed)
+    with open_replays(
+        state, config, from_folder=from_folder, webhooks=webhook or (), clock=SystemClock(), tell=tell
+    ) as replays:
+        plan = replays.plan(from_ns, to_ns)
+        if dry:
+            _show_plan(replays, plan, model, as_json=as_json)
+            return
+        _replay(replays, plan, model, into, pace, as_json=as_json, page=page)
+
+
+def _stretch(from_time: str, to_time: str, speed: str) -> tuple[int, int, float | None]:
+    """The times and the speed, checked."""
+    from streams.commands.usage import time_option
+
+    from_ns, to_ns = time_option("--from", from_time), time_option("--to", to_time)
+    if from_ns is None or to_ns is None or from_ns >= to_ns:
+        raise typer.BadParameter("--from must lie before --to")
+    if speed == _FASTEST:
+        return from_ns, to_ns, None
+    try:
+        pace = float(speed)
+    except ValueError:
+        pace = 0.0
+    if not 0.0 < pace < float("inf"):
+        raise typer.BadParameter(f"--speed: {speed!r} is neither a number above 0 nor {_FASTEST}")
+    return from_ns, to_ns, pace
+
+
+def _show_plan(replays: "Replays", plan: "ReplayPlan", model: str, *, as_json: bool) -> None:
+    import json
+
+    from rich.console import Console
+
+    from dashboards.replay_table import plan_sentences, print_sentences
+    from streams.replay.results import plan_document
+
+    if as_json:
+        typer.echo(json.dumps(plan_document(plan)))
+        return
+    names = ["the model of the state" if plan.state is None else plan.state.model, *([model] if model else [])]
+    print_sentences(plan_sentences(plan, names, replays.wanted(plan.files)), Console())
+
+
+def _replay(
+    replays: "Replays",
+    plan: "ReplayPlan",
+    model: str,
+    into: Path | None,
+    speed: float | None,
+    *,
+    as_json: bool,
+    page: Path | None,
+) -> None:
+    import json
+
+    from rich.console import Console
+
+    from dashboards.alert_table import print_alerts
+    from dashboards.progress import progress_bar
+    from dashboards.replay_table import plan_sentences, print_comparison, print_sentences
+    from streams.replay.results import replay_stretch
+
+    with progress_bar("replaying") as advance:
+        results = replay_stretch(replays, plan, other_model=model, into=into, speed=speed, progress=advance)
+    if page is not None:
+        page.write_text(results.page(), encoding="utf-8")
+    if as_json:
+        typer.echo(json.dumps(results.document()))
+        return
+    console = Console()
+    print_sentences(plan_sentences(plan, [each.name for each in results.directories], ()), console)
+    if results.comparison is None:
+        print_alerts(results.alerts, console)
+    else:
+        print_comparison(results.comparison, console)
+    print_sentences([f"results: {directory}" for directory in results.directories], console)

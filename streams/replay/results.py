@@ -1,0 +1,104 @@
+"""What a replay gave: its alerts, beside those of another model, as documents and as a page."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from connectors.alert_documents import alert_document
+from connectors.evidence_store import EXPIRED
+from dashboards.replay_page import PictureOf, comparison_page, replay_page
+from dashboards.replay_table import plan_sentences
+from models.alerts.alert import Alert
+from models.event_time import format_iso
+from models.replay_comparison import ReplayComparison
+from streams.replay.comparison import FoundAlert, alerts_of_stretch, compare_replays, comparison_document
+from streams.replay.plan import ReplayPlan
+from streams.replay.replay import Replays
+
+#: Of these shots the picture is shown, the first that is kept.
+_ROLES = ("worst", "first", "last")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayResults:
+    """The results of one stretch.
+
+    Attributes
+    ----------
+    directories
+        The state directories of the first model, and of the other one if there is one; named by the models.
+    alerts
+        Of the first model, those that touch the stretch.
+    """
+
+    plan: ReplayPlan
+    directories: tuple[Path, ...]
+    alerts: list[FoundAlert]
+    comparison: ReplayComparison | None
+
+    def document(self) -> dict[str, object]:
+        """As JSON values."""
+        return plan_document(self.plan) | {
+            "results": [str(directory) for directory in self.directories],
+            "alerts": [alert_document(alert, links) for alert, links in self.alerts],
+            "comparison": None if self.comparison is None else comparison_document(self.comparison),
+        }
+
+    def page(self) -> str:
+        """As one HTML file."""
+        sentences = plan_sentences(self.plan, [directory.name for directory in self.directories], ())
+        pictures = [_pictures(each, self.plan.from_ns, self.plan.to_ns) for each in self.directories]
+        if self.comparison is None:
+            return replay_page(sentences, [alert for alert, _ in self.alerts], pictures[0])
+        return comparison_page(sentences, self.comparison, pictures[0], pictures[1])
+
+
+def replay_stretch(
+    replays: Replays,
+    plan: ReplayPlan,
+    *,
+    other_model: str,
+    into: Path | None,
+    speed: float | None,
+    progress: Callable[[int, int], None] | None,
+) -> ReplayResults:
+    """Replay with the model of the stretch, and with another one if it is named.
+
+    Raises
+    ------
+    FatalError
+        What ``Replays.run`` raises, or a model can't be had.
+    """
+    finder = replays.models()
+    first = finder.first(plan.state)
+    models = [first, finder.other(other_model, first)] if other_model else [first]
+    directories = tuple(replays.run(plan, each, into, speed=speed, progress=progress) for each in models)
+    return ReplayResults(
+        plan=plan,
+        directories=directories,
+        alerts=alerts_of_stretch(directories[0], plan.from_ns, plan.to_ns),
+        comparison=compare_replays(directories[0], directories[-1], plan.from_ns, plan.to_ns) if other_model else None,
+    )
+
+
+def plan_document(plan: ReplayPlan) -> dict[str, object]:
+    """A plan as JSON values."""
+    return {
+        "from": format_iso(plan.from_ns),
+        "to": format_iso(plan.to_ns),
+        "state": None if plan.state_file is None else plan.state_file.key,
+        "changed_settings": list(plan.changed_settings),
+        "files": [file.key for file in plan.files],
+        "bytes": plan.size_bytes,
+    }
+
+
+def _pictures(directory: Path, from_ns: int, to_ns: int) -> PictureOf:
+    links = {alert.id: found for alert, found in alerts_of_stretch(directory, from_ns, to_ns)}
+
+    def of(alert: Alert) -> bytes | None:
+        by_role = {link.role: link.png for link in links.get(alert.id, ()) if link.png != EXPIRED}
+        name = next((by_role[role] for role in _ROLES if role in by_role), None)
+        return None if name is None else (directory / name).read_bytes()
+
+    return of
