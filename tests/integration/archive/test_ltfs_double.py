@@ -246,6 +246,13 @@ class TestFullCartridge:
         drive.remount()
         assert (drive.mount / "big").read_bytes() == b"a" * MIB
 
+    def test_may_be_shorter_than_it_says(self, drive: Drive) -> None:
+        drive.set(Faults(full_after_bytes=MIB))
+        write_synced(drive.mount / "first", b"a" * MIB)
+        assert os.statvfs(drive.mount).f_bavail > 0
+        assert code_of(lambda: write_synced(drive.mount / "second", b"a")) == errno.ENOSPC
+        assert os.statvfs(drive.mount).f_bavail == 0
+
     def test_nothing_is_freed(self, drive: Drive) -> None:
         space = os.statvfs(drive.mount)
         (drive.mount / "file").write_bytes(b"a" * MIB)

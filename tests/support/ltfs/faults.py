@@ -17,6 +17,8 @@ class Faults:
     full_at
         Where a full cartridge says so first: ``write``, ``fsync``, ``close`` or ``open``. What one call does not tell,
         a later one does; with ``open`` the file that fills it is still whole.
+    full_after_bytes
+        It is full once so much was written from now on, although it says that there is room; None: it says the truth.
     error_at
         One EIO comes from ``write``, ``fsync``, ``close`` or ``sync``, and EROFS from everything after it.
     error_after_bytes
@@ -37,6 +39,7 @@ class Faults:
     """
 
     full_at: str = "write"
+    full_after_bytes: int | None = None
     error_at: str = ""
     error_after_bytes: int = 0
     dies_at: str = ""

@@ -66,7 +66,9 @@ class Volume:
 
     def _take(self, wanted: int) -> int:
         fits = min(wanted, self.free_bytes)
-        self.index.used_bytes += fits
+        if self.faults.full_after_bytes is not None:
+            fits = min(fits, max(self.faults.full_after_bytes - self._written, 0))
+        self.index.used_bytes += fits if fits == wanted else self.free_bytes
         self._written += fits
         return fits
 
@@ -106,11 +108,11 @@ class Volume:
         self.step("write")
         if handle.overflowed:
             return len(data)
-        if self.full:
-            raise OSError(errno.ENOSPC, "the cartridge is full")
         fits = self._take(len(data))
         if self.faults.full_at == "open":  # the file that fills it is still whole
             fits = len(data)
+        elif not fits:
+            raise OSError(errno.ENOSPC, "the cartridge is full")
         node = handle.node
         self.dirty = True
         os.pwrite(self._for_writing(node), data[:fits], offset)
