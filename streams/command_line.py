@@ -14,6 +14,7 @@ from streams.commands import (
     baseline,
     bench,
     benchmark_models,
+    catalog,
     check,
     connect,
     dead_letters,
@@ -23,6 +24,7 @@ from streams.commands import (
     export,
     ledger,
     models,
+    replay,
     simulate,
     tfrecord,
     thresholds,
@@ -63,6 +65,7 @@ for command in (
     thresholds,
     ledger,
     export,
+    replay,
     bench,
     benchmark_models,
     drill,
@@ -71,6 +74,7 @@ for command in (
     worker,
     dead_letters,
     archive,
+    catalog,
 ):
     command.register(app)
 

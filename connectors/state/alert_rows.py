@@ -3,7 +3,7 @@
 import json
 import math
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from connectors.evidence_store import EvidenceLink
@@ -19,6 +19,7 @@ _COLUMNS = (
 _UPDATES = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS.split(", ")[1:])
 _PLACES = ", ".join("?" for _ in _COLUMNS.split(", "))
 _PAGE = 500
+_WANTED = "AND (last_shot_ns >= ? OR status = ? OR id IN (SELECT value FROM json_each(?)))"
 
 
 def store_alerts(connection: sqlite3.Connection, events: Iterable[AlertEvent]) -> None:
@@ -38,17 +39,26 @@ def store_evidence(connection: sqlite3.Connection, links: Iterable[EvidenceLink]
     )
 
 
-def read_alerts(connection: sqlite3.Connection) -> Iterator[tuple[Alert, tuple[EvidenceLink, ...]]]:
-    """All alerts by first shot, then id, with their evidence by event time, then role.
+def read_alerts(
+    connection: sqlite3.Connection, since_ns: int | None = None, also: Collection[str] = ()
+) -> Iterator[tuple[Alert, tuple[EvidenceLink, ...]]]:
+    """Alerts by first shot, then id, with their evidence by event time, then role.
 
     They are read in pages, so that a slow reader holds no old state of the database.
+
+    Parameters
+    ----------
+    since_ns
+        Only those with a shot from then on, those that are open, and those of the ids in ``also``; None: all.
     """
+    wanted = "" if since_ns is None else _WANTED
+    asked = () if since_ns is None else (since_ns, AlertStatus.OPEN.value, json.dumps(sorted(also)))
     after: tuple[int, str] = (-(2**63), "")
     while True:
         rows = connection.execute(
-            f"SELECT {_COLUMNS} FROM alerts WHERE (first_shot_ns, id) > (?, ?)"  # noqa: S608
+            f"SELECT {_COLUMNS} FROM alerts WHERE (first_shot_ns, id) > (?, ?) {wanted}"  # noqa: S608
             f" ORDER BY first_shot_ns, id LIMIT {_PAGE}",
-            after,
+            (*after, *asked),
         ).fetchall()
         for row in rows:
             yield _alert(row), _evidence(connection, row[0])

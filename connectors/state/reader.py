@@ -1,7 +1,7 @@
 """What the reading commands ask a state directory, also while a watch writes to it."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +22,7 @@ from connectors.state.lost_records import find_lost
 from connectors.state.row_columns import SCHEMAS, Rows, codes_of, decided_blocks, subject_codes, times_ns, unified
 from connectors.state.row_source import RowSources, row_sources
 from connectors.state.stage_moment import StageMoment, read_stage_moment
-from connectors.state.triplet_minutes import TripletMinute, read_triplet_minutes
+from connectors.state.triplet_minutes import TripletMinute, read_triplet_minutes, read_triplet_span
 from models.alerts.alert import Alert
 from models.devices import Device, Stage
 from models.records import SourceReference
@@ -79,10 +79,15 @@ class StateReader:
         with clear_failures(self.path):
             return read_ledger(self._connection)
 
-    def alerts(self) -> Iterator[tuple[Alert, tuple[EvidenceLink, ...]]]:
-        """All alerts by first shot, each with its evidence; links to what is no longer kept say ``expired``."""
+    def alerts(
+        self, since_ns: int | None = None, also: Collection[str] = ()
+    ) -> Iterator[tuple[Alert, tuple[EvidenceLink, ...]]]:
+        """Alerts by first shot, each with its evidence; links to what is no longer kept say ``expired``.
+
+        With ``since_ns`` only those with a shot from then on, those that are open, and those of the ids in ``also``.
+        """
         with clear_failures(self.path):
-            for alert, links in read_alerts(self._connection):
+            for alert, links in read_alerts(self._connection, since_ns, also):
                 yield alert, tuple(link.as_kept(self.path) for link in links)
 
     def alert(self, alert_id: str) -> Alert | None:
@@ -130,6 +135,11 @@ class StateReader:
         """Counts of triplets by minute and stage."""
         with clear_failures(self.path):
             return read_triplet_minutes(self._connection, from_ns, to_ns)
+
+    def triplet_span(self) -> tuple[int, int] | None:
+        """The first and the last minute that has triplets; None without any."""
+        with clear_failures(self.path):
+            return read_triplet_span(self._connection)
 
     def known_file(self, path: str) -> FileRecord | None:
         """The latest version of a file (``SourceReference.file``); None when it was never seen."""

@@ -42,7 +42,7 @@ class Episode:
     device
         Empty for those of a whole stage.
     file_id
-        Where its first shot lies; empty when that is not archived.
+        Where its first shot lies, archived yet or not; empty when the alert names no content.
     """
 
     id: str

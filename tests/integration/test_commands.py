@@ -16,7 +16,7 @@ from tests.support.watching import petawatch
 
 COMMANDS = [
     *("demo", "simulate", "watch", "check", "train", "evaluate", "alerts", "ledger", "export", "bench"),
-    *("connect", "worker", "drill", "thresholds", "verdict", "benchmark-models"),
+    *("connect", "worker", "drill", "thresholds", "verdict", "benchmark-models", "replay"),
 ]
 #: Commands with commands of their own.
 GROUPS = {
@@ -25,6 +25,7 @@ GROUPS = {
     "baseline": ["accept", "list"],
     "models": ["list", "compare", "promote", "rollback", "shadow", "upload"],
     "tfrecord": ["export", "info"],
+    "catalog": ["index", "find"],
     "archive": ["volumes"],
 }
 

@@ -1,0 +1,136 @@
+"""Archived files and where their copies lie, for eyes and as JSON."""
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Any
+
+from rich.console import Console
+
+from dashboards.blocks import counted, print_blocks, print_table, table_fits
+from dashboards.printable import printable
+from models.archive.copies import StoreCopy
+from models.archive.found_file import FoundFile, TapeCopy
+from models.event_time import format_iso
+
+#: Of the files of a table on a terminal, when no limit was given.
+TERMINAL_LIMIT = 40
+
+_COLUMNS = ("first shot", "file", "MB", "records", "states", "refused", "copies")
+_NUMBERS = ("MB", "records")
+
+
+def print_files(files: Iterable[FoundFile], console: Console, limit: int = 0) -> None:
+    """A table or blocks on a terminal, one line per file (fields separated by tabs) elsewhere.
+
+    Parameters
+    ----------
+    limit
+        At most so many files, and a line that says so; 0: all, but on a terminal ``TERMINAL_LIMIT``.
+    """
+    most = limit or (TERMINAL_LIMIT if console.is_terminal else 0)
+    rest = iter(files)
+    rows = map(_cells, islice(rest, most) if most else rest)
+    if console.is_terminal:
+        _print_rows(list(rows), console)
+    else:
+        for cells in rows:
+            console.file.write("\t".join(cells) + "\n")  # the console itself would turn tabs into blanks
+    if most and next(rest, None) is not None:
+        console.print(f"only the first {counted(most, 'file')}; --limit shows more", highlight=False)
+
+
+def file_document(found: FoundFile) -> dict[str, Any]:
+    """A file with its copies as JSON values; times are ISO 8601 in UTC."""
+    file = found.file
+    return {
+        "id": file.id,
+        "key": file.key,
+        "path": file.path,
+        "root": file.root,
+        "sha256": file.sha256,
+        "size_bytes": file.size_bytes,
+        "modified": _time(file.mtime_ns),
+        "interval": file.interval,
+        "date": file.date,
+        "front_end": file.front_end,
+        "recorder": file.recorder,
+        "first_shot": _time(file.first_ns),
+        "last_shot": _time(file.last_ns),
+        "devices": list(file.devices),
+        "stages": list(file.stages),
+        "states": list(file.states),
+        "records": file.records,
+        "refused": file.refused,
+        "store": [_stored_document(copy) for copy in found.stored],
+        "bundles": list(found.bundles),
+        "tape": [_tape_document(copy) for copy in found.on_tape],
+    }
+
+
+def _print_rows(rows: Sequence[Sequence[str]], console: Console) -> None:
+    if not rows:
+        console.print("no such files", highlight=False)
+    elif table_fits(_COLUMNS, rows, console):
+        print_table("Files", _COLUMNS, rows, console, right=_NUMBERS)
+    else:
+        named = (dict(zip(_COLUMNS, row, strict=True)) for row in rows)
+        print_blocks(((cells.pop("file"), list(cells.items())) for cells in named), console)
+
+
+def _cells(found: FoundFile) -> tuple[str, ...]:
+    file = found.file
+    cells = (
+        "-" if file.first_ns is None else format_iso(file.first_ns),
+        file.key,
+        f"{file.size_bytes / 1e6:.1f}",
+        f"{file.records:,}",
+        ", ".join(file.states),
+        file.refused,
+        "; ".join([*map(_stored_text, found.stored), *map(_tape_text, found.on_tape)]) or f"local: {file.root}",
+    )
+    return tuple(map(printable, cells))
+
+
+def _stored_text(copy: StoreCopy) -> str:
+    if copy.damaged:
+        return f"{copy.store} damaged ({copy.damaged})"
+    return copy.store if copy.checked_ns is not None or copy.read_back_ns is not None else f"{copy.store} unchecked"
+
+
+def _tape_text(found: TapeCopy) -> str:
+    damaged = f" ({found.copy.damaged})" if found.copy.damaged else ""
+    return f"tape {_volume_name(found)} {found.copy.state.value}{damaged}"
+
+
+def _volume_name(found: TapeCopy) -> str:
+    volume = found.volume
+    return found.copy.volume if volume is None else volume.barcode or volume.label or volume.uuid
+
+
+def _stored_document(copy: StoreCopy) -> dict[str, Any]:
+    return {
+        "store": copy.store,
+        "version": copy.version,
+        "checked": _time(copy.checked_ns),
+        "read_back": _time(copy.read_back_ns),
+        "damaged": copy.damaged,
+    }
+
+
+def _tape_document(found: TapeCopy) -> dict[str, Any]:
+    copy, volume = found.copy, found.volume
+    return {
+        "bundle": copy.bundle_id,
+        "volume": copy.volume,
+        "barcode": "" if volume is None else volume.barcode,
+        "volume_state": "" if volume is None else volume.state.value,
+        "path": copy.path,
+        "state": copy.state.value,
+        "written": _time(copy.written_ns),
+        "read_back": _time(copy.read_back_ns),
+        "damaged": copy.damaged,
+    }
+
+
+def _time(time_ns: int | None) -> str | None:
+    return None if time_ns is None else format_iso(time_ns)

@@ -1,0 +1,152 @@
+"""Takes what a watch has found out of its state directory into the catalog: triplets, episodes, verdicts."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count, takewhile
+from pathlib import Path
+
+from connectors.alert_documents import alert_document
+from connectors.catalog.catalog import Catalog
+from connectors.evidence_store import EvidenceLink
+from connectors.operator_decisions import OperatorDecisions
+from connectors.state.file_changes import ChangedFiles
+from models.alerts.alert import Alert, AlertStatus
+from models.alerts.verdicts import EpisodeVerdict
+from models.archive.archived_file import file_id
+from models.archive.findings import Episode, TripletBucket, Verdict
+from models.archive.keys import archive_key
+from models.devices import NO_STAGE
+from models.event_time import DAY_NS, HOUR_NS
+
+# How far before the earliest news results may still change: joins wait for late records, replaced files take theirs
+# back.
+_MARGIN_NS = HOUR_NS
+_CHANGES_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FedFindings:
+    """What was new or had changed."""
+
+    buckets: int
+    episodes: int
+    verdicts: int
+
+
+class FindingsFeed:
+    """Feeds a catalog from one state directory, also while a watch writes there; not for several threads.
+
+    The first call compares all results with the catalog, day by day, and adds what differs; later ones look only at the
+    time since the earliest snapshot that came or changed meanwhile. So nothing has to be remembered: killed at any
+    moment, or with a catalog that is begun anew, the next one makes it whole.
+    """
+
+    def __init__(self, state: Path, catalog: Catalog) -> None:
+        self._state = state
+        self._catalog = catalog
+        self._numbering = ""
+        self._number = 0
+        self._open: set[str] = set()
+        self._verdicts = 0
+
+    def feed(self) -> FedFindings:
+        """Bring the catalog up to date.
+
+        Raises
+        ------
+        FatalError, RetryableError
+            As ``StateReader``, ``OperatorDecisions`` and ``Catalog``; the next call does what this one has not.
+        """
+        verdicts = OperatorDecisions(self._state).verdicts()
+        with ChangedFiles.open(self._state) as reader:
+            end = reader.changes_end()
+            from_ns = self._earliest_news(reader) if end.identity == self._numbering else None
+            buckets = self._feed_buckets(reader, from_ns)
+            episodes = self._feed_episodes(reader, from_ns)
+        given = self._feed_verdicts(verdicts)
+        self._numbering, self._number = end.identity, end.number
+        return FedFindings(buckets=buckets, episodes=episodes, verdicts=given)
+
+    def _earliest_news(self, reader: ChangedFiles) -> int | None:
+        """From when on results may be other ones than at the last call."""
+        span = reader.triplet_span()
+        earliest_ns = None if span is None else span[1]
+        number = self._number
+        while changes := reader.file_versions_after(number, _CHANGES_AT_ONCE):
+            number = changes[-1].number
+            begun = [change.first_ns for change in changes if change.first_ns is not None]
+            earliest_ns = min([*begun, *([] if earliest_ns is None else [earliest_ns])], default=None)
+        return None if earliest_ns is None else earliest_ns - _MARGIN_NS
+
+    def _feed_buckets(self, reader: ChangedFiles, from_ns: int | None) -> int:
+        span = reader.triplet_span()
+        if span is None:
+            return 0
+        first_ns = span[0] if from_ns is None else max(span[0], from_ns)
+        changed = 0
+        for day_ns in takewhile(lambda day_ns: day_ns <= span[1], count(first_ns // DAY_NS * DAY_NS, DAY_NS)):
+            begin_ns = max(day_ns, first_ns)
+            known = set(self._catalog.triplet_buckets(begin_ns, day_ns + DAY_NS))
+            fresh = [bucket for bucket in _buckets(reader, begin_ns, day_ns + DAY_NS) if bucket not in known]
+            if fresh:
+                self._catalog.add_triplet_buckets(fresh)
+                changed += len(fresh)
+        return changed
+
+    def _feed_episodes(self, reader: ChangedFiles, from_ns: int | None) -> int:
+        known = {episode.id: episode for episode in self._catalog.episodes(from_ns, None)}
+        found = [_episode(alert, links) for alert, links in reader.alerts(from_ns, self._open)]
+        fresh = [episode for episode in found if episode != known.get(episode.id)]
+        if fresh:
+            self._catalog.add_episodes(fresh)
+        self._open = {episode.id for episode in found if episode.status == AlertStatus.OPEN}
+        return len(fresh)
+
+    def _feed_verdicts(self, given: Sequence[EpisodeVerdict]) -> int:
+        """None of them is ever changed or removed."""
+        after = self._verdicts if self._verdicts <= len(given) else 0
+        known = {verdict.id for verdict in self._catalog.verdicts()} if after == 0 and given else set()
+        fresh = [verdict for verdict in map(_verdict, given[after:]) if verdict.id not in known]
+        if fresh:
+            self._catalog.add_verdicts(fresh)
+        self._verdicts = len(given)
+        return len(fresh)
+
+
+def _buckets(reader: ChangedFiles, from_ns: int, to_ns: int) -> Iterator[TripletBucket]:
+    for minute in reader.triplet_minutes(from_ns, to_ns):
+        yield TripletBucket(
+            stage=str(minute.stage),
+            minute_ns=minute.minute_ns,
+            complete=minute.complete,
+            incomplete=minute.incomplete,
+            idle=minute.idle,
+            anomalous=minute.anomalous,
+        )
+
+
+def _episode(alert: Alert, evidence: Sequence[EvidenceLink]) -> Episode:
+    source = alert.source
+    return Episode(
+        id=alert.id,
+        kind=alert.kind.value,
+        severity=alert.severity.value,
+        status=alert.status.value,
+        stage="" if alert.stage == NO_STAGE else str(alert.stage),
+        device=alert.device,
+        first_ns=alert.first_shot_ns,
+        last_ns=alert.last_shot_ns,
+        file_id=file_id(archive_key(source.file), source.sha256) if source.file and source.sha256 else "",
+        document=alert_document(alert, evidence),
+    )
+
+
+def _verdict(given: EpisodeVerdict) -> Verdict:
+    return Verdict(
+        id=f"{given.alert_id}|{given.at_ns}|{given.by}",
+        alert_id=given.alert_id,
+        verdict=given.verdict.value,
+        by=given.by,
+        at_ns=given.at_ns,
+        note=given.reason,
+    )
