@@ -71,9 +71,9 @@ def _run(words: list[str], timeout_s: float) -> None:
                 reason="tape_remount_failed",
             ) from error
     if process.returncode:
-        words_said = " ".join(said.decode(errors="replace").split())[-_WORDS_SHOWN:]
+        last = " ".join(said.decode(errors="replace").split())[-_WORDS_SHOWN:]
         raise RetryableError(
-            f"the command of tape.remount failed with {process.returncode} ({words_said or 'it said nothing'}); look at "
-            "the drive",
+            f"the command of tape.remount failed with {process.returncode} ({last or 'it said nothing'}); look at the "
+            "drive",
             reason="tape_remount_failed",
         )
