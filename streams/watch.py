@@ -8,10 +8,12 @@ from threading import Event
 from connectors.clock import Clock, SystemClock
 from connectors.process_memory import return_large_arrays
 from connectors.spool_listing import SpoolFile
+from connectors.state.commit import Commit
 from connectors.state.reader import StateReader
 from models.alerts.alert import AlertEvent
 from models.snapshot_sequence import SnapshotSequence
 from streams.accepted_baselines import AcceptedBaselines
+from streams.archive.archive_chores import Report, with_archive
 from streams.archive.places import archive_folder
 from streams.archive.state_archivist import StateArchivist
 from streams.embedded_runner import EmbeddedRunner
@@ -115,7 +117,16 @@ def open_watch(
             clock=clock,
             runner=runner,
             sequence=sequence,
-            chores=writing.housekeeping,
+            chores=with_archive(
+                stack,
+                writing.housekeeping,
+                _reported_by(runner),
+                state=state_path,
+                settings=settings,
+                clock=clock,
+                registry=metrics.registry,
+                tell=tell or _ignore,
+            ),
             watching=_ignore if health is None else health.ready,
             signs=metrics,
             stop=stop,
@@ -132,6 +143,16 @@ def _state_archivist(
     archivist = StateArchivist(state, archive_folder(settings.archive, state_path), settings, tell)
     stack.callback(archivist.close)
     return archivist.before
+
+
+def _reported_by(runner: EmbeddedRunner) -> Report:
+    """Alerts of the archive go the way of all others."""
+
+    def report(events: list[AlertEvent], then: Callable[[], None]) -> None:
+        runner.report(events, Commit())
+        then()
+
+    return report
 
 
 def _ignore(*_: object) -> None:

@@ -6,14 +6,13 @@ It can be made anew at any time from the state directory that it follows: what i
 import json
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
 from connectors.archive.outbox_failures import clear_failures, too_new
+from connectors.archive.outbox_lines import LeftOut, Line, NewLine, Position, Sink, SinkLag, Step
 from models.event_time import SECOND_NS
 
 OUTBOX_NAME = "outbox.sqlite"
@@ -39,118 +38,6 @@ _TABLES = (
         id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL, reason TEXT NOT NULL, sentence TEXT NOT NULL,
         at_ns INTEGER NOT NULL)""",
 )
-
-
-class Sink(StrEnum):
-    """Where a file has to go; a line waits for one of them."""
-
-    STORE = "store"
-    CATALOG = "catalog"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewLine:
-    """A line to be put into the outbox.
-
-    Attributes
-    ----------
-    name
-        Of the version of the file: a second line of it takes the place of the first.
-    document
-        What the sink needs to know, as JSON values.
-    """
-
-    name: str
-    document: Mapping[str, Any]
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """A line that waits.
-
-    Attributes
-    ----------
-    since_ns
-        When the version began to wait for the archive, by the clock, ns since 1970.
-    attempts
-        That failed.
-    """
-
-    id: int
-    sink: Sink
-    name: str
-    document: Mapping[str, Any]
-    size_bytes: int
-    since_ns: int
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SinkLag:
-    """What waits for a sink.
-
-    Attributes
-    ----------
-    oldest_ns
-        When the oldest began to wait, ns since 1970; None when nothing waits.
-    reason, error
-        Of the latest failure of what waits; empty when none of it has failed.
-    """
-
-    files: int = 0
-    size_bytes: int = 0
-    oldest_ns: int | None = None
-    reason: str = ""
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
-    """How far a state directory was followed (``connectors.state.file_changes``).
-
-    Attributes
-    ----------
-    number
-        Of the latest change that is in the outbox.
-    version
-        The greatest version among all of them.
-    """
-
-    number: int = 0
-    version: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOut:
-    """A version of a file that could not be archived any more, with its bounded reason."""
-
-    path: str
-    reason: str
-    sentence: str
-    at_ns: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """What one transaction changes.
-
-    Attributes
-    ----------
-    done
-        Lines by their ids that wait no longer.
-    added
-        Lines that wait from now on, by sink, each with the time since when.
-    left_out
-        Versions that are given up.
-    counts
-        Events to be counted.
-    """
-
-    done: list[int] = field(default_factory=list)
-    added: list[tuple[Sink, NewLine, int]] = field(default_factory=list)
-    left_out: list[LeftOut] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=dict)
 
 
 class ArchiveOutbox:
@@ -190,6 +77,11 @@ class ArchiveOutbox:
                 connection.close()
                 raise
             return cls(folder, connection)
+
+    @classmethod
+    def open_for_notes(cls, folder: Path) -> Self | None:
+        """The outbox beside whoever archives, to look at it and to remember things; None when there is none yet."""
+        return cls.open(folder) if (folder / OUTBOX_NAME).is_file() else None
 
     @classmethod
     def open_for_reading(cls, folder: Path) -> Self | None:

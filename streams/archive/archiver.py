@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from connectors.archive.opening import open_store
-from connectors.archive.outbox import ArchiveOutbox, Sink, SinkLag
+from connectors.archive.outbox import ArchiveOutbox
+from connectors.archive.outbox_lines import Sink, SinkLag
 from connectors.archive.store import ArchiveStore
 from connectors.catalog.catalog import Catalog
 from connectors.catalog.opening import open_catalog
@@ -24,9 +25,13 @@ from streams.archive.store_sink import StoreSink
 from streams.archive.uploader import Uploader
 from streams.settings import Settings
 
+#: The reason of a second archiver.
+IN_USE = "archive_in_use"
+
 _LOCK = "archiver.lock"
 #: New files are looked for so often.
 _LOOK_S = 1.0
+_REST_LOOK_S = 0.1
 
 
 class Archiver:
@@ -60,6 +65,7 @@ class Archiver:
         archive, folder = settings.archive, archive_folder(settings.archive, state)
         self._clock = clock
         self._wake = threading.Event()
+        self._rested = threading.Event()
         self._stopping = False
         self._lock = _lock(folder)
         try:
@@ -97,6 +103,8 @@ class Archiver:
         while not self._stopping:
             self._wake.clear()
             if not self.turn():
+                if not self.waiting_files():
+                    self._rested.set()
                 self._wake.wait(_LOOK_S)
 
     def run_once(self) -> None:
@@ -114,6 +122,27 @@ class Archiver:
         followed = self._feed.follow()
         stored = self._store.turn()
         return self._catalog.turn() or stored or followed
+
+    def rest(self, within_s: float) -> bool:
+        """Wait until all is archived; whether it is. For another thread than that of ``run``."""
+        until_s = self._clock.monotonic_s() + within_s
+        # Twice: a step that had begun before may have looked too early.
+        for _ in range(2):
+            self._rested.clear()
+            while not self._rested.wait(_REST_LOOK_S):
+                if self.in_trouble or self._stopping or self._clock.monotonic_s() >= until_s:
+                    return False
+                self._wake.set()
+        return True
+
+    @property
+    def in_trouble(self) -> bool:
+        """Whether the store or the catalog can't be used now."""
+        return self._store.pause.in_trouble or self._catalog.pause.in_trouble
+
+    def waiting_files(self) -> int:
+        """How many versions wait for store or catalog."""
+        return sum(lag.files for lag in self._outbox.lags().values())
 
     def lags(self) -> dict[Sink, SinkLag]:
         """What waits."""
@@ -140,7 +169,7 @@ def _lock(folder: Path) -> ProcessLock:
     except LockHeldError as error:
         raise FatalError(
             f"{error.holder} archives into {folder} already; stop it, or give another archive.folder",
-            reason="archive_in_use",
+            reason=IN_USE,
         ) from error
     except OSError as error:
         raise FatalError(

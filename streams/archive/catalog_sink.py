@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from connectors.archive.outbox import ArchiveOutbox, Line, NewLine, Sink, Step
+from connectors.archive.outbox import ArchiveOutbox
+from connectors.archive.outbox_lines import Line, NewLine, Sink, Step
 from connectors.catalog.catalog import Catalog
 from connectors.clock import Clock
 from models.archive.archived_file import ArchivedFile

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from connectors.archive.outbox import ArchiveOutbox, Position
+from connectors.archive.outbox import ArchiveOutbox
+from connectors.archive.outbox_lines import Position
 from connectors.clock import Clock
 from connectors.state.file_changes import ChangedFiles, ChangedVersion
 from streams.archive.waiting_file import WaitingFile

@@ -3,7 +3,8 @@
 import threading
 from collections.abc import Callable
 
-from connectors.archive.outbox import ArchiveOutbox, LeftOut, Line, Sink, Step
+from connectors.archive.outbox import ArchiveOutbox
+from connectors.archive.outbox_lines import LeftOut, Line, Sink, Step
 from connectors.archive.store import ArchiveStore
 from connectors.clock import Clock
 from models.errors import FatalError, PetawatchError, RecordError, RetryableError
@@ -14,7 +15,7 @@ from streams.archive.uploader import Uploaded, Uploader
 from streams.archive.waiting_file import WaitingFile, stored_line
 
 #: What is wrong with a file, and not with the store: the others need not wait for it.
-_OF_THE_FILE = frozenset({"folder_away", "storage", "file_unreadable", "file_damaged", "archive_copy_differs"})
+OF_THE_FILE = frozenset({"folder_away", "storage", "file_unreadable", "file_damaged", "archive_copy_differs"})
 #: Nothing is left of the version, or no store can hold it: it waits no longer.
 _FOR_GOOD = frozenset({"file_gone", "file_changed", "archive_key"})
 _FIRST_PAUSE_S, _MOST_PAUSE_S = 5.0, 600.0
@@ -76,23 +77,24 @@ class StoreSink:
         if free <= 0:
             return False
         lines = self._outbox.due(Sink.STORE, self._clock.now_ns(), free, self._threads.under_way)
-        if lines and self._opened() is None:
+        if lines and not self._open(lines[0]):
             return False
         for line in lines:
             self._threads.start(line)
         return bool(lines)
 
-    def _opened(self) -> Uploader | None:
-        """What puts files into the store; None while it can't be used."""
-        if self._uploader is None:
-            try:
-                store = self._open_store()
-                self._prepare(store)
-            except (RetryableError, FatalError) as error:
-                self._sink_failed(error)
-                return None
-            self._uploader = self._make_uploader(store)
-        return self._uploader
+    def _open(self, scout: Line) -> bool:
+        """Open the store, if it is not; whether it can be used."""
+        if self._uploader is not None:
+            return True
+        try:
+            store = self._open_store()
+            self._prepare(store)
+        except (RetryableError, FatalError) as error:
+            self._sink_failed(scout, error)
+            return False
+        self._uploader = self._make_uploader(store)
+        return True
 
     def _prepare(self, store: ArchiveStore) -> None:
         """Make a store that was never used; one that was used must be there."""
@@ -113,10 +115,8 @@ class StoreSink:
             self._stored(line, outcome)
         elif isinstance(outcome, RecordError) and outcome.reason in _FOR_GOOD:
             self._give_up(line, outcome)
-        elif isinstance(outcome, PetawatchError) and outcome.reason not in _OF_THE_FILE:
-            self._sink_failed(outcome)
-            # Behind the others: should it be the only one that the store refuses, they are not held up.
-            self._outbox.failed([line.id], outcome.reason, str(outcome), self._clock.now_ns())
+        elif isinstance(outcome, PetawatchError) and outcome.reason not in OF_THE_FILE:
+            self._sink_failed(line, outcome)
         else:
             self._file_failed(line, outcome)
 
@@ -145,6 +145,8 @@ class StoreSink:
         wait_ns = round(pause_s(line.attempts + 1, _FIRST_PAUSE_S, _MOST_PAUSE_S) * SECOND_NS)
         self._outbox.failed([line.id], reason, sentence, self._clock.now_ns() + wait_ns)
 
-    def _sink_failed(self, error: PetawatchError) -> None:
+    def _sink_failed(self, line: Line, error: PetawatchError) -> None:
+        # Behind the others: should it be the only one that the store refuses, they are not held up.
+        self._outbox.failed([line.id], error.reason, str(error), self._clock.now_ns())
         if self.pause.failed(error, self._clock.monotonic_s()):
             self._tell(f"{error}; files wait for it, and are archived when it is back")

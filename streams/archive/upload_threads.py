@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from connectors.archive.outbox import Line
+from connectors.archive.outbox_lines import Line
 from streams.archive.uploader import Uploaded
 
 #: What became of a line: the copy, or what went wrong.

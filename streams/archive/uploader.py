@@ -93,16 +93,18 @@ class Uploader:
             file = describe_file(path, root=Path(waiting.root), limits=self._limits, zone=self._zone)
         except RecordError as error:
             raise RecordError(str(error), reason=_REASONS.get(error.reason, "file_changed")) from error
-        if waiting.sha256:
-            same = file.sha256 == waiting.sha256
-        else:
-            same = (file.size_bytes, file.mtime_ns) == (waiting.size_bytes, waiting.mtime_ns)
-        if not same:
-            raise RecordError(
-                f"{path} has another content than the version that was to be archived; the watch reads the new one",
-                reason="file_changed",
+        untouched = (file.size_bytes, file.mtime_ns) == (waiting.size_bytes, waiting.mtime_ns)
+        if file.sha256 == waiting.sha256 or (untouched and not waiting.sha256):
+            return as_known(file, waiting)
+        if untouched:
+            raise RetryableError(
+                f"{path} has another content than when it was first read, and nobody wrote to it; look at the disk",
+                reason="file_damaged",
             )
-        return as_known(file, waiting)
+        raise RecordError(
+            f"{path} has another content than the version that was to be archived; the watch reads the new one",
+            reason="file_changed",
+        )
 
     def _read_back(self, file: ArchivedFile, version: StoredVersion, copy: StoreCopy) -> StoreCopy:
         """The copy as it is after all of it was read."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
-from connectors.archive.outbox import Line, NewLine
+from connectors.archive.outbox_lines import Line, NewLine
 from connectors.state.commit import FileStatus
 from connectors.state.file_changes import ChangedVersion
 from models.archive.archived_file import ArchivedFile, file_id

@@ -14,6 +14,7 @@ from connectors.state.directory import StateDirectory
 from connectors.webhooks import WebhookSender
 from models.errors import RetryableError
 from models.snapshot_sequence import SnapshotSequence
+from streams.archive.archive_chores import with_archive
 from streams.connector.chores import ConnectorChores
 from streams.connector.flow_limit import FlowLimit
 from streams.connector.journal import SendingJournal, connector_name
@@ -127,7 +128,16 @@ def open_connector(
             clock=clock,
             runner=runner,
             sequence=sequence,
-            chores=chores,
+            chores=with_archive(
+                stack,
+                chores,
+                runner.report_first,
+                state=state_path,
+                settings=settings,
+                clock=clock,
+                registry=metrics.registry,
+                tell=tell,
+            ),
             signs=metrics,
             watching=_ignore if health is None else health.ready,
             stop=stop,

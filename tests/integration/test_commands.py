@@ -26,7 +26,7 @@ GROUPS = {
     "models": ["list", "compare", "promote", "rollback", "shadow", "upload"],
     "tfrecord": ["export", "info"],
     "catalog": ["index", "find"],
-    "archive": ["volumes"],
+    "archive": ["run", "status", "volumes"],
 }
 
 

@@ -21,6 +21,7 @@ from models.devices import RecordKind
 from models.records import Refusal
 from models.results import Outcome, Reason, Scoring
 from streams.agents.partition_run import POISONOUS
+from streams.archive.archive_metrics import ARCHIVE_RESULTS, ArchiveMetrics
 from streams.command_line import app
 from streams.facility.facility_metrics import SENT_RESULTS, ConnectorMetrics, WorkerMetrics
 from streams.metrics import FILE_RESULTS, WatchMetrics
@@ -221,8 +222,9 @@ def test_every_outcome_is_explained() -> None:
         list(FILE_RESULTS),
         list(SENT_RESULTS),
         list(BehindReason),
+        list(ARCHIVE_RESULTS),
     ],
-    ids=["refusals", "dead letters", "files", "sent files", "what is behind"],
+    ids=["refusals", "dead letters", "files", "sent files", "what is behind", "archived files"],
 )
 def test_every_bounded_reason_is_named(expected: list[str]) -> None:
     named = set(code(OPERATORS))
@@ -263,6 +265,7 @@ def exposed_metrics() -> set[str]:
     watch = WatchMetrics(clock)
     WorkerMetrics(watch, clock)
     ConnectorMetrics(watch.registry, clock)
+    ArchiveMetrics(watch.registry, clock)
     families = watch.registry.collect()
     return {family.name + endings.get(family.type, "") for family in families if family.name.startswith("petawatch")}
 

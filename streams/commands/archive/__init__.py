@@ -5,9 +5,9 @@ from types import ModuleType
 
 import typer
 
-from streams.commands.archive import volumes
+from streams.commands.archive import run, status, volumes
 
-_COMMANDS: Sequence[ModuleType] = (volumes,)
+_COMMANDS: Sequence[ModuleType] = (run, status, volumes)
 
 
 def register(app: typer.Typer) -> None:

@@ -1,0 +1,73 @@
+"""How the archive stands, as one document; changes nothing, also while an archiver works."""
+
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from connectors.archive.outbox import ArchiveOutbox
+from connectors.archive.outbox_lines import SinkLag
+from connectors.catalog.opening import CATALOG_NAME, open_catalog
+from models.errors import FatalError, PetawatchError
+from models.event_time import SECOND_NS, format_iso
+from streams.archive.places import archive_folder
+from streams.settings import Settings
+
+_LEFT_OUT = 20
+
+
+def archive_status(state: Path, settings: Settings, now_ns: int) -> dict[str, Any]:
+    """What waits by sink, what was counted and left out, and the cartridges by their state.
+
+    Parameters
+    ----------
+    now_ns
+        By the clock, ns since 1970.
+
+    Raises
+    ------
+    FatalError
+        ``archive_missing`` when nothing was ever archived from there; what the outbox raises.
+    """
+    folder = archive_folder(settings.archive, state)
+    outbox = ArchiveOutbox.open_for_reading(folder)
+    if outbox is None:
+        raise FatalError(
+            f"nothing was archived into {folder} yet; give archive.store to the watch, or start petawatch archive run",
+            reason="archive_missing",
+        )
+    with closing(outbox):
+        return {
+            "store": settings.archive.store,
+            "folder": str(folder),
+            "waiting": {sink.value: _lag(lag, now_ns) for sink, lag in outbox.lags().items()},
+            "counts": outbox.counts(),
+            "left_out": [
+                {"path": each.path, "reason": each.reason, "sentence": each.sentence, "at": format_iso(each.at_ns)}
+                for each in outbox.left_out(_LEFT_OUT)
+            ],
+            **_cartridges(settings, folder),
+        }
+
+
+def _lag(lag: SinkLag, now_ns: int) -> dict[str, Any]:
+    oldest_s = None if lag.oldest_ns is None else max(0, now_ns - lag.oldest_ns) / SECOND_NS
+    return {
+        "files": lag.files,
+        "bytes": lag.size_bytes,
+        "oldest_s": oldest_s,
+        "reason": lag.reason,
+        "error": lag.error,
+    }
+
+
+def _cartridges(settings: Settings, folder: Path) -> dict[str, Any]:
+    """By state, as the catalog has them; what is wrong when it can't be asked."""
+    if not settings.catalog.address and not (folder / CATALOG_NAME).is_file():
+        return {"cartridges": {}, "catalog_error": ""}
+    try:
+        with closing(open_catalog(settings.catalog, folder)) as catalog:
+            states = Counter(volume.state.value for volume in catalog.volumes())
+    except PetawatchError as error:
+        return {"cartridges": {}, "catalog_error": str(error)}
+    return {"cartridges": dict(sorted(states.items())), "catalog_error": ""}
