@@ -218,7 +218,7 @@ class Cartridge:
         partial = target.with_name(PARTIAL_PREFIX + target.name)
         try:
             copy_sequentially(built, partial, step)
-            with tape_failures(target, "giving it its name"):
+            with tape_failures(target, "giving it its name", begun=True):
                 self._system.set_attribute(partial, HASH_ATTRIBUTE, built.sha256)
                 partial.rename(target)
         except BaseException:

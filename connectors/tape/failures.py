@@ -32,23 +32,28 @@ _REASONS = {
 }
 
 
-def tape_failure(error: OSError, place: Path, doing: str) -> RetryableError:
+def tape_failure(error: OSError, place: Path, doing: str, *, begun: bool = False) -> RetryableError:
     """What the system's answer means.
 
     Parameters
     ----------
     doing
         What was asked for, as in ``writing``.
+    begun
+        The cartridge took something a moment ago. When it takes nothing now the drive has failed: an error in the
+        middle of a long write only shows as a short one, and by this.
     """
     reason = _REASONS.get(error.errno or 0, "tape_failed")
+    if begun and reason == "tape_read_only":
+        reason = "tape_failed"
     what = f"{error.strerror or type(error).__name__} while {doing}"
     return RetryableError(_SENTENCES[reason].format(place=place, what=what), reason=reason)
 
 
 @contextmanager
-def tape_failures(place: Path, doing: str) -> Iterator[None]:
+def tape_failures(place: Path, doing: str, *, begun: bool = False) -> Iterator[None]:
     """Turn what the system answers into a failure of ours."""
     try:
         yield
     except OSError as error:
-        raise tape_failure(error, place, doing) from error
+        raise tape_failure(error, place, doing, begun=begun) from error

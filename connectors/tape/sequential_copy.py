@@ -35,13 +35,13 @@ def copy_sequentially(built: BuiltBundle, partial: Path, step: Step) -> None:
             target = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:
             sha256, size_bytes = _copy(built.path, source, target, partial, step)
-            with tape_failures(partial, "flushing it"):
+            with tape_failures(partial, "flushing it", begun=True):
                 os.fsync(target)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.close(target)
             raise
-        with tape_failures(partial, "closing it"):
+        with tape_failures(partial, "closing it", begun=True):
             os.close(target)
     step()
     if (sha256, size_bytes) != (built.sha256, built.size_bytes):
@@ -77,7 +77,7 @@ def _copy(path: Path, source: FileIO, target: int, partial: Path, step: Step) ->
                 return whole.hexdigest(), size_bytes
             block = blocks[0][:filled]
             whole.update(block)
-            with tape_failures(partial, "writing it"):
+            with tape_failures(partial, "writing it", begun=True):
                 written = 0
                 while written < filled:
                     written += os.write(target, block[written:])
