@@ -190,3 +190,8 @@ def _fitting(text: str, width: int) -> str:
 
 def _put(canvas: Picture, picture: Picture, top: int, left: int) -> None:
     canvas[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+
+
+def counts_png(raw: NDArray[np.uint16]) -> bytes:
+    """The picture of a raw image alone, coloured as in ``evidence_png``: uint16, shape (102, 128), counts."""
+    return encode_png(np.repeat(np.repeat(_count_colours(raw), 2, axis=0), 2, axis=1), _palette())

@@ -61,5 +61,6 @@ def html_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers
         marks = (' class="number"' if place in right else "" for place in range(len(row)))
         return "".join(f"<{tag}{mark}>{text(cell)}</{tag}>" for mark, cell in zip(marks, row, strict=True))
 
+    head = f"<tr>{cells('th', columns)}</tr>\n" if any(columns) else ""
     body = "\n".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    return f"<table>\n<tr>{cells('th', columns)}</tr>\n{body}\n</table>"
+    return f"<table>\n{head}{body}\n</table>"

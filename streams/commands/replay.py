@@ -21,8 +21,9 @@ def register(app: typer.Typer) -> None:
 
 def replay(
     state: Annotated[Path, typer.Option(help="State directory of the watch, which goes on undisturbed.")],
-    from_time: Annotated[str, typer.Option("--from", help="Beginning of the stretch (event time, ISO 8601).")],
-    to_time: Annotated[str, typer.Option("--to", help="Its end, not included.")],
+    from_time: Annotated[str, typer.Option("--from", help="Beginning of the stretch (event time, ISO 8601).")] = "",
+    to_time: Annotated[str, typer.Option("--to", help="Its end, not included.")] = "",
+    alert: Annotated[str, typer.Option(help="Instead of a stretch: make the page of this alert's shot.")] = "",
     speed: Annotated[str, typer.Option(help="Seconds of event time in a second, or max.")] = _FASTEST,
     model: Annotated[str, typer.Option(help="Another model, by name or folder: it is compared with the first.")] = "",
     dry: Annotated[bool, typer.Option("--dry", help="Say what would be replayed, and from which state.")] = False,
@@ -42,10 +43,15 @@ def replay(
     def tell(sentence: str) -> None:
         typer.echo(f"petawatch: {sentence}", err=True)
 
-    from_ns, to_ns, pace = _stretch(from_time, to_time, speed)
+    if bool(alert) == bool(from_time or to_time):
+        raise typer.BadParameter("give --from and --to, or --alert")
+    from_ns, to_ns, pace = (0, 0, None) if alert else _stretch(from_time, to_time, speed)
     with open_replays(
         state, config, from_folder=from_folder, webhooks=webhook or (), clock=SystemClock(), tell=tell
     ) as replays:
+        if alert:
+            _show_shot(replays, alert, page)
+            return
         plan = replays.plan(from_ns, to_ns)
         if dry:
             _show_plan(replays, plan, model, as_json=as_json)
@@ -69,6 +75,16 @@ def _stretch(from_time: str, to_time: str, speed: str) -> tuple[int, int, float 
     if not 0.0 < pace < float("inf"):
         raise typer.BadParameter(f"--speed: {speed!r} is neither a number above 0 nor {_FASTEST}")
     return from_ns, to_ns, pace
+
+
+def _show_shot(replays: "Replays", alert: str, page: Path | None) -> None:
+    from streams.replay.shot import make_shot_page
+
+    made = make_shot_page(replays, alert)
+    page = page or replays.folder / "shots" / f"{alert}.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(made, encoding="utf-8")
+    typer.echo(str(page))
 
 
 def _show_plan(replays: "Replays", plan: "ReplayPlan", model: str, *, as_json: bool) -> None:
