@@ -160,6 +160,8 @@ class ArchiveOutbox:
         """Make a step durable, wholly or not at all."""
         with self._writing() as connection:
             connection.executemany("DELETE FROM lines WHERE id = ?", [(line_id,) for line_id in step.done])
+            for name, value in step.notes.items():
+                _set_note(connection, name, value)
             for sink, line, since_ns in step.added:
                 _add(connection, sink, line, since_ns)
             connection.executemany(

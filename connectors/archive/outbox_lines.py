@@ -110,9 +110,12 @@ class Step:
         Versions that are given up.
     counts
         Events to be counted.
+    notes
+        Small things to be remembered.
     """
 
     done: list[int] = field(default_factory=list)
     added: list[tuple[Sink, NewLine, int]] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)

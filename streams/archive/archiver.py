@@ -19,8 +19,10 @@ from connectors.clock import Clock
 from connectors.process_lock import LockHeldError, ProcessLock
 from models.errors import FatalError
 from streams.archive.catalog_sink import CatalogSink
+from streams.archive.findings_thread import FindingsThread
 from streams.archive.outbox_feed import OutboxFeed
 from streams.archive.places import archive_folder
+from streams.archive.state_feed import StateFeed
 from streams.archive.store_sink import StoreSink
 from streams.archive.uploader import Uploader
 from streams.settings import Settings
@@ -75,6 +77,7 @@ class Archiver:
             raise
         target = f"{archive.store} {settings.catalog.address}"
         self._feed = OutboxFeed(state, self._outbox, clock, target=target)
+        self._states = StateFeed(folder, self._outbox, clock, target=target)
         self._store = StoreSink(
             self._outbox,
             clock,
@@ -91,15 +94,13 @@ class Archiver:
             tell=tell,
             wake=self._wake,
         )
-        self._catalog = CatalogSink(
-            self._outbox,
-            clock,
-            open_catalog=make_catalog or partial(open_catalog, settings.catalog, folder),
-            tell=tell,
-        )
+        make_catalog = make_catalog or partial(open_catalog, settings.catalog, folder)
+        self._catalog = CatalogSink(self._outbox, clock, open_catalog=make_catalog, tell=tell)
+        self._findings = FindingsThread(state, make_catalog, tell)
 
     def run(self) -> None:
         """Archive until ``stop`` is called."""
+        self._findings.start()
         while not self._stopping:
             self._wake.clear()
             if not self.turn():
@@ -114,18 +115,21 @@ class Archiver:
             if self.turn():
                 continue
             if self._store.is_idle:
+                self._findings.feed_once()
                 return
             self._wake.wait(_LOOK_S)
 
     def turn(self) -> bool:
         """Go one step further; whether anything was done."""
+        fed = self._states.feed()
         followed = self._feed.follow()
         stored = self._store.turn()
-        return self._catalog.turn() or stored or followed
+        return self._catalog.turn() or stored or followed or fed
 
     def rest(self, within_s: float) -> bool:
         """Wait until all is archived; whether it is. For another thread than that of ``run``."""
         until_s = self._clock.monotonic_s() + within_s
+        self._states.look_again()
         # Twice: a step that had begun before may have looked too early.
         for _ in range(2):
             self._rested.clear()
@@ -155,6 +159,7 @@ class Archiver:
 
     def close(self) -> None:
         """Let everything go; a copy under way is broken off, and made anew the next time."""
+        self._findings.stop()
         self._store.close()
         self._catalog.close()
         self._feed.close()

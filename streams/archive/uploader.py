@@ -16,6 +16,7 @@ from models.archive.copies import StoreCopy
 from models.errors import RecordError, RetryableError
 from streams.archive.file_description import describe_file
 from streams.archive.local_files import local_file
+from streams.archive.stage_states import archived_state_file, is_state_key
 from streams.archive.waiting_file import WaitingFile, as_known
 
 # How the reader of snapshots says that a file is not what it was, and how the archive does.
@@ -89,8 +90,14 @@ class Uploader:
 
     def _described(self, path: Path, waiting: WaitingFile) -> ArchivedFile:
         """The file as it lies there, if it is still the version that waits."""
+        root = Path(waiting.root)
         try:
-            file = describe_file(path, root=Path(waiting.root), limits=self._limits, zone=self._zone)
+            if is_state_key(waiting.path):
+                file = archived_state_file(path, root)
+            else:
+                file = describe_file(path, root=root, limits=self._limits, zone=self._zone)
+        except OSError as error:
+            raise RetryableError(f"{path} can't be read now ({error.strerror or error})", reason="storage") from error
         except RecordError as error:
             raise RecordError(str(error), reason=_REASONS.get(error.reason, "file_changed")) from error
         untouched = (file.size_bytes, file.mtime_ns) == (waiting.size_bytes, waiting.mtime_ns)

@@ -10,6 +10,7 @@ from connectors.state.file_changes import ChangedVersion
 from models.archive.archived_file import ArchivedFile, file_id
 from models.archive.copies import StoreCopy
 from models.archive.keys import archive_key
+from streams.archive.stage_states import is_state_key
 
 # What could not be read has no content yet; the watch reads it again, and then it has one.
 _NO_CONTENT = frozenset(
@@ -62,7 +63,7 @@ class WaitingFile:
     @property
     def key(self) -> str:
         """Where it lies in every copy."""
-        return archive_key(self.path)
+        return self.path if is_state_key(self.path) else archive_key(self.path)
 
     @property
     def name(self) -> str:
