@@ -16,7 +16,8 @@ class TapeSettings:
     mounts
         Each is the mount point of a drive, or of a library that shows each cartridge as a folder; empty: no tape.
     copies
-        Cartridges that each bundle is written to.
+        Cartridges that each bundle is written to. 0 says that this installation has no tape: then a file is safe to
+        delete with a verified copy in the store alone.
     bundle_bytes
         A bundle is closed before it is larger; a single larger file is a bundle of its own.
     oldest_unbundled_s
@@ -41,8 +42,8 @@ class TapeSettings:
     remount_timeout_s: float = 900.0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.copies <= 8:
-            raise ValueError("copies must lie between 1 and 8")
+        if not 0 <= self.copies <= 8:
+            raise ValueError("copies must lie between 0 and 8")
         # Small ones are for tests and slow links; the recommended range is 1 to 64 GiB.
         if not 1 << 16 <= self.bundle_bytes <= 64 * GIB:
             raise ValueError("bundle_bytes must lie between 64 KiB and 64 GiB")

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 
 from models.archive.archived_file import ArchivedFile
+from models.archive.bundle_manifest import TAR_BLOCK_BYTES, manifest_line_bytes
 from models.event_time import SECOND_NS
 
 #: A bundle is closed with so many files, whatever their size: the manifest is read before anything else of it.
 MOST_MEMBERS = 20_000
-# What a tar adds to each member: its header, and zeros up to the next 512 bytes; names that are long have a second one.
-_MEMBER_BYTES = 4 * 512
-# The manifest's line about a member, with room to spare.
-_MANIFEST_BYTES = 2048
+# What a tar adds to each member: a header, for the exact time and a long name three more, and zeros behind its content.
+_MEMBER_BYTES = 5 * TAR_BLOCK_BYTES
+# A line of the sums: the digits and two blanks before the name, a line's end behind it.
+_SUM_BYTES = 67
 
 
 def tape_order(file: ArchivedFile) -> tuple[str, str, str, int, str]:
@@ -19,7 +20,12 @@ def tape_order(file: ArchivedFile) -> tuple[str, str, str, int, str]:
 
 
 def choose_bundle(
-    unbundled: Sequence[ArchivedFile], *, bundle_bytes: int, oldest_unbundled_s: float, now_ns: int
+    unbundled: Sequence[ArchivedFile],
+    *,
+    bundle_bytes: int,
+    oldest_unbundled_s: float,
+    now_ns: int,
+    close: bool = False,
 ) -> list[ArchivedFile]:
     """The files of the next bundle, in their order on tape; empty when it is not time for one yet.
 
@@ -34,18 +40,27 @@ def choose_bundle(
         0 waits for ever for a full bundle. A file waits from the time at which it was last changed.
     now_ns
         By the clock. One that was set back makes files wait longer, no more.
+    close
+        Whether the last bundle is closed whatever its age.
     """
     chosen: list[ArchivedFile] = []
     size = 0
     for file in sorted(unbundled, key=tape_order):
-        size += file.size_bytes + _MEMBER_BYTES + _MANIFEST_BYTES
+        size += bytes_in_bundle(file)
         if chosen and (size > bundle_bytes or len(chosen) == MOST_MEMBERS):
             return chosen
         chosen.append(file)
         if size > bundle_bytes:
             return chosen
+    if close:
+        return chosen
     if oldest_unbundled_s and chosen:
         waited_s = (now_ns - min(file.mtime_ns for file in chosen)) / SECOND_NS
         if waited_s >= oldest_unbundled_s:
             return chosen
     return []
+
+
+def bytes_in_bundle(file: ArchivedFile) -> int:
+    """How much a file adds to a bundle at most: its content, what the tar says of it, and its lines in the lists."""
+    return file.size_bytes + _MEMBER_BYTES + manifest_line_bytes(file, file.key) + _SUM_BYTES + len(file.key.encode())

@@ -1,0 +1,94 @@
+"""Where a file's content is read from: the recorders' own file while it is what was archived, else the store."""
+
+import shutil
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+from connectors.archive.store import ArchiveStore
+from connectors.catalog.catalog import Catalog
+from connectors.clock import Clock
+from connectors.disk_failures import disk_failures
+from models.archive.archived_file import ArchivedFile
+from models.archive.copies import StoreCopy
+from models.errors import RecordError
+
+_FETCHED = "fetched"
+#: What a copy is noted as damaged with.
+OTHER_CONTENT, MISSING, UNREADABLE = "other_content", "missing", "unreadable"
+
+
+class FileContents:
+    """Finds contents, and keeps what it fetches from the store in a folder until ``forget``.
+
+    Parameters
+    ----------
+    folder
+        The archive's: a folder below it is this object's alone.
+    """
+
+    def __init__(self, catalog: Catalog, store: ArchiveStore | None, folder: Path, clock: Clock) -> None:
+        self._catalog = catalog
+        self._store = store
+        self._folder = folder / _FETCHED
+        self._clock = clock
+
+    def local(self, file: ArchivedFile) -> Path | None:
+        """The recorders' file, if its size and time are those of what was archived; who reads it compares it."""
+        path = Path(file.root) / file.path
+        try:
+            status = path.lstat()
+        except (OSError, ValueError):
+            return None
+        fits = (status.st_size, status.st_mtime_ns) == (file.size_bytes, file.mtime_ns)
+        return path if fits and stat.S_ISREG(status.st_mode) else None
+
+    def fetch(self, file: ArchivedFile) -> Path:
+        """A copy from the store, compared; a copy that is not the content is noted as damaged.
+
+        Raises
+        ------
+        RecordError
+            ``content_missing``: no copy in the store has this content.
+        RetryableError
+            ``disk_full``, or the store is away.
+        """
+        store = self._store
+        copies = self._catalog.store_copies([file.id]).get(file.id, []) if store else []
+        for copy in copies:
+            if store and copy.store == store.address and not copy.damaged:
+                damage, path = self._read(store, copy, file)
+                if path is not None:
+                    return path
+                note_reading(self._catalog, copy, damage, self._clock.now_ns())
+        raise RecordError(
+            f"{file.path} is neither in {file.root} nor in the store with the content that was archived; bring it back",
+            reason="content_missing",
+        )
+
+    def forget(self) -> None:
+        """Remove what was fetched, also by an earlier process."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _read(self, store: ArchiveStore, copy: StoreCopy, file: ArchivedFile) -> tuple[str, Path | None]:
+        path = self._folder / file.sha256
+        with disk_failures(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            try:
+                with path.open("wb") as stream:
+                    found = store.read(file.key, copy.version, stream)
+            except RecordError as error:
+                path.unlink(missing_ok=True)
+                return (MISSING if error.reason == "copy_missing" else UNREADABLE), None
+            if found == file.sha256:
+                return "", path
+            path.unlink(missing_ok=True)
+            return OTHER_CONTENT, None
+
+
+def note_reading(catalog: Catalog, copy: StoreCopy, damage: str, now_ns: int) -> None:
+    """Note what reading a copy back has shown; an empty ``damage`` is none."""
+    if damage:
+        catalog.add_store_copies([replace(copy, damaged=damage, checked_ns=None, read_back_ns=None)])
+    else:
+        catalog.add_store_copies([replace(copy, damaged="", read_back_ns=now_ns)])

@@ -1,0 +1,39 @@
+"""`petawatch archive tape`: the keeper of the tapes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: petawatch archive tape --state /var/lib/petawatch --config petawatch.toml")(tape)
+
+
+def tape(
+    state: Annotated[Path | None, typer.Option(help="State directory of the watch or the connector.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Bundle all that waits, whatever its age, do what can be done, and end.")
+    ] = False,
+) -> None:
+    """Bundle archived files, write them to cartridges, and read them back once those were mounted anew."""
+    import signal
+    import threading
+
+    from connectors.clock import SystemClock
+    from streams.archive.opened_archive import opened_archive
+    from streams.archive.tape_keeper import open_keeper
+
+    def tell(sentence: str) -> None:
+        typer.echo(f"petawatch: {sentence}", err=True)
+
+    with opened_archive(state, config) as archive, open_keeper(archive, SystemClock(), tell) as keeper:
+        if once:
+            keeper.run_once()
+            return
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        keeper.run(stop)

@@ -1,0 +1,213 @@
+"""The keeper of the tapes on real mounts that behave as LTFS does."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from models.archive.copies import CopyState
+from models.archive.volumes import VolumeState
+from models.errors import FatalError
+from tests.support.ltfs.drive import Drive, TapeShelf
+from tests.support.ltfs.faults import Faults
+from tests.support.tape_archive import KIB, TapeArchive
+
+SAFE, WRITTEN, DAMAGED = CopyState.SAFE, CopyState.WRITTEN, CopyState.DAMAGED
+
+
+@pytest.fixture
+def drives(ltfs: TapeShelf) -> list[Drive]:
+    return [ltfs.drive(ltfs.cartridge()) for _ in range(2)]
+
+
+def archive_of(tmp_path: Path, drives: list[Drive], **more: object) -> TapeArchive:
+    return TapeArchive(tmp_path / "site", [drive.mount for drive in drives], **more)  # type: ignore[arg-type]
+
+
+def tars(drive: Drive) -> list[str]:
+    return sorted(path.name for path in drive.mount.rglob("*.tar"))
+
+
+def test_bundles_count_once_they_were_read_back_after_a_remount(
+    tmp_path: Path, ltfs: TapeShelf, drives: list[Drive]
+) -> None:
+    archive = archive_of(tmp_path, drives)
+    archive.fill(5)
+    archive.keep()
+    assert archive.copies_by_state() == {WRITTEN: 4}
+    assert len(archive.bundles) == 2
+    assert archive.needs() == [("tape_wanted", "PW0001L8", "remount"), ("tape_wanted", "PW0002L8", "remount")]
+    archive.keep()  # nothing changes by looking again
+    assert archive.copies_by_state() == {WRITTEN: 4}
+    drives[0].remount()
+    archive.keep()
+    assert archive.copies_by_state() == {SAFE: 2, WRITTEN: 2}
+    assert len(archive.bundles) == 2, "one proven copy is not enough"
+    drives[1].remount()
+    archive.keep()
+    assert archive.copies_by_state() == {SAFE: 4}
+    assert archive.bundles == []
+    assert archive.needs() == []
+    assert tars(drives[0]) == tars(drives[1])
+    assert [volume.state for volume in archive.volumes()] == [VolumeState.FILLING] * 2
+
+
+def test_a_command_remounts(tmp_path: Path, ltfs: TapeShelf, drives: list[Drive]) -> None:
+    archive = archive_of(tmp_path, drives, remount=ltfs.remount_command)
+    archive.fill(5)
+    archive.keep()
+    assert archive.copies_by_state() == {SAFE: 4}
+    assert (archive.bundles, archive.needs()) == ([], [])
+
+
+def test_one_cartridge_never_gets_two_copies(tmp_path: Path, ltfs: TapeShelf, drives: list[Drive]) -> None:
+    archive = archive_of(tmp_path, drives[:1], remount=ltfs.remount_command)
+    archive.fill(3)
+    archive.keep()
+    assert archive.copies_by_state() == {SAFE: 1}
+    assert archive.needs() == [("tape_wanted", "tape", "no_room")]
+    assert len(archive.bundles) == 1
+    drives[0].unmount()
+    drives[0].load(ltfs.cartridge())
+    archive.keep()
+    assert archive.copies_by_state() == {SAFE: 2}
+    assert (archive.bundles, archive.needs()) == ([], [])
+
+
+def test_contents_come_from_the_store_where_the_file_is_gone(
+    tmp_path: Path, ltfs: TapeShelf, drives: list[Drive]
+) -> None:
+    archive = archive_of(tmp_path, drives, remount=ltfs.remount_command)
+    gone, touched, changed, nowhere = archive.fill(4)
+    for file in (gone, nowhere):
+        (archive.data / file.path).unlink()
+    path = archive.data / touched.path
+    path.write_bytes(b"another content")
+    path = archive.data / changed.path
+    path.write_bytes(b"x" * changed.size_bytes)  # the same size and time, another content
+    os.utime(path, ns=(changed.mtime_ns, changed.mtime_ns))
+    archive.store.remove(nowhere.key, nowhere.sha256)
+    archive.keep()
+    with archive.catalog() as catalog:
+        assert set(catalog.bundles_of([gone.id, touched.id, changed.id, nowhere.id])) == {
+            gone.id,
+            touched.id,
+            changed.id,
+        }
+        assert catalog.store_copies([nowhere.id])[nowhere.id][0].damaged == "missing"
+    assert archive.needs() == [("tape_trouble", "tape", "content_missing")]
+    assert set(archive.copies_by_state()) == {SAFE}
+    assert not (tmp_path / "site/archive/fetched").exists()
+
+
+@pytest.mark.parametrize("full_at", ["write", "fsync", "close", "open"])
+def test_a_full_cartridge_is_closed_and_the_next_one_goes_on(tmp_path: Path, ltfs: TapeShelf, full_at: str) -> None:
+    faults = Faults(full_at=full_at, full_after_bytes=400 * KIB)
+    drives = [ltfs.drive(ltfs.cartridge(), faults), ltfs.drive(ltfs.cartridge()), ltfs.drive(ltfs.cartridge())]
+    archive = archive_of(tmp_path, drives)
+    archive.fill(10)
+    archive.keep()
+    for drive in drives:
+        drive.remount()
+    archive.keep()
+    assert {volume.barcode: volume.state for volume in archive.volumes()} == {
+        "PW0001L8": VolumeState.FULL,
+        "PW0002L8": VolumeState.FILLING,
+        "PW0003L8": VolumeState.FILLING,
+    }
+    assert archive.copies_by_state() == {SAFE: 6}
+    assert archive.bundles == []
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        *(Faults(error_at=call) for call in ("write", "fsync", "close", "sync")),
+        *(Faults(dies_at=call) for call in ("write", "close", "sync")),
+    ],
+    ids=lambda faults: f"error {faults.error_at}" if faults.error_at else f"dies {faults.dies_at}",
+)
+def test_a_cartridge_that_fails_is_used_no_more(
+    tmp_path: Path, ltfs: TapeShelf, drives: list[Drive], faults: Faults
+) -> None:
+    archive = archive_of(tmp_path, drives)
+    archive.fill(3)
+    drives[0].set(faults)
+    archive.keep()
+    assert [volume.state for volume in archive.volumes()] == [VolumeState.SUSPECT, VolumeState.FILLING]
+    assert [copy.volume for copy in archive.all_copies()] == [archive.volumes()[1].uuid]
+    assert ("tape_trouble", "PW0001L8", "write_failed") in archive.needs()
+    assert ("tape_wanted", "tape", "no_room") in archive.needs()
+    drives[1].remount()
+    archive.keep()
+    assert archive.copies_by_state() == {SAFE: 1}
+    assert len(archive.bundles) == 1
+    third = ltfs.drive(ltfs.cartridge())
+    archive = archive_of(tmp_path, [*drives, third], remount=ltfs.remount_command)
+    archive.keep()
+    assert archive.copies_by_state() == {SAFE: 2}
+    assert archive.bundles == []
+
+
+@pytest.mark.parametrize(
+    ("faults", "needed"),
+    [(Faults(sync_loses="*.tar"), ""), (Faults(sync_tears="*.tar"), "copy_damaged")],
+    ids=["loses", "tears"],
+)
+def test_what_a_drive_lost_in_silence_is_written_anew(
+    tmp_path: Path, ltfs: TapeShelf, drives: list[Drive], faults: Faults, needed: str
+) -> None:
+    archive = archive_of(tmp_path, drives)
+    archive.fill(3)
+    drives[0].set(faults)
+    archive.keep()
+    assert archive.copies_by_state() == {WRITTEN: 2}
+    for drive in drives:
+        drive.remount()
+    archive.keep()
+    assert len(archive.bundles) == 1
+    if needed:
+        assert archive.copies_by_state() == {SAFE: 1, DAMAGED: 1}
+        assert ("tape_trouble", "PW0001L8", needed) in archive.needs()
+    else:
+        assert archive.copies_by_state() == {SAFE: 1, WRITTEN: 1}
+        drives[0].remount()
+        archive.keep()
+        assert archive.copies_by_state() == {SAFE: 2}
+        assert archive.bundles == []
+
+
+def test_a_second_keeper_is_refused(tmp_path: Path, drives: list[Drive]) -> None:
+    archive = archive_of(tmp_path, drives)
+    with archive.keeper(), pytest.raises(FatalError) as failure, archive.keeper():
+        pass
+    assert failure.value.reason in {"drive_in_use", "tape_keeper_running"}
+
+
+def test_cartridges_that_are_not_ours_are_left_alone(tmp_path: Path, ltfs: TapeShelf, drives: list[Drive]) -> None:
+    archive = archive_of(tmp_path, drives)
+    (drives[0].mount / "petawatch/other-site").mkdir(parents=True)
+    drives[1].unmount()
+    drives[1].load(drives[1].medium, read_only=True)
+    archive.fill(1)
+    archive.keep()
+    assert archive.all_copies() == []
+    assert archive.needs() == [
+        ("tape_trouble", str(drives[0].mount), "wrong_cartridge"),
+        ("tape_trouble", str(drives[1].mount), "wrong_cartridge"),
+        ("tape_wanted", "tape", "no_room"),
+    ]
+
+
+def test_empty_drives_want_a_cartridge(tmp_path: Path, ltfs: TapeShelf) -> None:
+    archive = archive_of(tmp_path, [ltfs.drive()])
+    archive.fill(1)
+    archive.keep()
+    assert archive.needs() == [("tape_wanted", "tape", "no_room")]
+    assert len(archive.bundles) == 1
+
+
+def test_without_tape_there_is_nothing_to_keep(tmp_path: Path) -> None:
+    archive = archive_of(tmp_path, [])
+    with pytest.raises(FatalError, match="no tape is configured"), archive.keeper():
+        pass
