@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from bson.errors import BSONError
 from pymongo.errors import (
@@ -19,12 +19,49 @@ from pymongo.errors import (
 from connectors.catalog.settings import CatalogSettings
 from models.errors import FatalError, PetawatchError, RetryableError
 
-# The server's own numbers of what went wrong.
+
+class _Answer(NamedTuple):
+    """What an answer of the server means."""
+
+    #: The server's own numbers of it.
+    codes: frozenset[int]
+    failure: type[PetawatchError]
+    reason: str
+    sentence: str
+
+
+#: The server's number of an id that is there already.
 DUPLICATE = 11000
-_LOGIN = frozenset({13, 18, 8000})  # not authorised, wrong login, the same of a hosted server
-_BUSY = frozenset({24, 46, 112, 251, 262})  # locks, conflicts of writers
-_FULL = frozenset({14031})
-_INVALID = frozenset({121})
+_UNFIT = "the catalog at {address} can't hold a value ({words}); look at what is archived"
+_ANSWERS = (
+    _Answer(
+        frozenset({13, 18, 8000}),  # not authorised, wrong login, the same of a hosted server
+        FatalError,
+        "catalog_login",
+        "the catalog at {address} refuses user {user!r} ({words}); mend catalog.user and catalog.password, or give the "
+        "user the role readWrite on this database",
+    ),
+    _Answer(frozenset({10334, 17280, 17419, 17420}), FatalError, "catalog_refused", _UNFIT),  # too large
+    _Answer(
+        frozenset({121}),
+        FatalError,
+        "catalog_refused",
+        "the catalog at {address} refuses a document that does not fit its schema ({words}); see whether another "
+        "program writes to this database",
+    ),
+    _Answer(
+        frozenset({14031}),
+        RetryableError,
+        "disk_full",
+        "the disk of the catalog at {address} is full; make room, the work goes on by itself",
+    ),
+    _Answer(
+        frozenset({24, 46, 112, 251, 262}),  # locks, and conflicts of writers
+        RetryableError,
+        "catalog_busy",
+        "the catalog at {address} is busy ({words}); the work goes on by itself",
+    ),
+)
 _TRANSIENT = ("RetryableWriteError", "TransientTransactionError")
 
 
@@ -42,10 +79,8 @@ def one_sentence(settings: CatalogSettings) -> Iterator[None]:
     try:
         yield
     except (BSONError, DocumentTooLarge, OverflowError, UnicodeEncodeError) as error:
-        raise FatalError(
-            f"the catalog at {settings.address} can't hold a value ({_words(error)}); look at what is archived",
-            reason="catalog_refused",
-        ) from error
+        sentence = _UNFIT.format(address=settings.address, words=_words(error))
+        raise FatalError(sentence, reason="catalog_refused") from error
     except ConfigurationError as error:
         raise _refused(settings, error) from error
     except ConnectionFailure as error:
@@ -54,7 +89,7 @@ def one_sentence(settings: CatalogSettings) -> Iterator[None]:
         raise _away(settings, error) from error
     except OperationFailure as error:
         raise _of_codes(settings, error) from error
-    except (PyMongoError, OSError) as error:  # OSError: a file of certificates
+    except (PyMongoError, OSError, ValueError) as error:  # a file of certificates, a part of the address
         raise _refused(settings, error) from error
 
 
@@ -77,28 +112,10 @@ def codes_of(error: OperationFailure) -> list[int]:
 
 def _of_codes(settings: CatalogSettings, error: OperationFailure) -> PetawatchError:
     codes = set(codes_of(error))
-    if codes & _LOGIN:
-        return FatalError(
-            f"the catalog at {settings.address} refuses user {settings.user!r} ({_words(error)}); mend catalog.user "
-            "and catalog.password, or give the user the role readWrite on this database",
-            reason="catalog_login",
-        )
-    if codes & _INVALID:
-        return FatalError(
-            f"the catalog at {settings.address} refuses a document that does not fit its schema ({_words(error)}); see "
-            "whether another program writes to this database",
-            reason="catalog_refused",
-        )
-    if codes & _FULL:
-        return RetryableError(
-            f"the disk of the catalog at {settings.address} is full; make room, the work goes on by itself",
-            reason="disk_full",
-        )
-    if codes & _BUSY:
-        return RetryableError(
-            f"the catalog at {settings.address} is busy ({_words(error)}); the work goes on by itself",
-            reason="catalog_busy",
-        )
+    for answer in _ANSWERS:
+        if codes & answer.codes:
+            sentence = answer.sentence.format(address=settings.address, user=settings.user, words=_words(error))
+            return answer.failure(sentence, reason=answer.reason)
     # Of a write in bulk without any refused part the confirmation by the majority is missing.
     if not codes or any(map(error.has_error_label, _TRANSIENT)):
         return _away(settings, error)
@@ -130,4 +147,6 @@ def _refused(settings: CatalogSettings, error: Exception) -> FatalError:
 
 
 def _words(what: object) -> str:
+    if isinstance(what, BulkWriteError):
+        what = next((part.get("errmsg") for part in (what.details or {}).get("writeErrors", ())), what)
     return " ".join(str(what).partition(", full error:")[0].partition(", Timeout:")[0].split())[:200]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, get_type_hints
 
+from pymongo import IndexModel
 from pymongo.database import Database
 from pymongo.errors import CollectionInvalid
 
@@ -118,10 +119,14 @@ def _make_collection(database: Database[dict[str, Any]], name: str, types: dict[
         database.command("collMod", name, validator=validator)
     with suppress(CollectionInvalid):  # it is there: killed before, or another process makes it
         database.create_collection(name, validator=validator)
-    for index, fields in INDEXES.get(name, {}).items():
-        partial = _PARTIAL.get((name, index))
-        options: dict[str, Any] = {"partialFilterExpression": partial} if partial else {}
-        database[name].create_index([(field, 1) for field in fields], name=index, **options)
+    if indexes := INDEXES.get(name):
+        database[name].create_indexes([_index(name, index, fields) for index, fields in indexes.items()])
+
+
+def _index(collection: str, name: str, fields: tuple[str, ...]) -> IndexModel:
+    partial = _PARTIAL.get((collection, name))
+    options: dict[str, Any] = {"partialFilterExpression": partial} if partial else {}
+    return IndexModel([(field, 1) for field in fields], name=name, **options)
 
 
 def _schema(types: dict[str, Any]) -> dict[str, Any]:
