@@ -19,6 +19,7 @@ from models.archive.archived_file import ArchivedFile
 from models.archive.file_query import FileQuery
 from models.errors import FatalError, RetryableError
 from streams.archive import indexing
+from streams.archive.file_description import describe_file
 from streams.archive.indexing import IndexCounts, Indexer, IndexOptions, index_folders
 from tests.support.crashes import Crash, crash_at
 from tests.support.snapshot_files import NAME, minute, write_production
@@ -148,7 +149,7 @@ def test_files_that_are_no_snapshots_are_told_and_kept_with_their_reason(archive
 def test_a_file_that_cannot_be_read_is_told_and_tried_again(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     archive.write(1)
     bad = archive.write(2)
-    real = indexing.describe_file
+    real = describe_file
 
     def failing(path: Path, **options: object) -> ArchivedFile:
         if path == bad:
@@ -186,7 +187,7 @@ def test_a_folder_that_cannot_be_listed_is_told(archive: Archive, monkeypatch: p
     def refusing(folder: str) -> "Iterator[os.DirEntry[str]]":
         if str(folder) == str(path.parent):
             raise PermissionError(13, "Permission denied", folder)
-        return real(folder)  # type: ignore[return-value]
+        return real(folder)
 
     monkeypatch.setattr("connectors.spool_listing.os.scandir", refusing)
     counts = archive.index()
