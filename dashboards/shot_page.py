@@ -68,5 +68,7 @@ def shot_page(shot: ShownShot) -> str:
     for devices, what in ((shot.energies, "energy"), (shot.spectra, "spectrum")):
         for device in devices:
             drawn = draw_curves(device.curves, x_label=device.x_label, y_label=device.y_label, mark_x=device.mark_x)
+            front, *behind = [curve.name for curve in device.curves] or [""]
             parts += [heading(f"{device.name}: {what}"), drawn or paragraph("nothing was recorded", quiet=True)]
+            parts += [paragraph(f"in front {front}, behind it {' and '.join(behind)}", quiet=True)] if behind else []
     return html_page(shot.title, parts)

@@ -263,6 +263,15 @@ def file_records(connection: sqlite3.Connection, from_ns: int, to_ns: int | None
     return [_file_record(row) for row in rows]
 
 
+def unreadable_files(connection: sqlite3.Connection) -> list[FileRecord]:
+    """The versions without any record that could be read, in the order in which they first came."""
+    rows = connection.execute(
+        f"SELECT {_FILE_COLUMNS} FROM file_versions WHERE NOT void AND status = 'rejected' AND last_ns IS NULL"  # noqa: S608
+        " AND sha256 <> '' ORDER BY id"
+    )
+    return [_file_record(row) for row in rows]
+
+
 def _file_record(row: Sequence[Any]) -> FileRecord:
     values = dict(zip(_FILE_COLUMNS.replace(",", "").split(), row, strict=True))
     values["status"] = FileStatus(values["status"])

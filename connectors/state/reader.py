@@ -17,7 +17,7 @@ from connectors.state.commit import FileRecord
 from connectors.state.database import open_for_reading
 from connectors.state.export import export_rows
 from connectors.state.failures import PartGoneError, clear_failures
-from connectors.state.ledger import SourceAccount, file_records, find_account, find_file, read_ledger
+from connectors.state.ledger import SourceAccount, file_records, find_account, find_file, read_ledger, unreadable_files
 from connectors.state.lost_records import find_lost
 from connectors.state.row_columns import SCHEMAS, Rows, codes_of, decided_blocks, subject_codes, times_ns, unified
 from connectors.state.row_source import RowSources, row_sources
@@ -120,6 +120,11 @@ class StateReader:
         """The files with records in a stretch of time, of each the version that counts, as they came."""
         with clear_failures(self.path):
             return file_records(self._connection, from_ns, to_ns)
+
+    def unreadable_files(self) -> list[FileRecord]:
+        """The files of which no record could be read, though their content is known, as they came."""
+        with clear_failures(self.path):
+            return unreadable_files(self._connection)
 
     def account(self, source: SourceReference) -> SourceAccount | None:
         """How one version of a file stands; None when nothing is known of it."""

@@ -31,6 +31,7 @@ def replay(
     from_folder: Annotated[
         Path | None, typer.Option(help="Take snapshots (and states) from here: a folder that was restored.")
     ] = None,
+    wait: Annotated[float, typer.Option(min=0.0, help="Seconds to wait for a cartridge that is wanted.")] = 0.0,
     webhook: Annotated[list[str] | None, typer.Option(help="URL that gets the alerts; else none does.")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
@@ -47,7 +48,7 @@ def replay(
         raise typer.BadParameter("give --from and --to, or --alert")
     from_ns, to_ns, pace = (0, 0, None) if alert else _stretch(from_time, to_time, speed)
     with open_replays(
-        state, config, from_folder=from_folder, webhooks=webhook or (), clock=SystemClock(), tell=tell
+        state, config, from_folder=from_folder, webhooks=webhook or (), wait_s=wait, clock=SystemClock(), tell=tell
     ) as replays:
         if alert:
             _show_shot(replays, alert, page)
@@ -99,7 +100,7 @@ def _show_plan(replays: "Replays", plan: "ReplayPlan", model: str, *, as_json: b
         typer.echo(json.dumps(plan_document(plan)))
         return
     names = ["the model of the state" if plan.state is None else plan.state.model, *([model] if model else [])]
-    print_sentences(plan_sentences(plan, names, replays.wanted(plan.files)), Console())
+    print_sentences(plan_sentences(plan, names, replays.files.wanted(plan.files)), Console())
 
 
 def _replay(

@@ -1,35 +1,120 @@
-"""Brings the files of a replay to this computer: those that lie here are read in place."""
+"""Brings the files of a replay to this computer: those that lie here are read in place, the others are restored."""
 
-from collections.abc import Sequence
-from pathlib import Path
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from connectors.stored_zip import file_sha256
 from models.archive.archived_file import ArchivedFile
+from models.archive.restore_order import wanted_volumes
 from models.errors import FatalError
+from models.snapshot_names import is_rate
+from streams.archive.restore import RestoreOptions, restore_files
+from streams.archive.restore_sources import RestoreSources, copies_of
+from streams.archive.restore_tape import volume_labels
 from streams.archive.stage_states import is_state_key
 
+# A watched folder of which nothing is known but that.
+_ROOT = "data"
 
-def local_places(files: Sequence[ArchivedFile]) -> dict[str, Path]:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayFiles:
+    """Knows where files are, and brings them.
+
+    Attributes
+    ----------
+    copies
+        Of the archive; None when there is only a folder.
+    wait_s
+        A cartridge that is wanted is waited for so long.
+    tell
+        Called with a sentence about a cartridge that is wanted, or a copy that could not be used.
+    """
+
+    copies: RestoreSources | None
+    wait_s: float
+    tell: Callable[[str], None]
+
+    def fetch(self, files: Sequence[ArchivedFile], into: Path) -> dict[str, Path]:
+        """The places of files, by their ids; each ends with the file's path below its watched root.
+
+        Raises
+        ------
+        FatalError
+            ``replay_missing``: one of them can't be had now.
+        RetryableError
+            The disk is full, or the catalog is away.
+        """
+        places = local_places(files)
+        missing = [file for file in files if file.id not in places]
+        by_root: dict[Path, list[ArchivedFile]] = {}
+        for file in missing:
+            by_root.setdefault(restored_root(into, file), []).append(file)
+        for root, of_root in by_root.items():
+            places |= self._restored(of_root, root)
+        return places
+
+    def wanted(self, files: Sequence[ArchivedFile]) -> list[str]:
+        """What has to be brought first, and the cartridges that it takes, as sentences."""
+        places = local_places(files)
+        missing = [file for file in files if file.id not in places]
+        if not missing or self.copies is None:
+            return [f"{len(missing)} of {len(files)} snapshots are not on this computer"] if missing else []
+        on_tape = {copies.file.id: copies.on_tape for copies in copies_of(missing, self.copies) if not copies.near}
+        labels = volume_labels(self.copies)
+        sentences = [f"{len(missing) - len(on_tape)} snapshots come from the store, {len(on_tape)} from cartridges"]
+        for volume in wanted_volumes(on_tape):
+            label, size = labels.get(volume.volume, volume.volume), volume.size_bytes / 2**20
+            sentences.append(f"cartridge {label}: {volume.files} snapshots, {size:,.1f} MiB")
+        return sentences
+
+    def _restored(self, files: list[ArchivedFile], root: Path) -> dict[str, Path]:
+        if self.copies is None:
+            raise _missing(files, f"{files[0].path} is not in the folder any more")
+        report = restore_files(
+            files,
+            root,
+            self.copies,
+            RestoreOptions(wait_s=self.wait_s),
+            wanted=lambda volumes: self.tell(_wanted_sentence(label for label, _ in volumes)),
+        )
+        for problem in report.problems:
+            self.tell(problem)
+        if report.refused:
+            raise _missing([refused.file for refused in report.refused], report.refused[0].sentence)
+        return {file.id: _by_path(root, file, report.places[file.id]) for file in files}
+
+
+def local_places(files: Iterable[ArchivedFile]) -> dict[str, Path]:
     """Where files lie, by their ids; without those that are gone or changed since.
 
     A snapshot whose size is that of the archived one is taken for it: its content is compared when it has been read.
     """
-    found = {}
-    for file in files:
-        place = Path(file.root, file.path)
-        if _is_it(place, file):
-            found[file.id] = place
-    return found
+    places = ((file, Path(file.root, file.path)) for file in files)
+    return {file.id: place for file, place in places if file.root and _is_it(place, file)}
 
 
-def missing_sentence(missing: Sequence[ArchivedFile]) -> FatalError:
-    """Files that lie neither here nor where they could be restored from."""
-    others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-    return FatalError(
-        f"{missing[0].path}{others} can't be had for the replay; restore them with petawatch archive restore, and name "
-        "their folder with --from-folder",
-        reason="replay_missing",
-    )
+def restored_root(folder: Path, file: ArchivedFile) -> Path:
+    """The folder that stands for a file's watched root.
+
+    The rate of a recorder whose own folder was watched stands in the name of that folder, and is not lost.
+    """
+    rates = [part for part in PurePosixPath(file.root).parts if is_rate(part)]
+    return folder / (rates[-1] if rates else _ROOT)
+
+
+def _by_path(root: Path, file: ArchivedFile, restored: Path) -> Path:
+    """A restored file under its path below the watched root, which is what rows and alerts name it by."""
+    place = root / file.path
+    if place != restored:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        aside = place.with_name(f".{place.name}.link")
+        aside.unlink(missing_ok=True)
+        os.link(restored, aside)
+        aside.replace(place)
+    return place
 
 
 def _is_it(place: Path, file: ArchivedFile) -> bool:
@@ -39,3 +124,12 @@ def _is_it(place: Path, file: ArchivedFile) -> bool:
         return not is_state_key(file.key) or file_sha256(place) == file.sha256
     except OSError:
         return False
+
+
+def _wanted_sentence(labels: Iterable[str]) -> str:
+    return f"the replay waits for the cartridges {', '.join(labels)}; put them in"
+
+
+def _missing(files: Sequence[ArchivedFile], why: str) -> FatalError:
+    others = f", and {len(files) - 1} more files can't be had" if len(files) > 1 else ""
+    return FatalError(f"the replay lacks files: {why}{others}", reason="replay_missing")

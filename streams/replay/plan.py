@@ -10,7 +10,7 @@ from models.archive.archived_file import ArchivedFile
 from models.errors import FatalError
 from models.event_time import HOUR_NS, MINUTE_NS, format_iso
 from streams.archive.stage_states import StageStates, read_stage_states, settings_digests
-from streams.replay.sources import ReplaySource
+from streams.replay.sources import ReplaySource, start_in_name
 from streams.settings import Settings
 
 #: Of these files the shots at the end of the stretch are decided as by a watch that goes on.
@@ -79,24 +79,34 @@ def make_plan(source: ReplaySource, fetch: Fetch, from_ns: int, to_ns: int, sett
             "find, or name a folder with --from-folder",
             reason="replay_empty",
         )
-    done = set() if state is None else {(record.path, record.sha256) for record in state.files}
-    paths_done = {path for path, _ in done}
     digests = settings_digests(settings)
     return ReplayPlan(
         from_ns=from_ns,
         to_ns=to_ns,
         state_file=state_file,
         state=state,
-        files=tuple(
-            file
-            for file in files
-            if (file.path, file.sha256) not in done and (file.sha256 or file.path not in paths_done)
-        ),
+        files=tuple(_not_read_before(files, state, settings)),
         changed_settings=tuple(
             name for name, digest in digests.items() if state is not None and state.settings.get(name) != digest
         ),
     )
 
 
+def _not_read_before(files: list[ArchivedFile], state: StageStates | None, settings: Settings) -> list[ArchivedFile]:
+    """The files that were not read yet when the state was saved."""
+    if state is None:
+        return files
+    done = {(record.path, record.sha256) for record in state.files}
+    paths = {path for path, _ in done}
+
+    def is_new(file: ArchivedFile) -> bool:
+        if file.first_ns is None:
+            return (start_in_name(file, settings.zone) or 0) >= state.position_ns
+        # In a folder the name is all that is known of a file.
+        return (file.path, file.sha256) not in done if file.sha256 else file.path not in paths
+
+    return [file for file in files if is_new(file)]
+
+
 def _touches(file: ArchivedFile, from_ns: int, to_ns: int) -> bool:
-    return file.first_ns is None or (file.first_ns < to_ns and (file.last_ns or file.first_ns) >= from_ns)
+    return file.first_ns is not None and (file.first_ns < to_ns and (file.last_ns or file.first_ns) >= from_ns)

@@ -14,14 +14,15 @@ from models.archive.archived_file import ArchivedFile
 from models.errors import FatalError
 from models.event_time import format_iso
 from streams.archive.opened_archive import opened_archive
+from streams.archive.restore_sources import RestoreSources
 from streams.replay.models import ReplayModelFinder
-from streams.replay.places import local_places, missing_sentence
+from streams.replay.places import ReplayFiles
 from streams.replay.plan import ReplayPlan, make_plan
 from streams.replay.run import ReplayModels, run_replay
 from streams.replay.sources import CatalogSource, FolderSource, JoinedSource, ReplaySource, StateSource
 from streams.settings import Settings
 
-_REPLAYS, _MARK = "replays", "replay.json"
+_REPLAYS, _FILES, _MARK = "replays", "files", "replay.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,7 @@ class Replays:
     state_dir: Path
     folder: Path
     source: ReplaySource
+    files: ReplayFiles
     clock: Clock
     tell: Callable[[str], None]
 
@@ -52,24 +54,8 @@ class Replays:
         return ReplayModelFinder(self.state_dir, self.source, self.fetch, self.folder / "models")
 
     def fetch(self, files: Sequence[ArchivedFile]) -> dict[str, Path]:
-        """The places of files on this computer, by their ids.
-
-        Raises
-        ------
-        FatalError
-            ``replay_missing``.
-        """
-        places = local_places(files)
-        missing = [file for file in files if file.id not in places]
-        if missing:
-            raise missing_sentence(missing)
-        return places
-
-    def wanted(self, files: Sequence[ArchivedFile]) -> list[str]:
-        """What has to be brought to this computer first, as sentences."""
-        places = local_places(files)
-        missing = [file for file in files if file.id not in places]
-        return [f"{len(missing)} of {len(files)} snapshots are not on this computer"] if missing else []
+        """The places of single files on this computer: states, models, the snapshots of a shot; by their ids."""
+        return self.files.fetch(files, self.folder / _FILES)
 
     def run(
         self,
@@ -100,7 +86,7 @@ class Replays:
             run_replay(
                 plan,
                 models,
-                self.fetch(plan.files),
+                self.files.fetch(plan.files, parent / _FILES),
                 directory,
                 self.settings,
                 clock=self.clock,
@@ -119,6 +105,7 @@ def open_replays(
     *,
     from_folder: Path | None,
     webhooks: Sequence[str],
+    wait_s: float,
     clock: Clock,
     tell: Callable[[str], None],
 ) -> Iterator[Replays]:
@@ -132,17 +119,21 @@ def open_replays(
     with ExitStack() as stack:
         archive = stack.enter_context(opened_archive(state, config))
         sources: list[ReplaySource] = []
+        zone = archive.settings.zone
         if from_folder is not None:
-            sources.append(FolderSource(from_folder, archive.settings.zone))
+            sources.append(FolderSource(from_folder, zone))
         else:
             if (state / DATABASE_NAME).is_file():
-                sources.append(StateSource(stack.enter_context(StateReader.open(state)), archive.folder))
-            sources.append(CatalogSource(archive.catalog))
+                sources.append(StateSource(stack.enter_context(StateReader.open(state)), archive.folder, zone))
+            sources.append(CatalogSource(archive.catalog, zone))
         yield Replays(
             settings=archive.settings.model_copy(update={"webhook_urls": tuple(webhooks)}),
             state_dir=state,
             folder=archive.folder / _REPLAYS,
             source=JoinedSource(sources),
+            files=ReplayFiles(
+                copies=None if from_folder is not None else RestoreSources.of(archive), wait_s=wait_s, tell=tell
+            ),
             clock=clock,
             tell=tell,
         )

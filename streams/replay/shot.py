@@ -159,7 +159,7 @@ def _shown(alert: Alert, evidence: _Evidence, notes: list[str], blocks: list[Rec
 
 def _facts(alert: Alert, at_ns: int) -> list[tuple[str, str]]:
     explanation = alert.explanation
-    cause = f"{explanation.cause} {explanation.cause_probability:.0%}" if explanation.cause else ""
+    cause = f"{explanation.cause} {int(100 * explanation.cause_probability)} %" if explanation.cause else ""
     facts = [
         ("shot", format_iso(at_ns)),
         ("alert", alert.id),
@@ -217,4 +217,4 @@ def _spectrum(name: str, blocks: list[RecordBlock], at_ns: int) -> ShownDevice:
     for place, time_ns, payload in sorted(_window(blocks, at_ns, 1), key=lambda each: abs(each[0])):
         words = "this shot" if place == 0 else f"{(time_ns - at_ns) / SECOND_NS:+.1f} s"
         curves.append(Curve(name=words, x=np.arange(len(payload), dtype=np.float64), y=np.asarray(payload, np.float64)))
-    return ShownDevice(name=name, curves=curves, x_label="sample", y_label="counts")
+    return ShownDevice(name=name, curves=curves, x_label="sample", y_label="a.u.")

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from connectors.catalog.catalog import Catalog
 from connectors.spool_listing import relative_name, walk, why_ignored
+from connectors.state.commit import FileRecord
 from connectors.state.reader import StateReader
 from models.archive.archived_file import ArchivedFile, file_id
 from models.archive.file_query import FileQuery
@@ -26,7 +27,10 @@ class ReplaySource(Protocol):
     """What is known of an archived stretch; event times are ns since 1970."""
 
     def snapshots(self, from_ns: int, to_ns: int) -> list[ArchivedFile]:
-        """The files with records from the one on and before the other, of each path the version that counts."""
+        """The files with records from the one on and before the other, of each path the version that counts.
+
+        Files without a record that can be read are among them when their names say that they begin in the stretch.
+        """
         ...
 
     def states(self, until_ns: int) -> list[ArchivedFile]:
@@ -41,25 +45,16 @@ class ReplaySource(Protocol):
 class StateSource:
     """What a watch knows, and what still lies in its archive's folder."""
 
-    def __init__(self, state: StateReader, folder: Path) -> None:
+    def __init__(self, state: StateReader, folder: Path, zone: tzinfo) -> None:
         self._state = state
         self._folder = folder
+        self._zone = zone
 
     def snapshots(self, from_ns: int, to_ns: int) -> list[ArchivedFile]:
         """The files with records in a stretch."""
-        return [
-            ArchivedFile(
-                key=archive_key(record.path),
-                path=record.path,
-                root=record.root,
-                sha256=record.sha256,
-                size_bytes=record.size_bytes,
-                mtime_ns=record.mtime_ns,
-                first_ns=record.first_ns,
-                last_ns=record.last_ns,
-            )
-            for record in self._state.files_between(from_ns, to_ns)
-        ]
+        found = [_archived(record) for record in self._state.files_between(from_ns, to_ns)]
+        unreadable = map(_archived, self._state.unreadable_files())
+        return found + [file for file in unreadable if _begins_in(file, from_ns, to_ns, self._zone)]
 
     def states(self, until_ns: int) -> list[ArchivedFile]:
         """Archived states that are still there."""
@@ -73,13 +68,18 @@ class StateSource:
 class CatalogSource:
     """What the catalog knows."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, zone: tzinfo) -> None:
         self._catalog = catalog
+        self._zone = zone
 
     def snapshots(self, from_ns: int, to_ns: int) -> list[ArchivedFile]:
         """The files with records in a stretch."""
         found = self._catalog.find_files(FileQuery(from_ns=from_ns, to_ns=to_ns, latest_only=True))
-        return [file for file in found if not is_state_key(file.key)]
+        readable = [file for file in found if file.first_ns is not None and not is_state_key(file.key)]
+        # They stand at the midnight of their day, in UTC.
+        query = FileQuery(from_ns=from_ns - 2 * DAY_NS, to_ns=to_ns + DAY_NS, valid=False, latest_only=True)
+        unreadable = [file for file in self._catalog.find_files(query) if file.first_ns is None]
+        return readable + [file for file in unreadable if _begins_in(file, from_ns, to_ns, self._zone)]
 
     def states(self, until_ns: int) -> list[ArchivedFile]:
         """Archived states."""
@@ -157,6 +157,31 @@ class JoinedSource:
         """The first that has it."""
         found = (source.file(key, sha256) for source in self._sources)
         return next((file for file in found if file is not None), None)
+
+
+def start_in_name(file: ArchivedFile, zone: tzinfo) -> int | None:
+    """When a snapshot begins, as its name says, ns since 1970; None when it says nothing."""
+    times = _times_in_name(file.path, zone)
+    return None if times is None else times[0]
+
+
+def _archived(record: FileRecord) -> ArchivedFile:
+    """A file as a watch knows it."""
+    return ArchivedFile(
+        key=archive_key(record.path),
+        path=record.path,
+        root=record.root,
+        sha256=record.sha256,
+        size_bytes=record.size_bytes,
+        mtime_ns=record.mtime_ns,
+        first_ns=record.first_ns,
+        last_ns=record.last_ns,
+    )
+
+
+def _begins_in(file: ArchivedFile, from_ns: int, to_ns: int, zone: tzinfo) -> bool:
+    start_ns = start_in_name(file, zone)
+    return start_ns is not None and from_ns <= start_ns < to_ns
 
 
 def _states(files: Iterable[ArchivedFile], until_ns: int) -> list[ArchivedFile]:

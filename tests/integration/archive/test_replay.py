@@ -44,7 +44,9 @@ def in_place(files: Sequence[ArchivedFile]) -> dict[str, Path]:
 
 def planned(state: Path, settings: Settings) -> ReplayPlan:
     with StateReader.open(state) as reader:
-        return make_plan(JoinedSource([StateSource(reader, state / "archive")]), in_place, FROM, TO, settings)
+        return make_plan(
+            JoinedSource([StateSource(reader, state / "archive", settings.zone)]), in_place, FROM, TO, settings
+        )
 
 
 def of_stretch(table: pa.Table) -> pa.Table:
