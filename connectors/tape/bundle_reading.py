@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from connectors.tape.side_hash import BLOCK_BYTES, SideHash
+from connectors.tape.side_hash import SideHash, new_blocks
 from models.archive.copies import BundleMember
 
 
@@ -46,15 +46,14 @@ def read_through(stream: Readable, members: Sequence[BundleMember], step: Callab
     """
     contents = _Contents(members)
     size_bytes = 0
-    # While one block is being hashed the other one is filled.
-    blocks = [memoryview(bytearray(BLOCK_BYTES)) for _ in range(2)]
+    blocks = new_blocks()
     with SideHash() as whole:
         while filled := fill(stream, blocks[0]):
             block = blocks[0][:filled]
             whole.update(block)
             contents.update(size_bytes, block)
             size_bytes += filled
-            blocks.reverse()
+            blocks.rotate(-1)
             step()
         return BundleReading(sha256=whole.hexdigest(), size_bytes=size_bytes, damaged=contents.damaged())
 

@@ -11,7 +11,7 @@ from connectors.tape.bounded_wait import Step
 from connectors.tape.bundle_file import BuiltBundle
 from connectors.tape.bundle_reading import fill
 from connectors.tape.failures import tape_failures
-from connectors.tape.side_hash import BLOCK_BYTES, SideHash
+from connectors.tape.side_hash import SideHash, new_blocks
 from models.errors import RecordError, RetryableError
 
 #: Begins the name of what is not whole: nobody takes it for a bundle, also where it can't be removed.
@@ -67,7 +67,7 @@ def remove_quietly(partial: Path) -> None:
 
 def _copy(path: Path, source: FileIO, target: int, partial: Path, step: Step) -> tuple[str, int]:
     """SHA-256 and bytes of what was written. While a block is written it is hashed beside."""
-    blocks = [memoryview(bytearray(BLOCK_BYTES)) for _ in range(2)]
+    blocks = new_blocks()
     size_bytes = 0
     with SideHash() as whole:
         while True:
@@ -82,7 +82,7 @@ def _copy(path: Path, source: FileIO, target: int, partial: Path, step: Step) ->
                 while written < filled:
                     written += os.write(target, block[written:])
             size_bytes += filled
-            blocks.reverse()
+            blocks.rotate(-1)
             step()
 
 

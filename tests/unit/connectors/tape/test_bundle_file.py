@@ -18,6 +18,7 @@ from connectors.tape.bundle_file import (
     read_manifest,
     remove_partial_bundles,
 )
+from connectors.tape.sequential_copy import copy_sequentially
 from connectors.tape.side_hash import BLOCK_BYTES
 from models.archive.archived_file import ArchivedFile
 from models.errors import RecordError, RetryableError
@@ -158,6 +159,18 @@ def test_more_files_than_a_manifest_holds_are_left_for_the_next(contents: Conten
         assert len(build_bundle(bundles, "hpls", contents).manifest.members) == 2
     with patch.object(bundle_file, "MAX_MANIFEST_BYTES", 4096 + 1000):
         assert len(build_bundle(bundles, "hpls", contents).manifest.members) == 2
+
+
+def test_buffers_that_are_used_in_turns_mix_nothing_up(
+    contents: Contents, bundles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = build_bundle(bundles, "hpls", contents[1:])
+    monkeypatch.setattr("connectors.tape.side_hash.BLOCK_BYTES", 100)
+    found, reading = check_bundle(built.path)
+    assert found == built
+    assert reading.damaged == ()
+    copy_sequentially(built, bundles / "copy", lambda: None)
+    assert (bundles / "copy").read_bytes() == built.path.read_bytes()
 
 
 def flip(path: Path, place: int) -> None:
