@@ -37,6 +37,8 @@ class Tapes:
     def __enter__(self) -> Self:
         if not os.access(_FUSE, os.R_OK | os.W_OK):
             raise MountError(f"{_FUSE} is not there, or may not be opened")
+        if os.geteuid():
+            raise MountError("only root mounts and unmounts as these tests do")
         library = fuse_library()
         self._folder = Path(tempfile.mkdtemp(prefix="ltfs-"))  # a short path: a socket's name is limited
         self._socket = self._folder / "socket"
@@ -113,6 +115,15 @@ class Drive:
         """The cartridge that was put in last."""
         (medium,) = self._loaded
         return medium
+
+    @property
+    def is_served(self) -> bool:
+        """Whether a cartridge is mounted and its process lives."""
+        try:
+            os.getxattr(self.mount, "user.ltfs.volumeUUID")
+        except OSError:
+            return False
+        return True
 
     @property
     def pid(self) -> int:
@@ -193,7 +204,7 @@ class TapeShelf:
 
     def __init__(self, tapes: Tapes, folder: Path) -> None:
         self.tapes = tapes
-        self._folder = folder
+        self.folder = folder
         self.drives: list[Drive] = []
         self.cartridges: list[Medium] = []
 
@@ -201,7 +212,7 @@ class TapeShelf:
         """A new, formatted cartridge with name and barcode of its own."""
         number = len(self.cartridges) + 1
         medium = Medium.format(
-            self._folder / f"cartridge{number}",
+            self.folder / f"cartridge{number}",
             name=f"PW{number:04d}",
             barcode=f"PW{number:04d}L8",
             capacity_bytes=capacity_bytes,
@@ -213,7 +224,7 @@ class TapeShelf:
     def drive(self, medium: Medium | None = None, faults: Faults | None = None) -> Drive:
         """A drive with a mount point of its own; with a cartridge it is mounted."""
         number = len(self.drives)
-        drive = Drive(self.tapes, self._folder / f"drive{number}", f"dev{number}")
+        drive = Drive(self.tapes, self.folder / f"drive{number}", f"dev{number}")
         drive.mount.mkdir(parents=True)
         self.drives.append(drive)
         return drive if medium is None else drive.load(medium, faults=faults)

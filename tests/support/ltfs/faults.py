@@ -49,6 +49,12 @@ class Faults:
     unreadable: str = ""
     no_index_at_unmount: bool = False
 
+    @property
+    def told(self) -> str:
+        """What is not as it should be, for people."""
+        usual = asdict(type(self)())
+        return ", ".join(f"{name}={value}" for name, value in asdict(self).items() if value != usual[name])
+
     def to_json(self) -> str:
         """As it travels."""
         return json.dumps(asdict(self))

@@ -165,6 +165,14 @@ class Medium:
         assert node.content is not None, f"{path} is empty"
         spoil(self.content(node.content), offset % node.size)
 
+    def content_of(self, path: str) -> bytes | None:
+        """What the tape would give of a file after the last index; None when that does not name it."""
+        try:
+            node = find(self.read_index().root, parts_of(path))
+        except OSError:
+            return None
+        return b"" if node.content is None else self.content(node.content).read_bytes()[: node.size]
+
     def stored(self) -> dict[str, int]:
         """Size of each file that the last index names, by its path."""
         return dict(_sizes("", self.read_index().root))
