@@ -6,6 +6,7 @@ from pathlib import Path
 
 from streams.benchmarks.false_alarms import FalseAlarmSize, measure_false_alarms
 from streams.benchmarks.figure import Figure
+from streams.benchmarks.indexing import IndexingSize, measure_indexing
 from streams.benchmarks.kernels import KernelSize, measure_kernels
 from streams.benchmarks.latency import LatencySize, measure_latency
 from streams.benchmarks.memory import MemorySize, measure_memory
@@ -52,8 +53,14 @@ BENCHMARKS: dict[str, Callable[[BenchmarkOptions], Iterator[Figure]]] = {
     "latency": lambda _: measure_latency(LatencySize()),
     "memory": lambda options: measure_memory(MemorySize(minutes=options.minutes)),
     "false-alarms": lambda options: measure_false_alarms(options.false_alarms, options.config),
+    "indexing": lambda _: measure_indexing(IndexingSize()),
     "wire": _wire,
     "kafka": _kafka,
 }
 #: What these need beside the program; they run only when they are named.
-NEEDS = {"false-alarms": "half an hour of a core", "wire": "the development package blosc2", "kafka": "a broker"}
+NEEDS = {
+    "false-alarms": "half an hour of a core",
+    "indexing": "minutes, and 3 GB of disk",
+    "wire": "the development package blosc2",
+    "kafka": "a broker",
+}

@@ -16,7 +16,7 @@ def bench(
         str,
         typer.Argument(
             help="Which: kernels, reading, throughput, latency, memory; false-alarms (takes half an hour of a core), "
-            "wire (needs blosc2), kafka (needs a broker). All but the last three when left out."
+            "indexing (needs 3 GB of disk), wire (needs blosc2), kafka (needs a broker). The first five when left out."
         ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,

@@ -8,6 +8,7 @@ import pytest
 from streams.benchmarks import BENCHMARKS, NEEDS
 from streams.benchmarks.cpu_seconds import CpuSeconds
 from streams.benchmarks.figure import Figure, machine, median_figure
+from streams.benchmarks.indexing import IndexingSize, measure_indexing
 from streams.benchmarks.kernels import KernelSize, measure_kernels
 from streams.benchmarks.latency import LatencySize, measure_latency
 from streams.benchmarks.memory import MemorySize, measure_memory
@@ -39,6 +40,12 @@ def test_reading_counts_all_records_of_both_kinds_of_files() -> None:
     figures = _checked(measure_reading(ReadingSize(repeats=2, hz=1.0)))
     assert len(figures) == 6
     assert sum("180 records" in name for name in figures) == 6
+
+
+def test_indexing_reads_every_file_once() -> None:
+    figures = _checked(measure_indexing(IndexingSize(files=30, shots=1, large_files=1, repeats=1)))
+    assert [figure.wanted for figure in figures.values()] == [">= 250", "", "", "", "", ""]
+    assert all(figure.value > 0 for figure in figures.values())
 
 
 def test_throughput_tells_whose_time_it_was() -> None:
