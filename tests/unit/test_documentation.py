@@ -242,6 +242,14 @@ def test_every_reason_of_a_dead_letter_is_explained() -> None:
     assert sorted(first_words(table(OPERATORS, "reason of a dead letter", "meaning"))) == sorted(raised)
 
 
+def test_every_reason_of_a_tape_is_explained() -> None:
+    sources = [*ROOT.glob("connectors/tape/*.py"), *ROOT.glob("models/archive/bundle_*.py")]
+    raised = {
+        reason for source in sources for reason in re.findall(r'"((?:tape|bundle|drive|copy)_[a-z_]+)"', text(source))
+    }
+    assert sorted(first_words(table(OPERATORS, "what is wrong with a tape", "what to do"))) == sorted(raised)
+
+
 def test_the_readme_names_the_words_in_results() -> None:
     rows = {words(row[0])[0]: words(row[1]) for row in table(README, "word", "values")}
     expected = {
