@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -126,9 +127,7 @@ class ArchiveOutbox:
                     "SELECT 1 FROM lines WHERE sink = ? AND name = ?", (Sink.STORE, line.name)
                 ).fetchone()
                 _add(connection, Sink.STORE if waiting else Sink.CATALOG, line, now_ns)
-            _set_note(
-                connection, f"position {source}", json.dumps({"number": position.number, "version": position.version})
-            )
+            _set_note(connection, f"position {source}", json.dumps(asdict(position)))
 
     def due(self, sink: Sink, now_ns: int, limit: int, without: Collection[int] = ()) -> list[Line]:
         """The lines to try now: those that never failed first, then by their turn."""

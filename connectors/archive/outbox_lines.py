@@ -78,12 +78,14 @@ class Position:
     ----------
     number
         Of the latest change that is in the outbox.
-    version
-        The greatest version among all of them.
+    version, content
+        The greatest version among all of them, and what it is: it never changes, unless an earlier copy of the
+        directory took its place.
     """
 
     number: int = 0
     version: int = 0
+    content: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

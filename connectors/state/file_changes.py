@@ -45,6 +45,11 @@ class ChangedVersion:
     last_ns: int | None
     records: int
 
+    @property
+    def content(self) -> str:
+        """As ``ChangedFiles.content_of`` says it."""
+        return f"{self.path}@{self.sha256}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangesEnd:
@@ -92,6 +97,14 @@ class ChangedFiles(StateReader):
                 (number, limit),
             ).fetchall()
         return [_version(dict(zip(_NAMES, row, strict=True))) for row in rows]
+
+    def content_of(self, version: int) -> str:
+        """What a version is, by path and SHA-256; empty when there is none."""
+        with clear_failures(self.path):
+            row = self._connection.execute(
+                "SELECT path || '@' || sha256 FROM file_versions WHERE id = ?", (version,)
+            ).fetchone()
+        return str(row[0]) if row else ""
 
     def is_replaced(self) -> bool:
         """Whether another database lies there than the one that is being read, or none."""

@@ -1,5 +1,6 @@
 """Follows a state directory: what is new or known better there is put into the outbox of the archive."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from connectors.archive.outbox import ArchiveOutbox
@@ -30,6 +31,7 @@ class OutboxFeed:
         self._reader: ChangedFiles | None = None
         self._source = ""
         self._position = Position()
+        self._is_checked = False
 
     def follow(self) -> bool:
         """Take over the next versions; whether there were any.
@@ -43,16 +45,14 @@ class OutboxFeed:
         """
         reader = self._opened()
         end = reader.changes_end()
-        source = f"{end.identity} {self._target}"
-        if source != self._source:
-            if (
-                self._source
-            ):  # a watch has brought the directory to its own format: what was read before is another table
-                self.close()
-                reader = self._opened()
-            self._source, self._position = source, self._outbox.position(source)
-        if end.number < self._position.number:
-            self._position = Position()  # an earlier copy of the directory took its place
+        if f"{end.identity} {self._target}" != self._source:
+            self._source = f"{end.identity} {self._target}"
+            self._position = self._outbox.position(self._source)
+            # A watch may have brought the directory to its own format: what this reader reads is another table then.
+            self.close()
+            reader = self._opened()
+        if end.number < self._position.number or not self._is_behind(reader):
+            self._position = Position()
         changes = reader.file_versions_after(self._position.number, PAGE)
         if not changes:
             return False
@@ -71,16 +71,25 @@ class OutboxFeed:
         """The directory that lies there now; one that was removed is not read for ever."""
         if self._reader is not None and self._reader.is_replaced():
             self.close()
-        self._reader = self._reader or ChangedFiles.open(self._state)
+        if self._reader is None:
+            self._reader, self._is_checked = ChangedFiles.open(self._state), False
         return self._reader
+
+    def _is_behind(self, reader: ChangedFiles) -> bool:
+        """Whether this is the directory that was followed, or an earlier copy that has grown otherwise."""
+        if not self._is_checked:
+            known = self._position
+            self._is_checked = not known.version or reader.content_of(known.version) == known.content
+        return self._is_checked
 
     def _take_over(self, changes: list[ChangedVersion]) -> None:
         known_version = self._position.version
         waiting = [(change, WaitingFile.of_change(change)) for change in changes]
         lines = [file.line() for change, file in waiting if file is not None and change.version > known_version]
         updates = [file.line() for change, file in waiting if file is not None and change.version <= known_version]
-        position = Position(
-            number=changes[-1].number, version=max(known_version, *(change.version for change in changes))
-        )
+        newest = max(changes, key=lambda change: change.version)
+        position = replace(self._position, number=changes[-1].number)
+        if newest.version > known_version:
+            position = replace(position, version=newest.version, content=newest.content)
         self._outbox.follow(self._source, position, lines, updates, self._clock.now_ns())
         self._position = position
