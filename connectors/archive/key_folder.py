@@ -79,8 +79,9 @@ class KeyFolder:
 
     def make(self, root: Path) -> None:
         """Make the folders of the key, durably."""
-        _make_folders(self._folder, root)
+        # First what a file may be in the way of: nothing is left then.
         _make_folders(self._content.parent, root)
+        _make_folders(self._folder, root)
 
     def add(self, sha256: str, metadata: Mapping[str, str]) -> None:
         """Make what lies in ``fresh`` the latest version."""

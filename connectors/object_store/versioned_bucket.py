@@ -146,9 +146,11 @@ class VersionedBucket:
         Raises
         ------
         RecordError
-            ``object_missing``.
+            ``object_missing``; ``object_damaged`` when the store, which answers, breaks off again and again at the same
+            place.
         """
         digest, size, left = hashlib.sha256(), 0, asking_again(self._settings.retries)
+        broke_at = -1
         while True:
             try:
                 for piece in self._pieces(key, version, size):
@@ -156,6 +158,9 @@ class VersionedBucket:
                     digest.update(piece)
                     size += len(piece)
             except RetryableError as error:
+                if size == broke_at and self._answers(key, version):
+                    raise self._damaged(key, size) from error
+                broke_at = size
                 left = self._next_try(left, key, error)
             else:
                 return digest.hexdigest()
@@ -216,6 +221,21 @@ class VersionedBucket:
             finally:
                 response.close()
                 response.release_conn()
+
+    def _answers(self, key: str, version: str) -> bool:
+        try:
+            with one_sentence(self._settings, self.address(key), "read"):
+                self._asks_once.stat_object(self._name, key, version_id=version)
+        except PetawatchError:
+            return False
+        return True
+
+    def _damaged(self, key: str, size: int) -> RecordError:
+        return RecordError(
+            f"the object store at {self._settings.endpoint} can't read {self.address(key)} beyond byte {size}; bring "
+            "it back from another copy",
+            reason="object_damaged",
+        )
 
     @staticmethod
     def _next_try(left: Retry, key: str, error: RetryableError) -> Retry:

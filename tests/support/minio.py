@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,12 @@ def keeper(server: MinioServer) -> MinioAdmin:
     )
 
 
-def reader_settings(server: MinioServer, bucket: str, folder: Path) -> ObjectStoreSettings:
-    """How a user that may read the bucket, and nothing else, reaches the server."""
+def reader_settings(server: MinioServer, bucket: str, folder: Path, *, more: Sequence[str] = ()) -> ObjectStoreSettings:
+    """How a user that may read the bucket, and nothing else but ``more``, reaches the server."""
     name, secret = f"reader-{uuid.uuid4().hex[:8]}", "reader's secret"
     statement = {
         "Effect": "Allow",
-        "Action": ["s3:GetObject", "s3:ListBucket"],
+        "Action": ["s3:GetObject", "s3:ListBucket", *more],
         "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
     }
     policy = folder / "policy.json"

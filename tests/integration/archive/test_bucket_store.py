@@ -1,0 +1,217 @@
+"""A bucket of a real MinIO as the archive's store: one sentence for each way in which it can't be used."""
+
+import hashlib
+import io
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from minio.commonconfig import ENABLED
+from minio.versioningconfig import VersioningConfig
+from pydantic import SecretStr
+
+from connectors.archive import bucket_store
+from connectors.archive.opening import open_store
+from connectors.archive.sent_file import sent_file
+from connectors.archive.store import ArchiveStore, StoredVersion
+from connectors.object_store.settings import ObjectStoreSettings
+from models.errors import FatalError, PetawatchError, RecordError, RetryableError
+from servers.kafka_server import free_port
+from servers.minio_binary import MinioBuild
+from servers.minio_server import MinioServer
+from tests.support.minio import keeper, keeper_client, own_bucket, reader_settings, store_settings
+
+KEY = "10Hz/2022-07-01/a.h5"
+CONTENT = bytes(range(256)) * 5000
+
+
+def put(store: ArchiveStore, folder: Path, content: bytes = CONTENT) -> StoredVersion:
+    source = folder / "source.h5"
+    source.write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    return store.put(KEY, source, digest, len(content), {"sha256": digest})
+
+
+def versioned_bucket(server: MinioServer) -> str:
+    name = own_bucket(server)
+    keeper_client(server).set_bucket_versioning(name, VersioningConfig(ENABLED))
+    return name
+
+
+def failure(settings: ObjectStoreSettings, bucket: str, folder: Path) -> PetawatchError:
+    """Of the check and of putting, which are the same one."""
+    with pytest.raises(PetawatchError) as checked:
+        open_store(f"s3://{bucket}", settings).check()
+    with pytest.raises(PetawatchError) as raised:
+        put(open_store(f"s3://{bucket}", settings), folder, b"few")
+    assert (checked.type, checked.value.reason) == (raised.type, raised.value.reason)
+    assert "\n" not in str(raised.value)
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    ("options", "reason", "sentence"),
+    [
+        ({"access_key": "nobody"}, "archive_store_login", "knows no access key 'nobody' with this secret; mend"),
+        ({"secret_key": SecretStr("wrong")}, "archive_store_login", "knows no access key 'keeper' with this secret"),
+        ({"secret_key": SecretStr("")}, "archive_store_login", "object_store.secret_key is missing; give it"),
+        ({"secure": True}, "archive_store_refused", "does not speak TLS"),
+        ({"endpoint": f"127.0.0.1:{free_port()}"}, "archive_store_away", "does not answer for s3://"),
+    ],
+)
+def test_what_is_set_wrongly_is_named(
+    minio: MinioServer, tmp_path: Path, options: dict[str, Any], reason: str, sentence: str
+) -> None:
+    error = failure(store_settings(minio, **options), versioned_bucket(minio), tmp_path)
+    assert error.reason == reason
+    assert sentence in str(error)
+
+
+def test_a_bucket_that_is_missing(minio: MinioServer, tmp_path: Path) -> None:
+    error = failure(store_settings(minio), "gone-for-good", tmp_path)
+    assert isinstance(error, FatalError)
+    assert error.reason == "archive_store_missing"
+    assert "has no bucket for s3://gone-for-good/" in str(error)
+
+
+def test_a_bucket_without_versions_is_refused(minio: MinioServer, tmp_path: Path) -> None:
+    bucket = own_bucket(minio)
+    error = failure(store_settings(minio), bucket, tmp_path)
+    assert isinstance(error, FatalError)
+    assert error.reason == "archive_store_unversioned"
+    assert f"switch them on (`mc version enable ALIAS/{bucket}`)" in str(error)
+    with pytest.raises(FatalError, match=r"keeps no versions"):
+        open_store(f"s3://{bucket}", store_settings(minio)).prepare()
+    assert keeper_client(minio).get_bucket_versioning(bucket).status != ENABLED
+
+
+def test_a_bucket_that_may_only_be_read(minio: MinioServer, tmp_path: Path) -> None:
+    bucket = versioned_bucket(minio)
+    written = put(open_store(f"s3://{bucket}", store_settings(minio)), tmp_path)
+    reader = open_store(
+        f"s3://{bucket}",
+        reader_settings(minio, bucket, tmp_path, more=["s3:ListBucketVersions", "s3:GetObjectVersion"]),
+    )
+    assert reader.read(KEY, written.version, io.BytesIO()) == written.sha256
+    for use in (lambda: put(reader, tmp_path, b"another"), lambda: reader.remove(KEY, written.version)):
+        with pytest.raises(FatalError, match=r"the access key 'reader-\w+' may not do that") as error:
+            use()
+        assert error.value.reason == "archive_store_refused"
+
+
+def test_a_bucket_that_is_full(minio: MinioServer, tmp_path: Path) -> None:
+    bucket = versioned_bucket(minio)
+    keeper(minio).bucket_quota_set(bucket, 1000)
+    with pytest.raises(RetryableError, match=r"is full \(.*\); make room or raise the bucket's quota") as error:
+        put(open_store(f"s3://{bucket}", store_settings(minio)), tmp_path)
+    assert error.value.reason == "archive_store_full"
+
+
+def test_a_version_that_is_kept_for_some_time_can_not_be_removed(minio: MinioServer, tmp_path: Path) -> None:
+    address = f"s3://test-{uuid.uuid4().hex[:12]}"
+    store = open_store(address, store_settings(minio), retention_days=30)
+    store.prepare()
+    written = put(store, tmp_path)
+    assert store.versions(KEY) == [written]
+    with pytest.raises(RecordError, match=r"is kept by the object store until \d{4}-\d\d-\d\d; remove it") as error:
+        store.remove(KEY, written.version)
+    assert error.value.reason == "copy_locked"
+    assert store.read(KEY, written.version, io.BytesIO()) == written.sha256
+
+
+def test_retention_needs_a_bucket_that_locks(minio: MinioServer, tmp_path: Path) -> None:
+    bucket = versioned_bucket(minio)
+    with pytest.raises(FatalError, match=r"locks no objects, .* or set archive.retention_days = 0") as error:
+        open_store(f"s3://{bucket}", store_settings(minio), retention_days=1).check()
+    assert error.value.reason == "archive_store_refused"
+    with pytest.raises(FatalError, match=r"retention_days = 1 can't be kept by the folder"):
+        open_store(str(tmp_path), store_settings(minio), retention_days=1)
+
+
+@pytest.mark.parametrize("address", ["s3://A", "s3://archive/prefix"])
+def test_an_address_that_is_no_bucket(address: str) -> None:
+    with pytest.raises(FatalError, match=r"write s3://") as error:
+        open_store(address, ObjectStoreSettings())
+    assert error.value.reason == "archive_store_refused"
+
+
+def test_a_version_that_was_damaged_on_the_stores_disk(minio: MinioServer, tmp_path: Path) -> None:
+    bucket = versioned_bucket(minio)
+    store = open_store(f"s3://{bucket}", store_settings(minio))
+    written = put(store, tmp_path)
+    [part] = (minio.folder / "data" / bucket / KEY).glob("*/part.1")
+    content = bytearray(part.read_bytes())
+    content[1000] ^= 1
+    part.write_bytes(content)
+    with pytest.raises(PetawatchError) as error:
+        store.read(KEY, written.version, io.BytesIO())
+    assert error.value.reason == "copy_damaged"
+
+
+def test_an_object_of_another_program_is_not_taken_for_proven(minio: MinioServer, tmp_path: Path) -> None:
+    bucket = versioned_bucket(minio)
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    keeper_client(minio).put_object(bucket, KEY, io.BytesIO(CONTENT), len(CONTENT), metadata={"sha256": digest})
+    large = bytes(6 << 20)
+    keeper_client(minio).put_object(
+        bucket, "parts", io.BytesIO(large), len(large), part_size=5 << 20, metadata={"sha256": "0" * 64}
+    )
+    store = open_store(f"s3://{bucket}", store_settings(minio))
+    assert [version.checked for key in (KEY, "parts") for version in store.versions(key)] == [False, False]
+    put(store, tmp_path)
+    assert [version.checked for version in store.versions(KEY)] == [True, False]
+
+
+def test_what_is_garbled_on_its_way_is_no_change_of_the_file(
+    minio: MinioServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(f"s3://{versioned_bucket(minio)}", store_settings(minio))
+
+    class Garbling:
+        def __init__(self, file: Any) -> None:
+            self.tell, self.seek, self._read = file.tell, file.seek, file.read
+
+        def read(self, size: int = -1) -> bytes:
+            data: bytes = self._read(size)
+            return data[:-1] + b"\0" if data else data
+
+    class Garbled:
+        def __init__(self, source: Path, size: int) -> None:
+            self._file = sent_file(source, size)
+
+        def __enter__(self) -> Garbling:
+            return Garbling(self._file.__enter__())
+
+        def __exit__(self, *error: Any) -> None:
+            self._file.__exit__(*error)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bucket_store, "sent_file", Garbled)
+        with pytest.raises(RetryableError, match=r"was not what was sent") as error:
+            put(store, tmp_path)
+    assert error.value.reason == "archive_store_garbled"
+    assert store.versions(KEY) == []
+
+
+def test_a_store_that_breaks_off_is_read_on_where_it_stood(minio_build: MinioBuild, tmp_path: Path) -> None:
+    large = CONTENT * 20
+    with MinioServer(tmp_path / "server", build=minio_build) as server:
+        store = open_store("s3://archive", store_settings(server, retries=5, timeout_s=2))
+        store.prepare()
+        written = put(store, tmp_path, large)
+
+        class Breaking(io.BytesIO):
+            broken = False
+
+            def write(self, data: Any, /) -> int:
+                if not self.broken and self.tell() > 4 << 20:
+                    self.broken = True
+                    server.kill()
+                    server.start(wait=False)
+                return super().write(data)
+
+        into = Breaking()
+        assert store.read(KEY, written.version, into) == written.sha256
+        assert into.broken
+        assert into.getvalue() == large
