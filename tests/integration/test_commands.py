@@ -26,7 +26,7 @@ GROUPS = {
     "models": ["list", "compare", "promote", "rollback", "shadow", "upload"],
     "tfrecord": ["export", "info"],
     "catalog": ["index", "find"],
-    "archive": ["run", "status", "volumes"],
+    "archive": ["run", "status", "tape", "volumes", "free", "rebuild-catalog"],
 }
 
 
