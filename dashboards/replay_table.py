@@ -98,7 +98,12 @@ def print_comparison(comparison: ReplayComparison, console: Console) -> None:
     for name, episodes in groups:
         print_sentences([f"{name}: {counted(len(episodes), 'episode')}"], console)
         print_sentences([f"  {episode}" for episode in episodes], console)
-    print_blocks(((printable(camera.device), camera_lines(camera)) for camera in comparison.cameras), console)
+    if console.is_terminal:
+        print_blocks(((printable(camera.device), camera_lines(camera)) for camera in comparison.cameras), console)
+        return
+    for camera in comparison.cameras:
+        lines = [f"  {name}: {value}" for name, value in camera_lines(camera)]
+        print_sentences([printable(camera.device), *lines], console)
 
 
 def camera_lines(camera: CameraDifference) -> list[tuple[str, str]]:

@@ -39,6 +39,7 @@ def replay(
 ) -> None:
     """Put an archived stretch through the pipeline again, from the archived state before it; compare models."""
     from connectors.clock import SystemClock
+    from connectors.process_priority import give_way
     from streams.replay.replay import open_replays
 
     def tell(sentence: str) -> None:
@@ -46,6 +47,7 @@ def replay(
 
     if bool(alert) == bool(from_time or to_time):
         raise typer.BadParameter("give --from and --to, or --alert")
+    give_way()
     from_ns, to_ns, pace = (0, 0, None) if alert else _stretch(from_time, to_time, speed)
     with open_replays(
         state, config, from_folder=from_folder, webhooks=webhook or (), wait_s=wait, clock=SystemClock(), tell=tell
