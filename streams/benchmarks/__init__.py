@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from streams.benchmarks.archive import ArchiveSize, measure_archive
 from streams.benchmarks.false_alarms import FalseAlarmSize, measure_false_alarms
 from streams.benchmarks.figure import Figure
 from streams.benchmarks.indexing import IndexingSize, measure_indexing
@@ -53,6 +54,7 @@ BENCHMARKS: dict[str, Callable[[BenchmarkOptions], Iterator[Figure]]] = {
     "latency": lambda _: measure_latency(LatencySize()),
     "memory": lambda options: measure_memory(MemorySize(minutes=options.minutes)),
     "false-alarms": lambda options: measure_false_alarms(options.false_alarms, options.config),
+    "archive": lambda _: measure_archive(ArchiveSize()),
     "indexing": lambda _: measure_indexing(IndexingSize()),
     "wire": _wire,
     "kafka": _kafka,
@@ -60,6 +62,7 @@ BENCHMARKS: dict[str, Callable[[BenchmarkOptions], Iterator[Figure]]] = {
 #: What these need beside the program; they run only when they are named.
 NEEDS = {
     "false-alarms": "half an hour of a core",
+    "archive": "1 GB of disk",
     "indexing": "minutes, and 3 GB of disk",
     "wire": "the development package blosc2",
     "kafka": "a broker",

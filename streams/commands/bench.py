@@ -16,7 +16,8 @@ def bench(
         str,
         typer.Argument(
             help="Which: kernels, reading, throughput, latency, memory; false-alarms (takes half an hour of a core), "
-            "indexing (needs 3 GB of disk), wire (needs blosc2), kafka (needs a broker). The first five when left out."
+            "archive (needs 1 GB of disk), indexing (needs 3 GB of disk), wire (needs blosc2), kafka (needs a broker). "
+            "The first five when left out."
         ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import pytest
 
 from streams.benchmarks import BENCHMARKS, NEEDS
+from streams.benchmarks.archive import ArchiveSize, measure_archive
 from streams.benchmarks.cpu_seconds import CpuSeconds
 from streams.benchmarks.figure import Figure, machine, median_figure
 from streams.benchmarks.indexing import IndexingSize, measure_indexing
@@ -45,6 +46,12 @@ def test_reading_counts_all_records_of_both_kinds_of_files() -> None:
 def test_indexing_reads_every_file_once() -> None:
     figures = _checked(measure_indexing(IndexingSize(files=30, shots=1, large_files=1, repeats=1)))
     assert [figure.wanted for figure in figures.values()] == [">= 250", "", "", "", "", ""]
+    assert all(figure.value > 0 for figure in figures.values())
+
+
+def test_bundles_are_measured_against_a_plain_copy() -> None:
+    figures = _checked(measure_archive(ArchiveSize(files=2, file_mib=1, repeats=3)))
+    assert [figure.wanted for figure in figures.values()] == ["", "", "", "", ">= 0.9"]
     assert all(figure.value > 0 for figure in figures.values())
 
 
@@ -91,6 +98,8 @@ def test_the_names_of_the_command() -> None:
         "latency",
         "memory",
         "false-alarms",
+        "archive",
+        "indexing",
         "wire",
         "kafka",
     ]
