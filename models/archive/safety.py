@@ -29,6 +29,8 @@ class WhyNot(StrEnum):
     UNBUNDLED = "unbundled"
     #: Too few cartridges have a copy that was read back after a remount.
     TAPE_COPIES = "tape_copies"
+    #: The store keeps the version for some time yet (object lock).
+    LOCKED = "locked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

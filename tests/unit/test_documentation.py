@@ -17,6 +17,7 @@ from connectors.snapshots.reader import open_snapshot
 from models.alerts.alert import AlertKind, AlertStatus, Severity
 from models.alerts.facility_alerts import ArchiveReason, BehindReason, TapeReason
 from models.alerts.severity import severity_of
+from models.archive.safety import WhyNot
 from models.devices import RecordKind
 from models.records import Refusal
 from models.results import Outcome, Reason, Scoring
@@ -208,6 +209,10 @@ def test_every_reason_why_files_wait_for_the_archive_is_explained() -> None:
 
 def test_every_reason_of_an_alert_about_tape_is_explained() -> None:
     assert first_words(table(OPERATORS, "reason of an alert about tape", "what to do")) == list(TapeReason)
+
+
+def test_every_reason_why_a_file_stays_is_explained() -> None:
+    assert first_words(table(OPERATORS, "why a file stays", "meaning")) == list(WhyNot)
 
 
 def test_every_outcome_is_explained() -> None:
