@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from connectors.durable_files import sync_folder
+from connectors.tape.bounded_wait import Step
 from connectors.tape.bundle_layout import front, member_header, plan_manifest
 from connectors.tape.bundle_reading import BundleReading, read_through
 from connectors.tape.failures import tape_failures
@@ -134,8 +135,13 @@ def read_manifest(bundle: Path | BinaryIO) -> BundleManifest:
         return _read_manifest(stream, str(bundle))
 
 
-def check_bundle(path: Path) -> tuple[BuiltBundle, BundleReading]:
+def check_bundle(path: Path, step: Step = lambda: None) -> tuple[BuiltBundle, BundleReading]:
     """Read all of a bundle; what it is, and which contents are not what its manifest says.
+
+    Parameters
+    ----------
+    step
+        Called after each block.
 
     Raises
     ------
@@ -145,7 +151,7 @@ def check_bundle(path: Path) -> tuple[BuiltBundle, BundleReading]:
     manifest = read_manifest(path)
     members = [member.bundle_member() for member in manifest.members]
     with tape_failures(path, "reading"), path.open("rb", buffering=0) as stream:
-        reading = read_through(stream, members, lambda: None)
+        reading = read_through(stream, members, step)
     return BuiltBundle(path=path, manifest=manifest, sha256=reading.sha256, size_bytes=reading.size_bytes), reading
 
 

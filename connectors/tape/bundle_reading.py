@@ -1,10 +1,11 @@
 """Reads all of a bundle in one pass, and compares every content with its SHA-256."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from connectors.tape.bounded_wait import Step
 from connectors.tape.side_hash import SideHash, new_blocks
 from models.archive.copies import BundleMember
 
@@ -34,7 +35,7 @@ class BundleReading:
     damaged: tuple[BundleMember, ...]
 
 
-def read_through(stream: Readable, members: Sequence[BundleMember], step: Callable[[], None]) -> BundleReading:
+def read_through(stream: Readable, members: Sequence[BundleMember], step: Step) -> BundleReading:
     """Read to the end in blocks of 4 MiB.
 
     Parameters

@@ -10,7 +10,7 @@ from connectors.process_lock import LockHeldError, ProcessLock
 from connectors.tape.bounded_wait import PROBE_S, SILENCE_S, Step, within
 from connectors.tape.bundle_file import BuiltBundle
 from connectors.tape.bundle_reading import BundleReading, read_through
-from connectors.tape.failures import tape_failures
+from connectors.tape.failures import require_device, tape_failures
 from connectors.tape.mount import MountedVolume, probe_volume, require_volume, require_writable
 from connectors.tape.ownership import FOLDER, claim, owners_of, require_ours
 from connectors.tape.sequential_copy import PARTIAL_PREFIX, copy_sequentially, remove_partials, remove_quietly
@@ -213,11 +213,12 @@ class Cartridge:
 
     def _write(self, built: BuiltBundle, target: Path, step: Step) -> None:
         with tape_failures(self.root, "making its folder"):
+            require_device(self.root.stat().st_dev, self._volume.device, self.root)
             claim(self.root, self._installation)
         remove_partials(target.parent)
         partial = target.with_name(PARTIAL_PREFIX + target.name)
         try:
-            copy_sequentially(built, partial, step)
+            copy_sequentially(built, partial, self._volume.device, step)
             with tape_failures(target, "giving it its name", begun=True):
                 self._system.set_attribute(partial, HASH_ATTRIBUTE, built.sha256)
                 partial.rename(target)

@@ -50,6 +50,25 @@ def tape_failure(error: OSError, place: Path, doing: str, *, begun: bool = False
     return RetryableError(_SENTENCES[reason].format(place=place, what=what), reason=reason)
 
 
+def require_device(found: int, device: int, place: Path) -> None:
+    """Refuse a file that lies on another file system than the cartridge, which a mount that vanished leaves behind.
+
+    Parameters
+    ----------
+    found, device
+        ``st_dev`` of the file, and of the cartridge.
+
+    Raises
+    ------
+    RetryableError
+        ``tape_vanished``.
+    """
+    if found != device:
+        raise RetryableError(
+            _SENTENCES["tape_vanished"].format(place=place, what="it is on another disk"), reason="tape_vanished"
+        )
+
+
 @contextmanager
 def tape_failures(place: Path, doing: str, *, begun: bool = False) -> Iterator[None]:
     """Turn what the system answers into a failure of ours."""

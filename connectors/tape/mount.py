@@ -23,6 +23,8 @@ class MountedVolume:
         Of the volume: the mount point of a drive, or the cartridge's folder in a library.
     point
         The mount point.
+    device
+        Of all files on it, as in ``os.stat``: others lie somewhere else.
     server
         Names the process that serves the mount; empty when it can't be seen. See ``VolumeSystem.server``.
     uuid, barcode, name, serial
@@ -37,6 +39,7 @@ class MountedVolume:
 
     root: Path
     point: Path
+    device: int
     server: str
     uuid: str
     barcode: str
@@ -102,6 +105,7 @@ def _probed(root: Path, system: VolumeSystem) -> MountedVolume:
     return MountedVolume(
         root=root,
         point=line.point,
+        device=os.makedev(*map(int, line.device.split(":"))),
         server=system.server(line),
         uuid=uuid,
         barcode=text("mamBarcode"),

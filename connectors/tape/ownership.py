@@ -13,10 +13,10 @@ README_NAME = "README-PETAWATCH.txt"
 
 def owners_of(root: Path) -> list[str]:
     """The installations that have a folder on a cartridge, which should be one at most. Raises OSError."""
-    try:
-        return sorted(path.name for path in (root / FOLDER).iterdir() if not path.name.startswith("."))
-    except FileNotFoundError:
+    folder = root / FOLDER
+    if not folder.is_dir():
         return []
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def require_ours(root: Path, label: str, installation: str) -> None:
@@ -38,7 +38,7 @@ def require_ours(root: Path, label: str, installation: str) -> None:
             f"the cartridge {label} in {root} belongs to the installation {other!r}; put in another one",
             reason="tape_foreign",
         )
-    known = {FOLDER, README_NAME}
+    known = {README_NAME} | ({FOLDER} if (root / FOLDER).is_dir() else set())
     strange = sorted(path.name for path in root.iterdir() if path.name not in known and not path.name.startswith("."))
     if strange:
         raise RetryableError(

@@ -10,7 +10,7 @@ from pathlib import Path
 from connectors.tape.bounded_wait import Step
 from connectors.tape.bundle_file import BuiltBundle
 from connectors.tape.bundle_reading import fill
-from connectors.tape.failures import tape_failures
+from connectors.tape.failures import require_device, tape_failures
 from connectors.tape.side_hash import SideHash, new_blocks
 from models.errors import RecordError, RetryableError
 
@@ -18,10 +18,17 @@ from models.errors import RecordError, RetryableError
 PARTIAL_PREFIX = ".partial-"
 
 
-def copy_sequentially(built: BuiltBundle, partial: Path, step: Step) -> None:
+def copy_sequentially(built: BuiltBundle, partial: Path, device: int, step: Step) -> None:
     """Copy a bundle under a new name in blocks of 4 MiB, hashed on the way, and close it durably.
 
     The cartridge can be full at each of open, write, fsync and close, so each is looked at.
+
+    Parameters
+    ----------
+    device
+        Of the cartridge: a mount that has just vanished leaves a folder of the local disk, which is not to be filled.
+    step
+        Called after each block.
 
     Raises
     ------
@@ -34,6 +41,7 @@ def copy_sequentially(built: BuiltBundle, partial: Path, step: Step) -> None:
         with tape_failures(partial, "making it"):
             target = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:
+            require_device(os.fstat(target).st_dev, device, partial)
             sha256, size_bytes = _copy(built.path, source, target, partial, step)
             with tape_failures(partial, "flushing it", begun=True):
                 os.fsync(target)

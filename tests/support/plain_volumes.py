@@ -1,6 +1,7 @@
 """Folders that pass for cartridges: for what needs no real mount."""
 
 import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +32,14 @@ class PlainVolumes:
     def mount(self, point: Path, uuid: str = "", *, source: str = "ltfs:/dev/sg0") -> Path:
         """Make a folder that is a mount, with a volume in it unless the uuid is empty."""
         point.mkdir(exist_ok=True)
-        line = MountLine(point=point, device="0:50", file_system="fuse", source=source, read_only=False)
+        device = point.stat().st_dev
+        line = MountLine(
+            point=point,
+            device=f"{os.major(device)}:{os.minor(device)}",
+            file_system="fuse",
+            source=source,
+            read_only=False,
+        )
         self.lines.append(line)
         return self.volume(point, uuid) if uuid else point
 

@@ -2,6 +2,7 @@ import errno
 import hashlib
 import io
 import os
+import random
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -84,6 +85,16 @@ def test_the_same_files_give_the_same_bytes(contents: Contents, bundles: Path, t
     first, again = build_bundle(bundles, "hpls", contents), build_bundle(tmp_path, "hpls", contents)
     assert first.bundle == again.bundle
     assert first.path.read_bytes() == again.path.read_bytes()
+
+
+def test_what_a_killed_process_left_is_written_over(contents: Contents, bundles: Path) -> None:
+    built = build_bundle(bundles, "hpls", contents)
+    built.path.rename(bundles / f".{built.path.name}.partial")
+    with (bundles / f".{built.path.name}.partial").open("ab") as stream:
+        stream.write(b"more")
+    assert build_bundle(bundles, "hpls", contents) == built
+    assert check_bundle(built.path)[0] == built
+    assert [path.name for path in bundles.iterdir()] == [built.path.name]
 
 
 def test_a_file_twice_is_in_it_once(contents: Contents, bundles: Path) -> None:
@@ -169,7 +180,7 @@ def test_buffers_that_are_used_in_turns_mix_nothing_up(
     found, reading = check_bundle(built.path)
     assert found == built
     assert reading.damaged == ()
-    copy_sequentially(built, bundles / "copy", lambda: None)
+    copy_sequentially(built, bundles / "copy", bundles.stat().st_dev, lambda: None)
     assert (bundles / "copy").read_bytes() == built.path.read_bytes()
 
 
@@ -187,6 +198,24 @@ def test_one_wrong_bit_names_its_file(contents: Contents, bundles: Path) -> None
     found, reading = check_bundle(built.path)
     assert [member.file_id for member in reading.damaged] == [contents[3][0].id]
     assert found.sha256 != built.sha256
+
+
+def test_no_wrong_bit_goes_unseen(contents: Contents, bundles: Path) -> None:
+    built = build_bundle(bundles, "hpls", contents[1:])
+    chance = random.Random(0)  # noqa: S311 - places, no secrets
+    # Half of them in what stands before the files.
+    for place in chance.sample(range(5000), 20) + chance.sample(range(built.size_bytes), 20):
+        flip(built.path, place)
+        try:
+            found, reading = check_bundle(built.path)
+        except RecordError as error:
+            seen = {error.reason}
+        else:
+            assert found.manifest == built.manifest
+            assert len(reading.damaged) <= 1
+            seen = {"bundle_damaged"} if found.sha256 != built.sha256 else set()
+        assert seen == {"bundle_damaged"}, place
+        flip(built.path, place)
 
 
 def test_a_cut_bundle_lacks_its_last_files(contents: Contents, bundles: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from connectors.tape.cartridge import HASH_ATTRIBUTE, Cartridge
 from connectors.tape.library import lock_drive, mounted_cartridges
 from connectors.tape.mount import probe_volume
 from connectors.tape.remount import remount
+from connectors.tape.sequential_copy import copy_sequentially
 from connectors.tape.settings import TapeSettings
 from models.errors import FatalError, RecordError, RetryableError
 from tests.support.archived_contents import write_content
@@ -152,16 +154,29 @@ def test_too_little_room_is_told_before_anything_is_written(
     assert files_in(root) == set()
 
 
-@pytest.mark.parametrize("strange", ["petawatch/other/x.tar", "petawatch/x.tar", "holiday/film.mp4"])
+@pytest.mark.parametrize("strange", ["petawatch/other/x.tar", "petawatch/x.tar", "holiday/film.mp4", "petawatch"])
 def test_what_belongs_to_others_is_not_touched(
     strange: str, root: Path, system: PlainVolumes, built: BuiltBundle
 ) -> None:
-    (root / strange).parent.mkdir(parents=True)
+    (root / strange).parent.mkdir(parents=True, exist_ok=True)
     (root / strange).write_bytes(b"x")
     with pytest.raises(RetryableError, match="put in") as failure:
         cartridge_of(root, system).write_bundle(built)
     assert failure.value.reason == "tape_foreign"
     assert files_in(root) == {strange}
+
+
+def test_the_local_disk_under_a_mount_that_has_just_vanished_takes_nothing(
+    root: Path, system: PlainVolumes, built: BuiltBundle
+) -> None:
+    (line,) = system.lines
+    system.lines = [replace(line, device="0:12345")]
+    with pytest.raises(RetryableError, match="on another disk") as failure:
+        cartridge_of(root, system).write_bundle(built)
+    assert failure.value.reason == "tape_vanished"
+    assert list(root.iterdir()) == []
+    with pytest.raises(RetryableError, match="on another disk"):
+        copy_sequentially(built, root / "partial", 12345, lambda: None)
 
 
 def test_other_volumes_and_locked_ones_are_not_touched(root: Path, system: PlainVolumes, built: BuiltBundle) -> None:
