@@ -204,7 +204,7 @@ class CatalogRebuild:
             )
         if _SHA256.fullmatch(noted):
             return manifest.bundle(noted, within(PROBE_S, cartridge.root, lambda _: _status(place).st_size))
-        built, reading = within(SILENCE_S, cartridge.root, lambda _: check_bundle(place))
+        built, reading = within(SILENCE_S, cartridge.root, lambda step: check_bundle(place, step))
         if reading.damaged:
             raise RecordError(
                 f"the bundle {place} is damaged, and no SHA-256 is noted for it: {len(reading.damaged)} of its files, "
