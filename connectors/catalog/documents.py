@@ -16,8 +16,8 @@ Record = TypeVar("Record")
 #: Times and sizes are signed 64-bit integers in both kinds of catalog.
 INT64_MIN, INT64_MAX = -(1 << 63), (1 << 63) - 1
 
-#: What a file's reader says of its content.
-DESCRIPTION = ("first_ns", "last_ns", "devices", "stages", "states", "records", "refused")
+#: What a file's reader says of its content, and the date, which stands for its times when it has none.
+DESCRIPTION = ("date", "first_ns", "last_ns", "devices", "stages", "states", "records", "refused")
 
 _WORDS: dict[type, dict[str, type[Enum]]] = {BundleCopy: {"state": CopyState}, Volume: {"state": VolumeState}}
 
