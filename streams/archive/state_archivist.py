@@ -35,10 +35,10 @@ class StateArchivist:
 
     def before(self, first_ns: int) -> None:
         """A snapshot is committed next whose first record has this event time."""
-        if not self._every_ns or self._is_writing():
+        if not self._every_ns:
             return
         stretch = first_ns // self._every_ns
-        if self._stretch is not None and stretch <= self._stretch:
+        if (self._stretch is not None and stretch <= self._stretch) or self._is_being_written(stretch):
             return
         moment = self._state.stage_moment()
         if self._stretch is None:
@@ -51,16 +51,18 @@ class StateArchivist:
         """Wait for what is being written."""
         self._writer.shutdown()
 
-    def _is_writing(self) -> bool:
-        if self._due is None:
-            return False
-        stretch, written = self._due
-        if not written.done():
-            return True
+    def _is_being_written(self, stretch: int) -> bool:
+        """Whether the state before this stretch is with the writer, or was written; the one before that is waited for.
+
+        Whoever watches a recorded day may come to the next hour within a second.
+        """
+        if self._due is None or (stretch <= self._due[0] and not self._due[1].done()):
+            return self._due is not None
+        due, written = self._due
         self._due = None
         if written.result() is not None:
-            self._stretch = stretch
-        return False
+            self._stretch = due
+        return self._stretch is not None and stretch <= self._stretch
 
     def _write(self, moment: StageMoment) -> Path | None:
         try:
