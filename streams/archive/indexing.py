@@ -1,11 +1,10 @@
 """Takes an archive that exists already into the catalog."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from itertools import islice
 from os import fsencode, path, scandir
 from pathlib import Path
 from typing import Any
@@ -33,10 +32,10 @@ from streams.archive.file_description import describe_file
 #: The journal's name in the archive's folder.
 JOURNAL_NAME = "index.sqlite"
 
-# Files that are asked for, added and noted together: one durable transaction each.
-_BATCH = 500
-# Files that a thread describes in one go: small ones take less than a millisecond.
-_TASK = 25
+# Files that are asked for, added and noted together, one durable transaction each; and that a thread describes in one
+# go: small ones take less than a millisecond. Large ones end both sooner.
+_BATCH, _BATCH_BYTES = 500, 1 << 30
+_TASK, _TASK_BYTES = 25, 16 << 20
 # A recorder's clock may be ahead of this computer's by so much; a time of change beyond is wild and says nothing.
 _CLOCKS_APART_NS = HOUR_NS
 
@@ -167,7 +166,7 @@ class Indexer:
         waiting: deque[_Batch] = deque()
         pool = ThreadPoolExecutor(self._options.threads, thread_name_prefix="indexing")
         try:
-            while batch := list(islice(files, _BATCH)):
+            for batch in _portions(files, _BATCH, _BATCH_BYTES):
                 waiting.append(self._begin(batch, pool))
                 if len(waiting) > 1:  # one batch is read while the one before goes into the catalog
                     self._finish(waiting.popleft())
@@ -209,8 +208,7 @@ class Indexer:
         known = self._catalog.known_files(set(ids.values())) if ids else set()
         fresh = [file for file, stamp in zip(files, stamps, strict=True) if ids.get(stamp) not in known]
         self.counts.unchanged += len(files) - len(fresh)
-        tasks = [pool.submit(self._describe, fresh[first : first + _TASK]) for first in range(0, len(fresh), _TASK)]
-        return _Batch(tasks)
+        return _Batch([pool.submit(self._describe, task) for task in _portions(fresh, _TASK, _TASK_BYTES)])
 
     def _describe(self, files: list[SpoolFile]) -> "list[tuple[SpoolFile, _Described]]":
         """Run by a thread: each file's description, or why there is none."""
@@ -282,6 +280,20 @@ def index_folders(paths: Sequence[Path], root: Path | None) -> list[tuple[Path, 
         if any(other != folder and folder.is_relative_to(other) for other in folders):
             raise FatalError(f"{folder} lies in another of the folders; name only one of them", reason="index_paths")
     return [(whole or folder, folder) for folder in dict.fromkeys(folders)]
+
+
+def _portions(files: Iterable[SpoolFile], most: int, most_bytes: int) -> Iterator[list[SpoolFile]]:
+    """Files in portions of at most so many, which end with the file with which they reach so many bytes."""
+    portion: list[SpoolFile] = []
+    size_bytes = 0
+    for file in files:
+        portion.append(file)
+        size_bytes += file.size
+        if len(portion) >= most or size_bytes >= most_bytes:
+            yield portion
+            portion, size_bytes = [], 0
+    if portion:
+        yield portion
 
 
 def _stamp(file: SpoolFile) -> FileStamp:

@@ -3,6 +3,7 @@
 import os
 import statistics
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -49,13 +50,16 @@ def measure_indexing(size: IndexingSize) -> Iterator[Figure]:
             root = folder / name
             megabytes = _generate(root, files, shots) / 1e6
             what = f"{files:,} files of {3 * shots:,} records and {megabytes:.2f} MB"
-            first, again = [], []
+            first, again, cpu_ms = [], [], []
             for repeat in range(size.repeats):
                 archive = folder / f"{name}-{repeat}"
+                begun_s = time.process_time()
                 first.append(_index(root, archive, files))
+                cpu_ms.append(1e3 * (time.process_time() - begun_s) / files)
                 again.append(_index(root, archive, files))
             yield _figure(f"indexing {what}", first, wanted=">= 250" if name == "small" else "")
             volume = statistics.median(first) * megabytes
+            yield Figure(name=f"processor time of each file ({what})", value=statistics.median(cpu_ms), unit="ms")
             yield Figure(name=f"content read and hashed ({what})", value=volume, unit="MB/s")
             yield _figure(f"indexing once more, nothing has changed ({what})", again, wanted="")
 

@@ -90,6 +90,15 @@ def test_every_file_is_indexed_once_and_not_read_again(archive: Archive) -> None
     assert (everything.added, everything.known, everything.unchanged) == (0, 8, 0)
 
 
+def test_large_files_make_small_portions(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        archive.write(number)
+    monkeypatch.setattr(indexing, "_BATCH_BYTES", 1)
+    monkeypatch.setattr(indexing, "_TASK_BYTES", 1)
+    assert archive.index().added == 5
+    assert [done for done, _ in archive.advanced] == [1, 2, 3, 4, 5]  # each was durable before the next
+
+
 def test_a_file_that_has_changed_is_read_again_and_is_another_one(archive: Archive) -> None:
     path, other = archive.write(1), archive.write(2)
     archive.index()
