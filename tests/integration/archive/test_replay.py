@@ -23,6 +23,7 @@ from streams.replay.run import ReplayModels, run_replay
 from streams.replay.sources import JoinedSource, StateSource
 from streams.settings import Settings, load_settings
 from tests.support.commands import Run
+from tests.support.manual_clock import ManualClock
 from tests.support.watch_results import WatchResults, assert_same_results, assert_same_rows, read_results
 from tests.support.watching import watch_once
 
@@ -110,6 +111,27 @@ def test_from_an_archived_state_the_stretch_is_the_same_bit_for_bit(
     models = ReplayModels(in_use=default_model())
     run_replay(plan, models, in_place(plan.files), tmp_path / "run", settings, clock=SystemClock())
     assert_same_stretch(read_results(tmp_path / "run"), undisturbed)
+
+
+def test_a_replay_that_was_ended_goes_on_where_it_stood(
+    watched: Path, settings: Settings, undisturbed: WatchResults, tmp_path: Path
+) -> None:
+    plan = planned(watched, settings)
+    models, directory, clock = (
+        ReplayModels(in_use=default_model()),
+        tmp_path / "run",
+        ManualClock(SystemClock().now_ns()),
+    )
+
+    def end(done: int, _: int) -> None:
+        if done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_replay(plan, models, in_place(plan.files), directory, settings, clock=clock, speed=60.0, progress=end)
+    assert read_results(directory).ledger["files"]["accepted"] > 0
+    run_replay(plan, models, in_place(plan.files), directory, settings, clock=clock, speed=60.0)
+    assert_same_stretch(read_results(directory), undisturbed)
 
 
 def test_a_file_that_is_another_one_by_now_is_told(watched: Path, settings: Settings, tmp_path: Path) -> None:
