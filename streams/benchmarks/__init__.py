@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from streams.benchmarks.archive import ArchiveSize, measure_archive
+from streams.benchmarks.archive_store import ArchiveStoreSize, measure_archive_store
 from streams.benchmarks.false_alarms import FalseAlarmSize, measure_false_alarms
 from streams.benchmarks.figure import Figure
 from streams.benchmarks.indexing import IndexingSize, measure_indexing
@@ -13,6 +14,7 @@ from streams.benchmarks.latency import LatencySize, measure_latency
 from streams.benchmarks.memory import MemorySize, measure_memory
 from streams.benchmarks.reading import ReadingSize, measure_reading
 from streams.benchmarks.throughput import ThroughputSize, measure_throughput
+from streams.settings import load_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +28,18 @@ class BenchmarkOptions:
     false_alarms
         How many normal frames.
     config
-        TOML file with settings, for those that need a broker and for false alarms.
+        TOML file with settings, for those that need a broker or an object store and for false alarms.
     """
 
     minutes: int = 60
     false_alarms: FalseAlarmSize = field(default_factory=FalseAlarmSize)
     config: Path | None = None
+
+
+def _archive(options: BenchmarkOptions) -> Iterator[Figure]:
+    yield from measure_archive(ArchiveSize())
+    if options.config is not None:
+        yield from measure_archive_store(ArchiveStoreSize(), load_settings(options.config).object_store)
 
 
 def _wire(_: BenchmarkOptions) -> Iterator[Figure]:
@@ -54,7 +62,7 @@ BENCHMARKS: dict[str, Callable[[BenchmarkOptions], Iterator[Figure]]] = {
     "latency": lambda _: measure_latency(LatencySize()),
     "memory": lambda options: measure_memory(MemorySize(minutes=options.minutes)),
     "false-alarms": lambda options: measure_false_alarms(options.false_alarms, options.config),
-    "archive": lambda _: measure_archive(ArchiveSize()),
+    "archive": _archive,
     "indexing": lambda _: measure_indexing(IndexingSize()),
     "wire": _wire,
     "kafka": _kafka,

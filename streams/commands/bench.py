@@ -16,7 +16,8 @@ def bench(
         str,
         typer.Argument(
             help="Which: kernels, reading, throughput, latency, memory; false-alarms (takes half an hour of a core), "
-            "archive (needs 1 GB of disk), indexing (needs 3 GB of disk), wire (needs blosc2), kafka (needs a broker). "
+            "archive (needs 1 GB of disk; with --config its object store, too), indexing (needs 3 GB of disk), "
+            "wire (needs blosc2), kafka (needs a broker). "
             "The first five when left out."
         ),
     ] = "",
@@ -30,7 +31,9 @@ def bench(
         str, typer.Option(help="Of false-alarms: camera, or energy_meter or spectrometer in their place.")
     ] = "camera",
     seed: Annotated[int, typer.Option(min=0, help="Another one makes other cameras, for false-alarms.")] = 101,
-    config: Annotated[Path | None, typer.Option(help="TOML file with settings, for kafka and false-alarms.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file with settings, for kafka, archive and false-alarms.")
+    ] = None,
 ) -> None:
     """Measure the figures that the documentation names, with a description of the machine."""
     import json
