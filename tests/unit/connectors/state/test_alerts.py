@@ -65,3 +65,15 @@ def test_one_alert_by_its_id(tmp_path: Path) -> None:
         assert state.alert(event.alert.id) is None
         state.commit(Commit(alerts=[event]))
         assert state.alert(event.alert.id) == event.alert
+
+
+def test_alerts_since_a_time_are_those_with_a_later_shot_the_open_ones_and_those_named(tmp_path: Path) -> None:
+    closed = [alert_event(START_NS + number * 100 * STEP_NS, change=AlertChange.CLOSED, shots=3) for number in range(4)]
+    still_open = alert_event(START_NS + STEP_NS)
+    with StateDirectory.open(tmp_path) as state:
+        state.commit(Commit(alerts=[*closed, still_open]))
+    old, named, reaching, late = (event.alert for event in closed)
+    with StateReader.open(tmp_path) as reader:
+        found = [alert for alert, _ in reader.alerts(reaching.last_shot_ns, [named.id, "unknown"])]
+        assert found == [still_open.alert, named, reaching, late]
+        assert len(list(reader.alerts(None, [old.id]))) == 5
