@@ -48,11 +48,11 @@ def draw_curves(curves: Sequence[Curve], *, x_label: str, y_label: str, mark_x: 
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" role="img" aria-label="{text(names)}">'
         f'<rect x="{_LEFT}" y="{_TOP}" width="{_WIDTH - 10 - _LEFT}" height="{_HEIGHT - _BOTTOM - _TOP}" '
         f'fill="#22252b"/>{mark}{"".join(reversed(lines))}'
-        f"{_label(_LEFT - 6, _TOP + 10, f'{y_span[1]:.4g}', 'end')}"
-        f"{_label(_LEFT - 6, _HEIGHT - _BOTTOM, f'{y_span[0]:.4g}', 'end')}"
+        f"{_label(_LEFT - 6, _TOP + 10, _number(y_span[1]), 'end')}"
+        f"{_label(_LEFT - 6, _HEIGHT - _BOTTOM, _number(y_span[0]), 'end')}"
         f"{_label(_LEFT - 6, (_TOP + _HEIGHT - _BOTTOM) // 2, y_label, 'end')}"
-        f"{_label(_LEFT, _HEIGHT - 10, f'{x_span[0]:.4g}', 'start')}"
-        f"{_label(_WIDTH - 10, _HEIGHT - 10, f'{x_span[1]:.4g}', 'end')}"
+        f"{_label(_LEFT, _HEIGHT - 10, _number(x_span[0]), 'start')}"
+        f"{_label(_WIDTH - 10, _HEIGHT - 10, _number(x_span[1]), 'end')}"
         f"{_label((_LEFT + _WIDTH) // 2, _HEIGHT - 10, x_label, 'middle')}</svg>"
     )
 
@@ -80,6 +80,10 @@ def _line(curve: Curve, colour: str, x_span: tuple[float, float], y_span: tuple[
     ]
     dots = [f'<circle cx="{x[row]:.1f}" cy="{y[row]:.1f}" r="2" fill="{colour}"/>' for row in np.flatnonzero(known)]
     return "".join(lines + (dots if curve.dots else []))
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.4g}"
 
 
 def _label(x: int, y: int, words: str, anchor: str) -> str:

@@ -31,7 +31,9 @@ def replay(
     from_folder: Annotated[
         Path | None, typer.Option(help="Take snapshots (and states) from here: a folder that was restored.")
     ] = None,
-    wait: Annotated[float, typer.Option(min=0.0, help="Seconds to wait for a cartridge that is wanted.")] = 0.0,
+    wait: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Wait so long for each cartridge that is needed.")
+    ] = 3600.0,
     webhook: Annotated[list[str] | None, typer.Option(help="URL that gets the alerts; else none does.")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,

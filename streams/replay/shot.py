@@ -32,6 +32,7 @@ _ROLES = ("worst", "first", "last")
 _IMAGES, _ENERGIES = 2, 40
 # Records of one shot lie this close together; a stage's shots are further apart.
 _SAME_SHOT_NS = 20 * MILLISECOND_NS
+_REACH_NS = MINUTE_NS
 # A block of so many records is small beside the file.
 _BLOCK_RECORDS = 64
 
@@ -120,7 +121,8 @@ def _recorded(replays: Replays, alert: Alert, event_time_ns: int) -> list[Record
     blocks = []
     for file in holding:
         place = places[file.id]
-        blocks += _read(place, place.parents[file.path.count("/")], alert.stage, replays.settings)
+        root = place.parents[file.path.count("/")]
+        blocks += _read(place, root, alert.stage, event_time_ns, replays.settings)
     return blocks
 
 
@@ -132,9 +134,16 @@ def _holds(file: ArchivedFile, alert: Alert, event_time_ns: int) -> bool:
     return first_ns <= event_time_ns + SECOND_NS and event_time_ns - SECOND_NS <= last_ns
 
 
-def _read(path: Path, root: Path, stage: Stage, settings: Settings) -> list[RecordBlock]:
+def _read(path: Path, root: Path, stage: Stage, at_ns: int, settings: Settings) -> list[RecordBlock]:
+    """The blocks of a stage around a time: a day's file holds more than a memory does."""
     with open_snapshot(path, root=root, limits=settings.reading, zone=settings.zone) as snapshot:
-        return [block for block in snapshot.blocks(_BLOCK_RECORDS) if block.device.stage == stage]
+        return [
+            block
+            for block in snapshot.blocks(_BLOCK_RECORDS)
+            if block.device.stage == stage
+            and block.event_time_ns[0] <= at_ns + _REACH_NS
+            and block.event_time_ns[-1] >= at_ns - _REACH_NS
+        ]
 
 
 def _shown(alert: Alert, evidence: _Evidence, notes: list[str], blocks: list[RecordBlock]) -> ShownShot:
