@@ -15,7 +15,7 @@ from connectors.catalog.opening import open_catalog
 from connectors.catalog.settings import CatalogSettings
 from connectors.tape.bundle_file import BuiltBundle, build_bundle
 from connectors.tape.cartridge import HASH_ATTRIBUTE
-from connectors.tape.library import mounted_cartridges
+from connectors.tape.library import lock_drive, mounted_cartridges
 from connectors.tape.settings import TapeSettings
 from models.archive.archived_file import ArchivedFile
 from models.archive.copies import BundleCopy, CopyState
@@ -23,6 +23,7 @@ from models.archive.file_query import FileQuery
 from models.archive.volumes import VolumeState
 from tests.support.commands import Run, run_with
 from tests.support.ltfs.drive import Drive, TapeShelf
+from tests.support.ltfs.faults import Faults
 from tests.support.ltfs.snapshots import write_snapshot
 
 FILE_BYTES = 60_000
@@ -143,6 +144,22 @@ def test_a_damaged_manifest_is_told_and_the_others_are_taken(tapes: Tapes) -> No
     assert (code, document["bundles"], document["files_added"], document["problems"]) == (1, 1, 3, 1)
     assert told.count("\n") == 1
     assert "damaged" in told
+
+
+def test_a_cartridge_that_fails_in_the_middle_is_told_and_the_other_one_is_taken(tapes: Tapes) -> None:
+    tapes.drives[0].set(Faults(unreadable=f"*{tapes.bundles[0].manifest.bundle_id}*"))
+    code, document, told = tapes.rebuild()
+    assert (code, document["cartridges"], document["problems"]) == (1, 2, 1)
+    assert document["files_added"] == 6
+    assert "Input/output error" in told
+    assert len({copy.bundle_id for copy in tapes.copies()}) == 2
+
+
+def test_a_rebuild_beside_an_archiver_is_refused(tapes: Tapes) -> None:
+    with lock_drive(tapes.drives[0].mount, tapes.folder / "state" / "archive"):
+        code, _, told = tapes.rebuild()
+    assert code == 1
+    assert "one archiver" in told
 
 
 def test_a_bundle_without_a_noted_sum_is_read(tapes: Tapes) -> None:
