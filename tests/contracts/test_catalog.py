@@ -110,7 +110,7 @@ def test_who_knows_a_file_by_its_name_only_leaves_its_description(catalog: Catal
 
 
 def test_any_number_of_files_is_taken_and_given_in_order(catalog: Catalog) -> None:
-    count = 603
+    count = 503
     files = [archived(number, first_ns=START_NS + number // 3, last_ns=START_NS + number) for number in range(count)]
     assert catalog.add_files(file for file in reversed(files)) == count
     expected = sorted(files, key=lambda file: (file.first_ns, file.id))
@@ -120,7 +120,7 @@ def test_any_number_of_files_is_taken_and_given_in_order(catalog: Catalog) -> No
 
 
 def test_files_may_be_written_while_they_are_looked_at(catalog: Catalog) -> None:
-    files = [archived(number) for number in range(600)]
+    files = [archived(number) for number in range(502)]
     catalog.add_files(files)
     seen = 0
     for file in catalog.find_files(FileQuery()):
@@ -262,7 +262,7 @@ def test_files_wait_for_tape_in_the_order_of_tapes(catalog: Catalog) -> None:
 
 
 def test_a_large_bundle_is_kept_whole(catalog: Catalog) -> None:
-    bundle = bundle_of(*(archived(number) for number in range(1203)))
+    bundle = bundle_of(*(archived(number) for number in range(503)))
     catalog.add_bundle(bundle)
     assert catalog.bundle(bundle.id) == bundle
 

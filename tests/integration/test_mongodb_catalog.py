@@ -251,7 +251,7 @@ def _by_itself(work: Callable[[], Answer]) -> Answer:
 
 def test_a_server_that_is_away_is_waited_for_and_a_login_is_checked(own_server: MongodbServer, tmp_path: Path) -> None:
     settings = _settings(own_server, timeout_s=1.0)
-    assert _refusal(settings).reason == "catalog_away"
+    assert _refusal(replace(settings, timeout_s=0.2)).reason == "catalog_away"
     own_server.start()
     with MongoClient[dict[str, Any]](own_server.address) as client:
         client.admin.command("createUser", "keeper", pwd="right", roles=["root"])  # noqa: S106 - no secret

@@ -110,7 +110,7 @@ def _answers(catalog: Catalog, ids: list[str], queries: list[FileQuery]) -> list
     return [*(question() for question in questions), *(list(catalog.find_files(query)) for query in queries)]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(_STEPS, max_size=8), queries=st.lists(_QUERIES, min_size=3, max_size=6))
 def test_both_catalogs_answer_alike(
     database: MongodbCatalog, steps: list[tuple[str, object]], queries: list[FileQuery]
