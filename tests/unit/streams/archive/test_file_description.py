@@ -4,6 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -22,8 +23,10 @@ from tests.support.snapshot_files import (
     SPECTRO,
     Camera,
     EnergyMeter,
+    Hostile,
     Reading,
     minute,
+    one,
     random_images,
     times,
     write_production,
@@ -75,6 +78,39 @@ def test_the_states_are_those_of_the_records_however_they_are_read(
         of_blocks = {DeviceState(int(state)) for block in snapshot.blocks(100) for state in block.state}
     found = describe_file(path, root=tmp_path, limits=limits)
     assert found.states == tuple(state.name for state in sorted(of_blocks)) == ("ON", "FAULT", "OFF", "OTHER")
+
+
+def _soft_link(group: h5py.Group) -> None:
+    group["STATE"] = h5py.SoftLink("/elsewhere")
+
+
+def _of_several(group: h5py.Group) -> None:
+    group["STATE"] = [np.bytes_(b"ON"), np.bytes_(b"OFF")]
+
+
+def _compressed(group: h5py.Group) -> None:
+    group.create_dataset("STATE", data=np.array([b"RUNNING"]), compression="gzip")
+
+
+ODD_STATES = {
+    "variable length": Reading(state="STANDBY"),
+    "one of one": Reading(state=np.array([b"FAULT"])),
+    "compressed": Hostile(state=None, make=_compressed),
+    "a number": Reading(state=3),
+    "too long": Reading(state=np.bytes_(b"ON" * 200)),
+    "missing": Reading(state=None),
+    "a link": Hostile(state=None, make=_soft_link),
+    "two": Hostile(state=None, make=_of_several),
+}
+
+
+@pytest.mark.parametrize("odd", ODD_STATES)
+@pytest.mark.parametrize("limits", [ReadLimits(), ReadLimits(max_buffered_mib=0)])
+def test_odd_states_are_what_the_records_say(tmp_path: Path, odd: str, limits: ReadLimits) -> None:
+    path = write_production(_snapshot(tmp_path), one(METER, ODD_STATES[odd]))
+    with open_snapshot(path, root=tmp_path, limits=limits) as snapshot:
+        (block,) = snapshot.blocks(10)
+        assert snapshot.states() == (DeviceState(int(block.state[0])),)
 
 
 def test_a_daily_file_of_the_test_period_is_described(tmp_path: Path) -> None:
