@@ -1,5 +1,6 @@
 """Where a file's content is read from: the recorders' own file while it is what was archived, else the store."""
 
+import io
 import shutil
 import stat
 from dataclasses import replace
@@ -24,13 +25,17 @@ class FileContents:
     Parameters
     ----------
     folder
-        The archive's: a folder below it is this object's alone.
+        The archive's.
+    place
+        A folder below it, which is this object's alone.
     """
 
-    def __init__(self, catalog: Catalog, store: ArchiveStore | None, folder: Path, clock: Clock) -> None:
+    def __init__(
+        self, catalog: Catalog, store: ArchiveStore | None, folder: Path, clock: Clock, *, place: str = _FETCHED
+    ) -> None:
         self._catalog = catalog
         self._store = store
-        self._folder = folder / _FETCHED
+        self.folder = folder / place
         self._clock = clock
 
     def local(self, file: ArchivedFile) -> Path | None:
@@ -68,12 +73,12 @@ class FileContents:
 
     def forget(self) -> None:
         """Remove what was fetched, also by an earlier process."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _read(self, store: ArchiveStore, copy: StoreCopy, file: ArchivedFile) -> tuple[str, Path | None]:
-        path = self._folder / file.sha256
-        with disk_failures(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / file.sha256
+        with disk_failures(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
             try:
                 with path.open("wb") as stream:
                     found = store.read(file.key, copy.version, stream)
@@ -84,6 +89,18 @@ class FileContents:
                 return "", path
             path.unlink(missing_ok=True)
             return OTHER_CONTENT, None
+
+
+class Nowhere(io.RawIOBase):
+    """Takes whatever is written: for who only wants the SHA-256 that the store computes of what it gives."""
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def write(self, data: object, /) -> int:
+        """All of it, and nothing is kept."""
+        return memoryview(data).nbytes  # type: ignore[arg-type]
 
 
 def note_reading(catalog: Catalog, copy: StoreCopy, damage: str, now_ns: int) -> None:

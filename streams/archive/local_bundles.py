@@ -8,6 +8,9 @@ from connectors.disk_failures import disk_failures
 from connectors.tape.bundle_file import BuiltBundle, read_manifest
 from models.errors import RecordError
 
+#: So many may wait on the disk for their copies: then no more are made, and cartridges are mounted anew.
+MOST_LOCAL = 8
+
 _FOLDER = "bundles"
 _SUFFIX = ".tar"
 

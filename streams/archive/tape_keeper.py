@@ -16,14 +16,12 @@ from models.errors import FatalError, RetryableError
 from streams.archive.bundle_making import BundleMaker
 from streams.archive.cartridge_choice import WantingBundle
 from streams.archive.cartridge_work import CartridgeWork
-from streams.archive.local_bundles import LocalBundles
+from streams.archive.local_bundles import MOST_LOCAL, LocalBundles
 from streams.archive.opened_archive import OpenedArchive
 from streams.archive.tape_alerts import Need, TapeAlerts
 from streams.archive.tape_drives import Mounted, TapeDrives
 from streams.archive.tape_needs import Troubles, content_needs, copy_needs, remount_needs, room_needs
 
-#: So many bundles may wait on the disk for their copies: then no more are made, and cartridges are mounted anew.
-MOST_LOCAL = 8
 _ROUND_S = 30.0
 
 
@@ -49,6 +47,11 @@ class TapeKeeper:
         """What a person is wanted for, as far as it is known."""
         return self._alerts.needs
 
+    @property
+    def bundles_on_disk(self) -> list[str]:
+        """Those that lack proven copies, the oldest first."""
+        return self._local.ids()
+
     def run(self, stop: threading.Event) -> None:
         """Look after the tapes until it is to stop.
 
@@ -69,15 +72,20 @@ class TapeKeeper:
             if not busy:
                 stop.wait(_ROUND_S)
 
-    def run_once(self) -> None:
-        """Do all that can be done now: bundle what waits, whatever its age; write, and read back what can be.
+    def run_once(self, *, close: bool = True) -> None:
+        """Do all that can be done now: bundle what waits, write, and read back what can be.
+
+        Parameters
+        ----------
+        close
+            As ``BundleMaker.make`` takes it: whether the last bundle is made whatever its age.
 
         Raises
         ------
         RetryableError, FatalError
             What would make ``run`` wait ends it.
         """
-        while self.round(close=True):
+        while self.round(close=close):
             pass
 
     def round(self, *, close: bool = False) -> bool:
