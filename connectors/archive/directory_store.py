@@ -126,22 +126,24 @@ class DirectoryStore:
             return any(entry.name.endswith(".json") and entry.is_file() for entry in entries)
 
     def _write(self, fresh: Path, source: Path, content: tuple[str, int], metadata: Mapping[str, str]) -> None:
-        with fresh.open("wb") as stream:
-            found = copy_pieces(file_pieces(source), stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if found != content:
-            fresh.unlink()
-            raise file_changed(source)
-        if mtime_ns := int(metadata.get("mtime-ns", 0)):
-            os.utime(fresh, ns=(mtime_ns, mtime_ns))
-        if sha256_on_disk(fresh) != content[0]:
-            fresh.unlink()
-            raise RetryableError(
-                f"what was written into {self._folder} is not what is read from it; look at its disk and the memory of "
-                "this computer",
-                reason="archive_store_garbled",
-            )
+        try:
+            with fresh.open("wb") as stream:
+                found = copy_pieces(file_pieces(source), stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+            if found != content:
+                raise file_changed(source)
+            if mtime_ns := int(metadata.get("mtime-ns", 0)):
+                os.utime(fresh, ns=(mtime_ns, mtime_ns))
+            if sha256_on_disk(fresh) != content[0]:
+                raise RetryableError(
+                    f"what was written into {self._folder} is not what is read from it; look at its disk and the memory "
+                    "of this computer",
+                    reason="archive_store_garbled",
+                )
+        except BaseException:
+            fresh.unlink(missing_ok=True)  # on a full disk it would stand in the way
+            raise
 
     def _stored_pieces(self, stream: FileIO, key: str) -> Iterator[memoryview]:
         buffer = memoryview(bytearray(PIECE_BYTES))

@@ -156,6 +156,10 @@ def test_a_version_whose_content_somebody_removed_is_missing(store: DirectorySto
     assert sorted(contents(store)) == [b"first", b"second", b"third"]
 
 
+def read(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""
+
+
 def failing(error: int) -> Callable[[int], None]:
     def fsync(_: int) -> None:
         raise OSError(error, os.strerror(error))
@@ -193,6 +197,7 @@ def test_what_the_system_refuses_is_one_sentence(
     assert raised.value.reason == reason
     assert sentence in str(raised.value)
     assert contents(store) == [b"first"]
+    assert [path for path in (tmp_path / "store").rglob("*") if b"second" in path.name.encode() + read(path)] == []
     put(store, tmp_path, b"second")
     assert contents(store) == [b"second", b"first"]
 
