@@ -37,12 +37,15 @@ def copy_sequentially(built: BuiltBundle, partial: Path, device: int, step: Step
     RetryableError
         ``disk_failed``: the bundle can't be read from the disk; what is wrong with the tape.
     """
-    with _disk(built.path), built.path.open("rb", buffering=0) as source:
+    with _disk(built.path):
+        source = FileIO(built.path)
+    with source, SideHash() as whole:
         with tape_failures(partial, "making it"):
             target = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:
-            require_device(os.fstat(target).st_dev, device, partial)
-            sha256, size_bytes = _copy(built.path, source, target, partial, step)
+            with tape_failures(partial, "making it"):
+                require_device(os.fstat(target).st_dev, device, partial)
+            size_bytes = _copy(built.path, source, target, partial, whole, step)
             with tape_failures(partial, "flushing it", begun=True):
                 os.fsync(target)
         except BaseException:
@@ -51,6 +54,7 @@ def copy_sequentially(built: BuiltBundle, partial: Path, device: int, step: Step
             raise
         with tape_failures(partial, "closing it", begun=True):
             os.close(target)
+        sha256 = whole.hexdigest()
     step()
     if (sha256, size_bytes) != (built.sha256, built.size_bytes):
         raise RecordError(
@@ -73,25 +77,24 @@ def remove_quietly(partial: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _copy(path: Path, source: FileIO, target: int, partial: Path, step: Step) -> tuple[str, int]:
-    """SHA-256 and bytes of what was written. While a block is written it is hashed beside."""
+def _copy(path: Path, source: FileIO, target: int, partial: Path, whole: SideHash, step: Step) -> int:
+    """How many bytes were written. While a block is written it is hashed beside."""
     blocks = new_blocks()
     size_bytes = 0
-    with SideHash() as whole:
-        while True:
-            with _disk(path):
-                filled = fill(source, blocks[0])
-            if not filled:
-                return whole.hexdigest(), size_bytes
-            block = blocks[0][:filled]
-            whole.update(block)
-            with tape_failures(partial, "writing it", begun=True):
-                written = 0
-                while written < filled:
-                    written += os.write(target, block[written:])
-            size_bytes += filled
-            blocks.rotate(-1)
-            step()
+    while True:
+        with _disk(path):
+            filled = fill(source, blocks[0])
+        if not filled:
+            return size_bytes
+        block = blocks[0][:filled]
+        whole.update(block)
+        with tape_failures(partial, "writing it", begun=True):
+            written = 0
+            while written < filled:
+                written += os.write(target, block[written:])
+        size_bytes += filled
+        blocks.rotate(-1)
+        step()
 
 
 @contextmanager

@@ -7,8 +7,8 @@ from typing import Self
 
 #: What is read, written and hashed at once: the size that cartridges are written fastest with.
 BLOCK_BYTES = 4 << 20
-# So many blocks may wait: a thread that gets no core for a moment holds nobody up.
-_WAITING = 7
+# So many blocks may wait. More of them leave the cache before they are hashed, and cost more than they spare.
+_WAITING = 2
 
 
 class SideHash:

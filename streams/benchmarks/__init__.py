@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from streams.benchmarks.archive import ArchiveSize, measure_archive
+from streams.benchmarks.archive import ArchiveSize, first_cartridge, measure_archive
 from streams.benchmarks.archive_store import ArchiveStoreSize, measure_archive_store
 from streams.benchmarks.false_alarms import FalseAlarmSize, measure_false_alarms
 from streams.benchmarks.figure import Figure
@@ -28,7 +28,7 @@ class BenchmarkOptions:
     false_alarms
         How many normal frames.
     config
-        TOML file with settings, for those that need a broker or an object store and for false alarms.
+        TOML file with settings, for those that need a broker or an object store or a cartridge, and for false alarms.
     """
 
     minutes: int = 60
@@ -37,7 +37,7 @@ class BenchmarkOptions:
 
 
 def _archive(options: BenchmarkOptions) -> Iterator[Figure]:
-    yield from measure_archive(ArchiveSize())
+    yield from measure_archive(ArchiveSize(target=first_cartridge(options.config)))
     if options.config is not None:
         yield from measure_archive_store(ArchiveStoreSize(), load_settings(options.config).object_store)
 
@@ -70,7 +70,7 @@ BENCHMARKS: dict[str, Callable[[BenchmarkOptions], Iterator[Figure]]] = {
 #: What these need beside the program; they run only when they are named.
 NEEDS = {
     "false-alarms": "half an hour of a core",
-    "archive": "1 GB of disk",
+    "archive": "1 GB of disk, and 4 GB of a cartridge where one is set",
     "indexing": "minutes, and 3 GB of disk",
     "wire": "the development package blosc2",
     "kafka": "a broker",

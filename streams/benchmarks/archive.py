@@ -13,10 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from connectors.tape.bundle_file import BuiltBundle, build_bundle
+from connectors.tape.library import mounted_cartridges
 from connectors.tape.sequential_copy import copy_sequentially
 from connectors.tape.side_hash import BLOCK_BYTES
 from models.archive.archived_file import ArchivedFile
+from models.errors import FatalError
 from streams.benchmarks.figure import Figure, seconds_each
+from streams.settings import load_settings
 
 _MEGABYTE = 1e6
 _GIGABYTE = 1e9
@@ -33,11 +36,14 @@ class ArchiveSize:
         Of ``file_mib`` each: a bundle.
     repeats
         Turns of all ways.
+    target
+        The folder that is written to; None is a temporary one.
     """
 
     files: int = 16
     file_mib: int = 16
     repeats: int = 7
+    target: Path | None = None
 
 
 def measure_archive(size: ArchiveSize) -> Iterator[Figure]:
@@ -50,29 +56,55 @@ def measure_archive(size: ArchiveSize) -> Iterator[Figure]:
         yield from _measure_bundles(Path(folder), size)
 
 
+def first_cartridge(config: Path | None) -> Path | None:
+    """The root of the first mounted cartridge that the settings name; None without settings, or drives in them.
+
+    Raises
+    ------
+    FatalError
+        ``no_cartridge``: drives are named, and nothing can be written in any.
+    """
+    settings = load_settings(config) if config else None
+    if settings is None or not settings.tape.mounts:
+        return None
+    found = mounted_cartridges(settings.tape, settings.archive.installation)
+    if not found.cartridges:
+        said = "; ".join(problem.sentence for problem in found.problems)
+        raise FatalError(f"no cartridge of tape.mounts can be measured: {said}", reason="no_cartridge")
+    found.cartridges[0].require_ready()
+    return found.cartridges[0].root
+
+
 def _measure_bundles(folder: Path, size: ArchiveSize) -> Iterator[Figure]:
     contents = _contents(folder, size)
     built = build_bundle(folder, "bench", contents)
-    target = folder / "target"
+    # Its name begins with a point: should it stay behind, the cartridge is still ours.
+    target = (size.target or folder) / f".{folder.name}"
+    device = target.parent.stat().st_dev
     ways: dict[str, Callable[[], object]] = {
         "a plain copy in blocks of 4 MiB": partial(_plain_copy, built.path, target),
-        "a bundle written": partial(copy_sequentially, built, target, folder.stat().st_dev, lambda: None),
+        "a bundle written": partial(copy_sequentially, built, target, device, lambda: None),
         "a bundle built": partial(build_bundle, folder, "bench", contents),
     }
     taken: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(size.repeats):
-        for name, work in ways.items():
-            target.unlink(missing_ok=True)
-            begin = time.perf_counter()
-            work()
-            taken[name].append(time.perf_counter() - begin)
-    for name, seconds in taken.items():
-        yield _speed(f"{name}, to a local folder", seconds, built)
-    copied, written, _ = taken.values()
+    try:
+        for _ in range(size.repeats):
+            for name, work in ways.items():
+                target.unlink(missing_ok=True)
+                begin = time.perf_counter()
+                work()
+                taken[name].append(time.perf_counter() - begin)
+    finally:
+        target.unlink(missing_ok=True)
+    copied, written, made = taken.values()
+    where = f"to {size.target}" if size.target else "to a local folder"
+    yield _speed(f"a plain copy in blocks of 4 MiB, {where}", copied, built)
+    yield _speed(f"a bundle written, {where}", written, built)
+    yield _speed("a bundle built, in a local folder", made, built)
     # In one turn after each other: what disturbs the disk for longer disturbs both.
     ratios = [plain / bundle for plain, bundle in zip(copied, written, strict=True)]
     yield Figure(
-        name="a bundle written, against a plain copy",
+        name=f"a bundle written, against a plain copy, {where}",
         value=statistics.median(ratios),
         unit="times as fast",
         wanted=">= 0.9",

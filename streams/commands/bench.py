@@ -16,9 +16,8 @@ def bench(
         str,
         typer.Argument(
             help="Which: kernels, reading, throughput, latency, memory; false-alarms (takes half an hour of a core), "
-            "archive (needs 1 GB of disk; with --config its object store, too), indexing (needs 3 GB of disk), "
-            "wire (needs blosc2), kafka (needs a broker). "
-            "The first five when left out."
+            "archive (needs 1 GB of disk; with --config also its object store and 4 GB of a cartridge of tape.mounts), "
+            "indexing (needs 3 GB of disk), wire (needs blosc2), kafka (needs a broker). The first five when left out."
         ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
