@@ -137,8 +137,8 @@ class DirectoryStore:
                 os.utime(fresh, ns=(mtime_ns, mtime_ns))
             if sha256_on_disk(fresh) != content[0]:
                 raise RetryableError(
-                    f"what was written into {self._folder} is not what is read from it; look at its disk and the memory "
-                    "of this computer",
+                    f"what was written into {self._folder} is not what is read from it; look at its disk and the "
+                    "memory of this computer",
                     reason="archive_store_garbled",
                 )
         except BaseException:

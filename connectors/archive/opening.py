@@ -3,7 +3,6 @@
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from connectors.archive.bucket_store import BucketStore
 from connectors.archive.directory_store import DirectoryStore
 from connectors.archive.store import ArchiveStore
 from connectors.clock import SystemClock
@@ -30,6 +29,8 @@ def open_store(address: str, object_store: ObjectStoreSettings, *, retention_day
         ``archive_store_refused``, ``archive_store_login``.
     """
     if is_address(address):
+        from connectors.archive.bucket_store import BucketStore  # noqa: PLC0415 - a folder needs no client of a server
+
         return BucketStore(object_store, _bucket(address), retention_days, SystemClock())
     if retention_days:
         raise FatalError(

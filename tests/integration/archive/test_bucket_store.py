@@ -3,6 +3,7 @@
 import hashlib
 import io
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from connectors.archive.sent_file import sent_file
 from connectors.archive.store import ArchiveStore, StoredVersion
 from connectors.object_store.settings import ObjectStoreSettings
 from models.errors import FatalError, PetawatchError, RecordError, RetryableError
+from servers.certificates import Authority
 from servers.kafka_server import free_port
 from servers.minio_binary import MinioBuild
 from servers.minio_server import MinioServer
@@ -215,3 +217,27 @@ def test_a_store_that_breaks_off_is_read_on_where_it_stood(minio_build: MinioBui
         assert store.read(KEY, written.version, into) == written.sha256
         assert into.broken
         assert into.getvalue() == large
+
+
+def test_over_tls_the_same_is_checked(minio_build: MinioBuild, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = Authority(tmp_path / "authority")
+    with MinioServer(tmp_path / "server", identity=authority.identity("store"), build=minio_build) as server:
+        settings = store_settings(server, secure=True, ca_file=authority.certificate)
+        store = open_store("s3://archive", settings)
+        store.prepare()
+        written = put(store, tmp_path)
+        monkeypatch.setattr(bucket_store, "ONE_REQUEST_BYTES", 1 << 20)
+        in_parts = put(store, tmp_path, CONTENT * 2)
+        assert store.versions(KEY) == [in_parts, replace(written, latest=False)]
+        assert store.read(KEY, in_parts.version, io.BytesIO()) == in_parts.sha256
+        source = tmp_path / "source.h5"
+        source.write_bytes(CONTENT[:-1] + b"!")
+        with pytest.raises(RecordError) as error:
+            store.put("other.h5", source, hashlib.sha256(CONTENT).hexdigest(), len(CONTENT), {})
+        assert error.value.reason == "file_changed"
+        plain = failure(store_settings(server, secure=False), "archive", tmp_path)
+        assert "object_store.secure" in str(plain)
+        stranger = Authority(tmp_path / "stranger").certificate
+        untrusted = failure(store_settings(server, secure=True, ca_file=stranger), "archive", tmp_path)
+        assert untrusted.reason == "archive_store_refused"
+        assert "is not trusted" in str(untrusted)
