@@ -6,6 +6,7 @@ and not noted is found done when it is done again.
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from connectors.catalog.catalog import Catalog
 from connectors.catalog.opening import open_catalog
 from connectors.clock import Clock
 from connectors.process_lock import LockHeldError, ProcessLock
-from models.errors import FatalError
+from models.errors import FatalError, RetryableError
 from streams.archive.catalog_sink import CatalogSink
 from streams.archive.findings_thread import FindingsThread
 from streams.archive.outbox_feed import OutboxFeed
@@ -97,6 +98,17 @@ class Archiver:
         make_catalog = make_catalog or partial(open_catalog, settings.catalog, folder)
         self._catalog = CatalogSink(self._outbox, clock, open_catalog=make_catalog, tell=tell)
         self._findings = FindingsThread(state, make_catalog, tell)
+
+    def check(self) -> None:
+        """Look at the store before anything waits for it; one that is away now is waited for later.
+
+        Raises
+        ------
+        FatalError
+            What an operator must mend: login, versions, rights.
+        """
+        with suppress(RetryableError):
+            self._store.open()
 
     def run(self) -> None:
         """Archive until ``stop`` is called."""

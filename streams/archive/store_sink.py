@@ -77,23 +77,25 @@ class StoreSink:
         if free <= 0:
             return False
         lines = self._outbox.due(Sink.STORE, self._clock.now_ns(), free, self._threads.under_way)
-        if lines and not self._open(lines[0]):
+        if lines and not self._is_open(lines[0]):
             return False
         for line in lines:
             self._threads.start(line)
         return bool(lines)
 
-    def _open(self, scout: Line) -> bool:
-        """Open the store, if it is not; whether it can be used."""
-        if self._uploader is not None:
-            return True
-        try:
+    def open(self) -> None:
+        """Open the store, if it is not; raises what is wrong with it."""
+        if self._uploader is None:
             store = self._open_store()
             self._prepare(store)
+            self._uploader = self._make_uploader(store)
+
+    def _is_open(self, scout: Line) -> bool:
+        try:
+            self.open()
         except (RetryableError, FatalError) as error:
             self._sink_failed(scout, error)
             return False
-        self._uploader = self._make_uploader(store)
         return True
 
     def _prepare(self, store: ArchiveStore) -> None:

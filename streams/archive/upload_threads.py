@@ -30,8 +30,7 @@ class UploadThreads:
         self._given: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
         self._finished: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._under_way: set[int] = set()
-        for number in range(count):
-            threading.Thread(target=self._run, name=f"archive upload {number}", daemon=True).start()
+        self._threads = 0
 
     @property
     def under_way(self) -> frozenset[int]:
@@ -46,6 +45,9 @@ class UploadThreads:
     def start(self, line: Line) -> None:
         """Work on a line."""
         self._under_way.add(line.id)
+        if self._threads < len(self._under_way):
+            threading.Thread(target=self._run, name=f"archive upload {self._threads}", daemon=True).start()
+            self._threads += 1
         self._given.put(line)
 
     def take_finished(self) -> list[Outcome]:
@@ -59,7 +61,7 @@ class UploadThreads:
 
     def stop(self) -> None:
         """Let the threads end after what they are doing; nobody waits for it."""
-        for _ in range(self._count):
+        for _ in range(self._threads):
             self._given.put(None)
 
     def _run(self) -> None:

@@ -11,14 +11,16 @@ from connectors.archive.directory_store import DirectoryStore
 from connectors.archive.opening import open_store
 from connectors.archive.store import ArchiveStore, StoredVersion
 from connectors.catalog.opening import open_catalog
+from connectors.clock import SystemClock
 from connectors.state.commit import Commit, FileRecord, FileStatus
 from connectors.state.directory import StateDirectory
 from models.archive.archived_file import ArchivedFile
 from models.archive.copies import StoreCopy
 from models.archive.file_query import FileQuery
 from models.errors import PetawatchError
+from streams.archive.archiver import Archiver
 from streams.archive.places import archive_folder
-from streams.settings import Settings
+from streams.settings import Settings, load_settings
 
 
 def snapshot(root: Path, name: str, content: bytes) -> FileRecord:
@@ -60,6 +62,13 @@ class FlakyStore(DirectoryStore):
 
     def read(self, key: str, version: str, into: BinaryIO) -> str:
         return "0" * 64 if self.garbles_reading else super().read(key, version, into)
+
+
+def archive_once(state: Path, store: Path) -> None:
+    """``petawatch archive run --once`` into a folder, in this process."""
+    settings = load_settings(None, archive={"store": str(store), "read_back_share": 0.3})
+    with closing(Archiver(state, settings, SystemClock(), tell=lambda _: None)) as archiver:
+        archiver.run_once()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ def run(
     from contextlib import closing
 
     from connectors.clock import SystemClock
-    from connectors.process_priority import give_way
+    from connectors.process_priority import step_back
     from models.errors import FatalError
     from streams.archive.archiver import Archiver
     from streams.settings import load_settings
@@ -36,10 +36,11 @@ def run(
     def tell(sentence: str) -> None:
         typer.echo(f"petawatch: {sentence}", err=True)
 
-    give_way()
     with closing(Archiver(state, settings, SystemClock(), tell=tell)) as archiver:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: archiver.stop())
+        archiver.check()
+        step_back()  # its threads, which start from now on, have it, too
         if not once:
             typer.echo(f"archiving into {settings.archive.store}; stop with Ctrl-C", err=True)
             archiver.run()
