@@ -60,7 +60,9 @@ class FindingsFeed:
         verdicts = OperatorDecisions(self._state).verdicts()
         with ChangedFiles.open(self._state) as reader:
             end = reader.changes_end()
-            from_ns = self._earliest_news(reader) if end.identity == self._numbering else None
+            # A directory of an earlier format has no identity: it is looked at as a whole each time.
+            followed = bool(end.identity) and end.identity == self._numbering
+            from_ns = self._earliest_news(reader) if followed else None
             buckets = self._feed_buckets(reader, from_ns)
             episodes = self._feed_episodes(reader, from_ns)
         given = self._feed_verdicts(verdicts)

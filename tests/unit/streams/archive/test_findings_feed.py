@@ -1,5 +1,6 @@
 """What later looks at a state directory find, although they look only at the time since the last one."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -11,6 +12,7 @@ from connectors.catalog.catalog import Catalog
 from connectors.catalog.opening import open_catalog
 from connectors.catalog.settings import CatalogSettings
 from connectors.state.commit import Commit
+from connectors.state.database import DATABASE_NAME
 from connectors.state.directory import StateDirectory
 from models.alerts.alert import AlertChange, AlertEvent, AlertSource
 from models.event_time import HOUR_NS
@@ -75,6 +77,18 @@ def test_another_state_directory_in_the_same_place_is_looked_at_as_a_whole(tmp_p
             state.commit(news(name, hour))
             assert feed.feed().buckets == 1
         (tmp_path / "state").rename(tmp_path / name)
+
+
+def test_a_state_directory_of_an_earlier_format_is_looked_at_as_a_whole(
+    state: StateDirectory, catalog: Catalog
+) -> None:
+    state.commit(news("a", 40))
+    with closing(sqlite3.connect(state.path / DATABASE_NAME, isolation_level=None)) as earlier:
+        earlier.execute("DELETE FROM meta WHERE name = 'changes'")
+        feed = FindingsFeed(state.path, catalog)
+        assert feed.feed().buckets == 1
+        state.commit(Commit(triplets=[triplets(start_ns=START_NS)]))
+        assert feed.feed().buckets == 1
 
 
 def test_an_alert_without_a_content_leads_to_no_file(state: StateDirectory, catalog: Catalog) -> None:
