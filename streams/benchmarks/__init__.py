@@ -38,8 +38,9 @@ class BenchmarkOptions:
 
 def _archive(options: BenchmarkOptions) -> Iterator[Figure]:
     yield from measure_archive(ArchiveSize(target=first_cartridge(options.config)))
-    if options.config is not None:
-        yield from measure_archive_store(ArchiveStoreSize(), load_settings(options.config).object_store)
+    object_store = load_settings(options.config).object_store
+    if object_store.access_key:
+        yield from measure_archive_store(ArchiveStoreSize(), object_store)
 
 
 def _wire(_: BenchmarkOptions) -> Iterator[Figure]:

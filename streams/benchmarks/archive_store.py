@@ -34,7 +34,7 @@ class ArchiveStoreSize:
         Turns of both ways.
     """
 
-    sizes_mib: Sequence[Sequence[int]] = ((16,) * 8, (320,))
+    sizes_mib: Sequence[Sequence[int]] = ((32,) * 4, (320,))
     repeats: int = 7
 
 
