@@ -19,7 +19,8 @@ from connectors.tape.mount import probe_volume
 from connectors.tape.remount import remount
 from connectors.tape.settings import TapeSettings
 from connectors.tape.volume_system import LinuxVolumes
-from models.errors import RecordError, RetryableError
+from models.errors import FatalError, RecordError, RetryableError
+from streams.benchmarks.archive import ArchiveSize, first_cartridge, measure_archive
 from tests.support.archived_contents import write_content
 from tests.support.ltfs.drive import Drive, TapeShelf
 from tests.support.ltfs.faults import Faults
@@ -254,3 +255,16 @@ def test_the_lock_does_not_outlive_the_writing(ltfs: TapeShelf, built: BuiltBund
     cartridge_in(drive).write_bundle(built)
     drive.unmount()
     assert drive.mount not in {line.point for line in LinuxVolumes().mounts()}
+
+
+def test_bundles_are_measured_on_the_cartridge_that_is_set(ltfs: TapeShelf, tmp_path: Path) -> None:
+    drive = ltfs.drive(ltfs.cartridge())
+    config = tmp_path / "petawatch.toml"
+    config.write_text(f'[tape]\nmounts = ["{drive.mount}"]\n', encoding="utf-8")
+    target = first_cartridge(config)
+    figures = list(measure_archive(ArchiveSize(files=1, file_mib=1, repeats=2, target=target)))
+    assert [figure.name for figure in figures if str(drive.mount) in figure.name]
+    assert list(drive.mount.iterdir()) == []
+    drive.unmount()
+    with pytest.raises(FatalError, match=r"no cartridge of tape\.mounts can be measured: nothing is mounted"):
+        first_cartridge(config)
