@@ -1,0 +1,209 @@
+"""An archive on cartridges that can truly be looked at: what lies on the tapes, whatever the archive says of it."""
+
+import hashlib
+import shutil
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from connectors.catalog.catalog import Catalog
+from connectors.catalog.opening import open_catalog
+from connectors.state.commit import FileStatus
+from connectors.state.file_changes import ChangedVersion
+from connectors.state.file_progress import FileProgress
+from models.archive.archived_file import ArchivedFile
+from models.archive.copies import Bundle, BundleCopy, StoreCopy
+from models.archive.safety import SafetyRule, obstacles
+from models.event_time import parse_iso
+from streams.archive.freeing import Decision, Freeing
+from streams.archive.known_copies import known_copies
+from streams.archive.opened_archive import OpenedArchive
+from streams.archive.repair import Repair
+from streams.archive.restore import RestoreOptions, restore_files
+from streams.archive.restore_report import RestoreReport
+from streams.archive.restore_sources import RestoreSources
+from streams.archive.restore_tape import Wanted
+from streams.archive.store_freeing import free_store
+from streams.archive.verification import Damage, Scope, Verification
+from streams.settings import load_settings
+from tests.support.ltfs.drive import MIB, TapeShelf
+from tests.support.ltfs.medium import Medium
+from tests.support.manual_clock import ManualClock
+from tests.support.tape_archive import TapeArchive
+
+COPIES = 2
+_LATER_NS = parse_iso("2100-01-01T00:00:00Z")
+
+
+class ArchiveWorld:
+    """An archive with drives, each with a cartridge; versions in its store may be freed.
+
+    Parameters
+    ----------
+    shelf
+        Its cartridges and drives.
+    """
+
+    def __init__(self, shelf: TapeShelf, *, drives: int = 2) -> None:
+        self.shelf = shelf
+        self.drives = [shelf.drive(shelf.cartridge(capacity_bytes=4 * MIB)) for _ in range(drives)]
+        self.clock = ManualClock()
+        self.archive = _QuickArchive(
+            shelf.folder / "installation",
+            [drive.mount for drive in self.drives],
+            copies=COPIES,
+            remount=shelf.remount_command,
+            more="free_store = true",
+            clock=self.clock,
+        )
+        self.files: dict[str, ArchivedFile] = {}
+
+    def record(self, count: int, size_bytes: int) -> None:
+        """New snapshots, which are in the store at once."""
+        for _ in range(count):
+            file = self.archive.add(f"LA_R_60s_snapshot_2022-07-01_{len(self.files):05d}.h5", size_bytes)
+            self.files[file.id] = file
+
+    def free_recorders(self) -> list[Decision]:
+        """Remove all files of the recorders that may go; what was decided."""
+        decisions: list[Decision] = []
+        progress = cast("FileProgress", _AllFinished([self._version(file) for file in self.files.values()]))
+        with self.archive.opened() as archive:
+            Freeing(archive, progress, to_percent=0.0).run(decisions.append)
+        return decisions
+
+    def free_store(self) -> None:
+        """Remove all versions in the store that may go."""
+        with self.archive.opened() as archive:
+            free_store(archive, _LATER_NS, lambda _file, _why_not: None)
+
+    def verify(self) -> list[Damage]:
+        """Read all copies that can be reached; the damaged ones."""
+        self.clock.advance(60)  # what was read before is due again
+        with self.archive.opened() as archive:
+            verification = Verification(archive, Scope(started_ns=self.clock.now_ns()), self.clock)
+            return verification.run(lambda _: None, lambda _done, _total: None).damaged
+
+    def repair(self, damages: Sequence[Damage] = ()) -> None:
+        """Put damaged copies into the store again, and bundles with too few copies onto the disk."""
+        with self.archive.opened() as archive:
+            repair = Repair(archive, self.clock, self.archive.told.append)
+            for damage in damages:
+                if isinstance(damage.copy, StoreCopy):
+                    repair.stored(self.archive.store, damage.copy)
+            repair.bundles()
+
+    def restore(self, ids: Collection[str], into: Path, wanted: Wanted) -> RestoreReport:
+        """Bring files back; ``wanted`` is the operator who is told of cartridges."""
+        with self.archive.opened() as archive:
+            return restore_files(
+                [self.files[id_] for id_ in ids],
+                into,
+                RestoreSources.of(archive),
+                RestoreOptions(wait_s=60.0),
+                wanted=wanted,
+                clock=self.clock,
+            )
+
+    def lose_all_but_tapes(self) -> None:
+        """The disks of the recorders and of the store are gone."""
+        shutil.rmtree(self.archive.data)
+        shutil.rmtree(self.archive.folder / "store")
+        self.archive.store.prepare()
+
+    # --- what is true ---
+
+    def safe_files(self) -> set[str]:
+        """Those that the archive calls safe by their copies on tape alone."""
+        rule = SafetyRule(store="", tape_copies=COPIES)
+        with self.archive.catalog() as catalog:
+            known = known_copies(catalog, list(self.files))
+        return {id_ for id_, there in known.items() if not obstacles(there, rule)}
+
+    def medium(self, copy: BundleCopy) -> Medium:
+        """The cartridge of a copy."""
+        return next(medium for medium in self.shelf.cartridges if medium.label.uuid == copy.volume)
+
+    def is_on_tape(self, copy: BundleCopy, bundle: Bundle) -> bool:
+        """Whether the cartridge, mounted anew, would give the bundle back as it was built."""
+        return _sha256(self.medium(copy).content_of(copy.path) or b"") == bundle.sha256
+
+    def is_anywhere(self, file: ArchivedFile, catalog: Catalog) -> bool:
+        """Whether the content can still be had."""
+        places = [self.archive.data / file.path, self.archive.folder / "store" / file.key]
+        return any(map(_holds, places, [file.sha256] * 2)) or self._is_on_any_tape(file, catalog)
+
+    def _is_on_any_tape(self, file: ArchivedFile, catalog: Catalog) -> bool:
+        bundles = catalog.bundles_of([file.id]).get(file.id, [])
+        members = {
+            id_: member
+            for id_ in bundles
+            if (bundle := catalog.bundle(id_)) is not None
+            for member in bundle.members
+            if member.file_id == file.id
+        }
+        for copy in catalog.bundle_copies(bundles):
+            member = members[copy.bundle_id]
+            content = self.medium(copy).content_of(copy.path) or b""
+            if _sha256(content[member.offset : member.offset + member.size_bytes]) == file.sha256:
+                return True
+        return False
+
+    def _version(self, file: ArchivedFile) -> ChangedVersion:
+        number = list(self.files).index(file.id)
+        return ChangedVersion(
+            number=number + 1,
+            version=number + 1,
+            path=file.path,
+            root=file.root,
+            sha256=file.sha256,
+            size_bytes=file.size_bytes,
+            mtime_ns=file.mtime_ns,
+            status=FileStatus.ACCEPTED,
+            reason="",
+            first_ns=None,
+            last_ns=None,
+            records=0,
+        )
+
+
+@dataclass
+class _QuickArchive(TapeArchive):
+    """Reads its settings once."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._settings = load_settings(self.config)
+
+    @contextmanager
+    def opened(self) -> Iterator[OpenedArchive]:
+        folder = self.folder / "archive"
+        folder.mkdir(exist_ok=True)
+        with closing(open_catalog(self._settings.catalog, folder)) as catalog:
+            yield OpenedArchive(settings=self._settings, folder=folder, catalog=catalog, store=self.store)
+
+
+@dataclass(frozen=True)
+class _AllFinished:
+    """Stands for the state directory of a watch that has finished with all files."""
+
+    versions: list[ChangedVersion]
+
+    def file_versions_after(self, number: int, limit: int) -> list[ChangedVersion]:
+        return [version for version in self.versions if version.number > number][:limit]
+
+    def unfinished(self, versions: Iterable[ChangedVersion]) -> set[str]:
+        return set()
+
+    def make_durable(self) -> None:
+        """It has nothing on a disk."""
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _holds(path: Path, sha256: str) -> bool:
+    return path.is_file() and _sha256(path.read_bytes()) == sha256
