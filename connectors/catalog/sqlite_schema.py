@@ -1,6 +1,7 @@
 """The tables of a catalog in a SQLite file, and how it is opened."""
 
 import sqlite3
+import time
 from pathlib import Path
 
 from connectors.catalog.sqlite_failures import one_sentence
@@ -15,6 +16,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {}
 
 _APPLICATION_ID = 0x50574354  # "PWCT"
 _BUSY_TIMEOUT_S = 20.0
+_ATTEMPTS, _PAUSE_S = 20, 0.05
 
 # Most files of a recorder hold the same devices, stages and states: they are written once, in ``contents``. The ids of
 # an ``n`` count up and are never used again: the order in which files were archived.
@@ -100,7 +102,7 @@ def open_database(file: Path) -> sqlite3.Connection:
 
 def _make_ready(connection: sqlite3.Connection, file: Path) -> None:
     version = _version(connection, file)
-    connection.execute("PRAGMA journal_mode=WAL")
+    _write_ahead(connection)
     connection.execute("PRAGMA synchronous=FULL")
     if version == SCHEMA_VERSION:
         return
@@ -116,9 +118,22 @@ def _make_ready(connection: sqlite3.Connection, file: Path) -> None:
         sync_folder(file.parent)
 
 
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to a log of writes. SQLite does not wait for others who just do the same: it is asked again."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or attempt == _ATTEMPTS - 1:
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            return
+
+
 def _version(connection: sqlite3.Connection, file: Path) -> int:
     version, application, tables = connection.execute(
-        """SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema)
+        """SELECT user_version, application_id, (SELECT count(*) FROM sqlite_master)
         FROM pragma_user_version, pragma_application_id"""
     ).fetchone()
     if (version or application or tables) and application != _APPLICATION_ID:
