@@ -16,7 +16,7 @@ def bench(
         str,
         typer.Argument(
             help="Which: kernels, reading, throughput, latency, memory; false-alarms (takes half an hour of a core), "
-            "archive (needs 1 GB of disk; with --config also its object_store, and 4 GB of a cartridge of tape.mounts), "
+            "archive (needs 1 GB of disk; with --config also its object store and 4 GB of a cartridge of tape.mounts), "
             "indexing (needs 3 GB of disk), wire (needs blosc2), kafka (needs a broker). The first five when left out."
         ),
     ] = "",
