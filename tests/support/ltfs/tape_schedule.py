@@ -55,6 +55,14 @@ class TapeSchedule:
         if self.random.random() < 0.7:
             self._mend()
 
+    def meet(self, faults: Faults) -> None:
+        """The first drive fails while the first bundle is written, and someone wants room at once."""
+        self.world.record(2, _FILE_BYTES)
+        self.world.drives[0].set(faults)
+        self._keep()
+        self.check()
+        self.history.append(self._free())
+
     def check(self) -> None:
         """What the archive says is true."""
         safe = self.world.safe_files()
