@@ -23,6 +23,7 @@ from streams.replay.run import ReplayModels, run_replay
 from streams.replay.sources import JoinedSource, StateSource
 from streams.settings import Settings, load_settings
 from tests.support.commands import Run
+from tests.support.ltfs.drive import TapeShelf
 from tests.support.manual_clock import ManualClock
 from tests.support.watch_results import WatchResults, assert_same_results, assert_same_rows, read_results
 from tests.support.watching import watch_once
@@ -250,3 +251,33 @@ def test_a_mistake_is_one_sentence(replay: Run, arguments: list[str], told: str)
     assert out == ""
     assert told in error
     assert error.count("\n") == 1
+
+
+def test_from_tapes_alone(ltfs: TapeShelf, day: Path, undisturbed: WatchResults, command: Run, tmp_path: Path) -> None:
+    """All that is left of an installation is a cartridge."""
+    drive = ltfs.drive(ltfs.cartridge(capacity_bytes=128 << 20))
+    config, site = tmp_path / "petawatch.toml", tmp_path / "site"
+    archive = {"store": str(site / "store"), "state_every_s": 60.0}
+    tape = {"mounts": [str(drive.mount)], "copies": 1, "headroom_bytes": 0, "remount": list(ltfs.remount_command)}
+    config.write_text(
+        "".join(
+            f"[{name}]\n" + "".join(f"{option} = {json.dumps(value)}\n" for option, value in options.items())
+            for name, options in (("archive", archive), ("tape", tape))
+        )
+    )
+    where = ("--state", site / "state", "--config", config)
+    shutil.copytree(day, site / "data")
+    watch_once(site / "data", site / "state", archive=archive)
+    for words in (("archive", "run", "--once"), ("archive", "tape", "--once")):
+        code, _, told = command(*words, *where)
+        assert code == 0, told
+    shutil.rmtree(site)
+    code, _, told = command("archive", "rebuild-catalog", *where)
+    assert code == 0, told
+    code, dry, told = command("replay", *STRETCH, *where, "--dry")
+    assert code == 0, told
+    assert "0 snapshots come from the store, 2 from cartridges" in dry
+    assert "cartridge PW0001L8: 2 snapshots" in dry
+    code, out, told = command("replay", *STRETCH, *where, "--json")
+    assert code == 0, told
+    assert_same_stretch(read_results(Path(json.loads(out)["results"][0])), undisturbed)
