@@ -1,12 +1,11 @@
 """The collections of a catalog in MongoDB: validators, indexes, migrations."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any, get_type_hints
 
 from pymongo import IndexModel
 from pymongo.database import Database
-from pymongo.errors import CollectionInvalid
+from pymongo.errors import OperationFailure
 
 from connectors.catalog.settings import CatalogSettings
 from models.archive.archived_file import ArchivedFile
@@ -25,6 +24,7 @@ MIGRATIONS: dict[int, Callable[[Database[dict[str, Any]]], None]] = {}
 META = "meta"
 SCHEMA_ID, SEQUENCE_ID = "schema", "sequence"
 
+_EXISTS = 48  # the server's number of it
 _INTEGER = ["int", "long"]
 _BSON = {
     str: {"bsonType": "string"},
@@ -117,8 +117,11 @@ def _make_collection(database: Database[dict[str, Any]], name: str, types: dict[
     validator = {"$jsonSchema": _schema(types)}
     if known:
         database.command("collMod", name, validator=validator)
-    with suppress(CollectionInvalid):  # it is there: killed before, or another process makes it
-        database.create_collection(name, validator=validator)
+    try:
+        database.create_collection(name, validator=validator, check_exists=False)
+    except OperationFailure as error:
+        if error.code != _EXISTS:  # killed before, or another process makes it
+            raise
     if indexes := INDEXES.get(name):
         database[name].create_indexes([_index(name, index, fields) for index, fields in indexes.items()])
 

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -189,6 +190,22 @@ def test_a_search_that_the_server_forgot_goes_on(
     catalog._database.command("killCursors", "files", cursors=asked.cursors[-1:])
     assert [*seen, *found] == files
     assert len([command for command in asked.commands if "find" in command and "$and" in command["filter"]]) == 1
+    catalog.close()
+
+
+def test_several_programs_make_it_and_write_to_it_at_once(settings: CatalogSettings) -> None:
+    def added(start: int) -> int:
+        catalog = MongodbCatalog(settings)
+        count = catalog.add_files(archived(number) for number in range(start, start + 40))
+        catalog.close()
+        return count
+
+    with ThreadPoolExecutor(4) as pool:
+        counts = list(pool.map(added, (0, 20, 40, 60)))
+    catalog = MongodbCatalog(settings)
+    assert sum(counts) == len(list(catalog.find_files(FileQuery()))) == 100
+    sequences = [each["sequence"] for each in catalog._database.files.find()]
+    assert len(set(sequences)) == 100
     catalog.close()
 
 
