@@ -240,6 +240,7 @@ def _attempt(
                 fileobj=target,  # type: ignore[call-overload]
                 mode="w|",
                 format=tarfile.PAX_FORMAT,
+                encoding="utf-8",
                 bufsize=BLOCK_BYTES,
                 copybufsize=BLOCK_BYTES,
             ) as tar:
