@@ -191,12 +191,6 @@ class ArchiveOutbox:
             ).fetchall()
         return [LeftOut(path=row[0], reason=row[1], sentence=row[2], at_ns=row[3]) for row in rows]
 
-    def next_attempt_ns(self) -> int | None:
-        """When the next line is to be tried (0: at once); None when none waits."""
-        with self._reading() as connection:
-            row = connection.execute("SELECT min(next_attempt_ns) FROM lines").fetchone()
-        return None if row[0] is None else int(row[0])
-
     def note(self, name: str) -> str:
         """Something small that is remembered; empty when it is not."""
         with self._reading() as connection:

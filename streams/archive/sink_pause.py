@@ -3,8 +3,8 @@
 from models.errors import PetawatchError
 
 _FIRST_S = 1.0
-#: It is found to be back within this time.
-MOST_S = 60.0
+# It is found to be back within this time.
+_MOST_S = 60.0
 
 
 class SinkPause:
@@ -24,14 +24,10 @@ class SinkPause:
         """Whether it may be tried."""
         return now_s >= self._until_s
 
-    def left_s(self, now_s: float) -> float:
-        """For how long it still lasts."""
-        return max(0.0, self._until_s - now_s)
-
     def failed(self, error: PetawatchError, now_s: float) -> bool:
         """An attempt failed; whether that is news."""
         self._failures += 1
-        self._until_s = now_s + pause_s(self._failures, _FIRST_S, MOST_S)
+        self._until_s = now_s + pause_s(self._failures, _FIRST_S, _MOST_S)
         news, self._told = error.reason != self._told, error.reason
         return news
 

@@ -25,7 +25,9 @@ from connectors.wire.progress import Progress
 from models.alerts.alert import AlertKind, AlertStatus
 from models.messages import AlertMessage, DeviceNotice, NoticeKind, RecordMessage
 from servers.kafka_server import KafkaServer, free_port
+from streams.settings import load_settings
 from streams.topology import RECORD_TOPICS, TopicName
+from tests.support.archiving import read_archive
 from tests.support.kafka import kafka_settings, make_topics, own_installation
 from tests.support.watching import deliver, petawatch, petawatch_running, wait_until
 
@@ -394,3 +396,28 @@ def test_a_refused_login_is_one_sentence(kafka: KafkaServer, day: Path, tmp_path
     assert refused.returncode == 1
     assert len(refused.stderr.strip().splitlines()) == 1
     assert "nothing-that-is-shown" not in refused.stderr
+
+
+def test_a_connector_archives_its_own_files(
+    kafka: KafkaServer, day: Path, snapshots: list[Path], tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    store.write_text("no folder")
+    archive = {"PETAWATCH_ARCHIVE__STORE": str(store), "PETAWATCH_ARCHIVE__OLDEST_WAITING_S": "0.5"}
+    site = site_on(kafka, **archive)
+    state = tmp_path / "journal"
+    command = ("connect", day, "--state", state)
+    with petawatch_running(*command, environment=site.environment) as process:
+        wait_until(lambda: late_alerts(site) == ["open"], every_s=0.5)
+        store.unlink()
+        wait_until(lambda: late_alerts(site) == ["open", "closed"], every_s=0.5)
+        process.terminate()
+        assert process.wait(20) == 0
+    found = read_archive(load_settings(None, archive={"store": str(store)}), state)
+    assert sorted(file.path for file in found.files) == sorted(str(path.relative_to(day)) for path in snapshots)
+    assert all(len(versions) == 1 for versions in found.versions.values())
+
+
+def late_alerts(site: Site) -> list[str]:
+    alerts = [message.event.alert for _, message in site.read(TopicName.ALERTS) if isinstance(message, AlertMessage)]
+    return [alert.status.value for alert in alerts if alert.kind is AlertKind.ARCHIVE_LATE]
