@@ -74,9 +74,7 @@ def plan_sentences(plan: ShownPlan, models: Sequence[str], missing: Sequence[str
 def start_sentence(plan: ShownPlan) -> str:
     """From where a replay starts, and what that means."""
     if plan.state_file is None or plan.state_file.first_ns is None:
-        return (
-            "no archived state lies before the stretch: all devices learn anew, and the results are not the first ones"
-        )
+        return "it starts without an archived state: all devices learn anew, and the results are not the first ones"
     minutes = (plan.from_ns - plan.state_file.first_ns) / MINUTE_NS
     return f"it starts from {plan.state_file.key}, {minutes:.0f} minutes before the stretch"
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from connectors.durable_files import replace_file
@@ -29,6 +30,7 @@ STATES, MODELS = "states", "models"
 STATE_ENDING, MODEL_ENDING = ".petawatch-state", ".petawatch-model"
 
 _FORMAT = 1
+_PROGRAM = "petawatch"
 _RUNNER_KEY = "runner"
 _HEAD = "head.json"
 # What the results of a stretch depend on, beside the files, the states and the model.
@@ -43,6 +45,8 @@ class StageStates:
     ----------
     position_ns
         Event time of the latest record before it.
+    program
+        The version of Petawatch that saved it.
     model
         The id of the model in use.
     models
@@ -58,6 +62,7 @@ class StageStates:
     """
 
     position_ns: int
+    program: str
     model: str
     models: Mapping[str, str]
     settings: Mapping[str, str]
@@ -101,6 +106,7 @@ def write_moment(moment: StageMoment, state_dir: Path, folder: Path, settings: S
         "position": format_iso(moment.position_ns),
         "position_ns": moment.position_ns,
         "commit": moment.sequence,
+        "program": version(_PROGRAM),
         "model": in_use,
         "models": models,
         "settings": settings_digests(settings),
@@ -142,6 +148,7 @@ def read_stage_states(path: Path) -> StageStates:
             raise ValueError("it has parts that its head does not name")
         return StageStates(
             position_ns=int(head["position_ns"]),
+            program=str(head["program"]),
             model=str(head["model"]),
             models={str(name): str(sha256) for name, sha256 in head["models"].items()},
             settings={str(name): str(digest) for name, digest in head["settings"].items()},

@@ -27,6 +27,7 @@ def replay(
     speed: Annotated[str, typer.Option(help="Seconds of event time in a second, or max.")] = _FASTEST,
     model: Annotated[str, typer.Option(help="Another model, by name or folder: it is compared with the first.")] = "",
     dry: Annotated[bool, typer.Option("--dry", help="Say what would be replayed, and from which state.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start without a state: all devices learn anew.")] = False,
     into: Annotated[Path | None, typer.Option(help="Folder of the results; below the archive's if not given.")] = None,
     from_folder: Annotated[
         Path | None, typer.Option(help="Take snapshots (and states) from here: a folder that was restored.")
@@ -57,7 +58,7 @@ def replay(
         if alert:
             _show_shot(replays, alert, page)
             return
-        plan = replays.plan(from_ns, to_ns)
+        plan = replays.plan(from_ns, to_ns, fresh=fresh)
         if dry:
             _show_plan(replays, plan, model, as_json=as_json)
             return

@@ -61,15 +61,22 @@ class ReplayPlan:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def make_plan(source: ReplaySource, fetch: Fetch, from_ns: int, to_ns: int, settings: Settings) -> ReplayPlan:
+def make_plan(
+    source: ReplaySource, fetch: Fetch, from_ns: int, to_ns: int, settings: Settings, *, fresh: bool = False
+) -> ReplayPlan:
     """Find the latest state before a stretch, and all files from there to its end.
+
+    Parameters
+    ----------
+    fresh
+        Whether it is to start without a state, whatever there is.
 
     Raises
     ------
     FatalError
         ``replay_empty`` when no file of the stretch is known; ``archived_file_damaged``.
     """
-    state_file = next(iter(source.states(from_ns)), None)
+    state_file = None if fresh else next(iter(source.states(from_ns)), None)
     state = None if state_file is None else read_stage_states(fetch([state_file])[state_file.id])
     since_ns = from_ns if state is None else min(from_ns, state.position_ns - _REMEMBERED_NS)
     files = source.snapshots(since_ns, to_ns + LEAD_OUT_NS)

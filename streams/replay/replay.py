@@ -45,9 +45,9 @@ class Replays:
     clock: Clock
     tell: Callable[[str], None]
 
-    def plan(self, from_ns: int, to_ns: int) -> ReplayPlan:
+    def plan(self, from_ns: int, to_ns: int, *, fresh: bool = False) -> ReplayPlan:
         """What a replay of a stretch would be; ``make_plan``."""
-        return make_plan(self.source, self.fetch, from_ns, to_ns, self.settings)
+        return make_plan(self.source, self.fetch, from_ns, to_ns, self.settings, fresh=fresh)
 
     def models(self) -> ReplayModelFinder:
         """Finds the models."""

@@ -20,7 +20,7 @@ from streams.archive.settings import ArchiveSettings
 from streams.archive.stage_states import StageStates
 from streams.replay.plan import ReplayPlan
 from streams.settings import Settings
-from streams.watch import open_watch
+from streams.watch import Watch, open_watch
 
 _RUNNER_KEY = "runner"
 
@@ -86,7 +86,8 @@ def run_replay(
     Raises
     ------
     FatalError
-        ``replay_differs`` when a file is not what was archived (any more), and as ``open_watch``.
+        ``replay_differs`` when a file is not what was archived (any more), ``replay_state`` when this program can't go
+        on from the state, and as ``open_watch``.
     """
     _install(models, directory)
     with StateDirectory.open(directory) as state:
@@ -96,10 +97,31 @@ def run_replay(
     ends_ns = {file.path: file.last_ns if file.last_ns is not None else plan.from_ns for file in plan.files}
     own = settings.model_copy(update={"archive": ArchiveSettings()})
     with ExitStack() as stack:
-        running = stack.enter_context(open_watch([], directory, own, clock=clock, tell=tell))
+        running = _open(stack, plan, directory, own, clock, tell)
         pace = None if speed is None else EventTimePace(clock, speed, ends_ns)
         running.run_files(files, progress, wait_for=pace)
     _compare(plan.files, directory)
+
+
+def _open(
+    stack: ExitStack,
+    plan: ReplayPlan,
+    directory: Path,
+    settings: Settings,
+    clock: Clock,
+    tell: Callable[[str], None] | None,
+) -> Watch:
+    try:
+        return stack.enter_context(open_watch([], directory, settings, clock=clock, tell=tell))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        if plan.state is None or plan.state_file is None:
+            raise
+        # What stages save changes from version to version; archives are older than that.
+        raise FatalError(
+            f"{plan.state_file.key} was saved by Petawatch {plan.state.program}, and this one can't go on from it "
+            f"({type(error).__name__}: {error}); replay with that version, or with --fresh from the first snapshot on",
+            reason="replay_state",
+        ) from error
 
 
 def _install(models: ReplayModels, directory: Path) -> None:

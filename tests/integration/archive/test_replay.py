@@ -17,6 +17,7 @@ from connectors.state.reader import StateReader
 from models.archive.archived_file import ArchivedFile
 from models.errors import FatalError
 from models.event_time import format_iso, parse_iso
+from models.state import encode_state
 from streams.archive.stage_states import archivable_files
 from streams.replay.plan import ReplayPlan, make_plan
 from streams.replay.run import ReplayModels, run_replay
@@ -135,6 +136,19 @@ def test_a_replay_that_was_ended_goes_on_where_it_stood(
     assert_same_stretch(read_results(directory), undisturbed)
 
 
+def test_a_state_of_another_version_is_told(watched: Path, settings: Settings, tmp_path: Path) -> None:
+    plan = planned(watched, settings)
+    assert plan.state is not None
+    states = {
+        key: encode_state({"of": "then"}) if "Camera" in key else saved for key, saved in plan.state.states.items()
+    }
+    earlier = replace(plan, state=replace(plan.state, states=states, program="0.0.1"))
+    models = ReplayModels(in_use=default_model())
+    with pytest.raises(FatalError, match=r"saved by Petawatch 0\.0\.1, and this one can't go on from it") as failure:
+        run_replay(earlier, models, in_place(plan.files), tmp_path / "run", settings, clock=SystemClock())
+    assert failure.value.reason == "replay_state"
+
+
 def test_a_file_that_is_another_one_by_now_is_told(watched: Path, settings: Settings, tmp_path: Path) -> None:
     plan = planned(watched, settings)
     places = in_place(plan.files)
@@ -160,6 +174,7 @@ def test_a_dry_replay_runs_nothing(replay: Run, watched: Path) -> None:
     assert "2 snapshots" in out
     assert "it starts from states/2022-07-01/09-31-59_" in out
     assert not list((watched / "state" / "archive").glob("replays/2022*"))
+    assert "it starts without an archived state" in replay(*STRETCH, "--dry", "--fresh")[1]
 
 
 def test_from_the_store_alone(

@@ -136,6 +136,7 @@ def changed_head(path: Path, **changes: object) -> Path:
         {"files": 7},
         {"pending": [["a", "b"]]},
         {"position_ns": None},
+        {"program": ["0.1"], "models": []},
     ],
     ids=str,
 )

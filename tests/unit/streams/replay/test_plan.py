@@ -44,6 +44,7 @@ def write_state(folder: Path, position_ns: int, files: Sequence[ArchivedFile]) -
     head = {
         "format": 1,
         "position_ns": position_ns,
+        "program": "0.0.1",
         "model": "ae-1",
         "models": {},
         "settings": settings_digests(SETTINGS),
