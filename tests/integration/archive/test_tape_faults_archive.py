@@ -24,6 +24,7 @@ FAULTS = [
     Faults(dies_at="sync"),
     Faults(dies_at="end"),
     Faults(sync_loses="*.tar"),
+    Faults(sync_loses="*.tar", dies_at="end"),
     Faults(sync_tears="*.tar"),
     Faults(no_index_at_unmount=True),
 ]

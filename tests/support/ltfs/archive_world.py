@@ -130,12 +130,13 @@ class ArchiveWorld:
         """Whether the cartridge, mounted anew, would give the bundle back as it was built."""
         return _sha256(self.medium(copy).content_of(copy.path) or b"") == bundle.sha256
 
-    def is_anywhere(self, file: ArchivedFile, catalog: Catalog) -> bool:
-        """Whether the content can still be had."""
+    def is_near(self, file: ArchivedFile) -> bool:
+        """Whether the recorders' own file, or the store, has the content."""
         places = [self.archive.data / file.path, self.archive.folder / "store" / file.key]
-        return any(map(_holds, places, [file.sha256] * 2)) or self._is_on_any_tape(file, catalog)
+        return any(path.is_file() and _sha256(path.read_bytes()) == file.sha256 for path in places)
 
-    def _is_on_any_tape(self, file: ArchivedFile, catalog: Catalog) -> bool:
+    def copies_with(self, file: ArchivedFile, catalog: Catalog) -> set[str]:
+        """Ids of the copies whose cartridges, mounted anew, would give the content of a file."""
         bundles = catalog.bundles_of([file.id]).get(file.id, [])
         members = {
             id_: member
@@ -144,12 +145,13 @@ class ArchiveWorld:
             for member in bundle.members
             if member.file_id == file.id
         }
+        found = set()
         for copy in catalog.bundle_copies(bundles):
             member = members[copy.bundle_id]
             content = self.medium(copy).content_of(copy.path) or b""
             if _sha256(content[member.offset : member.offset + member.size_bytes]) == file.sha256:
-                return True
-        return False
+                found.add(copy.id)
+        return found
 
     def _version(self, file: ArchivedFile) -> ChangedVersion:
         number = list(self.files).index(file.id)
@@ -203,7 +205,3 @@ class _AllFinished:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _holds(path: Path, sha256: str) -> bool:
-    return path.is_file() and _sha256(path.read_bytes()) == sha256

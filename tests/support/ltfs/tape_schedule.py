@@ -8,7 +8,7 @@ from models.archive.restore_order import WantedVolume
 from models.archive.safety import proven_volumes
 from models.archive.volumes import VolumeState
 from models.errors import RetryableError
-from tests.support.ltfs.archive_world import ArchiveWorld
+from tests.support.ltfs.archive_world import COPIES, ArchiveWorld
 from tests.support.ltfs.drive import MIB, Drive, TapeShelf
 from tests.support.ltfs.faults import Faults
 from tests.support.ltfs.medium import Medium
@@ -31,9 +31,8 @@ class TapeSchedule:
         self.random = random
         self.world = ArchiveWorld(shelf)
         self.history: list[str] = []
-        #: Copies that something happened to on the tape itself, after they were written well.
-        self._rotten: set[str] = set()
-        self._ever_safe: set[str] = set()
+        #: Copies that something happened to on the tape itself, after they were written well, and of which bundle.
+        self._rotten: dict[str, str] = {}
 
     def step(self) -> None:
         """One thing happens; then the keeper may do what it can, and an operator may look after the drives."""
@@ -66,7 +65,6 @@ class TapeSchedule:
     def check(self) -> None:
         """What the archive says is true."""
         safe = self.world.safe_files()
-        self._ever_safe |= safe
         with self.world.archive.catalog() as catalog:
             volumes = {volume.uuid: volume for volume in catalog.volumes()}
             for copy in catalog.bundle_copies():
@@ -75,7 +73,12 @@ class TapeSchedule:
                     assert bundle is not None, self.history
                     assert self.world.is_on_tape(copy, bundle), (copy, self.history)
             for file in self.world.files.values():
-                assert self.world.is_anywhere(file, catalog), (file.id in safe, file.key, self.history)
+                holding = self.world.copies_with(file, catalog)
+                assert holding or self.world.is_near(file), (file.key, self.history)
+                if file.id in safe:
+                    bundles = catalog.bundles_of([file.id])[file.id]
+                    rotten = {id_ for id_, bundle_id in self._rotten.items() if bundle_id in bundles}
+                    assert len(holding | rotten) >= COPIES, (file.key, self.history)
 
     def settle(self) -> None:
         """Faults end, and an operator puts everything right: then all files become safe."""
@@ -118,7 +121,7 @@ class TapeSchedule:
                 Faults(full_at=self.random.choice([*calls, "open"]), full_after_bytes=after),
                 Faults(error_at=self.random.choice([*calls, "sync"]), error_after_bytes=after),
                 Faults(dies_at=self.random.choice(["create", *calls, "sync", "end"]), dies_after_bytes=after),
-                Faults(sync_loses="*.tar"),
+                Faults(sync_loses="*.tar", dies_at=self.random.choice(["", "end"])),
                 Faults(sync_tears="*.tar"),
                 Faults(no_index_at_unmount=True),
                 Faults(unreadable="*.tar"),
@@ -165,7 +168,7 @@ class TapeSchedule:
         for copy in sound:
             if any(other.bundle_id == copy.bundle_id for other in sound if other is not copy):
                 self.world.medium(copy).rot(copy.path, self.random.randrange(1, _FILE_BYTES))
-                self._rotten.add(copy.id)
+                self._rotten[copy.id] = copy.bundle_id
                 return f"{self.world.medium(copy).label.barcode}: rot {copy.bundle_id}"
         return "no rot"
 
