@@ -60,6 +60,10 @@ class VolumeSystem(Protocol):
 class LinuxVolumes:
     """What Linux says."""
 
+    def __init__(self) -> None:
+        # Which process served a connection when it was last looked for: there may be thousands of others.
+        self._serving: dict[str, Path] = {}
+
     def mounts(self) -> list[MountLine]:
         """All that is mounted, for this process."""
         lines = (_PROC / "self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
@@ -85,13 +89,18 @@ class LinuxVolumes:
         Who may look into the process finds it by its connection, others by its command line: ``ltfs ... MOUNT``.
         """
         minor = mount.device.partition(":")[2]
-        processes = [path for path in _PROC.iterdir() if path.name.isdigit()]
-        serving = [path for path in processes if minor in _connections(path)]
-        serving = serving or [path for path in processes if _is_ltfs_of(path, mount.point)]
+        known = self._serving.get(minor)
+        if known is not None and minor in _connections(known):
+            serving = [known]
+        else:
+            processes = [path for path in _PROC.iterdir() if path.name.isdigit()]
+            serving = [path for path in processes if minor in _connections(path)]
+            serving = serving or [path for path in processes if _is_ltfs_of(path, mount.point)]
         starts = sorted((start, int(path.name)) for path in serving if (start := _start(path)) is not None)
         if not starts:
             return ""
         start, number = starts[0]  # the oldest: others are what it has started
+        self._serving[minor] = _PROC / str(number)
         boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot}/{number}@{start}"
 

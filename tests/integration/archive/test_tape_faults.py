@@ -10,6 +10,7 @@ from connectors.tape.bundle_file import BuiltBundle, build_bundle
 from connectors.tape.cartridge import Cartridge
 from connectors.tape.library import MountedCartridges, mounted_cartridges
 from connectors.tape.settings import TapeSettings
+from connectors.tape.volume_system import LinuxVolumes
 from models.errors import PetawatchError, RecordError, RetryableError
 from tests.support.ltfs.drive import MIB, Drive, TapeShelf
 from tests.support.ltfs.faults import Faults
@@ -70,6 +71,18 @@ def test_what_was_written_is_read_back_after_a_remount(ltfs: TapeShelf, built: B
     assert reason_of(lambda: drive_before.read_back(path, built.bundle)) == "tape_vanished"
     assert finding(drive, built) == ""
     assert cartridge_in(drive).placement(path)[0] == "b"
+
+
+def test_each_mount_has_a_server_of_its_own(ltfs: TapeShelf) -> None:
+    drive, other, system = ltfs.drive(ltfs.cartridge()), ltfs.drive(ltfs.cartridge()), LinuxVolumes()
+    seen = []
+    for _ in range(3):
+        lines = {line.point: line for line in system.mounts()}
+        seen += [system.server(lines[drive.mount]), system.server(lines[other.mount])]
+        drive.remount()
+    assert seen[1] == seen[3] == seen[5]
+    assert len(set(seen)) == 4
+    assert "" not in seen
 
 
 def remains(drive: Drive) -> list[str]:
