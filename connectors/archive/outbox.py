@@ -22,7 +22,8 @@ MAX_PAUSE_S = 600.0
 
 _VERSION = 1
 _BUSY_TIMEOUT_S = 20.0
-_MOST_LEFT_OUT = 1_000
+#: Versions that were given up and are remembered.
+MOST_LEFT_OUT = 1_000
 _MAX_PAUSE_NS = round(MAX_PAUSE_S * SECOND_NS)
 
 _TABLES = (
@@ -37,7 +38,7 @@ _TABLES = (
     "CREATE TABLE counts (name TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID",
     """CREATE TABLE left_out (
         id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL, reason TEXT NOT NULL, sentence TEXT NOT NULL,
-        at_ns INTEGER NOT NULL)""",
+        at_ns INTEGER NOT NULL, name TEXT NOT NULL, document TEXT NOT NULL, size_bytes INTEGER NOT NULL)""",
 )
 
 
@@ -163,11 +164,13 @@ class ArchiveOutbox:
                 _set_note(connection, name, value)
             for sink, line, since_ns in step.added:
                 _add(connection, sink, line, since_ns)
+            connection.executemany("DELETE FROM left_out WHERE name = ?", [(name,) for name in step.found])
             connection.executemany(
-                "INSERT INTO left_out (path, reason, sentence, at_ns) VALUES (?, ?, ?, ?)",
-                [(each.path, each.reason, each.sentence, each.at_ns) for each in step.left_out],
+                "INSERT INTO left_out (path, reason, sentence, at_ns, name, document, size_bytes)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [_left_out_row(each) for each in step.left_out],
             )
-            connection.execute("DELETE FROM left_out WHERE id <= (SELECT max(id) FROM left_out) - ?", (_MOST_LEFT_OUT,))
+            connection.execute("DELETE FROM left_out WHERE id <= (SELECT max(id) FROM left_out) - ?", (MOST_LEFT_OUT,))
             connection.executemany(
                 "INSERT INTO counts (name, n) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET n = n + excluded.n",
                 list(step.counts.items()),
@@ -187,9 +190,20 @@ class ArchiveOutbox:
         """The latest versions that were given up, the latest first."""
         with self._reading() as connection:
             rows = connection.execute(
-                "SELECT path, reason, sentence, at_ns FROM left_out ORDER BY id DESC LIMIT ?", (limit,)
+                "SELECT path, reason, sentence, at_ns, name, document, size_bytes FROM left_out"
+                " ORDER BY id DESC LIMIT ?",
+                (limit,),
             ).fetchall()
-        return [LeftOut(path=row[0], reason=row[1], sentence=row[2], at_ns=row[3]) for row in rows]
+        return [
+            LeftOut(
+                path=path,
+                reason=reason,
+                sentence=sentence,
+                at_ns=at_ns,
+                line=NewLine(name=name, document=json.loads(document), size_bytes=size_bytes),
+            )
+            for path, reason, sentence, at_ns, name, document, size_bytes in rows
+        ]
 
     def note(self, name: str) -> str:
         """Something small that is remembered; empty when it is not."""
@@ -231,6 +245,12 @@ def _add(connection: sqlite3.Connection, sink: Sink, line: NewLine, since_ns: in
         " DO UPDATE SET document = excluded.document, since_ns = excluded.since_ns",
         (sink, line.name, json.dumps({**known, **line.document}), line.size_bytes, min(since_ns, known_ns)),
     )
+
+
+def _left_out_row(each: LeftOut) -> tuple[str | int, ...]:
+    line = each.line
+    document = json.dumps(line.document)
+    return (each.path, each.reason, each.sentence, each.at_ns, line.name, document, line.size_bytes)
 
 
 def _set_note(connection: sqlite3.Connection, name: str, value: str) -> None:

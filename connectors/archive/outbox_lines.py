@@ -90,12 +90,19 @@ class Position:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """A version of a file that could not be archived any more, with its bounded reason."""
+    """A version of a file that could not be archived any more, with its bounded reason.
+
+    Attributes
+    ----------
+    line
+        What waited for the store.
+    """
 
     path: str
     reason: str
     sentence: str
     at_ns: int
+    line: NewLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +117,8 @@ class Step:
         Lines that wait from now on, by sink, each with the time since when.
     left_out
         Versions that are given up.
+    found
+        Names of versions that were, and are there again.
     counts
         Events to be counted.
     notes
@@ -119,5 +128,6 @@ class Step:
     done: list[int] = field(default_factory=list)
     added: list[tuple[Sink, NewLine, int]] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
+    found: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)

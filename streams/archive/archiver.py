@@ -113,6 +113,7 @@ class Archiver:
     def run(self) -> None:
         """Archive until ``stop`` is called."""
         self._findings.start()
+        self._store.look_for_gone()
         while not self._stopping:
             self._wake.clear()
             if not self.turn():
@@ -122,6 +123,7 @@ class Archiver:
 
     def run_once(self) -> None:
         """Archive what there is; what can't be archived now waits on."""
+        self._store.look_for_gone()
         while not self._stopping:
             self._wake.clear()
             if self.turn():

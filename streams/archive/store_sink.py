@@ -2,13 +2,15 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
-from connectors.archive.outbox import ArchiveOutbox
-from connectors.archive.outbox_lines import LeftOut, Line, Sink, Step
+from connectors.archive.outbox import MOST_LEFT_OUT, ArchiveOutbox
+from connectors.archive.outbox_lines import LeftOut, Line, NewLine, Sink, Step
 from connectors.archive.store import ArchiveStore
 from connectors.clock import Clock
 from models.errors import FatalError, PetawatchError, RecordError, RetryableError
 from models.event_time import SECOND_NS
+from streams.archive.local_files import local_file
 from streams.archive.sink_pause import SinkPause, pause_s
 from streams.archive.upload_threads import UploadThreads
 from streams.archive.uploader import Uploaded, Uploader
@@ -57,6 +59,15 @@ class StoreSink:
     def is_idle(self) -> bool:
         """Whether no file is being copied."""
         return not self._threads.under_way
+
+    def look_for_gone(self) -> None:
+        """Take up the files again that were gone and are back: the watch knows them, and does not tell of them anew."""
+        now_ns = self._clock.now_ns()
+        for each in self._outbox.left_out(MOST_LEFT_OUT):
+            waiting = WaitingFile.of_document(each.line.document)
+            with suppress(RecordError, RetryableError):
+                if each.reason == "file_gone" and local_file(waiting.root, waiting.path).is_file():
+                    self._outbox.take(Step(found=[each.line.name], added=[(Sink.STORE, each.line, now_ns)]))
 
     def turn(self) -> bool:
         """Note what is finished, and begin the next copies; whether anything was done."""
@@ -133,8 +144,13 @@ class StoreSink:
             self._tell("the archive's store takes files again")
 
     def _give_up(self, line: Line, error: RecordError) -> None:
-        path = WaitingFile.of_document(line.document).path
-        left_out = LeftOut(path=path, reason=error.reason, sentence=str(error), at_ns=self._clock.now_ns())
+        left_out = LeftOut(
+            path=WaitingFile.of_document(line.document).path,
+            reason=error.reason,
+            sentence=str(error),
+            at_ns=self._clock.now_ns(),
+            line=NewLine(name=line.name, document=line.document, size_bytes=line.size_bytes),
+        )
         self._outbox.take(Step(done=[line.id], left_out=[left_out], counts={error.reason: 1}))
         self._tell(f"{error}; this version is not in the archive")
 

@@ -78,12 +78,18 @@ def test_a_clock_that_was_set_back_delays_nothing(tmp_path: Path) -> None:
 
 def test_what_was_left_out_is_counted_and_the_latest_of_it_is_kept(tmp_path: Path) -> None:
     with closing(ArchiveOutbox.open(tmp_path)) as outbox:
-        gone = [LeftOut(path=f"{n}.h5", reason="file_gone", sentence="gone", at_ns=n) for n in range(1_005)]
+        gone = [
+            LeftOut(path=f"{n}.h5", reason="file_gone", sentence="gone", at_ns=n, line=line(str(n)))
+            for n in range(1_005)
+        ]
         outbox.take(Step(left_out=gone, counts={"file_gone": 1_005}))
         outbox.take(Step(counts={"file_gone": 1, "stored": 2}, notes={"a": "b"}))
         assert outbox.counts() == {"file_gone": 1_006, "stored": 2}
         assert [each.path for each in outbox.left_out(2)] == ["1004.h5", "1003.h5"]
+        assert outbox.left_out(1) == gone[-1:]
         assert len(outbox.left_out(5_000)) == 1_000
+        outbox.take(Step(found=["1004"]))
+        assert outbox.left_out(1) == gone[-2:-1]
         assert (outbox.note("a"), outbox.note("c")) == ("b", "")
 
 

@@ -30,7 +30,7 @@ def settings(tmp_path: Path) -> Settings:
         lines = [NewLine(name=name, document={}, size_bytes=1_500_000) for name in "ab"]
         outbox.follow("source", Position(number=2, version=2), lines, [], NOW_NS - 7_200 * SECOND_NS)
         outbox.failed([1], "archive_store_away", "the store is away", NOW_NS)
-        gone = LeftOut(path="c.h5", reason="file_gone", sentence="c.h5 was gone", at_ns=0)
+        gone = LeftOut(path="c.h5", reason="file_gone", sentence="c.h5 was gone", at_ns=0, line=lines[0])
         outbox.take(Step(left_out=[gone], counts={"file_gone": 1, "stored": 12}))
     return load_settings(None, archive={"folder": folder, "store": "s3://bucket"})
 

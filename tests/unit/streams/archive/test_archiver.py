@@ -215,6 +215,21 @@ def test_a_file_that_is_gone_is_left_out_and_counted(there: Installation) -> Non
     assert "was gone before it was archived" in there.told[0]
 
 
+def test_a_file_that_was_gone_and_is_back_is_archived_by_the_next_run(there: Installation) -> None:
+    there.watch("a.h5")
+    there.watch("b.h5", b"other")
+    path = there.root / there.records[0].path
+    aside = path.rename(there.root / "aside")
+    there.archive()
+    there.archive()
+    there.assert_all_archived(there.records[1])
+    aside.rename(path)
+    assert there.archive() == DONE
+    there.assert_all_archived()
+    with there.archiver() as archiver:
+        assert archiver._outbox.left_out(9) == []
+
+
 @pytest.mark.parametrize("empty", [True, False])
 def test_a_folder_that_is_away_is_waited_for(there: Installation, empty: bool) -> None:
     there.watch("a.h5")
