@@ -141,6 +141,9 @@ class ArchiveService:
                 self._look(outbox, lags)
             except PetawatchError:  # the archiver tells of it; the alert needs no outbox
                 self._look(None, lags)
+            except Exception as error:  # noqa: BLE001 - the watch goes on, and an operator is told
+                self._tell(f"internal error, please report it: {type(error).__name__}: {error}; the lag is unknown")
+                self._stop.wait(_AGAIN_S)
             self._stop.wait(_LOOK_S)
         if outbox is not None:
             outbox.close()

@@ -18,6 +18,7 @@ from connectors.catalog.catalog import Catalog
 from connectors.catalog.opening import open_catalog
 from connectors.clock import Clock
 from connectors.process_lock import LockHeldError, ProcessLock
+from connectors.state.file_changes import ChangedFiles
 from models.errors import FatalError, RetryableError
 from streams.archive.catalog_sink import CatalogSink
 from streams.archive.findings_thread import FindingsThread
@@ -50,7 +51,7 @@ class Archiver:
     Raises
     ------
     FatalError
-        ``archive_in_use`` when another process archives into this folder; what the outbox raises.
+        ``state_missing``; ``archive_in_use`` when another process archives into this folder; what the outbox raises.
     RetryableError
         What the outbox raises.
     """
@@ -70,6 +71,7 @@ class Archiver:
         self._wake = threading.Event()
         self._rested = threading.Event()
         self._stopping = False
+        ChangedFiles.open(state).close()  # before anything is made: there may be no state of a watch
         self._lock = _lock(folder)
         try:
             self._outbox = ArchiveOutbox.open(folder)

@@ -21,6 +21,7 @@ OF_THE_FILE = frozenset({"folder_away", "storage", "file_unreadable", "file_dama
 #: Nothing is left of the version, or no store can hold it: it waits no longer.
 _FOR_GOOD = frozenset({"file_gone", "file_changed", "archive_key"})
 _FIRST_PAUSE_S, _MOST_PAUSE_S = 5.0, 600.0
+_MOST_TOLD = 20
 
 
 class StoreSink:
@@ -52,6 +53,7 @@ class StoreSink:
         self._tell = tell
         self._uploader: Uploader | None = None
         self._told: set[str] = set()
+        self._given_up = 0
         self.pause = SinkPause()
         self._threads = UploadThreads(uploads, self._upload, wake)
 
@@ -152,7 +154,11 @@ class StoreSink:
             line=NewLine(name=line.name, document=line.document, size_bytes=line.size_bytes),
         )
         self._outbox.take(Step(done=[line.id], left_out=[left_out], counts={error.reason: 1}))
-        self._tell(f"{error}; this version is not in the archive")
+        self._given_up += 1
+        if self._given_up <= _MOST_TOLD:
+            self._tell(f"{error}; this version is not in the archive")
+        elif self._given_up == _MOST_TOLD + 1:
+            self._tell("more versions are left out; petawatch archive status counts them, and lists the latest")
 
     def _file_failed(self, line: Line, error: Exception) -> None:
         reason = error.reason if isinstance(error, PetawatchError) else "internal"

@@ -215,6 +215,23 @@ def test_a_file_that_is_gone_is_left_out_and_counted(there: Installation) -> Non
     assert "was gone before it was archived" in there.told[0]
 
 
+def test_of_many_that_are_gone_the_first_ones_are_told(there: Installation) -> None:
+    known = [snapshot(there.root, f"{number}.h5", f"{number}".encode()) for number in range(30)]
+    record(there.state, *known)
+    for each in known:
+        (there.root / each.path).unlink()
+    assert there.archive() == DONE
+    assert len(there.told) == 21
+    assert "archive status" in there.told[-1]
+
+
+def test_without_the_state_of_a_watch_nothing_is_made(there: Installation) -> None:
+    with pytest.raises(FatalError, match="no state of a watch") as error:
+        there.archive()
+    assert error.value.reason == "state_missing"
+    assert not there.state.exists()
+
+
 def test_a_file_that_was_gone_and_is_back_is_archived_by_the_next_run(there: Installation) -> None:
     there.watch("a.h5")
     there.watch("b.h5", b"other")
