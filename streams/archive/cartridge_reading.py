@@ -1,19 +1,25 @@
 """Reads the copies on one cartridge to verify them, and what follows for the cartridge."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from connectors.catalog.catalog import Catalog
 from connectors.clock import Clock
 from connectors.tape.cartridge import Cartridge
 from models.archive.copies import BundleCopy, CopyState
-from models.archive.volume_steps import suspected, verified
+from models.archive.volume_steps import verified
 from models.archive.volumes import Volume, VolumeState
-from streams.archive.inventory import distrust
+from streams.archive.inventory import Inventory
 from streams.archive.reading_back import MISSING, read_back
 
 
 class CartridgeReading:
     """One pass over the copies on a mounted cartridge.
+
+    Parameters
+    ----------
+    state
+        Of the cartridge, before anything of it is read.
 
     Attributes
     ----------
@@ -21,8 +27,12 @@ class CartridgeReading:
         False once the cartridge failed or was taken out: the rest can't be read.
     """
 
-    def __init__(self, cartridge: Cartridge, catalog: Catalog, clock: Clock) -> None:
+    def __init__(
+        self, cartridge: Cartridge, state: VolumeState, catalog: Catalog, inventory: Inventory, clock: Clock
+    ) -> None:
         self._cartridge = cartridge
+        self._state = state
+        self._inventory = inventory
         self._catalog = catalog
         self._clock = clock
         self._waiting = 0
@@ -67,7 +77,7 @@ class CartridgeReading:
             found.append(self._sentence or f"the cartridge {name} was taken out before all of it was read")
         return found
 
-    def conclude(self, volume: Volume, *, whole: bool) -> None:
+    def conclude(self, *, whole: bool) -> None:
         """Note what follows: where something failed or is damaged nothing counts until all was read in another mount.
 
         Once that is done each copy of a suspect cartridge counts or not by what was read of it.
@@ -77,8 +87,16 @@ class CartridgeReading:
         whole
             Whether these were all copies on the cartridge.
         """
-        newly_damaged = self._damaged and volume.state is not VolumeState.SUSPECT
+        newly_damaged = self._damaged and self._state is not VolumeState.SUSPECT
         if self._failed or newly_damaged:
-            distrust(self._catalog, suspected(volume), self._cartridge.mount_id)
+            self._inventory.distrust(self._cartridge.uuid, self._cartridge.mount_id)
         elif whole and self.goes_on and not self._waiting:
-            self._catalog.put_volume(verified(volume, self._clock.now_ns()))
+            now_ns = self._clock.now_ns()
+            self._inventory.change(self._cartridge.uuid, self._verified(now_ns))
+
+    def _verified(self, now_ns: int) -> Callable[[Volume], Volume]:
+        def change(volume: Volume) -> Volume:
+            # One that has become suspect meanwhile is to be read anew.
+            return verified(volume, now_ns) if volume.state is self._state else volume
+
+        return change

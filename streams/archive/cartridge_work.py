@@ -7,13 +7,13 @@ from connectors.tape.cartridge import Cartridge
 from connectors.tape.remount import remount
 from models.alerts.facility_alerts import TapeReason
 from models.archive.copies import CopyState
-from models.archive.volume_steps import filled, suspected
-from models.archive.volumes import Volume, VolumeState
+from models.archive.volume_steps import filled
+from models.archive.volumes import VolumeState
 from models.errors import RetryableError
 from streams.archive.bundle_needs import wanting_bundles
 from streams.archive.bundle_writing import write_batch
 from streams.archive.cartridge_choice import OpenCartridge, WantingBundle, choose_cartridges
-from streams.archive.inventory import distrust
+from streams.archive.inventory import Inventory
 from streams.archive.local_bundles import LocalBundles
 from streams.archive.opened_archive import OpenedArchive
 from streams.archive.reading_back import Reading, read_back, to_be_proven
@@ -41,6 +41,7 @@ class CartridgeWork:
         tell: Callable[[str], None],
     ) -> None:
         self._catalog = archive.catalog
+        self._inventory = Inventory(archive.catalog, archive.folder)
         self._tape = archive.settings.tape
         self._local = local
         self._troubles = troubles
@@ -124,7 +125,7 @@ class CartridgeWork:
             self._distrust(cartridge, mounted, TapeReason.WRITE_FAILED)
         elif batch.full is not None:
             self._tell(str(batch.full))
-            self._put(filled(mounted.volumes[cartridge.uuid]), mounted)
+            self._close(cartridge.uuid, mounted)
         return bool(batch.written or batch.full or batch.failed or batch.spoiled)
 
     def _open(self, mounted: Mounted) -> list[OpenCartridge]:
@@ -150,17 +151,15 @@ class CartridgeWork:
             waiting = [bundle.size_bytes for bundle in wanting if one.uuid not in bundle.held_by]
             no_room = any(one.free_bytes < size <= self._tape.bundle_bytes for size in waiting)
             if one.state is VolumeState.FILLING and no_room:
-                self._put(filled(mounted.volumes[one.uuid]), mounted)
+                self._close(one.uuid, mounted)
                 self._tell(f"the cartridge {one.barcode or one.uuid} is full, and is closed")
                 closed.add(one.uuid)
         return closed
 
     def _distrust(self, cartridge: Cartridge, mounted: Mounted, reason: TapeReason) -> None:
-        volume = suspected(mounted.volumes[cartridge.uuid])
-        distrust(self._catalog, volume, cartridge.mount_id)
+        volume = self._inventory.distrust(cartridge.uuid, cartridge.mount_id)
         mounted.volumes[volume.uuid] = volume
         self._troubles.note(volume, reason)
 
-    def _put(self, volume: Volume, mounted: Mounted) -> None:
-        self._catalog.put_volume(volume)
-        mounted.volumes[volume.uuid] = volume
+    def _close(self, uuid: str, mounted: Mounted) -> None:
+        mounted.volumes[uuid] = self._inventory.change(uuid, filled)

@@ -9,6 +9,7 @@ from connectors.tape.library import lock_drive, mounted_cartridges
 from models.archive.volumes import Volume, VolumeState
 from models.errors import RetryableError
 from models.event_time import HOUR_NS
+from streams.archive.inventory import Inventory
 from streams.archive.opened_archive import OpenedArchive
 
 # An empty drive is no trouble; if a cartridge is wanted, it is said that one is.
@@ -39,6 +40,7 @@ class TapeDrives:
 
     def __init__(self, archive: OpenedArchive, clock: Clock) -> None:
         self._archive = archive
+        self._inventory = Inventory(archive.catalog, archive.folder)
         self._clock = clock
 
     def lock(self, stack: ExitStack) -> None:
@@ -84,28 +86,25 @@ class TapeDrives:
                 "is written to it, put in another one"
             )
             return
-        known = mounted.volumes.get(cartridge.uuid)
-        volume = _as_found(cartridge, owner, known)
         now_ns = self._clock.now_ns()
-        # Not noted in each round, but often enough to tell when it was last seen.
-        if known != volume or known.last_mounted_ns is None or abs(now_ns - known.last_mounted_ns) > HOUR_NS:
-            volume = replace(volume, last_mounted_ns=now_ns)
-            self._archive.catalog.put_volume(volume)
+        volume = self._inventory.change(cartridge.uuid, lambda known: _as_found(cartridge, owner, known, now_ns))
         mounted.cartridges[volume.uuid] = cartridge
         mounted.volumes[volume.uuid] = volume
 
 
-def _as_found(cartridge: Cartridge, owner: str, known: Volume | None) -> Volume:
+def _as_found(cartridge: Cartridge, owner: str, known: Volume, now_ns: int) -> Volume:
     """The inventory's entry, with what the cartridge says of itself now."""
     found = cartridge.volume
     volume = replace(
-        known or Volume(uuid=found.uuid),
+        known,
         barcode=found.barcode,
         label=found.name,
-        installation=owner or (known.installation if known else ""),
+        installation=owner or known.installation,
         capacity_bytes=found.capacity_bytes,
         used_bytes=max(found.capacity_bytes - found.free_bytes, 0),
+        state=VolumeState.FILLING if owner and known.state is VolumeState.SCRATCH else known.state,
     )
-    if owner and volume.state is VolumeState.SCRATCH:
-        return replace(volume, state=VolumeState.FILLING)
+    # Not noted in each round, but often enough to tell when it was last seen.
+    if known != volume or known.last_mounted_ns is None or abs(now_ns - known.last_mounted_ns) > HOUR_NS:
+        return replace(volume, last_mounted_ns=now_ns)
     return volume

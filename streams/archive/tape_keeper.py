@@ -6,7 +6,7 @@ else is remembered, so a keeper that was killed goes on where it was.
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from connectors.clock import Clock
 from models.alerts.alert import AlertKind
@@ -99,13 +99,19 @@ class TapeKeeper:
         mounted = self._drives.look()
         busy = self._work.read_back(mounted)
         self._drop_finished()
+        waits_for: RetryableError | None = None
         if len(self._local.ids()) < MOST_LOCAL:
-            busy |= self._maker.make(close=close)
+            try:
+                busy |= self._maker.make(close=close)
+            except RetryableError as error:
+                waits_for = error  # a store that is away, or a full disk: what is bundled goes to tape all the same
         written, without = self._work.write(mounted)
         busy |= written
         if not busy or len(self._local.ids()) >= MOST_LOCAL:
             busy |= self._work.remount(mounted)
         self._show(self._needs(mounted, without), busy=busy)
+        if waits_for is not None and not busy:
+            raise waits_for
         return busy
 
     def _show(self, needs: dict[Need, str], *, busy: bool) -> None:
@@ -159,7 +165,8 @@ def open_keeper(archive: OpenedArchive, clock: Clock, tell: Callable[[str], None
             reason="tape_not_configured",
         )
     if archive.store is not None:
-        archive.store.check()
+        with suppress(RetryableError):  # one that is away is waited for where it is wanted
+            archive.store.check()
     with ExitStack() as stack:
         drives = TapeDrives(archive, clock)
         drives.lock(stack)

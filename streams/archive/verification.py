@@ -12,7 +12,7 @@ from models.archive.volumes import Volume
 from models.errors import RecordError
 from streams.archive.cartridge_reading import CartridgeReading
 from streams.archive.file_contents import MISSING, OTHER_CONTENT, UNREADABLE, Nowhere, note_reading
-from streams.archive.inventory import find_volume
+from streams.archive.inventory import Inventory, find_volume
 from streams.archive.opened_archive import OpenedArchive
 from streams.archive.tape_drives import TapeDrives
 from streams.archive.tape_needs import name_of
@@ -201,7 +201,9 @@ class Verification:
         if cartridge is None:
             self._result.unread.append(f"the cartridge {name} is not mounted: {len(copies)} copies on it were not read")
             return
-        reading = CartridgeReading(cartridge, self._catalog, self._clock)
+        inventory = Inventory(self._catalog, self._archive.folder)
+        state = mounted.volumes[volume.uuid].state
+        reading = CartridgeReading(cartridge, state, self._catalog, inventory, self._clock)
         for copy in copies:
             if not reading.goes_on:
                 break
@@ -211,7 +213,7 @@ class Verification:
                     self._tell(Damage(place=name, subject=copy.bundle_id, damage=found.damaged, copy=found))
             self._step()
         self._result.unread += reading.unread(name)
-        reading.conclude(mounted.volumes[volume.uuid], whole=self._scope.whole)
+        reading.conclude(whole=self._scope.whole)
 
     def _tell(self, damage: Damage) -> None:
         self._result.damaged.append(damage)

@@ -29,18 +29,19 @@ def volumes(
     from rich.console import Console
 
     from dashboards.volume_table import print_volumes, volume_document
-    from streams.archive.inventory import clear_volume, close_volume, list_volumes, retire_volume
+    from streams.archive.inventory import Inventory, list_volumes
     from streams.archive.opened_archive import opened_archive
 
     if sum(map(bool, (close, clear, retire))) > 1:
         raise typer.BadParameter("give one of --close, --clear and --retire")
     with opened_archive(state, config) as archive:
+        inventory = Inventory(archive.catalog, archive.folder)
         if close:
-            close_volume(archive.catalog, close)
+            inventory.close(close)
         if clear:
-            clear_volume(archive.catalog, clear)
+            inventory.clear(clear)
         if retire:
-            retire_volume(archive.catalog, retire)
+            inventory.retire(retire)
         lines = list_volumes(archive.catalog)
     if as_json:
         for line in lines:
