@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from connectors.removable_file import RemovableFile, removable_file
@@ -100,6 +100,7 @@ class Freeing:
         for begin in range(0, len(there), _TOGETHER):
             waiting = [one for one in there[begin : begin + _TOGETHER] if not self._has_room(one[1])]
             unfinished = self._files.unfinished(version for version, _ in waiting)
+            waiting = [(_hashed(version, path), path) for version, path in waiting]
             # What was read of the state directory survives a power failure: no watch wants these files again.
             self._files.make_durable()
             known = known_copies(self._archive.catalog, [_id(version) for version, _ in waiting])
@@ -171,6 +172,16 @@ class Freeing:
 
 def _id(version: ChangedVersion) -> str:
     return file_id(archive_key(version.path), version.sha256)
+
+
+def _hashed(version: ChangedVersion, path: Path) -> ChangedVersion:
+    """With the content's SHA-256 also where the watch refused the file unread: it is archived by that all the same."""
+    if version.sha256:
+        return version
+    root = Path(version.root)
+    with suppress(RecordError, OSError), removable_file(root, path.relative_to(root).as_posix()) as file:
+        return replace(version, sha256=file.sha256())
+    return version
 
 
 def _device(path: Path) -> int:

@@ -233,6 +233,13 @@ def test_what_a_connector_has_sent_goes(archive: TapeArchive) -> None:
     assert reasons(archive) == []
 
 
+def test_what_the_watch_refused_unread_goes_by_its_content(archive: TapeArchive) -> None:
+    file = archive.add("a.h5")
+    bundled(archive, file)
+    watched(archive, replace(file, sha256=""))
+    assert reasons(archive) == []
+
+
 def test_of_a_replaced_file_the_content_that_lies_there_counts(archive: TapeArchive) -> None:
     file = safe_file(archive)
     fresh = archive.add("a.h5", b"replaced", stored=False)
