@@ -22,7 +22,7 @@ def test_nothing_safe_is_lost_in_many_schedules(ltfs: TapeShelf, seed: int) -> N
 def run(ltfs: TapeShelf, seed: int) -> None:
     """One schedule; what it did stands in the assertion."""
     schedule = TapeSchedule(ltfs, random.Random(seed))  # noqa: S311 - no secret
-    for _ in range(schedule.random.randint(4, 7)):
+    for _ in range(schedule.random.randint(4, 6)):
         schedule.step()
         schedule.check()
     schedule.settle()

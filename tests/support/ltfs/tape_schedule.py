@@ -49,9 +49,9 @@ class TapeSchedule:
         }
         (action,) = self.random.choices(list(happens), list(happens.values()))
         self.history.append(action())
-        if self.random.random() < 0.7:
+        if self.random.random() < 0.6:
             self._keep()
-        if self.random.random() < 0.7:
+        if self.random.random() < 0.6:
             self._mend()
 
     def meet(self, faults: Faults) -> None:
