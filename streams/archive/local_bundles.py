@@ -44,10 +44,13 @@ class LocalBundles:
             return [path.stem for path in sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name))]
 
     def opened(self, id_: str) -> BuiltBundle | None:
-        """A bundle as it can be written to a cartridge; None when it is not there as it was built: it is removed."""
+        """A bundle as it can be written to a cartridge; None when it is not there, or not as it was built: removed."""
         bundle, path = self._catalog.bundle(id_), self.folder / f"{id_}{_SUFFIX}"
+        if not path.exists():
+            return None
         try:
-            manifest = read_manifest(path)
+            with disk_failures(self.folder), path.open("rb") as stream:
+                manifest = read_manifest(stream)
         except RecordError:
             self.remove(id_)
             return None

@@ -9,7 +9,8 @@ import pytest
 from connectors.state.reader import StateReader
 from models.archive.copies import CopyState
 from models.archive.volumes import VolumeState
-from models.errors import FatalError
+from models.errors import FatalError, RetryableError
+from streams.command_line import run
 from tests.support.ltfs.drive import Drive, TapeShelf
 from tests.support.ltfs.faults import Faults
 from tests.support.receiver import receiving
@@ -235,6 +236,48 @@ def test_alerts_open_once_close_and_reach_receivers(tmp_path: Path, ltfs: TapeSh
     )
     with closing(StateReader.open(archive.folder / "archive/tape")) as reader:
         assert [alert.status.value for alert, _ in reader.alerts()] == ["closed", "closed"]
+
+
+def test_a_store_that_is_away_holds_up_no_tape(tmp_path: Path, ltfs: TapeShelf) -> None:
+    drives = [ltfs.drive(), ltfs.drive()]
+    archive = archive_of(tmp_path, drives)
+    archive.fill(1)
+    archive.keep()
+    assert len(archive.bundles) == 1
+    only_stored = archive.add("LA_R_60s_snapshot_2022-07-01_10-00.h5")
+    (archive.data / only_stored.path).unlink()
+    for drive in drives:
+        drive.load(ltfs.cartridge())
+    with archive.keeper() as keeper:
+        (archive.folder / "store").rename(archive.folder / "away")
+        with pytest.raises(RetryableError) as failure:
+            keeper.run_once()
+    (archive.folder / "away").rename(archive.folder / "store")
+    assert failure.value.reason == "archive_store_away"
+    assert archive.copies_by_state() == {WRITTEN: 2}
+    assert ("tape_wanted", "PW0001L8", "remount") in archive.needs()
+    archive.keep()
+    assert archive.copies_by_state() == {WRITTEN: 4}
+
+
+def test_a_bundle_that_went_bad_on_the_disk_is_not_written(tmp_path: Path, ltfs: TapeShelf) -> None:
+    drives = [ltfs.drive(), ltfs.drive()]
+    archive = archive_of(tmp_path, drives)
+    archive.fill(1)
+    archive.keep()
+    (tar,) = archive.bundles
+    with tar.open("r+b") as stream:
+        stream.seek(-40_000, os.SEEK_END)
+        stream.write(b"rotten")
+    for drive in drives:
+        drive.load(ltfs.cartridge())
+    archive.keep()
+    assert archive.copies_by_state() == {}
+    assert ("tape_trouble", "tape", "copies_missing") in archive.needs()
+    code = run(["archive", "verify", "--config", str(archive.config), "--repair"])
+    assert code == 0
+    assert archive.copies_by_state() == {WRITTEN: 2}
+    assert archive.needs() == [("tape_wanted", "PW0001L8", "remount"), ("tape_wanted", "PW0002L8", "remount")]
 
 
 def test_empty_drives_want_a_cartridge(tmp_path: Path, ltfs: TapeShelf) -> None:
