@@ -22,6 +22,7 @@ from connectors.catalog.documents import (
 )
 from connectors.catalog.mongodb_copies import MongodbCopies
 from connectors.catalog.mongodb_database import BATCH, FEW, Document
+from connectors.catalog.mongodb_failures import damaged
 from connectors.catalog.mongodb_schema import META, SEQUENCE_ID
 from models.archive.archived_file import ArchivedFile
 from models.archive.file_query import FileQuery
@@ -155,9 +156,11 @@ class MongodbFiles(MongodbCopies):
         """The first of so many numbers in the order in which files are archived; nobody else gets them."""
         with self._clear():
             noted = self._database[META].find_one_and_update(
-                {"_id": SEQUENCE_ID}, {"$inc": {"n": count}}, upsert=True, return_document=ReturnDocument.AFTER
+                {"_id": SEQUENCE_ID}, {"$inc": {"n": count}}, return_document=ReturnDocument.AFTER
             )
-        return int(noted["n"] if noted else 0) - count + 1
+        if noted is None:
+            raise damaged(self._settings, "the number of the last file is missing")
+        return int(noted["n"]) - count + 1
 
     def _episode_places(self) -> Iterator[EpisodePlace]:
         for each in self._all("episodes", {}, fields=EpisodePlace._fields):

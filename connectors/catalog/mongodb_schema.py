@@ -1,11 +1,12 @@
 """The collections of a catalog in MongoDB: validators, indexes, migrations."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, get_type_hints
 
 from pymongo import IndexModel
 from pymongo.database import Database
-from pymongo.errors import OperationFailure
+from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from connectors.catalog.settings import CatalogSettings
 from models.archive.archived_file import ArchivedFile
@@ -110,7 +111,10 @@ def make_ready(database: Database[dict[str, Any]], settings: CatalogSettings) ->
             MIGRATIONS[earlier](database)
     for name, types in _TYPES.items():
         _make_collection(database, name, types, known=bool(version) and name in there)
-    database[META].update_one({"_id": SCHEMA_ID}, {"$max": {"version": SCHEMA_VERSION}}, upsert=True)
+    with suppress(DuplicateKeyError):  # another process has just done the same
+        database[META].update_one({"_id": SEQUENCE_ID}, {"$setOnInsert": {"n": 0}}, upsert=True)
+    with suppress(DuplicateKeyError):
+        database[META].update_one({"_id": SCHEMA_ID}, {"$max": {"version": SCHEMA_VERSION}}, upsert=True)
 
 
 def _make_collection(database: Database[dict[str, Any]], name: str, types: dict[str, Any], *, known: bool) -> None:

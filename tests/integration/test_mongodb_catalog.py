@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -195,18 +195,14 @@ def test_a_search_that_the_server_forgot_goes_on(
 
 def test_several_programs_make_it_and_write_to_it_at_once(settings: CatalogSettings) -> None:
     def added(start: int) -> int:
-        catalog = MongodbCatalog(settings)
-        count = catalog.add_files(archived(number) for number in range(start, start + 40))
-        catalog.close()
-        return count
+        with closing(MongodbCatalog(settings)) as catalog:
+            return catalog.add_files(archived(number) for number in range(start, start + 40))
 
     with ThreadPoolExecutor(4) as pool:
         counts = list(pool.map(added, (0, 20, 40, 60)))
-    catalog = MongodbCatalog(settings)
-    assert sum(counts) == len(list(catalog.find_files(FileQuery()))) == 100
-    sequences = [each["sequence"] for each in catalog._database.files.find()]
-    assert len(set(sequences)) == 100
-    catalog.close()
+    with closing(MongodbCatalog(settings)) as catalog:
+        assert sum(counts) == len(list(catalog.find_files(FileQuery()))) == 100
+        assert len({each["sequence"] for each in catalog._database.files.find()}) == 100
 
 
 def test_the_catalog_of_a_newer_version_is_refused(settings: CatalogSettings, monkeypatch: pytest.MonkeyPatch) -> None:
