@@ -5,6 +5,7 @@ import fcntl
 import mmap
 import os
 import subprocess
+import sys
 import unicodedata
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.ltfs.drive import MIB, Drive, MountError, TapeShelf
+from tests.support.ltfs.drive import MIB, Drive, MountError, Tapes, TapeShelf
 from tests.support.ltfs.faults import Faults
+from tests.support.watching import wait_until
 
 
 @pytest.fixture
@@ -472,3 +474,19 @@ class TestTheTestsOwn:
             assert mount_line(used) == mount_line(dead) == ""
             assert code_of(file.flush) == errno.ENOTCONN
             assert code_of(file.close) in {0, errno.ENOTCONN}
+
+    def test_no_mount_is_left_behind_by_a_crash(self, tapes: Tapes, tmp_path: Path) -> None:
+        crashing = (
+            "import os, pathlib, sys\n"
+            "from tests.support.ltfs.drive import Tapes, TapeShelf\n"
+            "shelf = TapeShelf(Tapes().__enter__(), pathlib.Path(sys.argv[1]))\n"
+            "used, dead = shelf.drive(shelf.cartridge()), shelf.drive(shelf.cartridge())\n"
+            "dead.kill()\n"
+            "print(pathlib.Path('/proc/mounts').read_text())\n"
+            "sys.stdout.flush()\n"
+            "os.kill(os.getpid(), 9)\n"
+        )
+        command = [sys.executable, "-c", crashing, str(tmp_path)]
+        done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False)
+        assert done.stdout.count(str(tmp_path)) == 2, done.stderr
+        wait_until(lambda: str(tmp_path) not in Path("/proc/mounts").read_text())

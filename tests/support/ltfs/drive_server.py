@@ -8,6 +8,7 @@ import errno
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -42,6 +43,7 @@ class DriveServer:
 
     def __init__(self) -> None:
         self._mounted: dict[str, tuple[int, dict[str, Any]]] = {}
+        self._used: set[str] = set()
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Do what is asked; ``error`` in the answer says why not."""
@@ -65,6 +67,7 @@ class DriveServer:
             os.waitpid(pid, 0)
             return {"error": sentence or "the file system ended at its start"}
         self._mounted[mount] = pid, request
+        self._used.add(mount)
         return {}
 
     def do_pid(self, mount: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -94,9 +97,11 @@ class DriveServer:
 
     def end(self) -> None:
         """Leave nothing mounted."""
-        for mount, (pid, _) in self._mounted.items():
-            with contextlib.suppress(OSError):
-                unmount(mount, lazily=True)
+        for mount in self._used:
+            with contextlib.suppress(OSError):  # it is not mounted any more
+                while True:
+                    unmount(mount, lazily=True)
+        for pid, _ in self._mounted.values():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
@@ -202,6 +207,7 @@ def main(path: str) -> None:
                     stream.write(json.dumps(answer) + "\n")
         finally:
             server.end()
+            shutil.rmtree(Path(path).parent, ignore_errors=True)
 
 
 if __name__ == "__main__":
