@@ -18,6 +18,7 @@ from streams.settings import Settings
 
 _AGAIN_S = 10.0
 _LOOK_S = 2.0
+_BEGIN_LOOK_S = 0.05
 #: What still hangs in the network then is broken off, and made anew by the next run.
 _END_S = 3.0
 _ALERT_NOTE = "archive_late"
@@ -86,12 +87,16 @@ class ArchiveService:
             self._late.told(events)
             self._offered = ()
 
-    def drain(self, within_s: float) -> None:
-        """Give the archive a moment; what it does not manage stays in its outbox."""
-        with self._lock:
-            archiver = self._archiver
-        if archiver is not None and not archiver.rest(within_s):
-            self._tell("files still wait for the archive; the next run goes on with them, or petawatch archive run")
+    def drain(self, within_s: float) -> bool:
+        """Give the archive a moment; whether all is archived. What is not stays in the outbox."""
+        until_s = self._clock.monotonic_s() + within_s
+        while self._archiver is None and not self._told_reason and self._clock.monotonic_s() < until_s:
+            self._clock.sleep(_BEGIN_LOOK_S)  # it is just beginning
+        archiver = self._archiver
+        if archiver is not None and archiver.rest(until_s - self._clock.monotonic_s()):
+            return True
+        self._tell("files may still wait for the archive; the next run goes on with them, or petawatch archive run")
+        return False
 
     def _archive(self) -> None:
         while not self._stop.is_set():

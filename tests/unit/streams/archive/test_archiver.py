@@ -154,13 +154,13 @@ def test_a_store_that_is_away_delays(there: Installation, failure: PetawatchErro
         there.watch(f"{number}.h5", f"{number}".encode())
     there.store.failure = failure
     with there.archiver() as archiver:
-        for _ in range(100):
+        for _ in range(40):
             archiver.run_once()
             there.clock.advance(20)
         assert archiver.lags()[Sink.STORE].files == 20
         assert archiver.lags()[Sink.STORE].reason == failure.reason
         tries = len(there.store.puts)
-        assert 4 + 30 < tries < 4 + 60, "after the first ones only a scout tries, once a minute"
+        assert 4 + 10 < tries < 4 + 25, "after the first ones only a scout tries, once a minute"
         there.store.failure = None
         there.clock.advance(60)
         archiver.run_once()
