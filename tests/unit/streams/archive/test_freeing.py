@@ -19,6 +19,7 @@ from models.errors import FatalError, RetryableError
 from models.state import encode_state
 from streams.archive.freeing import Decision, Freeing
 from tests.support.commands import Run, run_with
+from tests.support.crashes import Crash, crash_at
 from tests.support.tape_archive import TapeArchive
 
 UUIDS = ("uuid-1", "uuid-2")
@@ -267,6 +268,20 @@ def test_a_store_that_is_away_keeps_everything(archive: TapeArchive) -> None:
     with pytest.raises(RetryableError):
         free(archive)
     assert (archive.data / file.path).exists()
+
+
+@pytest.mark.parametrize("time", [1, 2, 3])
+def test_a_catalog_that_fails_at_any_question_keeps_the_file(
+    archive: TapeArchive, monkeypatch: pytest.MonkeyPatch, time: int
+) -> None:
+    file = safe_file(archive)
+    with crash_at(monkeypatch, "streams.archive.freeing", "known_copies", time):
+        if time < 3:  # once for many files, once more for this one with the file in hand
+            with pytest.raises(Crash):
+                free(archive)
+        else:
+            free(archive)
+    assert (archive.data / file.path).exists() == (time < 3)
 
 
 def test_the_command_says_what_it_did(archive: TapeArchive, command: Run) -> None:
