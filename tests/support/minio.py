@@ -63,3 +63,10 @@ def reader_settings(server: MinioServer, bucket: str, folder: Path, *, more: Seq
     admin.user_add(name, secret)
     admin.attach_policy(policies=[name], user=name)
     return store_settings(server, access_key=name, secret_key=SecretStr(secret))
+
+
+def empty_bucket(server: MinioServer, name: str) -> None:
+    """Remove all versions of everything in it."""
+    client = keeper_client(server)
+    for found in client.list_objects(name, recursive=True, include_version=True):
+        client.remove_object(name, str(found.object_name), version_id=found.version_id)
