@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from connectors.clock import Clock
 from connectors.tape.cartridge import Cartridge
 from connectors.tape.library import lock_drive, mounted_cartridges
+from connectors.tape.volume_system import LinuxVolumes
 from models.archive.volumes import Volume, VolumeState
 from models.errors import RetryableError
 from models.event_time import HOUR_NS
@@ -42,6 +43,7 @@ class TapeDrives:
         self._archive = archive
         self._inventory = Inventory(archive.catalog, archive.folder)
         self._clock = clock
+        self._system = LinuxVolumes()
 
     def lock(self, stack: ExitStack) -> None:
         """Keep other keepers away until ``stack`` is closed.
@@ -63,7 +65,7 @@ class TapeDrives:
             The catalog is away.
         """
         settings, catalog = self._archive.settings, self._archive.catalog
-        found = mounted_cartridges(settings.tape, settings.archive.installation)
+        found = mounted_cartridges(settings.tape, settings.archive.installation, self._system)
         mounted = Mounted(volumes={volume.uuid: volume for volume in catalog.volumes()})
         for problem in found.problems:
             if problem.reason not in _EMPTY:
