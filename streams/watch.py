@@ -13,9 +13,9 @@ from connectors.state.reader import StateReader
 from models.alerts.alert import AlertEvent
 from models.snapshot_sequence import SnapshotSequence
 from streams.accepted_baselines import AcceptedBaselines
-from streams.archive.archive_chores import Report, with_archive
 from streams.archive.places import archive_folder
-from streams.archive.state_archivist import StateArchivist
+from streams.archive.states.state_archivist import StateArchivist
+from streams.archive.uploading.archive_chores import Report, with_archive
 from streams.embedded_runner import EmbeddedRunner
 from streams.http_health import HealthServer, ReadyPart
 from streams.metrics import WatchMetrics

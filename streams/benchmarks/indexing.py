@@ -15,7 +15,7 @@ from connectors.catalog.settings import CatalogSettings
 from connectors.clock import SystemClock
 from connectors.index_journal import IndexJournal
 from models.simulation.settings import SimulationSettings
-from streams.archive.indexing import JOURNAL_NAME, Indexer, IndexOptions
+from streams.archive.cataloguing.indexing import JOURNAL_NAME, Indexer, IndexOptions
 from streams.benchmarks.figure import Figure
 from streams.settings import default_settings
 from streams.simulation import simulate

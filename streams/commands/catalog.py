@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from streams.archive.indexing import IndexCounts
+    from streams.archive.cataloguing.indexing import IndexCounts
     from streams.archive.opened_archive import OpenedArchive
 
 _State = Annotated[Path | None, typer.Option(help="State directory of the watch or the connector.")]
@@ -88,7 +88,7 @@ def find(
 
     from dashboards.catalog_table import file_document, print_files
     from models.archive.file_query import FileQuery
-    from streams.archive.file_search import search_files
+    from streams.archive.cataloguing.file_search import search_files
     from streams.archive.opened_archive import opened_archive
     from streams.commands.usage import time_option
 
@@ -125,7 +125,7 @@ def _index_files(paths: list[Path], root: Path | None, archive: "OpenedArchive",
     from connectors.index_journal import IndexJournal
     from dashboards.printable import printable
     from dashboards.progress import progress_bar
-    from streams.archive.indexing import JOURNAL_NAME, Indexer, IndexOptions
+    from streams.archive.cataloguing.indexing import JOURNAL_NAME, Indexer, IndexOptions
 
     settings = archive.settings
     options = IndexOptions(
@@ -153,7 +153,7 @@ def _feed(state: Path, archive: "OpenedArchive") -> dict[str, int] | None:
     from dataclasses import asdict
 
     from models.errors import FatalError
-    from streams.archive.findings_feed import FindingsFeed
+    from streams.archive.cataloguing.findings_feed import FindingsFeed
 
     try:
         return asdict(FindingsFeed(state, archive.catalog).feed())

@@ -14,7 +14,7 @@ from connectors.state.directory import StateDirectory
 from connectors.webhooks import WebhookSender
 from models.errors import RetryableError
 from models.snapshot_sequence import SnapshotSequence
-from streams.archive.archive_chores import with_archive
+from streams.archive.uploading.archive_chores import with_archive
 from streams.connector.chores import ConnectorChores
 from streams.connector.flow_limit import FlowLimit
 from streams.connector.journal import SendingJournal, connector_name

@@ -5,7 +5,7 @@ from pathlib import Path
 from connectors.model_files import installed_model, kept_model, load_model
 from models.errors import FatalError
 from models.model_bundle import ModelBundle
-from streams.archive.stage_states import StageStates, model_key, unpack_model
+from streams.archive.states.stage_states import StageStates, model_key, unpack_model
 from streams.replay.plan import Fetch
 from streams.replay.run import ReplayModels
 from streams.replay.sources import ReplaySource

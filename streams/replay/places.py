@@ -10,10 +10,10 @@ from models.archive.archived_file import ArchivedFile
 from models.archive.restore_order import wanted_volumes
 from models.errors import FatalError
 from models.snapshot_names import is_rate
-from streams.archive.restore import RestoreOptions, restore_files
-from streams.archive.restore_sources import RestoreSources, copies_of
-from streams.archive.restore_tape import volume_labels
-from streams.archive.stage_states import is_state_key
+from streams.archive.restoring.restore import RestoreOptions, restore_files
+from streams.archive.restoring.restore_sources import RestoreSources, copies_of
+from streams.archive.restoring.restore_tape import volume_labels
+from streams.archive.states.stage_states import is_state_key
 
 # A watched folder of which nothing is known but that.
 _ROOT = "data"

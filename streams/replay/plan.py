@@ -9,7 +9,7 @@ from pathlib import Path
 from models.archive.archived_file import ArchivedFile
 from models.errors import FatalError
 from models.event_time import HOUR_NS, MINUTE_NS, format_iso
-from streams.archive.stage_states import StageStates, read_stage_states, settings_digests
+from streams.archive.states.stage_states import StageStates, read_stage_states, settings_digests
 from streams.replay.sources import ReplaySource, start_in_name
 from streams.settings import Settings
 

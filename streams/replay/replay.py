@@ -14,7 +14,7 @@ from models.archive.archived_file import ArchivedFile
 from models.errors import FatalError
 from models.event_time import format_iso
 from streams.archive.opened_archive import opened_archive
-from streams.archive.restore_sources import RestoreSources
+from streams.archive.restoring.restore_sources import RestoreSources
 from streams.replay.models import ReplayModelFinder
 from streams.replay.places import ReplayFiles
 from streams.replay.plan import ReplayPlan, make_plan

@@ -17,7 +17,7 @@ from models.model_bundle import ModelBundle
 from models.snapshot_sequence import SnapshotSequence
 from models.state import decode_state, encode_state
 from streams.archive.settings import ArchiveSettings
-from streams.archive.stage_states import StageStates
+from streams.archive.states.stage_states import StageStates
 from streams.replay.plan import ReplayPlan
 from streams.settings import Settings
 from streams.watch import Watch, open_watch

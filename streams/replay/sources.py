@@ -17,7 +17,7 @@ from models.errors import RecordError
 from models.event_time import DAY_NS, HOUR_NS, SECOND_NS
 from models.snapshot_names import midnight_ns, parse_snapshot_name
 from models.snapshot_sequence import snapshot_order, snapshot_start_ns
-from streams.archive.stage_states import archivable_files, archived_state_file, is_state_key, position_of_key
+from streams.archive.states.stage_states import archivable_files, archived_state_file, is_state_key, position_of_key
 
 # So far back a state is looked for, step by step: most are an hour old.
 _LOOK_BACK_NS = (2 * HOUR_NS, 26 * HOUR_NS, 32 * DAY_NS)

@@ -18,8 +18,8 @@ from models.archive.archived_file import ArchivedFile
 from models.archive.copies import StoreCopy
 from models.archive.file_query import FileQuery
 from models.errors import PetawatchError
-from streams.archive.archiver import Archiver
 from streams.archive.places import archive_folder
+from streams.archive.uploading.archiver import Archiver
 from streams.settings import Settings, load_settings
 
 

@@ -17,7 +17,7 @@ from typing import Any, Self, cast
 from connectors.catalog.catalog import Catalog
 from connectors.clock import SystemClock
 from streams.archive.opened_archive import opened_archive
-from streams.archive.tape_keeper import open_keeper
+from streams.archive.tape.tape_keeper import open_keeper
 
 _LASTING = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.setxattr", "subprocess.Popen"}
 

@@ -15,7 +15,7 @@ from models.archive.copies import BundleCopy, CopyState, StoreCopy
 from models.archive.keys import archive_key
 from models.archive.volumes import Volume
 from streams.archive.opened_archive import OpenedArchive, opened_archive
-from streams.archive.tape_keeper import TapeKeeper, open_keeper
+from streams.archive.tape.tape_keeper import TapeKeeper, open_keeper
 
 KIB = 1 << 10
 #: Of a bundle in the tests.

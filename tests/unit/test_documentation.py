@@ -22,7 +22,7 @@ from models.devices import RecordKind
 from models.records import Refusal
 from models.results import Outcome, Reason, Scoring
 from streams.agents.partition_run import POISONOUS
-from streams.archive.archive_metrics import ARCHIVE_RESULTS, ArchiveMetrics
+from streams.archive.uploading.archive_metrics import ARCHIVE_RESULTS, ArchiveMetrics
 from streams.command_line import app
 from streams.facility.facility_metrics import SENT_RESULTS, ConnectorMetrics, WorkerMetrics
 from streams.metrics import FILE_RESULTS, WatchMetrics

@@ -31,9 +31,9 @@ def free(
 
     from connectors.state.file_progress import FileProgress
     from dashboards.printable import printable
-    from streams.archive.freeing import Decision, Freeing
     from streams.archive.opened_archive import opened_archive
-    from streams.archive.store_freeing import free_store
+    from streams.archive.safekeeping.freeing import Decision, Freeing
+    from streams.archive.safekeeping.store_freeing import free_store
     from streams.commands.usage import time_option
 
     before_ns = time_option("--store-before", store_before)

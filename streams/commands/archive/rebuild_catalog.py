@@ -35,7 +35,7 @@ def rebuild_catalog(
     from connectors.clock import SystemClock
     from dashboards.printable import printable
     from dashboards.progress import progress_bar
-    from streams.archive.catalog_rebuild import CatalogRebuild
+    from streams.archive.cataloguing.catalog_rebuild import CatalogRebuild
     from streams.archive.opened_archive import opened_archive
 
     with opened_archive(state, config) as archive, progress_bar("bundles") as advance:

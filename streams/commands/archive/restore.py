@@ -7,8 +7,8 @@ import typer
 
 if TYPE_CHECKING:
     from models.archive.restore_order import WantedVolume
-    from streams.archive.restore_plan import RestorePlan
-    from streams.archive.restore_report import RestoreReport
+    from streams.archive.restoring.restore_plan import RestorePlan
+    from streams.archive.restoring.restore_report import RestoreReport
 
 _GB = 1e9
 
@@ -45,9 +45,9 @@ def restore(
     from dashboards.progress import progress_bar
     from models.archive.file_query import FileQuery
     from streams.archive.opened_archive import opened_archive
-    from streams.archive.restore import RestoreOptions, restore_files
-    from streams.archive.restore_plan import plan_restore
-    from streams.archive.restore_sources import RestoreSources
+    from streams.archive.restoring.restore import RestoreOptions, restore_files
+    from streams.archive.restoring.restore_plan import plan_restore
+    from streams.archive.restoring.restore_sources import RestoreSources
     from streams.commands.usage import time_option
 
     query = FileQuery(

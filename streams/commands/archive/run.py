@@ -23,7 +23,7 @@ def run(
     from connectors.clock import SystemClock
     from connectors.process_priority import step_back
     from models.errors import FatalError
-    from streams.archive.archiver import Archiver
+    from streams.archive.uploading.archiver import Archiver
     from streams.settings import load_settings
 
     settings = load_settings(config)

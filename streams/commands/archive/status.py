@@ -23,7 +23,7 @@ def status(
 
     from connectors.clock import SystemClock
     from dashboards.archive_table import print_archive
-    from streams.archive.archive_status import archive_status
+    from streams.archive.uploading.archive_status import archive_status
     from streams.settings import load_settings
 
     document = archive_status(state, load_settings(config), SystemClock().now_ns())

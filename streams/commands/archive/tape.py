@@ -24,7 +24,7 @@ def tape(
 
     from connectors.clock import SystemClock
     from streams.archive.opened_archive import opened_archive
-    from streams.archive.tape_keeper import open_keeper
+    from streams.archive.tape.tape_keeper import open_keeper
 
     def tell(sentence: str) -> None:
         typer.echo(f"petawatch: {sentence}", err=True)

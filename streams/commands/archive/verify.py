@@ -7,7 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from streams.archive.opened_archive import OpenedArchive
-    from streams.archive.verification import Verified
+    from streams.archive.safekeeping.verification import Verified
 
 # Another keeper of the tapes runs: it writes what was brought back.
 _KEPT_BY_OTHERS = frozenset({"tape_keeper_running", "drive_in_use"})
@@ -36,8 +36,8 @@ def verify(
     from dashboards.printable import printable
     from dashboards.progress import progress_bar
     from streams.archive.opened_archive import opened_archive
-    from streams.archive.verification import Damage, Scope, Verification
-    from streams.archive.verification_run import VerificationRun
+    from streams.archive.safekeeping.verification import Damage, Scope, Verification
+    from streams.archive.safekeeping.verification_run import VerificationRun
     from streams.commands.usage import time_option
 
     def show(damage: Damage) -> None:
@@ -69,8 +69,8 @@ def _repair(archive: "OpenedArchive", found: "Verified") -> int:
     from connectors.clock import SystemClock
     from models.archive.copies import StoreCopy
     from models.errors import FatalError
-    from streams.archive.repair import Repair
-    from streams.archive.tape_keeper import open_keeper
+    from streams.archive.safekeeping.repair import Repair
+    from streams.archive.tape.tape_keeper import open_keeper
 
     def tell(sentence: str) -> None:
         typer.echo(f"petawatch: {sentence}", err=True)

@@ -29,8 +29,8 @@ def volumes(
     from rich.console import Console
 
     from dashboards.volume_table import print_volumes, volume_document
-    from streams.archive.inventory import Inventory, list_volumes
     from streams.archive.opened_archive import opened_archive
+    from streams.archive.tape.inventory import Inventory, list_volumes
 
     if sum(map(bool, (close, clear, retire))) > 1:
         raise typer.BadParameter("give one of --close, --clear and --retire")

@@ -16,8 +16,8 @@ from models.alerts.verdicts import EpisodeVerdict, Verdict
 from models.archive.file_query import FileQuery
 from models.errors import FatalError
 from models.event_time import MINUTE_NS
-from streams.archive.file_description import describe_file
-from streams.archive.findings_feed import FedFindings, FindingsFeed
+from streams.archive.cataloguing.file_description import describe_file
+from streams.archive.cataloguing.findings_feed import FedFindings, FindingsFeed
 from tests.support.watch_results import WatchResults
 from tests.support.watching import deliver, watch_once
 
@@ -75,7 +75,7 @@ def test_an_episode_leads_to_its_file(day: Path, snapshots: list[Path], state: P
 def test_what_came_and_changed_since_is_fed(
     day: Path, snapshots: list[Path], catalog: Catalog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("streams.archive.findings_feed._MARGIN_NS", MINUTE_NS)
+    monkeypatch.setattr("streams.archive.cataloguing.findings_feed._MARGIN_NS", MINUTE_NS)
     *first, last = [path for path in snapshots if path.name.split("_")[1] == snapshots[0].name.split("_")[1]]
     data, state = tmp_path / "data", tmp_path / "state"
     for path in first:

@@ -55,7 +55,7 @@ def indexed(state: Path) -> list[ArchivedFile]:
 # A command that kills itself, as `kill -9` does, when a function is called for the n-th time.
 _KILLED = """
 import os, signal, sys
-from streams.archive import indexing
+from streams.archive.cataloguing import indexing
 module, name, times, *arguments = sys.argv[1:]
 indexing._BATCH = 100
 owner = getattr(__import__(module, fromlist=[name]), name.split(".")[0])

@@ -18,7 +18,7 @@ from models.archive.archived_file import ArchivedFile
 from models.errors import FatalError
 from models.event_time import format_iso, parse_iso
 from models.state import encode_state
-from streams.archive.stage_states import archivable_files
+from streams.archive.states.stage_states import archivable_files
 from streams.replay.plan import ReplayPlan, make_plan
 from streams.replay.run import ReplayModels, run_replay
 from streams.replay.sources import JoinedSource, StateSource

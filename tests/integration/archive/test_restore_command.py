@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.archive.restore import RestoreOptions, restore_files
-from streams.archive.restore_sources import RestoreSources
+from streams.archive.restoring.restore import RestoreOptions, restore_files
+from streams.archive.restoring.restore_sources import RestoreSources
 from tests.support.commands import Run, run_with
 from tests.support.ltfs.drive import TapeShelf
 from tests.support.tape_archive import TapeArchive

@@ -18,8 +18,8 @@ from connectors.state.commit import FileRecord
 from servers.kafka_server import free_port
 from servers.minio_binary import MinioBuild
 from servers.minio_server import MinioServer
-from streams.archive import archive_service
-from streams.archive.archiver import _LOCK
+from streams.archive.uploading import archive_service
+from streams.archive.uploading.archiver import _LOCK
 from streams.settings import Settings, load_settings
 from tests.support.archiving import archive_once, assert_archived_once, read_archive, record, snapshot
 from tests.support.commands import Run

@@ -17,16 +17,16 @@ from models.archive.archived_file import ArchivedFile
 from models.archive.copies import Bundle, BundleCopy, StoreCopy
 from models.archive.safety import SafetyRule, obstacles
 from models.event_time import parse_iso
-from streams.archive.freeing import Decision, Freeing
-from streams.archive.known_copies import known_copies
 from streams.archive.opened_archive import OpenedArchive
-from streams.archive.repair import Repair
-from streams.archive.restore import RestoreOptions, restore_files
-from streams.archive.restore_report import RestoreReport
-from streams.archive.restore_sources import RestoreSources
-from streams.archive.restore_tape import Wanted
-from streams.archive.store_freeing import free_store
-from streams.archive.verification import Damage, Scope, Verification
+from streams.archive.restoring.restore import RestoreOptions, restore_files
+from streams.archive.restoring.restore_report import RestoreReport
+from streams.archive.restoring.restore_sources import RestoreSources
+from streams.archive.restoring.restore_tape import Wanted
+from streams.archive.safekeeping.freeing import Decision, Freeing
+from streams.archive.safekeeping.known_copies import known_copies
+from streams.archive.safekeeping.repair import Repair
+from streams.archive.safekeeping.store_freeing import free_store
+from streams.archive.safekeeping.verification import Damage, Scope, Verification
 from streams.settings import load_settings
 from tests.support.ltfs.drive import MIB, TapeShelf
 from tests.support.ltfs.medium import Medium

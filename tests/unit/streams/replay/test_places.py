@@ -12,7 +12,7 @@ from connectors.tape.library import MountedCartridges
 from models.archive.archived_file import ArchivedFile
 from models.archive.copies import StoreCopy
 from models.errors import FatalError
-from streams.archive.restore_sources import RestoreSources
+from streams.archive.restoring.restore_sources import RestoreSources
 from streams.replay.places import ReplayFiles, local_places, restored_root
 from tests.support.catalog_examples import archived
 

@@ -15,7 +15,7 @@ from connectors.stored_zip import write_stored_zip
 from models.archive.archived_file import ArchivedFile
 from models.errors import FatalError
 from models.event_time import MINUTE_NS, format_iso
-from streams.archive.stage_states import STATE_ENDING, archived_state_file, settings_digests
+from streams.archive.states.stage_states import STATE_ENDING, archived_state_file, settings_digests
 from streams.replay.plan import ReplayPlan, make_plan
 from streams.replay.run import EventTimePace
 from streams.replay.sources import CatalogSource, FolderSource, JoinedSource, StateSource

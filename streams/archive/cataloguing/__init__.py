@@ -1,0 +1,1 @@
+"""What the catalog is told of files, and how it is asked."""

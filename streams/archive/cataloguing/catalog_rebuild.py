@@ -1,0 +1,281 @@
+"""Makes the catalog anew from what the bundles on cartridges say of themselves."""
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from connectors.clock import Clock
+from connectors.spool_listing import mtime_ns
+from connectors.tape.bounded_wait import PROBE_S, SILENCE_S, within
+from connectors.tape.bundle_file import check_bundle, read_manifest
+from connectors.tape.cartridge import Cartridge
+from connectors.tape.failures import tape_failures
+from models.archive.bundle_manifest import BundleManifest
+from models.archive.copies import Bundle, BundleCopy, CopyState
+from models.archive.volume_steps import verified
+from models.archive.volumes import Volume
+from models.errors import FatalError, RecordError, RetryableError
+from streams.archive.opened_archive import OpenedArchive
+from streams.archive.tape.reading_back import OTHER_CONTENT
+from streams.archive.tape.tape_drives import Mounted, TapeDrives
+
+#: Why a copy is noted as damaged that ends before its last file does.
+CUT_OFF = "cut_off"
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(slots=True, kw_only=True)
+class RebuildCounts:
+    """What was found.
+
+    Attributes
+    ----------
+    files
+        Of these the catalog did not have so many.
+    read
+        Bundles of which all was read and is what was built.
+    safe
+        Copies that count now.
+    unproven
+        Cartridges with copies that were written, or found, in the mount in which they were read: that proves nothing.
+    problems
+        How many were told of.
+    """
+
+    cartridges: int = 0
+    bundles: int = 0
+    files: int = 0
+    read: int = 0
+    safe: int = 0
+    unproven: list[str] = field(default_factory=list)
+    problems: int = 0
+
+    def sentence(self) -> str:
+        """The counts in words."""
+        parts = [
+            f"cartridges {self.cartridges}, bundles {self.bundles}, files new in the catalog {self.files}",
+            f"read and the same {self.read}, safe since {self.safe}" if self.read else "",
+            f"mount anew and verify once more: {', '.join(self.unproven)}" if self.unproven else "",
+        ]
+        return "; ".join(filter(None, parts))
+
+    def to_json(self) -> dict[str, Any]:
+        """The counts as JSON values."""
+        return {
+            "cartridges": self.cartridges,
+            "bundles": self.bundles,
+            "files_added": self.files,
+            "read": self.read,
+            "safe": self.safe,
+            "to_be_mounted_anew": self.unproven,
+            "problems": self.problems,
+        }
+
+
+class CatalogRebuild:
+    """Takes the cartridges that are mounted into the catalog, one after the other.
+
+    A copy that the catalog did not know is noted as written in this mount: it counts for nothing until it was read back
+    in a later one. Each bundle is durable before the next is looked at, and all of it may be done again.
+
+    Parameters
+    ----------
+    verify
+        Read all of each bundle, too.
+    tell
+        Told of everything that is left out or damaged, in one sentence.
+    advance
+        Told how many bundles are done, of how many.
+    """
+
+    def __init__(
+        self,
+        archive: OpenedArchive,
+        clock: Clock,
+        *,
+        verify: bool,
+        tell: Callable[[str], None],
+        advance: Callable[[int, int], None] = lambda _, __: None,
+    ) -> None:
+        self._archive = archive
+        self._catalog = archive.catalog
+        self._clock = clock
+        self._verify = verify
+        self._tell = tell
+        self._advance = advance
+        self.counts = RebuildCounts()
+
+    def run(self) -> RebuildCounts:
+        """Look at the drives and libraries that the settings name.
+
+        Raises
+        ------
+        FatalError
+            ``tape_mounts``: none is named; ``drive_in_use``, ``tape_mount_unknown``, or as the catalog.
+        RetryableError
+            As the catalog; what is done is done.
+        """
+        mounts = self._archive.settings.tape.mounts
+        if not mounts:
+            raise FatalError("name the mount points of cartridges, or tape.mounts in --config", reason="tape_mounts")
+        drives = TapeDrives(self._archive, self._clock)
+        with ExitStack() as stack:
+            drives.lock(stack)
+            mounted = drives.look()
+            self._tell_what_is_missing(mounts, mounted)
+            listed = [(cartridge, self._paths_on(cartridge)) for cartridge in mounted.cartridges.values()]
+            total = sum(len(paths) for _, paths in listed)
+            done = 0
+            for cartridge, paths in listed:
+                for path in paths:
+                    self._advance(done, total)
+                    if not self._take_in(cartridge, path):
+                        break
+                    done += 1
+                self._note_verified(mounted.volumes[cartridge.uuid])
+            self._advance(total, total)
+        return self.counts
+
+    def _tell_what_is_missing(self, mounts: Sequence[Path], mounted: Mounted) -> None:
+        for sentence in mounted.unfit.values():
+            self._problem(sentence)
+        seen = [*(cartridge.root for cartridge in mounted.cartridges.values()), *map(Path, mounted.unfit)]
+        for mount in mounts:
+            if not any(place.is_relative_to(mount) or place.is_relative_to(mount.resolve()) for place in seen):
+                self._problem(f"no cartridge is mounted at {mount}; mount one, and run this again")
+
+    def _paths_on(self, cartridge: Cartridge) -> list[str]:
+        self.counts.cartridges += 1
+        try:
+            return cartridge.bundle_paths()
+        except RetryableError as error:
+            self._problem(str(error))
+            return []
+
+    def _take_in(self, cartridge: Cartridge, path: str) -> bool:
+        """Take one bundle into the catalog; False when the cartridge can't be read any more."""
+        try:
+            manifest = self._manifest_of(cartridge, path)
+            bundle = self._bundle_of(cartridge, path, manifest)
+            copy = self._copy_of(cartridge, path, bundle)
+        except RecordError as error:
+            self._problem(str(error))
+            return True
+        except RetryableError as error:
+            return self._gave_up(error)
+        self.counts.files += self._catalog.add_files([member.file for member in manifest.members])
+        self._catalog.add_bundle(bundle)
+        self._catalog.put_bundle_copy(copy)
+        self.counts.bundles += 1
+        return not self._verify or self._read(cartridge, bundle, copy)
+
+    def _manifest_of(self, cartridge: Cartridge, path: str) -> BundleManifest:
+        place, ours = cartridge.root / path, self._archive.settings.archive.installation
+        manifest = within(SILENCE_S, cartridge.root, lambda _: read_manifest(place))
+        if manifest.installation != ours:
+            raise RecordError(
+                f"the bundle {place} belongs to the installation {manifest.installation!r} and not to {ours!r}; it is "
+                "left out",
+                reason="bundle_foreign",
+            )
+        if Path(path).stem != manifest.bundle_id:
+            raise RecordError(
+                f"the bundle {place} is {manifest.bundle_id} by its manifest; it is left out, give it its name back",
+                reason="bundle_damaged",
+            )
+        return manifest
+
+    def _bundle_of(self, cartridge: Cartridge, path: str, manifest: BundleManifest) -> Bundle:
+        """The bundle with its SHA-256: as the catalog knows it, else as it was noted on the tape, else it is read."""
+        place = cartridge.root / path
+        noted = cartridge.noted_sha256(path)
+        known = self._catalog.bundle(manifest.bundle_id)
+        if known is not None:
+            if noted in {"", known.sha256}:
+                return known
+            raise RecordError(
+                f"the bundle {place} has another SHA-256 noted than the catalog has for it; it is left out",
+                reason="bundle_damaged",
+            )
+        if _SHA256.fullmatch(noted):
+            return manifest.bundle(noted, within(PROBE_S, cartridge.root, lambda _: _status(place).st_size))
+        built, reading = within(SILENCE_S, cartridge.root, lambda step: check_bundle(place, step))
+        if reading.damaged:
+            raise RecordError(
+                f"the bundle {place} is damaged, and no SHA-256 is noted for it: {len(reading.damaged)} of its files, "
+                f"the first {reading.damaged[0].name}; it is left out, tar reads the others",
+                reason="bundle_damaged",
+            )
+        return built.bundle
+
+    def _copy_of(self, cartridge: Cartridge, path: str, bundle: Bundle) -> BundleCopy:
+        status = within(PROBE_S, cartridge.root, lambda _: _status(cartridge.root / path))
+        partition, start_block = cartridge.placement(path)
+        known = {copy.volume: copy for copy in self._catalog.bundle_copies([bundle.id])}.get(cartridge.uuid)
+        copy = known or BundleCopy(
+            bundle_id=bundle.id,
+            volume=cartridge.uuid,
+            path=path,
+            state=CopyState.WRITTEN,
+            mount_id=cartridge.mount_id,
+            written_ns=mtime_ns(status),
+        )
+        copy = replace(copy, path=path, partition=partition, start_block=start_block)
+        if status.st_size == bundle.size_bytes and status.st_size >= _end_of(bundle):
+            return copy
+        self._problem(
+            f"the bundle {cartridge.root / path} ends too early; it is noted as damaged, write it to another cartridge "
+            "from a good copy"
+        )
+        return replace(copy, state=CopyState.DAMAGED, damaged=CUT_OFF)
+
+    def _read(self, cartridge: Cartridge, bundle: Bundle, copy: BundleCopy) -> bool:
+        """Read all of a copy and note what it is; False when the cartridge can't be read any more."""
+        if copy.damaged == CUT_OFF:
+            return True
+        try:
+            cartridge.read_back(copy.path, bundle)
+        except RecordError as error:
+            self._problem(str(error))
+            copy = replace(copy, state=CopyState.DAMAGED, damaged=OTHER_CONTENT, read_back_ns=self._clock.now_ns())
+            self._catalog.put_bundle_copy(copy)
+            return True
+        except RetryableError as error:
+            return self._gave_up(error)
+        self.counts.read += 1
+        if copy.mount_id != cartridge.mount_id:
+            safe = replace(copy, state=CopyState.SAFE, damaged="", read_back_ns=self._clock.now_ns())
+            self._catalog.put_bundle_copy(safe)
+            self.counts.safe += 1
+        elif cartridge.label not in self.counts.unproven:
+            self.counts.unproven.append(cartridge.label)
+        return True
+
+    def _note_verified(self, volume: Volume) -> None:
+        copies = self._catalog.bundle_copies(volume=volume.uuid) if self._verify else []
+        if copies and all(copy.state is CopyState.SAFE for copy in copies):
+            self._catalog.put_volume(verified(volume, self._clock.now_ns()))
+
+    def _gave_up(self, error: RetryableError) -> bool:
+        """One cartridge fails: the others are gone on with."""
+        self._problem(str(error))
+        return False
+
+    def _problem(self, sentence: str) -> None:
+        self.counts.problems += 1
+        self._tell(sentence)
+
+
+def _status(place: Path) -> os.stat_result:
+    with tape_failures(place, "asking for its size"):
+        return place.stat()
+
+
+def _end_of(bundle: Bundle) -> int:
+    """Where the last content ends."""
+    return max((member.offset + member.size_bytes for member in bundle.members), default=0)

@@ -1,0 +1,1 @@
+"""What brings archived files back."""

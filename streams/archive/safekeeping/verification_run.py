@@ -1,0 +1,46 @@
+"""Remembers when a verification began, so that one that was killed goes on and reads nothing twice."""
+
+import json
+from pathlib import Path
+
+from connectors.clock import Clock
+from connectors.disk_failures import disk_failures
+from connectors.durable_files import replace_file
+from streams.archive.safekeeping.verification import Scope
+
+_NAME = "verification.json"
+
+
+class VerificationRun:
+    """The run under way in an archive's folder."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._file = folder / _NAME
+        self._clock = clock
+
+    def begin(self, scope: Scope) -> Scope:
+        """The scope with the time at which its run began: the one before goes on if it was the same and was broken off.
+
+        Raises
+        ------
+        RetryableError
+            ``disk_full``, ``disk_failed``.
+        """
+        wanted = {"from_ns": scope.from_ns, "volume": scope.volume, "sample": scope.sample}
+        started_ns = self._clock.now_ns()
+        with disk_failures(self._file.parent):
+            try:
+                known = json.loads(self._file.read_bytes())
+            except (FileNotFoundError, ValueError):
+                known = None
+            # A clock that was set back since would read nothing: then it begins anew.
+            if isinstance(known, dict) and known.get("scope") == wanted and known.get("started_ns", 0) <= started_ns:
+                started_ns = int(known["started_ns"])
+            else:
+                replace_file(self._file, json.dumps({"scope": wanted, "started_ns": started_ns}).encode())
+        return Scope(from_ns=scope.from_ns, volume=scope.volume, sample=scope.sample, started_ns=started_ns)
+
+    def end(self) -> None:
+        """It was done to its end."""
+        with disk_failures(self._file.parent):
+            self._file.unlink(missing_ok=True)

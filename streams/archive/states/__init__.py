@@ -1,0 +1,1 @@
+"""The states of the stages as files of the archive."""

@@ -1,0 +1,174 @@
+"""Keeps the tapes: bundles go to cartridges, are read back after a remount, and only then count as safe.
+
+What is to be done is found anew in each round, from the catalog, the bundles on the disk and what is mounted. Nothing
+else is remembered, so a keeper that was killed goes on where it was.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+
+from connectors.clock import Clock
+from models.alerts.alert import AlertKind
+from models.alerts.facility_alerts import TapeReason
+from models.archive.safety import proven_volumes
+from models.errors import FatalError, RetryableError
+from streams.archive.opened_archive import OpenedArchive
+from streams.archive.tape.bundle_making import BundleMaker
+from streams.archive.tape.cartridge_choice import WantingBundle
+from streams.archive.tape.cartridge_work import CartridgeWork
+from streams.archive.tape.local_bundles import MOST_LOCAL, LocalBundles
+from streams.archive.tape.tape_alerts import Need, TapeAlerts
+from streams.archive.tape.tape_drives import Mounted, TapeDrives
+from streams.archive.tape.tape_needs import Troubles, content_needs, copy_needs, remount_needs, room_needs
+
+_ROUND_S = 30.0
+
+
+class TapeKeeper:
+    """One keeper of an archive's tapes, in one thread; see ``open_keeper``."""
+
+    def __init__(
+        self, archive: OpenedArchive, drives: TapeDrives, alerts: TapeAlerts, clock: Clock, tell: Callable[[str], None]
+    ) -> None:
+        self._catalog = archive.catalog
+        self._copies = archive.settings.tape.copies
+        self._drives = drives
+        self._alerts = alerts
+        self._tell = tell
+        self._local = LocalBundles(archive.folder, archive.catalog)
+        self._local.prepare()
+        self._maker = BundleMaker(archive, self._local.folder, clock)
+        self._troubles = Troubles(alerts.needs)
+        self._work = CartridgeWork(archive, self._local, self._troubles, clock, tell)
+
+    @property
+    def needs(self) -> list[Need]:
+        """What a person is wanted for, as far as it is known."""
+        return self._alerts.needs
+
+    @property
+    def bundles_on_disk(self) -> list[str]:
+        """Those that lack proven copies, the oldest first."""
+        return self._local.ids()
+
+    def run(self, stop: threading.Event) -> None:
+        """Look after the tapes until it is to stop.
+
+        Raises
+        ------
+        FatalError
+            What an operator must mend in settings, catalog or store.
+        """
+        waits_for = ""
+        while not stop.is_set():
+            try:
+                busy = self.round()
+                waits_for = ""
+            except RetryableError as error:
+                if error.reason != waits_for:
+                    self._tell(f"{error}; the keeper of the tapes waits and tries again")
+                busy, waits_for = False, error.reason
+            if not busy:
+                stop.wait(_ROUND_S)
+
+    def run_once(self, *, close: bool = True) -> None:
+        """Do all that can be done now: bundle what waits, write, and read back what can be.
+
+        Parameters
+        ----------
+        close
+            As ``BundleMaker.make`` takes it: whether the last bundle is made whatever its age.
+
+        Raises
+        ------
+        RetryableError, FatalError
+            What would make ``run`` wait ends it.
+        """
+        while self.round(close=close):
+            pass
+
+    def round(self, *, close: bool = False) -> bool:
+        """Look at everything once, and do what can be done; whether anything was done.
+
+        Parameters
+        ----------
+        close
+            As ``BundleMaker.make`` takes it.
+        """
+        mounted = self._drives.look()
+        busy = self._work.read_back(mounted)
+        self._drop_finished()
+        waits_for: RetryableError | None = None
+        if len(self._local.ids()) < MOST_LOCAL:
+            try:
+                busy |= self._maker.make(close=close)
+            except RetryableError as error:
+                waits_for = error  # a store that is away, or a full disk: what is bundled goes to tape all the same
+        written, without = self._work.write(mounted)
+        busy |= written
+        if not busy or len(self._local.ids()) >= MOST_LOCAL:
+            busy |= self._work.remount(mounted)
+        self._show(self._needs(mounted, without), busy=busy)
+        if waits_for is not None and not busy:
+            raise waits_for
+        return busy
+
+    def _show(self, needs: dict[Need, str], *, busy: bool) -> None:
+        """Trouble at once; what is wanted only when nothing more can be done without it."""
+        if busy:
+            before = {need: "" for need in self._alerts.needs if need.kind is AlertKind.TAPE_WANTED}
+            needs = before | {need: words for need, words in needs.items() if need.kind is AlertKind.TAPE_TROUBLE}
+        self._alerts.show(needs)
+
+    def _drop_finished(self) -> None:
+        """Remove from the disk what as many cartridges as are wanted have been proven to hold."""
+        volumes = {volume.uuid: volume for volume in self._catalog.volumes()}
+        for id_ in self._local.ids():
+            if len(proven_volumes(id_, self._catalog.bundle_copies([id_]), volumes)) >= self._copies:
+                self._local.remove(id_)
+
+    def _needs(self, mounted: Mounted, without: list[WantingBundle]) -> dict[Need, str]:
+        volumes = self._catalog.volumes()
+        unfit = {
+            Need(AlertKind.TAPE_TROUBLE, place, TapeReason.WRONG_CARTRIDGE): sentence
+            for place, sentence in mounted.unfit.items()
+        }
+        return {
+            **self._troubles.needs(volumes),
+            **unfit,
+            **remount_needs(self._catalog.bundle_copies(), volumes),
+            **room_needs(without),
+            **copy_needs(self._catalog, self._copies, self._local.ids()),
+            **content_needs(self._maker.missing),
+        }
+
+
+@contextmanager
+def open_keeper(archive: OpenedArchive, clock: Clock, tell: Callable[[str], None]) -> Iterator[TapeKeeper]:
+    """A keeper of an archive's tapes, which nobody else keeps while the block runs.
+
+    Parameters
+    ----------
+    tell
+        Called with a sentence about what is done, and what a person is wanted for.
+
+    Raises
+    ------
+    FatalError
+        ``tape_not_configured``; ``tape_keeper_running``; ``drive_in_use``; what catalog and store raise.
+    """
+    tape = archive.settings.tape
+    if not tape.mounts or not tape.copies:
+        raise FatalError(
+            "no tape is configured: name the mount points of drives or of a library as tape.mounts, and tape.copies",
+            reason="tape_not_configured",
+        )
+    if archive.store is not None:
+        with suppress(RetryableError):  # one that is away is waited for where it is wanted
+            archive.store.check()
+    with ExitStack() as stack:
+        drives = TapeDrives(archive, clock)
+        drives.lock(stack)
+        alerts = TapeAlerts.open(stack, archive.folder, archive.settings, clock, tell)
+        yield TapeKeeper(archive, drives, alerts, clock, tell)

@@ -1,0 +1,104 @@
+"""What tape needs a person for now, as it follows from the catalog, the disk and what is mounted."""
+
+from collections.abc import Collection, Iterable, Sequence
+
+from connectors.catalog.catalog import Catalog
+from models.alerts.alert import AlertKind
+from models.alerts.facility_alerts import TapeReason
+from models.archive.copies import BundleCopy, CopyState
+from models.archive.volumes import Volume, VolumeState
+from streams.archive.tape.bundle_needs import short_bundles
+from streams.archive.tape.cartridge_choice import WantingBundle
+from streams.archive.tape.tape_alerts import Need
+
+_TROUBLE, _WANTED = AlertKind.TAPE_TROUBLE, AlertKind.TAPE_WANTED
+#: What is about all of tape and no single cartridge.
+ALL = "tape"
+
+
+class Troubles:
+    """Why each suspect cartridge is suspect; what is not known (any more) is a failed reading.
+
+    Parameters
+    ----------
+    needs
+        Those that were open when the keeper before ended.
+    """
+
+    def __init__(self, needs: Iterable[Need]) -> None:
+        self._reasons = {need.where: need.reason for need in needs if need.kind is _TROUBLE and need.where != ALL}
+
+    def note(self, volume: Volume, reason: TapeReason) -> None:
+        """A cartridge has become suspect."""
+        self._reasons[name_of(volume)] = reason
+
+    def needs(self, volumes: Iterable[Volume]) -> dict[Need, str]:
+        """One for each suspect cartridge."""
+        found = {}
+        for volume in volumes:
+            if volume.state is VolumeState.SUSPECT:
+                name = name_of(volume)
+                found[Need(_TROUBLE, name, self._reasons.get(name, TapeReason.READ_FAILED))] = (
+                    f"the cartridge {name} is suspect: nothing is written to it, and its copies do not count until "
+                    "they are read anew; look at the drive, mount it again, and run "
+                    f"`petawatch archive verify --volume {name}`"
+                )
+        return found
+
+
+def name_of(volume: Volume) -> str:
+    """What operators call a cartridge."""
+    return volume.barcode or volume.uuid
+
+
+def remount_needs(copies: Iterable[BundleCopy], volumes: Iterable[Volume]) -> dict[Need, str]:
+    """One for each cartridge with copies that were not read back yet."""
+    waiting = {copy.volume for copy in copies if copy.state is CopyState.WRITTEN}
+    return {
+        Need(_WANTED, name_of(volume), TapeReason.REMOUNT): (
+            f"the cartridge {name_of(volume)} holds bundles that were not read back; unmount it and mount it again, so "
+            "that they count"
+        )
+        for volume in volumes
+        if volume.uuid in waiting and volume.state not in {VolumeState.SUSPECT, VolumeState.RETIRED}
+    }
+
+
+def room_needs(without: Sequence[WantingBundle]) -> dict[Need, str]:
+    """A cartridge with room is wanted."""
+    if not without:
+        return {}
+    wanted, largest = max(bundle.wanted for bundle in without), max(bundle.size_bytes for bundle in without)
+    sentence = (
+        f"{len(without)} bundles wait for cartridges (up to {wanted} different ones, with room for {largest} bytes "
+        "besides the headroom); mount scratch ones"
+    )
+    return {Need(_WANTED, ALL, TapeReason.NO_ROOM): sentence}
+
+
+def copy_needs(catalog: Catalog, copies: int, local: Collection[str]) -> dict[Need, str]:
+    """Bundles that have lost copies, and must be repaired."""
+    volumes = {volume.uuid: volume for volume in catalog.volumes()}
+    there = catalog.bundle_copies()
+    short = short_bundles(catalog.bundle_ids(), there, volumes, copies, local)
+    found = {}
+    if short:
+        found[Need(_TROUBLE, ALL, TapeReason.COPIES_MISSING)] = (
+            f"{len(short)} bundles have fewer than {copies} copies that count and are not on the disk any more; run "
+            "`petawatch archive verify --repair`"
+        )
+    for copy in there:
+        volume = volumes.get(copy.volume)
+        if copy.state is CopyState.DAMAGED and volume is not None and (copy.bundle_id in {*short, *local}):
+            found[Need(_TROUBLE, name_of(volume), TapeReason.COPY_DAMAGED)] = (
+                f"a bundle on the cartridge {name_of(volume)} is damaged ({copy.damaged}); it is written to another one"
+            )
+    return found
+
+
+def content_needs(missing: Sequence[str]) -> dict[Need, str]:
+    """Files that are to go to tape, and whose contents are nowhere."""
+    if not missing:
+        return {}
+    more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+    return {Need(_TROUBLE, ALL, TapeReason.CONTENT_MISSING): f"{missing[0]}{more}"}

@@ -1,0 +1,176 @@
+"""The store as a sink: lines of the outbox become copies, a few at a time, and each failure has its consequence."""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+from connectors.archive.outbox import MOST_LEFT_OUT, ArchiveOutbox
+from connectors.archive.outbox_lines import LeftOut, Line, NewLine, Sink, Step
+from connectors.archive.store import ArchiveStore
+from connectors.clock import Clock
+from models.errors import FatalError, PetawatchError, RecordError, RetryableError
+from models.event_time import SECOND_NS
+from streams.archive.uploading.local_files import local_file
+from streams.archive.uploading.sink_pause import SinkPause, pause_s
+from streams.archive.uploading.upload_threads import UploadThreads
+from streams.archive.uploading.uploader import Uploaded, Uploader
+from streams.archive.uploading.waiting_file import WaitingFile, stored_line
+
+#: What is wrong with a file, and not with the store: the others need not wait for it.
+OF_THE_FILE = frozenset({"folder_away", "storage", "file_unreadable", "file_damaged", "archive_copy_differs"})
+#: Nothing is left of the version, or no store can hold it: it waits no longer.
+_FOR_GOOD = frozenset({"file_gone", "file_changed", "archive_key"})
+_FIRST_PAUSE_S, _MOST_PAUSE_S = 5.0, 600.0
+_MOST_TOLD = 20
+
+
+class StoreSink:
+    """Brings what waits into the store.
+
+    Parameters
+    ----------
+    open_store
+        Makes the store; nothing is asked of it yet.
+    make_uploader
+        Makes what puts a file into it.
+    """
+
+    def __init__(
+        self,
+        outbox: ArchiveOutbox,
+        clock: Clock,
+        *,
+        open_store: Callable[[], ArchiveStore],
+        make_uploader: Callable[[ArchiveStore], Uploader],
+        uploads: int,
+        tell: Callable[[str], None],
+        wake: threading.Event,
+    ) -> None:
+        self._outbox = outbox
+        self._clock = clock
+        self._open_store = open_store
+        self._make_uploader = make_uploader
+        self._tell = tell
+        self._uploader: Uploader | None = None
+        self._told: set[str] = set()
+        self._given_up = 0
+        self.pause = SinkPause()
+        self._threads = UploadThreads(uploads, self._upload, wake)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no file is being copied."""
+        return not self._threads.under_way
+
+    def look_for_gone(self) -> None:
+        """Take up the files again that were gone and are back: the watch knows them, and does not tell of them anew."""
+        now_ns = self._clock.now_ns()
+        for each in self._outbox.left_out(MOST_LEFT_OUT):
+            waiting = WaitingFile.of_document(each.line.document)
+            with suppress(RecordError, RetryableError):
+                if each.reason == "file_gone" and local_file(waiting.root, waiting.path).is_file():
+                    self._outbox.take(Step(found=[each.line.name], added=[(Sink.STORE, each.line, now_ns)]))
+
+    def turn(self) -> bool:
+        """Note what is finished, and begin the next copies; whether anything was done."""
+        finished = self._threads.take_finished()
+        for line, outcome in finished:
+            self._note(line, outcome)
+        return self._begin() or bool(finished)
+
+    def close(self) -> None:
+        """Begin no more copies."""
+        self._threads.stop()
+
+    def _begin(self) -> bool:
+        if not self.pause.is_over(self._clock.monotonic_s()):
+            return False
+        # After a failure one file is the scout of all.
+        free = self._threads.free if not self.pause.in_trouble else int(self.is_idle)
+        if free <= 0:
+            return False
+        lines = self._outbox.due(Sink.STORE, self._clock.now_ns(), free, self._threads.under_way)
+        if lines and not self._is_open(lines[0]):
+            return False
+        for line in lines:
+            self._threads.start(line)
+        return bool(lines)
+
+    def open(self) -> None:
+        """Open the store, if it is not; raises what is wrong with it."""
+        if self._uploader is None:
+            store = self._open_store()
+            self._prepare(store)
+            self._uploader = self._make_uploader(store)
+
+    def _is_open(self, scout: Line) -> bool:
+        try:
+            self.open()
+        except (RetryableError, FatalError) as error:
+            self._sink_failed(scout, error)
+            return False
+        return True
+
+    def _prepare(self, store: ArchiveStore) -> None:
+        """Make a store that was never used; one that was used must be there."""
+        note = f"prepared {store.address}"
+        if self._outbox.note(note):
+            store.check()
+        else:
+            store.prepare()
+            self._outbox.set_note(note, "yes")
+
+    def _upload(self, line: Line) -> Uploaded:
+        if self._uploader is None:
+            raise RuntimeError("nothing was begun")
+        return self._uploader.upload(WaitingFile.of_document(line.document))
+
+    def _note(self, line: Line, outcome: Uploaded | Exception) -> None:
+        if isinstance(outcome, Uploaded):
+            self._stored(line, outcome)
+        elif isinstance(outcome, RecordError) and outcome.reason in _FOR_GOOD:
+            self._give_up(line, outcome)
+        elif isinstance(outcome, PetawatchError) and outcome.reason not in OF_THE_FILE:
+            self._sink_failed(line, outcome)
+        else:
+            self._file_failed(line, outcome)
+
+    def _stored(self, line: Line, uploaded: Uploaded) -> None:
+        # As it stands now: the watch may have learned more meanwhile.
+        current = self._outbox.line(line.id) or line
+        entry = stored_line(current, uploaded.file, uploaded.copy)
+        counts = {"stored": 1, "stored_bytes": uploaded.file.size_bytes}
+        self._outbox.take(Step(done=[line.id], added=[(Sink.CATALOG, entry, line.since_ns)], counts=counts))
+        self._told.clear()
+        if self.pause.worked():
+            self._tell("the archive's store takes files again")
+
+    def _give_up(self, line: Line, error: RecordError) -> None:
+        left_out = LeftOut(
+            path=WaitingFile.of_document(line.document).path,
+            reason=error.reason,
+            sentence=str(error),
+            at_ns=self._clock.now_ns(),
+            line=NewLine(name=line.name, document=line.document, size_bytes=line.size_bytes),
+        )
+        self._outbox.take(Step(done=[line.id], left_out=[left_out], counts={error.reason: 1}))
+        self._given_up += 1
+        if self._given_up <= _MOST_TOLD:
+            self._tell(f"{error}; this version is not in the archive")
+        elif self._given_up == _MOST_TOLD + 1:
+            self._tell("more versions are left out; petawatch archive status counts them, and lists the latest")
+
+    def _file_failed(self, line: Line, error: Exception) -> None:
+        reason = error.reason if isinstance(error, PetawatchError) else "internal"
+        sentence = str(error) if isinstance(error, PetawatchError) else f"{type(error).__name__}: {error}"
+        if reason not in self._told:
+            self._told.add(reason)
+            self._tell(f"{sentence}; it waits for the archive and is tried again")
+        wait_ns = round(pause_s(line.attempts + 1, _FIRST_PAUSE_S, _MOST_PAUSE_S) * SECOND_NS)
+        self._outbox.failed([line.id], reason, sentence, self._clock.now_ns() + wait_ns)
+
+    def _sink_failed(self, line: Line, error: PetawatchError) -> None:
+        # Behind the others: should it be the only one that the store refuses, they are not held up.
+        self._outbox.failed([line.id], error.reason, str(error), self._clock.now_ns())
+        if self.pause.failed(error, self._clock.monotonic_s()):
+            self._tell(f"{error}; files wait for it, and are archived when it is back")

@@ -1,0 +1,148 @@
+"""One version of a file into the store: described, copied, compared, and for a share read back."""
+
+import hashlib
+import io
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import tzinfo
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from connectors.archive.store import ArchiveStore, StoredVersion
+from connectors.clock import Clock
+from connectors.snapshots.limits import ReadLimits
+from models.archive.archived_file import ArchivedFile
+from models.archive.copies import StoreCopy
+from models.errors import RecordError, RetryableError
+from streams.archive.cataloguing.file_description import describe_file
+from streams.archive.states.stage_states import archived_state_file, is_state_key
+from streams.archive.uploading.local_files import local_file
+from streams.archive.uploading.waiting_file import WaitingFile, as_known
+
+# How the reader of snapshots says that a file is not what it was, and how the archive does.
+_REASONS = {
+    "vanished": "file_gone",
+    "is_directory": "file_gone",
+    "not_a_file": "file_gone",
+    "symlink": "file_gone",
+    "changed_while_read": "file_changed",
+    "permission": "file_unreadable",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """A file that the store has."""
+
+    file: ArchivedFile
+    copy: StoreCopy
+
+
+class Uploader:
+    """Puts files into a store; for several threads.
+
+    Parameters
+    ----------
+    read_back_share
+        Of the copies this part is read back, chosen by the SHA-256: the same ones wherever that is decided.
+    limits, zone
+        How snapshots are read to describe them.
+    """
+
+    def __init__(
+        self, store: ArchiveStore, clock: Clock, *, read_back_share: float, limits: ReadLimits, zone: tzinfo
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._read_back_share = read_back_share
+        self._limits = limits
+        self._zone = zone
+
+    def upload(self, waiting: WaitingFile) -> Uploaded:
+        """Bring a version into the store, if it is not there yet.
+
+        Raises
+        ------
+        RecordError
+            ``file_gone``, ``file_changed``: there is nothing left of this version; ``file_unreadable``;
+            ``archive_key``.
+        RetryableError
+            ``folder_away``, ``storage``; ``archive_copy_differs`` when the store gave back something else than it was
+            given, and what the store raises.
+        FatalError
+            What the store raises.
+        """
+        path = local_file(waiting.root, waiting.path)
+        file = self._described(path, waiting)
+        metadata = {"sha256": file.sha256, "mtime-ns": str(file.mtime_ns), "path": file.path}
+        version = self._store.put(file.key, path, file.sha256, file.size_bytes, metadata)
+        if (version.sha256, version.size_bytes) != (file.sha256, file.size_bytes):
+            raise self._differs(file)
+        copy = StoreCopy(
+            file_id=file.id,
+            store=self._store.address,
+            version=version.version,
+            checked_ns=self._clock.now_ns() if version.checked else None,
+        )
+        if not is_read_back(file.sha256, self._read_back_share):
+            return Uploaded(file, copy)
+        return Uploaded(file, self._read_back(file, version, copy))
+
+    def _described(self, path: Path, waiting: WaitingFile) -> ArchivedFile:
+        """The file as it lies there, if it is still the version that waits."""
+        root = Path(waiting.root)
+        try:
+            if is_state_key(waiting.path):
+                file = archived_state_file(path, root)
+            else:
+                file = describe_file(path, root=root, limits=self._limits, zone=self._zone)
+        except OSError as error:
+            raise RetryableError(f"{path} can't be read now ({error.strerror or error})", reason="storage") from error
+        except RecordError as error:
+            raise RecordError(str(error), reason=_REASONS.get(error.reason, "file_changed")) from error
+        untouched = (file.size_bytes, file.mtime_ns) == (waiting.size_bytes, waiting.mtime_ns)
+        if file.sha256 == waiting.sha256 or (untouched and not waiting.sha256):
+            return as_known(file, waiting)
+        if untouched:
+            raise RetryableError(
+                f"{path} has another content than when it was first read, and nobody wrote to it; look at the disk",
+                reason="file_damaged",
+            )
+        raise RecordError(
+            f"{path} has another content than the version that was to be archived; the watch reads the new one",
+            reason="file_changed",
+        )
+
+    def _read_back(self, file: ArchivedFile, version: StoredVersion, copy: StoreCopy) -> StoreCopy:
+        """The copy as it is after all of it was read."""
+        try:
+            found = self._store.read(file.key, version.version, cast("BinaryIO", _Nowhere()))
+        except RecordError as error:
+            found = error.reason
+        if found == file.sha256:
+            return replace(copy, read_back_ns=self._clock.now_ns())
+        with suppress(RecordError):  # the store keeps it for some time yet: a whole one takes its place all the same
+            self._store.remove(file.key, version.version)
+        raise self._differs(file)
+
+    def _differs(self, file: ArchivedFile) -> RetryableError:
+        return RetryableError(
+            f"what {self._store.address} keeps as {file.key} is not what it was given; it is sent again, look at the "
+            "store's disks",
+            reason="archive_copy_differs",
+        )
+
+
+def is_read_back(sha256: str, share: float) -> bool:
+    """Whether a copy of this content belongs to the share."""
+    return int(hashlib.sha256(f"read back {sha256}".encode()).hexdigest()[:8], 16) < share * 2**32
+
+
+class _Nowhere(io.RawIOBase):
+    """Takes whatever is written: only what the store says of it is wanted."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object, /) -> int:
+        return memoryview(data).nbytes  # type: ignore[arg-type]
