@@ -12,13 +12,13 @@ RUN pip install --no-cache-dir --disable-pip-version-check uv==0.13.9
 WORKDIR /source
 # The dependencies are a layer of their own: they change less often than the code.
 COPY pyproject.toml uv.lock README.md LICENSE ./
-RUN uv sync --frozen --no-dev --extra kafka --no-install-project --compile-bytecode
+RUN uv sync --frozen --no-dev --extra kafka --extra mongodb --no-install-project --compile-bytecode
 
 COPY models models
 COPY connectors connectors
 COPY dashboards dashboards
 COPY streams streams
-RUN uv sync --frozen --no-dev --extra kafka --no-editable
+RUN uv sync --frozen --no-dev --extra kafka --extra mongodb --no-editable
 
 # A kernel's cache knows its source by the time of the file, and layers keep whole seconds only. Every build has a time
 # of its own, so kernels that an older image left in the volume are never taken for these.

@@ -15,7 +15,7 @@ $(UV):
 	python3 -m pip install --quiet --disable-pip-version-check --target .tools "uv==$(UV_VERSION)"
 
 .venv/.setup: $(UV) uv.lock pyproject.toml
-	$(SYNC) --inexact --no-dev --extra kafka
+	$(SYNC) --inexact --no-dev --extra kafka --extra mongodb
 	@echo "compiling the kernels once (they are cached)"
 	@.venv/bin/python -m streams.warm_up
 	@touch $@

@@ -43,7 +43,7 @@ COMMANDS: dict[str, Any] = dict(typer.main.get_command(app).commands)  # type: i
 GLOSSARY = """
 snapshot, shot, record, block, triplet, stage, roster, near field, far field, dark frame, pedestal, hot pixel, fluence,
 lidt, event time, watermark, lateness, dead letter, checkpoint, model, episode, evidence, ledger, residual, connector,
-agent, worker, recorder, lag, cartridge, volume, bundle
+agent, worker, recorder, lag, cartridge, volume, bundle, store, archiver, keeper of the tapes, catalog
 """
 
 
