@@ -155,8 +155,35 @@ def check_bundle(path: Path, step: Step = lambda: None) -> tuple[BuiltBundle, Bu
     return BuiltBundle(path=path, manifest=manifest, sha256=reading.sha256, size_bytes=reading.size_bytes), reading
 
 
-def copy_member(path: Path, member: BundleMember, into: BinaryIO) -> str:
+def copy_bundle(path: Path, into: BinaryIO, step: Step = lambda: None) -> str:
+    """Copy all of a bundle; the SHA-256 (hex) of what came. It is the caller who compares.
+
+    Parameters
+    ----------
+    step
+        Called after each block was read, before it is written.
+
+    Raises
+    ------
+    RetryableError
+        The cartridge can't be read; see ``connectors.tape.failures``.
+    """
+    digest = hashlib.sha256()
+    with _opened(path) as stream:
+        while block := _read(stream, BLOCK_BYTES, path):
+            step()
+            digest.update(block)
+            into.write(block)
+    return digest.hexdigest()
+
+
+def copy_member(path: Path, member: BundleMember, into: BinaryIO, step: Step = lambda: None) -> str:
     """Copy the content of a file out of a bundle; the SHA-256 (hex) of what came. It is the caller who compares.
+
+    Parameters
+    ----------
+    step
+        Called after each block was read, before it is written.
 
     Raises
     ------
@@ -170,10 +197,10 @@ def copy_member(path: Path, member: BundleMember, into: BinaryIO) -> str:
         with tape_failures(path, "reading"):
             stream.seek(member.offset)
         while left:
-            with tape_failures(path, "reading"):
-                block = stream.read(min(left, BLOCK_BYTES))
+            block = _read(stream, min(left, BLOCK_BYTES), path)
             if not block:
                 raise bundle_damaged(str(path), f"it ends within {member.name}")
+            step()
             digest.update(block)
             into.write(block)
             left -= len(block)
@@ -188,6 +215,11 @@ def _opened(path: Path) -> Iterator[io.FileIO]:
     with stream:
         os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         yield stream
+
+
+def _read(stream: io.FileIO, size: int, path: Path) -> bytes:
+    with tape_failures(path, "reading"):
+        return stream.read(size)
 
 
 def _read_manifest(stream: BinaryIO, where: str) -> BundleManifest:

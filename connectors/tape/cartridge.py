@@ -12,6 +12,7 @@ from connectors.tape.bundle_file import BuiltBundle
 from connectors.tape.bundle_reading import BundleReading, read_through
 from connectors.tape.failures import require_device, tape_failures
 from connectors.tape.mount import MountedVolume, probe_volume, require_volume, require_writable
+from connectors.tape.mounted_bundles import MountedBundles
 from connectors.tape.ownership import FOLDER, claim, owners_of, require_ours
 from connectors.tape.sequential_copy import PARTIAL_PREFIX, copy_sequentially, remove_partials, remove_quietly
 from connectors.tape.volume_system import LinuxVolumes, VolumeSystem
@@ -71,6 +72,11 @@ class Cartridge:
     def root(self) -> Path:
         """Of the volume."""
         return self._volume.root
+
+    @property
+    def bundles(self) -> MountedBundles:
+        """What is on it, to be read or copied."""
+        return MountedBundles(self.root, self._silence_s)
 
     @property
     def label(self) -> str:

@@ -3,11 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from connectors.clock import Clock
-from connectors.tape.bounded_wait import SILENCE_S, Step, within
-from connectors.tape.bundle_file import copy_member
 from connectors.tape.cartridge import Cartridge
 from models.archive.archived_file import ArchivedFile
 from models.archive.copies import BundleCopy, CopyState
@@ -164,27 +162,10 @@ def no_good_copy(file: ArchivedFile) -> RecordError:
 
 
 def _reading(cartridge: Cartridge, place: TapePlace) -> Fill:
-    path = cartridge.root / place.copy.path
-
     def fill(stream: BinaryIO) -> str:
-        def copy(step: Step) -> str:
-            return copy_member(path, place.member, cast(BinaryIO, _Stepped(stream, step)))
-
-        return within(SILENCE_S, cartridge.root, copy)
+        return cartridge.bundles.copy_member(place.copy.path, place.member, stream)
 
     return fill
-
-
-class _Stepped:
-    """A stream that tells that the drive lives, and that takes nothing any more once nobody waits for it."""
-
-    def __init__(self, stream: BinaryIO, step: Step) -> None:
-        self._stream = stream
-        self._step = step
-
-    def write(self, data: bytes) -> int:
-        self._step()
-        return self._stream.write(data)
 
 
 def _is_missing(error: RetryableError, cartridge: Cartridge) -> bool:

@@ -11,9 +11,8 @@ from connectors.archive.store import ArchiveStore
 from connectors.clock import Clock
 from connectors.disk_failures import disk_failures
 from connectors.durable_files import sync_folder
-from connectors.tape.bundle_file import NothingToBundleError, build_bundle, copy_member
+from connectors.tape.bundle_file import NothingToBundleError, build_bundle
 from connectors.tape.cartridge import Cartridge
-from connectors.tape.failures import tape_failures
 from models.archive.archived_file import ArchivedFile
 from models.archive.copies import Bundle, BundleCopy, CopyState, StoreCopy
 from models.errors import RecordError, RetryableError
@@ -23,7 +22,6 @@ from streams.archive.tape.file_contents import FileContents, Nowhere
 from streams.archive.tape.local_bundles import LocalBundles
 from streams.archive.tape.tape_drives import TapeDrives
 
-_PIECE_BYTES = 4 << 20
 _FOLDER = "repair"
 
 
@@ -112,7 +110,7 @@ class Repair:
         fresh = local.folder / f".{bundle.id}.tar.again"
         for cartridge, copy in self._readable(copies):
             try:
-                with disk_failures(local.folder):
+                with disk_failures(local.folder), self._answering(cartridge):
                     sha256 = _copy(cartridge, copy, fresh)
                     if sha256 != bundle.sha256:
                         fresh.unlink(missing_ok=True)
@@ -156,8 +154,13 @@ class Repair:
             for member in bundle.members if bundle else ():
                 if member.file_id == file.id:
                     path = self._contents.folder / file.sha256
-                    with suppress(RecordError, RetryableError), self._room(), path.open("wb") as stream:
-                        if copy_member(cartridge.root / copy.path, member, stream) == file.sha256:
+                    with (
+                        suppress(RecordError, RetryableError),
+                        self._answering(cartridge),
+                        self._room(),
+                        path.open("wb") as stream,
+                    ):
+                        if cartridge.bundles.copy_member(copy.path, member, stream) == file.sha256:
                             return path
         return None
 
@@ -178,6 +181,17 @@ class Repair:
                 yield cartridge, copy
 
     @contextmanager
+    def _answering(self, cartridge: Cartridge) -> Iterator[None]:
+        """Each wait for a cartridge that does not answer is long: it is left alone from then on."""
+        try:
+            yield
+        except RetryableError as error:
+            if error.reason == "tape_silent":
+                self._cartridges.pop(cartridge.uuid, None)
+                self._tell(str(error))
+            raise
+
+    @contextmanager
     def _room(self) -> Iterator[None]:
         with disk_failures(self._contents.folder):
             self._contents.folder.mkdir(parents=True, exist_ok=True)
@@ -186,22 +200,12 @@ class Repair:
 
 def _copy(cartridge: Cartridge, copy: BundleCopy, fresh: Path) -> str:
     """Copy a bundle from a cartridge, durably; the SHA-256 of what came."""
-    digest, source = hashlib.sha256(), cartridge.root / copy.path
     cartridge.probe()
     with fresh.open("wb") as stream:
-        with tape_failures(source, "opening it"):
-            handle = source.open("rb", buffering=0)
-        with handle:
-            while True:
-                with tape_failures(source, "reading it"):
-                    piece = handle.read(_PIECE_BYTES)
-                if not piece:
-                    break
-                digest.update(piece)
-                stream.write(piece)
+        sha256 = cartridge.bundles.copy(copy.path, stream)
         stream.flush()
         os.fsync(stream.fileno())
-    return digest.hexdigest()
+    return sha256
 
 
 def _sha256(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -228,11 +228,11 @@ def test_tapes_are_read_in_their_order(world: World, monkeypatch: pytest.MonkeyP
     world.on_tape("aaa", third, block=3)
     order: list[str] = []
 
-    def noted(path: Path, member: BundleMember, into: BinaryIO) -> str:
+    def noted(path: Path, member: BundleMember, into: BinaryIO, step: Callable[[], None]) -> str:
         order.append(member.name)
-        return copy_member(path, member, into)
+        return copy_member(path, member, into, step)
 
-    monkeypatch.setattr("streams.archive.restoring.restore_tape.copy_member", noted)
+    monkeypatch.setattr("connectors.tape.mounted_bundles.copy_member", noted)
     assert world.restore().restored == {"tape": 4}
     assert order == [third.key, second.key, first.key, fourth.key]
 
