@@ -59,8 +59,8 @@ class ThresholdBudget:
     reestimate_shots: int = 2048
     lowest_strong_score: float = 6.0
     lowest_weak_score: float = 2.7
-    highest_strong_score: float = 7.0
-    highest_weak_score: float = 4.5
+    highest_strong_score: float = 10.0
+    highest_weak_score: float = 5.0
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:

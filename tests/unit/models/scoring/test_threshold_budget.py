@@ -219,9 +219,9 @@ def test_what_the_facility_is_promised() -> None:
         {"reestimate_shots": 1},
         {"minimum_blocks": 10},
         {"minimum_blocks": 9000},
-        {"lowest_weak_score": 5.0},
+        {"lowest_weak_score": 5.5},
         {"lowest_strong_score": 2.0},
-        {"lowest_strong_score": 7.5},
+        {"lowest_strong_score": 10.5},
     ],
     ids=str,
 )
