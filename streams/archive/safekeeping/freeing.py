@@ -155,7 +155,11 @@ class Freeing:
         store = self._archive.store
         if why_not or store is None or not self._rule.store:
             return tuple(why_not)
-        kept = {each.version for each in store.versions(archive_key(version.path)) if each.sha256 == version.sha256}
+        kept = {
+            each.version
+            for each in store.versions(archive_key(version.path))
+            if (each.sha256, each.size_bytes) == (version.sha256, version.size_bytes)  # a content may be cut off
+        }
         if not any(copy.version in kept for copy in known.store_copies if copy.store == store.address):
             sentence = f"{store.address} does not have the version any more that the catalog names"
             return (Obstacle(why=WhyNot.NO_STORE_COPY, sentence=sentence),)

@@ -52,9 +52,9 @@ class Scope:
         digest = hashlib.sha256(f"{self.started_ns}|{copy_id}".encode()).hexdigest()[:_HEX_DIGITS]
         return int(digest, 16) < self.sample * (1 << 4 * _HEX_DIGITS)
 
-    def is_due(self, read_back_ns: int | None) -> bool:
-        """Whether a copy was not read in this run yet."""
-        return read_back_ns is None or read_back_ns < self.started_ns
+    def is_due(self, read_back_ns: int | None, now_ns: int) -> bool:
+        """Whether a copy was not read in this run yet; a reading from the future is none: the clock was set back."""
+        return read_back_ns is None or not self.started_ns <= read_back_ns <= now_ns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +150,10 @@ class Verification:
         for begin in range(0, len(files), _TOGETHER):
             for copies in self._catalog.store_copies(files[begin : begin + _TOGETHER]).values():
                 found += [copy for copy in copies if copy.store == store.address]
-        return [copy for copy in found if self._scope.chooses(copy.id) and self._scope.is_due(copy.read_back_ns)]
+        now_ns = self._clock.now_ns()
+        return [
+            copy for copy in found if self._scope.chooses(copy.id) and self._scope.is_due(copy.read_back_ns, now_ns)
+        ]
 
     def _on_tape(self) -> list[tuple[Volume, list[BundleCopy]]]:
         """The copies on each cartridge that are due, in the order of their places."""
@@ -204,10 +207,13 @@ class Verification:
         inventory = Inventory(self._catalog, self._archive.folder)
         state = mounted.volumes[volume.uuid].state
         reading = CartridgeReading(cartridge, state, self._catalog, inventory, self._clock)
-        for copy in copies:
+        # As they stand now: while other copies were read, this cartridge may have been distrusted, or written anew.
+        noted = {copy.id: copy for copy in self._catalog.bundle_copies(volume=volume.uuid)}
+        now_ns = self._clock.now_ns()
+        for copy in (noted[each.id] for each in copies if each.id in noted):
             if not reading.goes_on:
                 break
-            if self._scope.is_due(copy.read_back_ns) and (found := reading.read(copy)) is not None:
+            if self._scope.is_due(copy.read_back_ns, now_ns) and (found := reading.read(copy)) is not None:
                 self._result.read += 1
                 if found.damaged:
                     self._tell(Damage(place=name, subject=copy.bundle_id, damage=found.damaged, copy=found))

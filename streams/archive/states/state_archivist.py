@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYetError
 from pathlib import Path
 
 from connectors.state.reader import StateReader
@@ -11,11 +12,15 @@ from models.event_time import SECOND_NS, format_iso
 from streams.archive.states.stage_states import write_moment
 from streams.settings import Settings
 
+# Who watches a recorded day comes to the next hour within a second: the states before are waited for, but not for ever.
+_PATIENCE_S = 30.0
+
 
 class StateArchivist:
     """Asked before the commit of each unit; the states are read at once, and written by a thread of its own.
 
-    Nothing waits for it. What can't be written is told, and tried again with the next snapshot.
+    A disk that hangs holds the watch up once, for half a minute. What can't be written is told, and tried again with
+    the next snapshot.
 
     Parameters
     ----------
@@ -23,7 +28,15 @@ class StateArchivist:
         The archive's.
     """
 
-    def __init__(self, state: StateReader, folder: Path, settings: Settings, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        state: StateReader,
+        folder: Path,
+        settings: Settings,
+        tell: Callable[[str], None],
+        *,
+        patience_s: float = _PATIENCE_S,
+    ) -> None:
         self._state = state
         self._folder = folder
         self._settings = settings
@@ -31,6 +44,8 @@ class StateArchivist:
         self._every_ns = round(settings.archive.state_every_s * SECOND_NS)
         self._stretch: int | None = None
         self._due: tuple[int, Future[Path | None]] | None = None
+        self._patience_s = patience_s
+        self._hangs = False
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="states")
 
     def before(self, first_ns: int) -> None:
@@ -48,21 +63,32 @@ class StateArchivist:
             self._due = stretch, self._writer.submit(self._write, moment)
 
     def close(self) -> None:
-        """Wait for what is being written."""
-        self._writer.shutdown()
+        """Wait for what is being written, unless it hangs."""
+        self._writer.shutdown(wait=not self._hangs)
 
     def _is_being_written(self, stretch: int) -> bool:
-        """Whether the state before this stretch is with the writer, or was written; the one before that is waited for.
-
-        Whoever watches a recorded day may come to the next hour within a second.
-        """
+        """Whether the state before this stretch is with the writer, or was written."""
         if self._due is None or (stretch <= self._due[0] and not self._due[1].done()):
             return self._due is not None
         due, written = self._due
+        if not self._has_ended(written):
+            return True
         self._due = None
         if written.result() is not None:
             self._stretch = due
         return self._stretch is not None and stretch <= self._stretch
+
+    def _has_ended(self, written: "Future[Path | None]") -> bool:
+        """Whether states are written, or can't be; waits for them once."""
+        try:
+            written.exception(0 if self._hangs else self._patience_s)
+        except NotYetError:
+            if not self._hangs:
+                self._tell(f"the disk of {self._folder} hangs: no states are archived until it answers; look after it")
+            self._hangs = True
+            return False
+        self._hangs = False
+        return True
 
     def _write(self, moment: StageMoment) -> Path | None:
         try:

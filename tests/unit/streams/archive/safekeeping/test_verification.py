@@ -28,7 +28,11 @@ def test_a_sample_is_the_same_in_one_run_and_another_one_in_the_next() -> None:
 
 def test_what_was_read_in_a_run_is_not_due() -> None:
     scope = Scope(started_ns=5)
-    assert [scope.is_due(read) for read in (None, 4, 5, 6)] == [True, True, False, False]
+    assert [scope.is_due(read, 8) for read in (None, 4, 5, 6, 8)] == [True, True, False, False, False]
+
+
+def test_a_reading_of_before_the_clock_was_set_back_is_due() -> None:
+    assert Scope(started_ns=5).is_due(9, 8)
 
 
 def test_a_run_that_was_broken_off_goes_on(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """States of the stages as files of the archive."""
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from connectors.stored_zip import read_stored_zip, write_stored_zip
 from models.errors import FatalError
 from models.event_time import MINUTE_NS, parse_iso
 from models.state import encode_state
+from streams.archive.states import state_archivist
 from streams.archive.states.stage_states import (
     StageStates,
     archivable_files,
@@ -205,6 +207,29 @@ class TestStateArchivist:
         assert len(told) == 1
         assert "the next snapshot tries again" in told[0]
         assert [path.name[:8] for path in (tmp_path / "archive").glob("states/*/*")] == ["10-00-59"]
+
+    def test_a_disk_that_hangs_holds_the_watch_up_once(
+        self, state: StateDirectory, tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        answers = threading.Event()
+        write_moment = state_archivist.write_moment
+
+        def hang(*arguments: Any) -> Path:
+            assert answers.wait(60)
+            return write_moment(*arguments)
+
+        monkeypatch.setattr(state_archivist, "write_moment", hang)
+        archivist = StateArchivist(state, tmp_path / "archive", SETTINGS, told.append, patience_s=0.05)
+        for minute in (0, 62, 124, 186):
+            commit(state, minute)
+            archivist.before(START + (minute + 2) * MINUTE_NS)
+        assert len(told) == 1
+        assert "hangs" in told[0]
+        answers.set()
+        wait_until(lambda: len(list((tmp_path / "archive").glob("states/*/*"))) == 1)
+        archivist.before(START + 188 * MINUTE_NS)
+        archivist.close()
+        assert len(list((tmp_path / "archive").glob("states/*/*"))) == 2
 
     def test_a_restart_within_an_hour_archives_nothing_twice(
         self, state: StateDirectory, archivist: StateArchivist, tmp_path: Path
