@@ -1,6 +1,5 @@
 """Makes the catalog anew from what the bundles on cartridges say of themselves."""
 
-import os
 import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -10,17 +9,13 @@ from typing import Any
 
 from connectors.clock import Clock
 from connectors.spool_listing import mtime_ns
-from connectors.tape.bounded_wait import PROBE_S, SILENCE_S, within
-from connectors.tape.bundle_file import check_bundle, read_manifest
 from connectors.tape.cartridge import Cartridge
-from connectors.tape.failures import tape_failures
 from models.archive.bundle_manifest import BundleManifest
 from models.archive.copies import Bundle, BundleCopy, CopyState
-from models.archive.volume_steps import verified
-from models.archive.volumes import Volume
 from models.errors import FatalError, RecordError, RetryableError
 from streams.archive.opened_archive import OpenedArchive
-from streams.archive.tape.reading_back import OTHER_CONTENT
+from streams.archive.tape.cartridge_reading import CartridgeReading
+from streams.archive.tape.inventory import Inventory
 from streams.archive.tape.tape_drives import Mounted, TapeDrives
 
 #: Why a copy is noted as damaged that ends before its last file does.
@@ -108,6 +103,7 @@ class CatalogRebuild:
         self._verify = verify
         self._tell = tell
         self._advance = advance
+        self._read_ids: set[str] = set()
         self.counts = RebuildCounts()
 
     def run(self) -> RebuildCounts:
@@ -132,12 +128,14 @@ class CatalogRebuild:
             total = sum(len(paths) for _, paths in listed)
             done = 0
             for cartridge, paths in listed:
+                reading = self._reading_of(cartridge, mounted)
                 for path in paths:
                     self._advance(done, total)
-                    if not self._take_in(cartridge, path):
+                    if not self._take_in(cartridge, path, reading):
                         break
                     done += 1
-                self._note_verified(mounted.volumes[cartridge.uuid])
+                if self._verify:
+                    self._conclude(cartridge, reading)
             self._advance(total, total)
         return self.counts
 
@@ -157,7 +155,11 @@ class CatalogRebuild:
             self._problem(str(error))
             return []
 
-    def _take_in(self, cartridge: Cartridge, path: str) -> bool:
+    def _reading_of(self, cartridge: Cartridge, mounted: Mounted) -> CartridgeReading:
+        inventory, state = Inventory(self._catalog, self._archive.folder), mounted.volumes[cartridge.uuid].state
+        return CartridgeReading(cartridge, state, self._catalog, inventory, self._clock, all_copies=True)
+
+    def _take_in(self, cartridge: Cartridge, path: str, reading: CartridgeReading) -> bool:
         """Take one bundle into the catalog; False when the cartridge can't be read any more."""
         try:
             manifest = self._manifest_of(cartridge, path)
@@ -166,17 +168,18 @@ class CatalogRebuild:
         except RecordError as error:
             self._problem(str(error))
             return True
-        except RetryableError as error:
-            return self._gave_up(error)
+        except RetryableError as error:  # one cartridge fails: the others are gone on with
+            self._problem(str(error))
+            return False
         self.counts.files += self._catalog.add_files([member.file for member in manifest.members])
         self._catalog.add_bundle(bundle)
         self._catalog.put_bundle_copy(copy)
         self.counts.bundles += 1
-        return not self._verify or self._read(cartridge, bundle, copy)
+        return not self._verify or self._read(cartridge, copy, reading)
 
     def _manifest_of(self, cartridge: Cartridge, path: str) -> BundleManifest:
         place, ours = cartridge.root / path, self._archive.settings.archive.installation
-        manifest = within(SILENCE_S, cartridge.root, lambda _: read_manifest(place))
+        manifest = cartridge.bundles.manifest(path)
         if manifest.installation != ours:
             raise RecordError(
                 f"the bundle {place} belongs to the installation {manifest.installation!r} and not to {ours!r}; it is "
@@ -203,8 +206,8 @@ class CatalogRebuild:
                 reason="bundle_damaged",
             )
         if _SHA256.fullmatch(noted):
-            return manifest.bundle(noted, within(PROBE_S, cartridge.root, lambda _: _status(place).st_size))
-        built, reading = within(SILENCE_S, cartridge.root, lambda step: check_bundle(place, step))
+            return manifest.bundle(noted, cartridge.bundles.status(path).st_size)
+        built, reading = cartridge.bundles.check(path)
         if reading.damaged:
             raise RecordError(
                 f"the bundle {place} is damaged, and no SHA-256 is noted for it: {len(reading.damaged)} of its files, "
@@ -214,7 +217,7 @@ class CatalogRebuild:
         return built.bundle
 
     def _copy_of(self, cartridge: Cartridge, path: str, bundle: Bundle) -> BundleCopy:
-        status = within(PROBE_S, cartridge.root, lambda _: _status(cartridge.root / path))
+        status = cartridge.bundles.status(path)
         partition, start_block = cartridge.placement(path)
         known = {copy.volume: copy for copy in self._catalog.bundle_copies([bundle.id])}.get(cartridge.uuid)
         copy = known or BundleCopy(
@@ -234,46 +237,34 @@ class CatalogRebuild:
         )
         return replace(copy, state=CopyState.DAMAGED, damaged=CUT_OFF)
 
-    def _read(self, cartridge: Cartridge, bundle: Bundle, copy: BundleCopy) -> bool:
-        """Read all of a copy and note what it is; False when the cartridge can't be read any more."""
+    def _read(self, cartridge: Cartridge, copy: BundleCopy, reading: CartridgeReading) -> bool:
+        """Read all of a copy; what it is is noted. False when the cartridge can't be read any more."""
         if copy.damaged == CUT_OFF:
             return True
-        try:
-            cartridge.read_back(copy.path, bundle)
-        except RecordError as error:
-            self._problem(str(error))
-            copy = replace(copy, state=CopyState.DAMAGED, damaged=OTHER_CONTENT, read_back_ns=self._clock.now_ns())
-            self._catalog.put_bundle_copy(copy)
-            return True
-        except RetryableError as error:
-            return self._gave_up(error)
-        self.counts.read += 1
-        if copy.mount_id != cartridge.mount_id:
-            safe = replace(copy, state=CopyState.SAFE, damaged="", read_back_ns=self._clock.now_ns())
-            self._catalog.put_bundle_copy(safe)
-            self.counts.safe += 1
-        elif cartridge.label not in self.counts.unproven:
-            self.counts.unproven.append(cartridge.label)
+        found = reading.read(copy)
+        if found is None:
+            self._problem(reading.ended_by(cartridge.label))
+            return False
+        self._read_ids.add(copy.id)
+        if found.damaged:
+            self._problem(
+                f"the bundle {copy.path} on the cartridge {cartridge.label} is damaged ({found.damaged}); write it to "
+                "another cartridge from a good copy"
+            )
+        else:
+            self.counts.read += 1
+            self.counts.safe += found.state is CopyState.SAFE
         return True
 
-    def _note_verified(self, volume: Volume) -> None:
-        copies = self._catalog.bundle_copies(volume=volume.uuid) if self._verify else []
-        if copies and all(copy.state is CopyState.SAFE for copy in copies):
-            self._catalog.put_volume(verified(volume, self._clock.now_ns()))
-
-    def _gave_up(self, error: RetryableError) -> bool:
-        """One cartridge fails: the others are gone on with."""
-        self._problem(str(error))
-        return False
+    def _conclude(self, cartridge: Cartridge, reading: CartridgeReading) -> None:
+        there = {copy.id for copy in self._catalog.bundle_copies(volume=cartridge.uuid)}
+        reading.conclude(whole=bool(there) and there <= self._read_ids)
+        if reading.waiting:
+            self.counts.unproven.append(cartridge.label)
 
     def _problem(self, sentence: str) -> None:
         self.counts.problems += 1
         self._tell(sentence)
-
-
-def _status(place: Path) -> os.stat_result:
-    with tape_failures(place, "asking for its size"):
-        return place.stat()
 
 
 def _end_of(bundle: Bundle) -> int:

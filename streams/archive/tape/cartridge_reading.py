@@ -20,26 +20,38 @@ class CartridgeReading:
     ----------
     state
         Of the cartridge, before anything of it is read.
+    all_copies
+        Read also those that were written in this mount: it proves nothing, but damage is found.
 
     Attributes
     ----------
     goes_on
         False once the cartridge failed or was taken out: the rest can't be read.
+    waiting
+        So many copies prove nothing before the cartridge is mounted anew.
     """
 
     def __init__(
-        self, cartridge: Cartridge, state: VolumeState, catalog: Catalog, inventory: Inventory, clock: Clock
+        self,
+        cartridge: Cartridge,
+        state: VolumeState,
+        catalog: Catalog,
+        inventory: Inventory,
+        clock: Clock,
+        *,
+        all_copies: bool = False,
     ) -> None:
         self._cartridge = cartridge
         self._state = state
         self._inventory = inventory
         self._catalog = catalog
         self._clock = clock
-        self._waiting = 0
+        self._all_copies = all_copies
         self._damaged = False
         self._failed = False
         self._sentence = ""
         self.goes_on = True
+        self.waiting = 0
 
     def read(self, copy: BundleCopy) -> BundleCopy | None:
         """Read a copy, and note what is found; the copy as it is now, None where nothing could be found out.
@@ -49,12 +61,16 @@ class CartridgeReading:
         RetryableError
             The catalog is away.
         """
-        if copy.state is CopyState.WRITTEN and copy.mount_id == self._cartridge.mount_id:
-            self._waiting += 1
+        written_now = copy.state is CopyState.WRITTEN and copy.mount_id == self._cartridge.mount_id
+        if written_now and not self._all_copies:
+            self.waiting += 1
             return None
         reading = read_back(self._cartridge, [copy], self._catalog, self._clock)
         if reading.good:
             return reading.good[0]
+        if reading.unproven:
+            self.waiting += 1
+            return replace(reading.unproven[0], damaged="")
         if reading.lost:  # it was never proven, and is forgotten: the keeper writes it anew
             return replace(copy, damaged=MISSING)
         if reading.damaged:
@@ -69,13 +85,17 @@ class CartridgeReading:
     def unread(self, name: str) -> list[str]:
         """A sentence for each reason why copies were not read."""
         found = []
-        if self._waiting:
+        if self.waiting:
             found.append(
-                f"{self._waiting} copies on the cartridge {name} prove nothing before it is mounted anew; remount it"
+                f"{self.waiting} copies on the cartridge {name} prove nothing before it is mounted anew; remount it"
             )
         if not self.goes_on:
-            found.append(self._sentence or f"the cartridge {name} was taken out before all of it was read")
+            found.append(self.ended_by(name))
         return found
+
+    def ended_by(self, name: str) -> str:
+        """Why the rest of the cartridge can't be read."""
+        return self._sentence or f"the cartridge {name} was taken out before all of it was read"
 
     def conclude(self, *, whole: bool) -> None:
         """Note what follows: where something failed or is damaged nothing counts until all was read in another mount.
@@ -90,7 +110,7 @@ class CartridgeReading:
         newly_damaged = self._damaged and self._state is not VolumeState.SUSPECT
         if self._failed or newly_damaged:
             self._inventory.distrust(self._cartridge.uuid, self._cartridge.mount_id)
-        elif whole and self.goes_on and not self._waiting:
+        elif whole and self.goes_on and not self.waiting:
             now_ns = self._clock.now_ns()
             self._inventory.change(self._cartridge.uuid, self._verified(now_ns))
 

@@ -23,6 +23,8 @@ class Reading:
     ----------
     good, damaged
         The copies as they are noted now.
+    unproven
+        Copies that are what was built, and were written in this mount: that proves nothing, so nothing was noted.
     lost
         Copies that were never read back and are not there: they were forgotten, to be written anew.
     failed
@@ -31,6 +33,7 @@ class Reading:
 
     good: list[BundleCopy] = field(default_factory=list)
     damaged: list[BundleCopy] = field(default_factory=list)
+    unproven: list[BundleCopy] = field(default_factory=list)
     lost: list[BundleCopy] = field(default_factory=list)
     failed: RetryableError | None = None
 
@@ -71,6 +74,9 @@ def read_back(cartridge: Cartridge, copies: Iterable[BundleCopy], catalog: Catal
             reading.failed = None if error.reason in _INTERRUPTED else error
             break
         else:
+            if copy.state is not CopyState.SAFE and copy.mount_id == cartridge.mount_id:
+                reading.unproven.append(copy)
+                continue
             safe = replace(copy, state=CopyState.SAFE, read_back_ns=clock.now_ns(), damaged="")
             catalog.put_bundle_copy(safe)
             reading.good.append(safe)

@@ -13,14 +13,18 @@ import pytest
 from connectors.catalog.catalog import Catalog
 from connectors.catalog.opening import open_catalog
 from connectors.catalog.settings import CatalogSettings
+from connectors.clock import SystemClock
 from connectors.tape.bundle_file import BuiltBundle, build_bundle
-from connectors.tape.cartridge import HASH_ATTRIBUTE
+from connectors.tape.cartridge import HASH_ATTRIBUTE, Cartridge
 from connectors.tape.library import lock_drive, mounted_cartridges
 from connectors.tape.settings import TapeSettings
 from models.archive.archived_file import ArchivedFile
-from models.archive.copies import BundleCopy, CopyState
+from models.archive.copies import Bundle, BundleCopy, CopyState
 from models.archive.file_query import FileQuery
 from models.archive.volumes import VolumeState
+from streams.archive.cataloguing.catalog_rebuild import CatalogRebuild, RebuildCounts
+from streams.archive.opened_archive import OpenedArchive, opened_archive
+from streams.archive.tape.inventory import Inventory
 from tests.support.commands import Run, run_with
 from tests.support.ltfs.drive import Drive, TapeShelf
 from tests.support.ltfs.faults import Faults
@@ -134,6 +138,65 @@ def test_a_damaged_content_is_found_by_reading_and_told(tapes: Tapes) -> None:
     states = {(copy.volume, copy.bundle_id): copy.state for copy in tapes.copies()}
     assert sorted(states.values()) == [CopyState.DAMAGED, *[CopyState.WRITTEN] * 3]
     assert len(tapes.files()) == 6
+
+
+def rebuild_with(
+    tapes: Tapes, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[OpenedArchive], None]
+) -> tuple[RebuildCounts, list[str]]:
+    """Rebuild and verify; something else happens when the first bundle is about to be read."""
+    config = tapes.folder / "petawatch.toml"
+    told: list[str] = []
+    done: list[str] = []
+    config.write_text(f"[tape]\nmounts = {[str(drive.mount) for drive in tapes.drives]}\n", encoding="utf-8")
+    read_back = Cartridge.read_back
+
+    def reading(cartridge: Cartridge, path: str, expected: Bundle) -> None:
+        if not done:
+            done.append(path)
+            meanwhile(opened)
+        read_back(cartridge, path, expected)
+
+    monkeypatch.setattr(Cartridge, "read_back", reading)
+    with opened_archive(tapes.folder / "state", config) as opened:
+        rebuild = CatalogRebuild(opened, SystemClock(), verify=True, tell=told.append)
+        return rebuild.run(), told
+
+
+def test_a_cartridge_that_is_retired_meanwhile_stays_so(tapes: Tapes, monkeypatch: pytest.MonkeyPatch) -> None:
+    tapes.rebuild()
+    for drive in tapes.drives:
+        drive.remount()
+
+    def retire(archive: OpenedArchive) -> None:
+        for volume in archive.catalog.volumes():
+            Inventory(archive.catalog, archive.folder).retire(volume.uuid)
+
+    counts, told = rebuild_with(tapes, monkeypatch, retire)
+    assert (counts.safe, told) == (4, [])
+    with closing(tapes.catalog()) as catalog:
+        assert {volume.state for volume in catalog.volumes()} == {VolumeState.RETIRED}
+
+
+def test_a_bundle_that_is_gone_when_it_is_read_is_noted_as_missing(
+    tapes: Tapes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        tapes.rebuild("--verify")
+        for drive in tapes.drives:
+            drive.remount()
+    assert {copy.state for copy in tapes.copies()} == {CopyState.SAFE}
+    gone: list[Path] = []
+
+    def remove(_: OpenedArchive) -> None:
+        gone.extend(path for path in tapes.drives[0].mount.rglob("*.tar"))
+        for path in gone:
+            path.unlink()
+
+    _, (first, *_) = rebuild_with(tapes, monkeypatch, remove)
+    assert "is damaged (missing)" in first
+    assert [copy.damaged for copy in tapes.copies() if copy.damaged] == ["missing"]
+    with closing(tapes.catalog()) as catalog:
+        assert VolumeState.SUSPECT in {volume.state for volume in catalog.volumes()}
 
 
 def test_a_damaged_manifest_is_told_and_the_others_are_taken(tapes: Tapes) -> None:
