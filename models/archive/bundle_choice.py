@@ -3,20 +3,13 @@
 from collections.abc import Sequence
 
 from models.archive.archived_file import ArchivedFile
-from models.archive.bundle_manifest import TAR_BLOCK_BYTES, manifest_line_bytes
+from models.archive.bundle_manifest import MAX_MEMBERS, TAR_BLOCK_BYTES, manifest_line_bytes
 from models.event_time import SECOND_NS
 
-#: A bundle is closed with so many files, whatever their size: the manifest is read before anything else of it.
-MOST_MEMBERS = 20_000
 # What a tar adds to each member: a header, for the exact time and a long name three more, and zeros behind its content.
 _MEMBER_BYTES = 5 * TAR_BLOCK_BYTES
 # A line of the sums: the digits and two blanks before the name, a line's end behind it.
 _SUM_BYTES = 67
-
-
-def tape_order(file: ArchivedFile) -> tuple[str, str, str, int, str]:
-    """By date and recorder, then by time and id: what is asked for together lies together."""
-    return file.date, file.front_end, file.recorder, file.first_ns or 0, file.id
 
 
 def choose_bundle(
@@ -27,15 +20,16 @@ def choose_bundle(
     now_ns: int,
     close: bool = False,
 ) -> list[ArchivedFile]:
-    """The files of the next bundle, in their order on tape; empty when it is not time for one yet.
+    """The files of the next bundle, in the order given; empty when it is not time for one yet.
 
-    A bundle is closed when the next file would make it larger than ``bundle_bytes``, or when the oldest of those that
-    wait has waited for ``oldest_unbundled_s``. A single larger file is a bundle of its own.
+    A bundle is closed when the next file would make it larger than ``bundle_bytes``, when it has ``MAX_MEMBERS``, or
+    when the oldest of those that wait has waited for ``oldest_unbundled_s``. A single larger file is a bundle of its
+    own.
 
     Parameters
     ----------
     unbundled
-        Files that are in no bundle, those that come first on tape.
+        Files that are in no bundle, those that come first on tape, in their order there.
     oldest_unbundled_s
         0 waits for ever for a full bundle. A file waits from the time at which it was last changed.
     now_ns
@@ -45,12 +39,12 @@ def choose_bundle(
     """
     chosen: list[ArchivedFile] = []
     size = 0
-    for file in sorted(unbundled, key=tape_order):
+    for file in unbundled:
         size += bytes_in_bundle(file)
-        if chosen and (size > bundle_bytes or len(chosen) == MOST_MEMBERS):
+        if chosen and size > bundle_bytes:
             return chosen
         chosen.append(file)
-        if size > bundle_bytes:
+        if size > bundle_bytes or len(chosen) == MAX_MEMBERS:
             return chosen
     if close:
         return chosen

@@ -12,8 +12,9 @@ from models.archive.copies import Bundle, BundleMember
 FORMAT = 1
 #: Of a tar: headers and the ends of contents lie on whole blocks.
 TAR_BLOCK_BYTES = 512
-#: A bundle has at most so many files, and a manifest at most so many bytes: a damaged one fills no memory.
-MAX_MEMBERS = 50_000
+#: A bundle is closed with so many files, whatever their size, and a manifest has at most so many bytes: it is read
+#: before anything else, and a damaged one fills no memory.
+MAX_MEMBERS = 20_000
 MAX_MANIFEST_BYTES = 64 << 20
 
 _ID_DIGITS = 32

@@ -7,7 +7,8 @@ from pathlib import Path
 from connectors.clock import Clock
 from connectors.tape.bundle_file import BuiltBundle, NothingToBundleError, build_bundle
 from models.archive.archived_file import ArchivedFile
-from models.archive.bundle_choice import MOST_MEMBERS, choose_bundle
+from models.archive.bundle_choice import choose_bundle
+from models.archive.bundle_manifest import MAX_MEMBERS
 from models.errors import RecordError
 from streams.archive.opened_archive import OpenedArchive
 from streams.archive.tape.file_contents import FileContents
@@ -63,7 +64,7 @@ class BundleMaker:
         now_s = self._clock.monotonic_s()
         self._put_off = {id_: each for id_, each in self._put_off.items() if each.until_s > now_s}
         tape = self._archive.settings.tape
-        waiting = self._archive.catalog.unbundled_files(MOST_MEMBERS + len(self._put_off))
+        waiting = self._archive.catalog.unbundled_files(MAX_MEMBERS + len(self._put_off))
         chosen = choose_bundle(
             [file for file in waiting if file.id not in self._put_off],
             bundle_bytes=tape.bundle_bytes,

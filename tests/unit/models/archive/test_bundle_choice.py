@@ -1,27 +1,28 @@
 """Which files become a bundle."""
 
+from unittest.mock import patch
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.archive import bundle_choice
 from models.archive.archived_file import ArchivedFile
-from models.archive.bundle_choice import choose_bundle, tape_order
+from models.archive.bundle_choice import choose_bundle
 from models.event_time import SECOND_NS
 
 KIB = 1024
 
 
-def a_file(
-    name: str, size: int = 10 * KIB, *, date: str = "2022-07-01", recorder: str = "R", mtime_ns: int = 0
-) -> ArchivedFile:
+def a_file(name: str, size: int = 10 * KIB, *, mtime_ns: int = 0) -> ArchivedFile:
     return ArchivedFile(
-        key=f"{date}/{name}",
+        key=f"2022-07-01/{name}",
         path=name,
         root="/data",
         sha256="00",
         size_bytes=size,
         mtime_ns=mtime_ns,
-        date=date,
-        recorder=recorder,
+        date="2022-07-01",
+        recorder="R",
     )
 
 
@@ -41,7 +42,7 @@ def test_few_young_files_wait() -> None:
 
 
 def test_the_oldest_closes_what_is_there() -> None:
-    assert choose([a_file("b", mtime_ns=50 * SECOND_NS), a_file("a")], now_s=60) == ["a", "b"]
+    assert choose([a_file("a", mtime_ns=50 * SECOND_NS), a_file("b")], now_s=60) == ["a", "b"]
 
 
 def test_without_a_limit_few_files_wait_for_ever() -> None:
@@ -61,9 +62,16 @@ def test_a_larger_file_is_a_bundle_of_its_own() -> None:
     assert choose([a_file("a"), a_file("b", 200 * KIB)]) == ["a"]
 
 
-def test_ordered_by_date_then_recorder() -> None:
-    files = [a_file("c", recorder="S"), a_file("b", date="2022-07-02"), a_file("a", recorder="R")]
-    assert choose(files, now_s=60) == ["a", "c", "b"]
+def test_the_order_is_the_one_that_is_given() -> None:
+    assert choose([a_file(name) for name in "cab"], now_s=60) == ["c", "a", "b"]
+
+
+def test_as_many_small_files_as_a_bundle_holds_wait_for_no_other() -> None:
+    files = [a_file("a"), a_file("b"), a_file("c")]
+    with patch.object(bundle_choice, "MAX_MEMBERS", 3):
+        assert choose(files[:2], wait_s=0) == []
+        assert choose(files, wait_s=0) == ["a", "b", "c"]
+        assert choose([*files, a_file("d")], wait_s=0) == ["a", "b", "c"]
 
 
 @given(st.lists(st.integers(0, 60 * KIB), max_size=40), st.integers(64 * KIB, 200 * KIB))
@@ -76,5 +84,4 @@ def test_every_bundle_keeps_its_size_and_nothing_is_left_out(sizes: list[int], b
         assert len(chosen) == 1 or sum(file.size_bytes for file in chosen) < bundle_bytes
         seen += chosen
         waiting = [file for file in waiting if file not in chosen]
-    assert seen == sorted(seen, key=tape_order)
-    assert len(seen) == len(sizes)
+    assert [file.size_bytes for file in seen] == sizes
