@@ -257,7 +257,7 @@ class Cartridge:
             return self._ask("locking it", lambda: ProcessLock.of_folder(self.root))
         except LockHeldError as error:
             raise FatalError(
-                f"another process writes to the cartridge in {self.root}; let one archiver have the drive",
+                f"another process writes to the cartridge in {self.root}; let one keeper of the tapes have the drive",
                 reason="drive_in_use",
             ) from error
 

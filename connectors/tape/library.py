@@ -65,7 +65,7 @@ def mounted_cartridges(
 
 
 def lock_drive(mount: Path, folder: Path) -> ProcessLock:
-    """Keep a second archiver from a drive, also while the cartridge in it changes; a remount does not disturb it.
+    """Keep a second keeper from a drive, also while the cartridge in it changes; a remount does not disturb it.
 
     Parameters
     ----------
@@ -83,7 +83,8 @@ def lock_drive(mount: Path, folder: Path) -> ProcessLock:
         return ProcessLock.of_file(drives / f"{str(mount).strip('/').replace('/', '-')}.lock")
     except LockHeldError as error:
         raise FatalError(
-            f"the drive at {mount} is used by {error.holder}; let one archiver have it", reason="drive_in_use"
+            f"the drive at {mount} is used by {error.holder}; let one keeper of the tapes have it",
+            reason="drive_in_use",
         ) from error
 
 

@@ -218,11 +218,11 @@ def test_a_cartridge_that_fails_in_the_middle_is_told_and_the_other_one_is_taken
     assert len({copy.bundle_id for copy in tapes.copies()}) == 2
 
 
-def test_a_rebuild_beside_an_archiver_is_refused(tapes: Tapes) -> None:
+def test_a_rebuild_beside_a_keeper_of_the_tapes_is_refused(tapes: Tapes) -> None:
     with lock_drive(tapes.drives[0].mount, tapes.folder / "state" / "archive"):
         code, _, told = tapes.rebuild()
     assert code == 1
-    assert "one archiver" in told
+    assert "one keeper of the tapes" in told
 
 
 def test_a_bundle_without_a_noted_sum_is_read(tapes: Tapes) -> None:

@@ -215,7 +215,9 @@ def test_without_sight_of_ltfs_nothing_is_written_but_all_can_be_read(
     assert failure.value.reason == "tape_mount_unknown"
 
 
-def test_a_second_archiver_refuses(root: Path, system: PlainVolumes, built: BuiltBundle, tmp_path: Path) -> None:
+def test_a_second_keeper_of_the_tapes_refuses(
+    root: Path, system: PlainVolumes, built: BuiltBundle, tmp_path: Path
+) -> None:
     script = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX)"
     with subprocess.Popen(
         [sys.executable, "-c", f"{script}; print('locked', flush=True); sys.stdin.read()", str(root)],
@@ -224,11 +226,14 @@ def test_a_second_archiver_refuses(root: Path, system: PlainVolumes, built: Buil
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"locked\n"
-        with pytest.raises(FatalError) as failure:
+        with pytest.raises(FatalError, match="one keeper of the tapes") as failure:
             cartridge_of(root, system).write_bundle(built)
         other.communicate()
     assert failure.value.reason == "drive_in_use"
-    with lock_drive(root, tmp_path), pytest.raises(FatalError, match="is used by process") as failure:
+    with (
+        lock_drive(root, tmp_path),
+        pytest.raises(FatalError, match="is used by process.*one keeper of the tapes") as failure,
+    ):
         lock_drive(root, tmp_path)
     assert failure.value.reason == "drive_in_use"
     lock_drive(root, tmp_path).release()
