@@ -232,7 +232,7 @@ def test_a_second_keeper_of_the_tapes_refuses(
     assert failure.value.reason == "drive_in_use"
     with (
         lock_drive(root, tmp_path),
-        pytest.raises(FatalError, match="is used by process.*one keeper of the tapes") as failure,
+        pytest.raises(FatalError, match=r"is used by process.*one keeper of the tapes") as failure,
     ):
         lock_drive(root, tmp_path)
     assert failure.value.reason == "drive_in_use"
