@@ -51,6 +51,14 @@ def name_of(volume: Volume) -> str:
     return volume.barcode or volume.uuid
 
 
+def what_is_left(bundles: int, needs: Iterable[Need]) -> str:
+    """One sentence: how many bundles on the disk lack proven copies, and what is wanted; empty when nothing is."""
+    wanted = ", ".join(f"{need.where} ({need.reason.value})" for need in sorted(needs))
+    if not bundles and not wanted:
+        return ""
+    return f"bundles on the disk that lack proven copies: {bundles}; a person is wanted for: {wanted or 'nothing now'}"
+
+
 def remount_needs(copies: Iterable[BundleCopy], volumes: Iterable[Volume]) -> dict[Need, str]:
     """One for each cartridge with copies that were not read back yet."""
     waiting = {copy.volume for copy in copies if copy.state is CopyState.WRITTEN}

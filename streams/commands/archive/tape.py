@@ -15,7 +15,8 @@ def tape(
     state: Annotated[Path | None, typer.Option(help="State directory of the watch or the connector.")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     once: Annotated[
-        bool, typer.Option("--once", help="Bundle all that waits, whatever its age, do what can be done, and end.")
+        bool,
+        typer.Option("--once", help="Bundle all that waits, do what can be done, and end: with 1 if more is wanted."),
     ] = False,
 ) -> None:
     """Bundle archived files, write them to cartridges, and read them back once those were mounted anew."""
@@ -25,6 +26,7 @@ def tape(
     from connectors.clock import SystemClock
     from streams.archive.opened_archive import opened_archive
     from streams.archive.tape.tape_keeper import open_keeper
+    from streams.archive.tape.tape_needs import what_is_left
 
     def tell(sentence: str) -> None:
         typer.echo(f"petawatch: {sentence}", err=True)
@@ -32,6 +34,9 @@ def tape(
     with opened_archive(state, config) as archive, open_keeper(archive, SystemClock(), tell) as keeper:
         if once:
             keeper.run_once()
+            if left := what_is_left(len(keeper.bundles_on_disk), keeper.needs):
+                tell(left)
+                raise typer.Exit(1)
             return
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -11,6 +11,7 @@ from models.archive.copies import CopyState
 from models.archive.volumes import VolumeState
 from models.errors import FatalError, RetryableError
 from streams.command_line import run
+from tests.support.commands import run_with
 from tests.support.ltfs.drive import Drive, TapeShelf
 from tests.support.ltfs.faults import Faults
 from tests.support.receiver import receiving
@@ -55,6 +56,28 @@ def test_bundles_count_once_they_were_read_back_after_a_remount(
     assert archive.needs() == []
     assert tars(drives[0]) == tars(drives[1])
     assert [volume.state for volume in archive.volumes()] == [VolumeState.FILLING] * 2
+
+
+def test_a_single_run_says_what_is_left_and_ends_with_it(
+    tmp_path: Path, ltfs: TapeShelf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = run_with(capsys)
+    drives = [ltfs.drive(ltfs.cartridge()), ltfs.drive()]
+    archive = archive_of(tmp_path, drives)
+    archive.fill(5)
+
+    def once() -> tuple[int, str]:
+        code, _, told = command("archive", "tape", "--once", "--config", archive.config)
+        return code, told.splitlines()[-1]
+
+    left = "petawatch: bundles on the disk that lack proven copies: 2; a person is wanted for: "
+    assert once() == (1, f"{left}PW0001L8 (remount), tape (no_room)")
+    drives[0].remount()
+    drives[1].load(ltfs.cartridge())
+    assert once() == (1, f"{left}PW0002L8 (remount)")
+    drives[1].remount()
+    code, last = once()
+    assert (code, "was read back" in last) == (0, True)
 
 
 def test_a_command_remounts(tmp_path: Path, ltfs: TapeShelf, drives: list[Drive]) -> None:
