@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from connectors.write_ahead import write_ahead
 from models.errors import FatalError, RetryableError
 
 _APPLICATION_ID = 0x50574958  # "PWIX"
@@ -112,7 +113,7 @@ class IndexJournal:
             [(tables,)] = connection.execute("SELECT count(*) FROM sqlite_master")
             if tables and application != _APPLICATION_ID:
                 raise FatalError(f"{self._path} belongs to another program; move it away", reason="index_unusable")
-            connection.execute("PRAGMA journal_mode=WAL")
+            write_ahead(connection)
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
             connection.execute(_TABLE)

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from connectors.archive.outbox_failures import clear_failures, too_new
 from connectors.archive.outbox_lines import LeftOut, Line, NewLine, Position, Sink, SinkLag, Step
+from connectors.write_ahead import write_ahead
 from models.event_time import SECOND_NS
 
 OUTBOX_NAME = "outbox.sqlite"
@@ -71,7 +72,7 @@ class ArchiveOutbox:
             folder.mkdir(parents=True, exist_ok=True)
             connection = _connect(folder, "rwc")
             try:
-                connection.execute("PRAGMA journal_mode=WAL")
+                write_ahead(connection)
                 # What was taken over from the state directory is not asked for again: not after a power failure either.
                 connection.execute("PRAGMA synchronous=FULL")
                 _make_tables(connection, folder)

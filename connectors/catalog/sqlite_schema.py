@@ -1,12 +1,12 @@
 """The tables of a catalog in a SQLite file, and how it is opened."""
 
 import sqlite3
-import time
 from pathlib import Path
 
 from connectors.catalog.sqlite_failures import one_sentence
 from connectors.durable_files import sync_folder
 from connectors.state.database import transaction
+from connectors.write_ahead import write_ahead
 from models.errors import FatalError
 
 #: Counts up with every change of the tables; a file of a newer one is refused.
@@ -16,7 +16,6 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {}
 
 _APPLICATION_ID = 0x50574354  # "PWCT"
 _BUSY_TIMEOUT_S = 20.0
-_ATTEMPTS, _PAUSE_S = 20, 0.05
 
 # Most files of a recorder hold the same devices, stages and states: they are written once, in ``contents``. The ids of
 # an ``n`` count up and are never used again: the order in which files were archived.
@@ -102,7 +101,7 @@ def open_database(file: Path) -> sqlite3.Connection:
 
 def _make_ready(connection: sqlite3.Connection, file: Path) -> None:
     version = _version(connection, file)
-    _write_ahead(connection)
+    write_ahead(connection)
     connection.execute("PRAGMA synchronous=FULL")
     if version == SCHEMA_VERSION:
         return
@@ -116,19 +115,6 @@ def _make_ready(connection: sqlite3.Connection, file: Path) -> None:
         connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
     if not version:
         sync_folder(file.parent)
-
-
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Switch to a log of writes. SQLite does not wait for others who just do the same: it is asked again."""
-    for attempt in range(_ATTEMPTS):
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or attempt == _ATTEMPTS - 1:
-                raise
-            time.sleep(_PAUSE_S)
-        else:
-            return
 
 
 def _version(connection: sqlite3.Connection, file: Path) -> int:
