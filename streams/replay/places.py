@@ -10,6 +10,7 @@ from models.archive.archived_file import ArchivedFile
 from models.archive.restore_order import wanted_volumes
 from models.errors import FatalError
 from models.snapshot_names import is_rate
+from streams.archive.own_files import own_file
 from streams.archive.restoring.restore import RestoreOptions, restore_files
 from streams.archive.restoring.restore_sources import RestoreSources, copies_of
 from streams.archive.restoring.restore_tape import volume_labels
@@ -92,8 +93,8 @@ def local_places(files: Iterable[ArchivedFile]) -> dict[str, Path]:
 
     A snapshot whose size is that of the archived one is taken for it: its content is compared when it has been read.
     """
-    places = ((file, Path(file.root, file.path)) for file in files)
-    return {file.id: place for file, place in places if file.root and _is_it(place, file)}
+    places = ((file, own_file(file)) for file in files)
+    return {file.id: place for file, place in places if place is not None and _is_it(place, file)}
 
 
 def restored_root(folder: Path, file: ArchivedFile) -> Path:
@@ -119,8 +120,6 @@ def _by_path(root: Path, file: ArchivedFile, restored: Path) -> Path:
 
 def _is_it(place: Path, file: ArchivedFile) -> bool:
     try:
-        if not place.is_file() or place.stat().st_size != file.size_bytes:
-            return False
         return not is_state_key(file.key) or file_sha256(place) == file.sha256
     except OSError:
         return False

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 from typing import BinaryIO
 
 from connectors.archive.contents import copy_pieces, file_pieces
@@ -13,10 +12,9 @@ from connectors.tape.library import MountedCartridges, mounted_cartridges
 from models.archive.archived_file import ArchivedFile
 from models.archive.copies import BundleMember, StoreCopy
 from models.archive.restore_order import TapePlace, tape_rank
-from models.errors import PetawatchError
 from streams.archive.opened_archive import OpenedArchive
+from streams.archive.own_files import own_file
 from streams.archive.restoring.restore_target import Fill
-from streams.archive.uploading.local_files import local_file
 
 #: Files whose copies are asked for at once.
 _PAGE = 500
@@ -119,7 +117,7 @@ def _page_copies(
 
 
 def _near(file: ArchivedFile, stored: Sequence[StoreCopy], store: ArchiveStore | None) -> Iterator[NearCopy]:
-    local = _local(file)
+    local = own_file(file)
     if local is not None:
         yield NearCopy(source="local", fill=lambda stream: copy_pieces(file_pieces(local), stream)[0])
     # One that was damaged when it was last read may be whole again, and costs a try only.
@@ -133,13 +131,3 @@ def _reading(store: ArchiveStore, key: str, version: str) -> Fill:
         return store.read(key, version, stream)
 
     return fill
-
-
-def _local(file: ArchivedFile) -> Path | None:
-    if not file.root:
-        return None
-    try:
-        path = local_file(file.root, file.path)
-        return path if path.is_file() and path.stat().st_size == file.size_bytes else None
-    except (PetawatchError, OSError, ValueError):  # gone, or away: there are other copies
-        return None

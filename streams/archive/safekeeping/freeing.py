@@ -14,8 +14,8 @@ from models.archive.keys import archive_key
 from models.archive.safety import KnownCopies, Obstacle, SafetyRule, WhyNot, obstacles
 from models.errors import FatalError, PetawatchError, RecordError
 from streams.archive.opened_archive import OpenedArchive
+from streams.archive.own_files import local_file
 from streams.archive.safekeeping.known_copies import known_copies
-from streams.archive.uploading.local_files import local_file
 
 _PAGE = 2000
 _TOGETHER = 200  # files that the catalog is asked about in one go

@@ -2,7 +2,7 @@
 
 import io
 import shutil
-import stat
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from connectors.disk_failures import disk_failures
 from models.archive.archived_file import ArchivedFile
 from models.archive.copies import StoreCopy
 from models.errors import RecordError
+from streams.archive.own_files import own_file
 
 _FETCHED = "fetched"
 #: What a copy is noted as damaged with.
@@ -40,13 +41,11 @@ class FileContents:
 
     def local(self, file: ArchivedFile) -> Path | None:
         """The recorders' file, if its size and time are those of what was archived; who reads it compares it."""
-        path = Path(file.root) / file.path
-        try:
-            status = path.lstat()
-        except (OSError, ValueError):
-            return None
-        fits = (status.st_size, status.st_mtime_ns) == (file.size_bytes, file.mtime_ns)
-        return path if fits and stat.S_ISREG(status.st_mode) else None
+        path = own_file(file)
+        with suppress(OSError):
+            if path is not None and path.lstat().st_mtime_ns == file.mtime_ns:
+                return path
+        return None
 
     def fetch(self, file: ArchivedFile) -> Path:
         """A copy from the store, compared; a copy that is not the content is noted as damaged.

@@ -10,7 +10,7 @@ from connectors.archive.store import ArchiveStore
 from connectors.clock import Clock
 from models.errors import FatalError, PetawatchError, RecordError, RetryableError
 from models.event_time import SECOND_NS
-from streams.archive.uploading.local_files import local_file
+from streams.archive.own_files import local_file
 from streams.archive.uploading.sink_pause import SinkPause, pause_s
 from streams.archive.uploading.upload_threads import UploadThreads
 from streams.archive.uploading.uploader import Uploaded, Uploader

@@ -15,8 +15,8 @@ from models.archive.archived_file import ArchivedFile
 from models.archive.copies import StoreCopy
 from models.errors import RecordError, RetryableError
 from streams.archive.cataloguing.file_description import describe_file
+from streams.archive.own_files import local_file
 from streams.archive.states.stage_states import archived_state_file, is_state_key
-from streams.archive.uploading.local_files import local_file
 from streams.archive.uploading.waiting_file import WaitingFile, as_known
 
 # How the reader of snapshots says that a file is not what it was, and how the archive does.

@@ -1,10 +1,24 @@
-"""Where a file of a watched folder lies, and what it means when it does not."""
+"""Where the recorders' own file lies, and what it means when it does not."""
 
 import os
+import stat
 from pathlib import Path
 
 from connectors.spool_listing import relative_name
-from models.errors import RecordError, RetryableError
+from models.archive.archived_file import ArchivedFile
+from models.errors import PetawatchError, RecordError, RetryableError
+
+
+def own_file(file: ArchivedFile) -> Path | None:
+    """The recorders' own file of what was archived, if one of its size lies there; who reads it compares it."""
+    if not file.root:
+        return None
+    try:
+        path = local_file(file.root, file.path)
+        status = path.lstat()
+    except (PetawatchError, OSError, ValueError):  # gone, or away: there are other copies
+        return None
+    return path if stat.S_ISREG(status.st_mode) and status.st_size == file.size_bytes else None
 
 
 def local_file(root: str, relative: str) -> Path:
