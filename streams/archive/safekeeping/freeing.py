@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from connectors.removable_file import RemovableFile, removable_file
+from connectors.state.commit import FileStatus
 from connectors.state.file_changes import ChangedVersion
 from connectors.state.file_progress import FileProgress
 from models.archive.archived_file import file_id
@@ -120,6 +121,8 @@ class Freeing:
                 if version.root and (before is None or before.version < version.version):
                     latest[version.path] = version
         for version in latest.values():
+            if version.status is FileStatus.IGNORED:  # no snapshot: it is not archived, and nobody looks at it here
+                continue
             with suppress(PetawatchError):  # gone, or its folder is away: there is nothing to free
                 yield version, local_file(version.root, version.path)
 

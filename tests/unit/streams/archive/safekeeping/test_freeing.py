@@ -227,6 +227,24 @@ def test_what_a_watch_is_in_the_middle_of_stays(archive: TapeArchive) -> None:
     assert reasons(archive) == ["unfinished"]
 
 
+def test_what_is_no_snapshot_is_not_spoken_of(archive: TapeArchive) -> None:
+    labels = archive.data / "labels.json"
+    labels.write_text("{}", encoding="utf-8")
+    ignored = FileRecord(
+        path="labels.json",
+        root=str(archive.data),
+        sha256="",
+        size_bytes=2,
+        mtime_ns=0,
+        status=FileStatus.IGNORED,
+        reason="not_hdf5_name",
+    )
+    with StateDirectory.open(state_of(archive)) as state:
+        state.commit(Commit(files=[ignored]))
+    assert free(archive) == []
+    assert labels.exists()
+
+
 def test_what_a_connector_has_sent_goes(archive: TapeArchive) -> None:
     file = archive.add("a.h5")
     bundled(archive, file)
