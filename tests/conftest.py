@@ -69,6 +69,15 @@ def _own_settings() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_priority() -> Iterator[None]:
+    """A command that runs in this process and gives way to others takes no priority from the tests after it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("give_way", "step_back"):
+            patch.setattr(f"connectors.process_priority.{name}", lambda: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def long_drills() -> bool:
     """Whether drills are run in full."""

@@ -33,12 +33,6 @@ FROM, TO = parse_iso("2022-07-01T09:32"), parse_iso("2022-07-01T09:33")
 STRETCH = ("--from", "2022-07-01T09:32", "--to", "2022-07-01T09:33")
 
 
-@pytest.fixture(autouse=True)
-def own_priority(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands that give way to all others run in the tests' own process, which does not."""
-    monkeypatch.setattr("connectors.process_priority.give_way", lambda: None)
-
-
 @pytest.fixture(scope="module")
 def watched(day: Path, undisturbed: WatchResults, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where an archiving watch has seen the day: its state directory and its configuration.
