@@ -103,8 +103,7 @@ def _tape_text(found: TapeCopy) -> str:
 
 
 def _volume_name(found: TapeCopy) -> str:
-    volume = found.volume
-    return found.copy.volume if volume is None else volume.barcode or volume.label or volume.uuid
+    return found.copy.volume if found.volume is None else found.volume.name
 
 
 def _stored_document(copy: StoreCopy) -> dict[str, Any]:

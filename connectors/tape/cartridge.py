@@ -80,8 +80,8 @@ class Cartridge:
 
     @property
     def label(self) -> str:
-        """For sentences: barcode, else name, else uuid."""
-        return self._volume.barcode or self._volume.name or self._volume.uuid
+        """For sentences."""
+        return self._volume.label
 
     @property
     def mount_id(self) -> str:

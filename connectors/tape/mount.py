@@ -7,6 +7,7 @@ from pathlib import Path
 from connectors.tape.bounded_wait import PROBE_S, within
 from connectors.tape.failures import tape_failures
 from connectors.tape.volume_system import MountLine, VolumeSystem
+from models.archive.volumes import cartridge_name
 from models.errors import FatalError, RetryableError
 
 _MIB = 1 << 20
@@ -49,6 +50,11 @@ class MountedVolume:
     read_only: bool
     capacity_bytes: int
     free_bytes: int
+
+    @property
+    def label(self) -> str:
+        """For sentences, as the inventory names it."""
+        return cartridge_name(self.barcode, self.name, self.uuid)
 
 
 def probe_volume(root: Path, system: VolumeSystem, *, wait_s: float = PROBE_S) -> MountedVolume:
@@ -133,15 +139,15 @@ def require_writable(volume: MountedVolume) -> None:
     RetryableError
         ``tape_locked``, ``tape_read_only``.
     """
-    label = volume.barcode or volume.uuid
     if volume.locked:
         raise RetryableError(
-            f"the cartridge {label} in {volume.root} is locked; unlock it or put in another one", reason="tape_locked"
+            f"the cartridge {volume.label} in {volume.root} is locked; unlock it or put in another one",
+            reason="tape_locked",
         )
     if volume.read_only:
         raise RetryableError(
-            f"the cartridge {label} is mounted read-only in {volume.root}; see its write protection, and mount it for "
-            "writing or put in another one",
+            f"the cartridge {volume.label} is mounted read-only in {volume.root}; see its write protection, and mount "
+            "it for writing or put in another one",
             reason="tape_read_only",
         )
 
@@ -156,7 +162,6 @@ def require_volume(volume: MountedVolume, uuid: str) -> None:
     """
     if volume.uuid != uuid:
         raise RetryableError(
-            f"in {volume.root} is the volume {volume.uuid} ({volume.barcode or 'no barcode'}) and not {uuid}; put in "
-            "the right cartridge",
+            f"in {volume.root} is the volume {volume.uuid} ({volume.label}) and not {uuid}; put in the right cartridge",
             reason="tape_wrong_volume",
         )

@@ -137,7 +137,7 @@ def tape_alert(
     kind
         ``TAPE_TROUBLE`` or ``TAPE_WANTED``.
     where
-        A cartridge's barcode or uuid, or ``tape`` for all of it.
+        A cartridge's name, or ``tape`` for all of it.
     first_ns
         When it was first seen, by the clock, ns since 1970; the closing gives the same one.
     """

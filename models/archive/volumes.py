@@ -4,6 +4,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
+def cartridge_name(barcode: str, label: str, uuid: str) -> str:
+    """What people call a cartridge: its barcode, else its label, else its uuid."""
+    return barcode or label or uuid
+
+
 class VolumeState(StrEnum):
     """What may be done with a cartridge."""
 
@@ -50,3 +55,8 @@ class Volume:
     errors: int = 0
     last_verified_ns: int | None = None
     last_mounted_ns: int | None = None
+
+    @property
+    def name(self) -> str:
+        """For sentences."""
+        return cartridge_name(self.barcode, self.label, self.uuid)

@@ -151,7 +151,7 @@ class TapeRestore:
 
 def volume_labels(sources: RestoreSources) -> dict[str, str]:
     """What people call the cartridges, by uuid."""
-    return {volume.uuid: volume.barcode or volume.label or volume.uuid for volume in sources.catalog.volumes()}
+    return {volume.uuid: volume.name for volume in sources.catalog.volumes()}
 
 
 def no_good_copy(file: ArchivedFile) -> RecordError:

@@ -15,7 +15,6 @@ from streams.archive.tape.cartridge_reading import CartridgeReading
 from streams.archive.tape.file_contents import MISSING, OTHER_CONTENT, UNREADABLE, Nowhere, note_reading
 from streams.archive.tape.inventory import Inventory, find_volume
 from streams.archive.tape.tape_drives import TapeDrives
-from streams.archive.tape.tape_needs import name_of
 
 _TOGETHER = 500
 _HEX_DIGITS = 8
@@ -30,7 +29,7 @@ class Scope:
     from_ns
         Of files with records from this event time on; None for all.
     volume
-        Barcode or uuid: only the copies on this cartridge; empty for the store and all mounted cartridges.
+        Name or uuid: only the copies on this cartridge; empty for the store and all mounted cartridges.
     sample
         This part of the copies, chosen by computed hash; another part in each run.
     started_ns
@@ -64,7 +63,7 @@ class Damage:
     Attributes
     ----------
     place
-        Address of the store, or barcode of the cartridge.
+        Address of the store, or name of the cartridge.
     subject
         Key of the file, or id of the bundle.
     damage
@@ -200,7 +199,7 @@ class Verification:
 
     def _read_cartridge(self, volume: Volume, copies: Sequence[BundleCopy]) -> None:
         mounted = TapeDrives(self._archive, self._clock).look()
-        cartridge, name = mounted.cartridges.get(volume.uuid), name_of(volume)
+        cartridge, name = mounted.cartridges.get(volume.uuid), volume.name
         if cartridge is None:
             self._result.unread.append(f"the cartridge {name} is not mounted: {len(copies)} copies on it were not read")
             return

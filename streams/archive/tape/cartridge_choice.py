@@ -35,7 +35,7 @@ class OpenCartridge:
     """
 
     uuid: str
-    barcode: str
+    name: str
     state: VolumeState
     free_bytes: int
 
@@ -47,7 +47,7 @@ def choose_cartridges(
 
     Those that are filling come before scratch ones, so that few cartridges are begun.
     """
-    order = sorted(cartridges, key=lambda one: (one.state is VolumeState.SCRATCH, one.barcode, one.uuid))
+    order = sorted(cartridges, key=lambda one: (one.state is VolumeState.SCRATCH, one.name, one.uuid))
     left = {one.uuid: one.free_bytes for one in order}
     chosen: dict[str, list[str]] = {}
     without: list[WantingBundle] = []

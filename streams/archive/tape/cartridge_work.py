@@ -139,7 +139,7 @@ class CartridgeWork:
             except RetryableError as error:
                 mounted.unfit[str(cartridge.root)] = str(error)
                 continue
-            found.append(OpenCartridge(uuid=uuid, barcode=volume.barcode, state=volume.state, free_bytes=free_bytes))
+            found.append(OpenCartridge(uuid=uuid, name=volume.name, state=volume.state, free_bytes=free_bytes))
         return found
 
     def _close_full(
@@ -152,7 +152,7 @@ class CartridgeWork:
             no_room = any(one.free_bytes < size <= self._tape.bundle_bytes for size in waiting)
             if one.state is VolumeState.FILLING and no_room:
                 self._close(one.uuid, mounted)
-                self._tell(f"the cartridge {one.barcode or one.uuid} is full, and is closed")
+                self._tell(f"the cartridge {one.name} is full, and is closed")
                 closed.add(one.uuid)
         return closed
 

@@ -1,5 +1,6 @@
 """The inventory of cartridges, and what an operator decides about one."""
 
+import shlex
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -43,14 +44,14 @@ def list_volumes(catalog: Catalog) -> list[VolumeLine]:
 
 
 def find_volume(volumes: Iterable[Volume], name: str) -> Volume:
-    """The cartridge of this barcode, or of this uuid (one may have no barcode).
+    """The cartridge of this name, as sentences say it, or of this uuid.
 
     Raises
     ------
     FatalError
         ``volume_unknown``: none has it, or several have.
     """
-    found = [volume for volume in volumes if name in {volume.barcode, volume.uuid}]
+    found = [volume for volume in volumes if name in {volume.name, volume.uuid}]
     if not name or not found:
         raise FatalError(
             f"the catalog has no cartridge {name!r}; `petawatch archive volumes` lists those it has",
@@ -59,7 +60,7 @@ def find_volume(volumes: Iterable[Volume], name: str) -> Volume:
     if len(found) > 1:
         uuids = ", ".join(volume.uuid for volume in found)
         raise FatalError(
-            f"several cartridges have the barcode {name}: give one of the uuids {uuids}", reason="volume_unknown"
+            f"several cartridges are called {name}: give one of the uuids {uuids}", reason="volume_unknown"
         )
     return found[0]
 
@@ -157,7 +158,7 @@ class Inventory:
         if volume.last_verified_ns is None or any(copy.state is not CopyState.SAFE for copy in copies):
             raise FatalError(
                 f"the cartridge {name} was not read back since it is suspect; mount it anew and run "
-                f"`petawatch archive verify --volume {name}`",
+                f"`petawatch archive verify --volume {shlex.quote(name)}`",
                 reason="volume_unverified",
             )
 

@@ -1,5 +1,6 @@
 """What tape needs a person for now, as it follows from the catalog, the disk and what is mounted."""
 
+import shlex
 from collections.abc import Collection, Iterable, Sequence
 
 from connectors.catalog.catalog import Catalog
@@ -30,25 +31,20 @@ class Troubles:
 
     def note(self, volume: Volume, reason: TapeReason) -> None:
         """A cartridge has become suspect."""
-        self._reasons[name_of(volume)] = reason
+        self._reasons[volume.name] = reason
 
     def needs(self, volumes: Iterable[Volume]) -> dict[Need, str]:
         """One for each suspect cartridge."""
         found = {}
         for volume in volumes:
             if volume.state is VolumeState.SUSPECT:
-                name = name_of(volume)
+                name = volume.name
                 found[Need(_TROUBLE, name, self._reasons.get(name, TapeReason.READ_FAILED))] = (
                     f"the cartridge {name} is suspect: nothing is written to it, and its copies do not count until "
                     "they are read anew; look at the drive, mount it again, and run "
-                    f"`petawatch archive verify --volume {name}`"
+                    f"`petawatch archive verify --volume {shlex.quote(name)}`"
                 )
         return found
-
-
-def name_of(volume: Volume) -> str:
-    """What operators call a cartridge."""
-    return volume.barcode or volume.uuid
 
 
 def what_is_left(bundles: int, needs: Iterable[Need]) -> str:
@@ -63,8 +59,8 @@ def remount_needs(copies: Iterable[BundleCopy], volumes: Iterable[Volume]) -> di
     """One for each cartridge with copies that were not read back yet."""
     waiting = {copy.volume for copy in copies if copy.state is CopyState.WRITTEN}
     return {
-        Need(_WANTED, name_of(volume), TapeReason.REMOUNT): (
-            f"the cartridge {name_of(volume)} holds bundles that were not read back; unmount it and mount it again, so "
+        Need(_WANTED, volume.name, TapeReason.REMOUNT): (
+            f"the cartridge {volume.name} holds bundles that were not read back; unmount it and mount it again, so "
             "that they count"
         )
         for volume in volumes
@@ -98,8 +94,8 @@ def copy_needs(catalog: Catalog, copies: int, local: Collection[str]) -> dict[Ne
     for copy in there:
         volume = volumes.get(copy.volume)
         if copy.state is CopyState.DAMAGED and volume is not None and (copy.bundle_id in {*short, *local}):
-            found[Need(_TROUBLE, name_of(volume), TapeReason.COPY_DAMAGED)] = (
-                f"a bundle on the cartridge {name_of(volume)} is damaged ({copy.damaged}); it is written to another one"
+            found[Need(_TROUBLE, volume.name, TapeReason.COPY_DAMAGED)] = (
+                f"a bundle on the cartridge {volume.name} is damaged ({copy.damaged}); it is written to another one"
             )
     return found
 

@@ -23,7 +23,7 @@ def volumes(
         str, typer.Option(metavar="BARCODE", help="Take this cartridge out of use: its copies count for nothing.")
     ] = "",
 ) -> None:
-    """List the cartridges with their states, or decide about one; a uuid stands for a barcode, too."""
+    """List the cartridges with their states, or decide about one; one without barcode is named by its label or uuid."""
     import json
 
     from rich.console import Console
@@ -34,7 +34,7 @@ def volumes(
 
     if sum(map(bool, (close, clear, retire))) > 1:
         raise typer.BadParameter("give one of --close, --clear and --retire")
-    with opened_archive(state, config) as archive:
+    with opened_archive(state, config, must_exist=True) as archive:
         inventory = Inventory(archive.catalog, archive.folder)
         if close:
             inventory.close(close)

@@ -14,6 +14,7 @@ from models.archive.volume_steps import filled, suspected, verified
 from models.archive.volumes import Volume, VolumeState
 from models.errors import FatalError
 from streams.archive.tape.inventory import Inventory, list_volumes
+from streams.archive.tape.tape_needs import Troubles
 from tests.support.commands import Run, run_with
 
 
@@ -68,6 +69,17 @@ def test_a_cartridge_without_barcode_is_named_by_its_uuid(catalog: Catalog, inve
     assert inventory.close("uuid-1").state is VolumeState.FULL
     with pytest.raises(FatalError, match="no cartridge ''"):
         inventory.close("")
+
+
+def test_one_without_barcode_is_found_by_the_name_that_sentences_say(catalog: Catalog, inventory: Inventory) -> None:
+    catalog.put_volume(filling(1, barcode="", label="left shelf", state=VolumeState.SUSPECT))
+    (need,) = Troubles([]).needs(catalog.volumes())
+    assert inventory.retire(need.where).uuid == "uuid-1"
+    catalog.put_volume(filling(2, label="left shelf"))
+    with pytest.raises(FatalError, match="no cartridge 'right shelf'"):
+        inventory.close("right shelf")
+    assert inventory.close("PW0002L8").uuid == "uuid-2"
+    assert inventory.retire("left shelf").uuid == "uuid-1", "one with a barcode is called by that"
 
 
 def test_a_barcode_that_two_have_names_none(catalog: Catalog, inventory: Inventory) -> None:
