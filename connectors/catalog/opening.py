@@ -34,7 +34,16 @@ def open_catalog(settings: CatalogSettings, folder: Path) -> Catalog:
             f"catalog.address {settings.address!r} is neither a file nor mongodb://HOST:PORT; mend it",
             reason="catalog_refused",
         )
-    return SqliteCatalog(Path(settings.address) if settings.address else folder / CATALOG_NAME)
+    return SqliteCatalog(_file(settings, folder))
+
+
+def catalog_file(settings: CatalogSettings, folder: Path) -> Path | None:
+    """The file that ``open_catalog`` opens or makes; None when the catalog is a server's."""
+    return None if "://" in settings.address else _file(settings, folder)
+
+
+def _file(settings: CatalogSettings, folder: Path) -> Path:
+    return Path(settings.address) if settings.address else folder / CATALOG_NAME
 
 
 def _mongodb(settings: CatalogSettings) -> Catalog:

@@ -8,9 +8,9 @@ from pathlib import Path
 from connectors.archive.opening import open_store
 from connectors.archive.store import ArchiveStore
 from connectors.catalog.catalog import Catalog
-from connectors.catalog.opening import open_catalog
+from connectors.catalog.opening import catalog_file, open_catalog
 from models.errors import FatalError
-from streams.archive.places import archive_folder
+from streams.archive.places import archive_folder, archive_missing
 from streams.settings import Settings, load_settings
 
 
@@ -33,18 +33,21 @@ class OpenedArchive:
 
 
 @contextmanager
-def opened_archive(state: Path | None, config: Path | None) -> Iterator[OpenedArchive]:
+def opened_archive(state: Path | None, config: Path | None, *, must_exist: bool = False) -> Iterator[OpenedArchive]:
     """Open what the settings name; the catalog is closed at the block's end.
 
     Parameters
     ----------
     state
         State directory of the watch or the connector; None when ``archive.folder`` says where the archive's files are.
+    must_exist
+        For who only uses what was archived: no catalog is made where there is none.
 
     Raises
     ------
     FatalError
-        ``configuration``: neither says where the folder is; and what settings, catalog and store raise.
+        ``configuration``: neither says where the folder is; ``archive_missing``; and what settings, catalog and store
+        raise.
     """
     settings = load_settings(config)
     if state is None and settings.archive.folder is None:
@@ -53,6 +56,8 @@ def opened_archive(state: Path | None, config: Path | None) -> Iterator[OpenedAr
             reason="configuration",
         )
     folder = archive_folder(settings.archive, state or Path())
+    if must_exist and (file := catalog_file(settings.catalog, folder)) is not None and not file.is_file():
+        raise archive_missing(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

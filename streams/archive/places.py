@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from models.errors import FatalError
 from streams.archive.settings import ArchiveSettings
 
 _FOLDER = "archive"
@@ -16,3 +17,11 @@ def archive_folder(settings: ArchiveSettings, state: Path) -> Path:
         The state directory of the watch, or of the connector.
     """
     return settings.folder or state / _FOLDER
+
+
+def archive_missing(folder: Path) -> FatalError:
+    """Nothing was ever archived there, or the place is the wrong one."""
+    return FatalError(
+        f"nothing was archived into {folder} yet; give archive.store to the watch, or start petawatch archive run",
+        reason="archive_missing",
+    )

@@ -102,7 +102,7 @@ def find(
         valid=valid,
         latest_only=latest,
     )
-    with opened_archive(state, config) as archive:
+    with opened_archive(state, config, must_exist=True) as archive:
         files = search_files(archive.catalog, query)
         if as_json:
             for found in islice(files, limit or None):

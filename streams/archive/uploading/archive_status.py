@@ -7,10 +7,10 @@ from typing import Any
 
 from connectors.archive.outbox import ArchiveOutbox
 from connectors.archive.outbox_lines import SinkLag
-from connectors.catalog.opening import CATALOG_NAME, open_catalog
-from models.errors import FatalError, PetawatchError
+from connectors.catalog.opening import catalog_file, open_catalog
+from models.errors import PetawatchError
 from models.event_time import SECOND_NS, format_iso
-from streams.archive.places import archive_folder
+from streams.archive.places import archive_folder, archive_missing
 from streams.settings import Settings
 
 _LEFT_OUT = 20
@@ -32,10 +32,7 @@ def archive_status(state: Path, settings: Settings, now_ns: int) -> dict[str, An
     folder = archive_folder(settings.archive, state)
     outbox = ArchiveOutbox.open_for_reading(folder)
     if outbox is None:
-        raise FatalError(
-            f"nothing was archived into {folder} yet; give archive.store to the watch, or start petawatch archive run",
-            reason="archive_missing",
-        )
+        raise archive_missing(folder)
     with closing(outbox):
         return {
             "store": settings.archive.store,
@@ -63,7 +60,8 @@ def _lag(lag: SinkLag, now_ns: int) -> dict[str, Any]:
 
 def _cartridges(settings: Settings, folder: Path) -> dict[str, Any]:
     """By state, as the catalog has them; what is wrong when it can't be asked."""
-    if not settings.catalog.address and not (folder / CATALOG_NAME).is_file():
+    file = catalog_file(settings.catalog, folder)
+    if file is not None and not file.is_file():
         return {"cartridges": {}, "catalog_error": ""}
     try:
         with closing(open_catalog(settings.catalog, folder)) as catalog:

@@ -52,7 +52,7 @@ def free(
     def local(decision: Decision) -> None:
         show(str(decision.path), decision.size_bytes, decision.why_not)
 
-    with opened_archive(state, config) as archive, closing(FileProgress.open(state)) as files:
+    with opened_archive(state, config, must_exist=True) as archive, closing(FileProgress.open(state)) as files:
         has_room = Freeing(archive, files, to_percent=to, dry=dry).run(local)
         if before_ns is not None:
             address = archive.store.address if archive.store else ""

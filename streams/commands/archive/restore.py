@@ -53,7 +53,7 @@ def restore(
     query = FileQuery(
         from_ns=time_option("--from", from_), to_ns=time_option("--to", to), device=device, latest_only=True
     )
-    with opened_archive(state, config) as archive:
+    with opened_archive(state, config, must_exist=True) as archive:
         sources = RestoreSources.of(archive)
         files = list(archive.catalog.find_files(query))
         if plan:

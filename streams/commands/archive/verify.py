@@ -50,7 +50,8 @@ def verify(
         typer.echo(line)
 
     scope, clock = Scope(from_ns=time_option("--since", since), volume=volume, sample=sample), SystemClock()
-    with opened_archive(state, config) as archive:
+    with opened_archive(state, config, must_exist=True) as archive:
+        _need_copies(archive)
         run = VerificationRun(archive.folder, clock)
         with progress_bar("verifying") as advance:
             found = Verification(archive, run.begin(scope), clock).run(show, advance)
@@ -62,6 +63,15 @@ def verify(
     typer.echo(json.dumps(sums) if as_json else ", ".join(f"{name} {number}" for name, number in sums.items()))
     if len(found.damaged) > mended:
         raise typer.Exit(1)
+
+
+def _need_copies(archive: "OpenedArchive") -> None:
+    from models.errors import FatalError
+
+    if archive.store is None and not archive.settings.tape.mounts:
+        raise FatalError(
+            "the settings name no copies to read back; give archive.store, or tape.mounts", reason="configuration"
+        )
 
 
 def _repair(archive: "OpenedArchive", found: "Verified") -> int:
