@@ -146,6 +146,7 @@ def test_the_command_needs_to_know_where_the_archive_is(command: Run) -> None:
     assert (code, "give --state, or archive.folder" in err) == (1, True)
 
 
+@pytest.mark.usefixtures("catalog")
 def test_without_cartridges_the_command_says_so(tmp_path: Path, command: Run) -> None:
     code, out, _ = command("archive", "volumes", "--state", tmp_path)
     assert (code, "knows no cartridges yet" in out) == (0, True)
