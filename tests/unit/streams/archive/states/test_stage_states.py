@@ -15,7 +15,6 @@ from connectors.stored_zip import read_stored_zip, write_stored_zip
 from models.errors import FatalError
 from models.event_time import MINUTE_NS, parse_iso
 from models.state import encode_state
-from streams.archive.states import state_archivist
 from streams.archive.states.stage_states import (
     StageStates,
     archivable_files,
@@ -24,6 +23,7 @@ from streams.archive.states.stage_states import (
     read_stage_states,
     settings_digests,
     unpack_model,
+    write_moment,
     write_stage_states,
 )
 from streams.archive.states.state_archivist import StateArchivist
@@ -212,13 +212,12 @@ class TestStateArchivist:
         self, state: StateDirectory, tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         answers = threading.Event()
-        write_moment = state_archivist.write_moment
 
         def hang(*arguments: Any) -> Path:
             assert answers.wait(60)
             return write_moment(*arguments)
 
-        monkeypatch.setattr(state_archivist, "write_moment", hang)
+        monkeypatch.setattr("streams.archive.states.state_archivist.write_moment", hang)
         archivist = StateArchivist(state, tmp_path / "archive", SETTINGS, told.append, patience_s=0.05)
         for minute in (0, 62, 124, 186):
             commit(state, minute)
