@@ -213,7 +213,7 @@ class TestStateArchivist:
     ) -> None:
         answers = threading.Event()
 
-        def hang(*arguments: Any) -> Path:
+        def hang(*arguments: Any) -> Path | None:
             assert answers.wait(60)
             return write_moment(*arguments)
 
