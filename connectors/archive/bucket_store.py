@@ -1,7 +1,7 @@
 """A bucket of an object store as a store of the archive."""
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,11 +88,20 @@ class BucketStore:
                 )
             self._bucket.need_writable()
 
-    def put(self, key: str, source: Path, sha256: str, size_bytes: int, metadata: Mapping[str, str]) -> StoredVersion:
+    def put(
+        self,
+        key: str,
+        source: Path,
+        sha256: str,
+        size_bytes: int,
+        metadata: Mapping[str, str],
+        besides: Collection[str] = (),
+    ) -> StoredVersion:
         """Send a file; the store refuses what has another SHA-256."""
         need_key(key)
         for version in self.versions(key):
-            if version.sha256 == sha256 and version.checked and version.size_bytes == size_bytes:
+            whole = (version.sha256, version.size_bytes) == (sha256, size_bytes) and version.checked
+            if whole and version.version not in besides:
                 return version
         headers = {**self._lock(), **{f"x-amz-meta-{name}": quote(value) for name, value in metadata.items()}}
         with _reasons():

@@ -3,7 +3,7 @@
 import fcntl
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
@@ -62,11 +62,19 @@ class DirectoryStore:
             finally:
                 trial.unlink(missing_ok=True)
 
-    def put(self, key: str, source: Path, sha256: str, size_bytes: int, metadata: Mapping[str, str]) -> StoredVersion:
+    def put(
+        self,
+        key: str,
+        source: Path,
+        sha256: str,
+        size_bytes: int,
+        metadata: Mapping[str, str],
+        besides: Collection[str] = (),
+    ) -> StoredVersion:
         """Copy a file into the store; it counts after it was read back from the disk and compared."""
         with self._key(key, fcntl.LOCK_EX) as place:
             known = place.content_of(sha256)
-            if known is None or not _holds(known, sha256):
+            if known is None or sha256 in besides or not _holds(known, sha256):
                 place.make(self._folder)
                 self._write(place.fresh, source, (sha256, size_bytes), metadata)
                 if known is None:

@@ -1,6 +1,6 @@
 """The protocol of a store that keeps every version of a file, and what is known of a version."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -59,11 +59,24 @@ class ArchiveStore(Protocol):
         """Find out whether it can do what the archive needs: there, writable, keeps versions. Called at the start."""
         ...
 
-    def put(self, key: str, source: Path, sha256: str, size_bytes: int, metadata: Mapping[str, str]) -> StoredVersion:
+    def put(
+        self,
+        key: str,
+        source: Path,
+        sha256: str,
+        size_bytes: int,
+        metadata: Mapping[str, str],
+        besides: Collection[str] = (),
+    ) -> StoredVersion:
         """Copy a file into the store, if a version with this content is not there already.
 
         What is there afterwards has been compared with ``sha256``. A broken attempt leaves no version behind that
         could be taken for whole, and is gone on with where that spares something.
+
+        Parameters
+        ----------
+        besides
+            Versions that were found damaged: they do not count as there, also where they can't be removed yet.
 
         Raises
         ------

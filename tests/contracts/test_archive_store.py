@@ -82,6 +82,16 @@ class ArchiveStores:
         assert again == first
         assert len(opening().versions(KEY)) == 1
 
+    def test_a_version_that_was_found_damaged_does_not_count_as_there(self, opening: Opening, tmp_path: Path) -> None:
+        first = put(opening(), tmp_path, b"the same")
+        source, digest = tmp_path / "source.h5", sha256(b"the same")
+        again = opening().put(KEY, source, digest, 8, noted(b"the same"), {first.version})
+        assert read(opening(), again.version) == b"the same"
+        assert opening().put(KEY, source, digest, 8, noted(b"the same")).version == again.version
+        source.unlink()
+        with pytest.raises(RecordError, match=r"is gone"):
+            opening().put(KEY, source, digest, 8, noted(b"the same"), {first.version, again.version})
+
     def test_a_replaced_file_is_a_new_version_and_the_old_one_stays(self, opening: Opening, tmp_path: Path) -> None:
         contents = [b"first", b"second and longer", b"third"]
         written = [put(opening(), tmp_path, content) for content in contents]

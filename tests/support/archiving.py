@@ -1,7 +1,7 @@
 """What tests of the archive need: files that a watch has read, a store that fails, and what came of it all."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,11 +54,19 @@ class FlakyStore(DirectoryStore):
         self.garbles_reading = False
         self.puts: list[str] = []
 
-    def put(self, key: str, source: Path, sha256: str, size_bytes: int, metadata: Mapping[str, str]) -> StoredVersion:
+    def put(
+        self,
+        key: str,
+        source: Path,
+        sha256: str,
+        size_bytes: int,
+        metadata: Mapping[str, str],
+        besides: Collection[str] = (),
+    ) -> StoredVersion:
         self.puts.append(key)
         if self.failure is not None:
             raise self.failure
-        return super().put(key, source, sha256, size_bytes, metadata)
+        return super().put(key, source, sha256, size_bytes, metadata, besides)
 
     def read(self, key: str, version: str, into: BinaryIO) -> str:
         return "0" * 64 if self.garbles_reading else super().read(key, version, into)

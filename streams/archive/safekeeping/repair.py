@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from connectors.archive.store import ArchiveStore
 from connectors.clock import Clock
@@ -18,9 +17,10 @@ from models.archive.copies import Bundle, BundleCopy, CopyState, StoreCopy
 from models.errors import RecordError, RetryableError
 from streams.archive.opened_archive import OpenedArchive
 from streams.archive.tape.bundle_needs import short_bundles
-from streams.archive.tape.file_contents import FileContents, Nowhere
-from streams.archive.tape.local_bundles import LocalBundles
+from streams.archive.tape.file_contents import FileContents
+from streams.archive.tape.local_bundles import MOST_LOCAL, LocalBundles
 from streams.archive.tape.tape_drives import TapeDrives
+from streams.archive.whole_copies import put_whole
 
 _FOLDER = "repair"
 
@@ -56,16 +56,13 @@ class Repair:
             self._tell(f"{copy.file_id.rpartition('@')[0]} in {copy.store} is damaged, and no good copy can be reached")
             return False
         try:
-            store.remove(file.key, copy.version)
-            metadata = {"sha256": file.sha256, "mtime-ns": str(file.mtime_ns), "path": file.path}
-            version = store.put(file.key, source, file.sha256, file.size_bytes, metadata)
-            found = store.read(file.key, version.version, cast("BinaryIO", Nowhere()))
+            version = put_whole(store, file, source, [copy.version])
         except RecordError as error:
             self._tell(str(error))
             return False
         finally:
             self._contents.forget()
-        if found != file.sha256:
+        if version is None:
             self._tell(f"{file.key} was put into {store.address} again, and is damaged there again; look at the store")
             return False
         now_ns = self._clock.now_ns()
@@ -91,9 +88,14 @@ class Repair:
         copies = self._catalog.bundle_copies()
         wanted = self._archive.settings.tape.copies
         short = short_bundles(self._catalog.bundle_ids(), copies, volumes, wanted, local.ids())
-        return [
-            id_ for id_ in short if self._bring_back(id_, [copy for copy in copies if copy.bundle_id == id_], local)
-        ]
+        room, brought = MOST_LOCAL - len(local.ids()), list[str]()
+        for done, id_ in enumerate(short):
+            if len(brought) >= room:
+                self._tell(f"{len(short) - done} bundles more lack copies; repair again when these are on cartridges")
+                break
+            if self._bring_back(id_, [copy for copy in copies if copy.bundle_id == id_], local):
+                brought.append(id_)
+        return brought
 
     def _bring_back(self, id_: str, copies: Sequence[BundleCopy], local: LocalBundles) -> bool:
         bundle = self._catalog.bundle(id_)

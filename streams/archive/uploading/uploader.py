@@ -1,14 +1,11 @@
 """One version of a file into the store: described, copied, compared, and for a share read back."""
 
 import hashlib
-import io
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
-from typing import BinaryIO, cast
 
-from connectors.archive.store import ArchiveStore, StoredVersion
+from connectors.archive.store import ArchiveStore
 from connectors.clock import Clock
 from connectors.snapshots.limits import ReadLimits
 from models.archive.archived_file import ArchivedFile
@@ -18,6 +15,7 @@ from streams.archive.cataloguing.file_description import describe_file
 from streams.archive.own_files import local_file
 from streams.archive.states.stage_states import archived_state_file, is_state_key
 from streams.archive.uploading.waiting_file import WaitingFile, as_known
+from streams.archive.whole_copies import metadata_of, put_whole
 
 # How the reader of snapshots says that a file is not what it was, and how the archive does.
 _REASONS = {
@@ -74,19 +72,22 @@ class Uploader:
         """
         path = local_file(waiting.root, waiting.path)
         file = self._described(path, waiting)
-        metadata = {"sha256": file.sha256, "mtime-ns": str(file.mtime_ns), "path": file.path}
-        version = self._store.put(file.key, path, file.sha256, file.size_bytes, metadata)
-        if (version.sha256, version.size_bytes) != (file.sha256, file.size_bytes):
+        read_back = is_read_back(file.sha256, self._read_back_share)
+        if read_back:
+            version = put_whole(self._store, file, path)
+        else:
+            version = self._store.put(file.key, path, file.sha256, file.size_bytes, metadata_of(file))
+        if version is None or (version.sha256, version.size_bytes) != (file.sha256, file.size_bytes):
             raise self._differs(file)
+        now_ns = self._clock.now_ns()
         copy = StoreCopy(
             file_id=file.id,
             store=self._store.address,
             version=version.version,
-            checked_ns=self._clock.now_ns() if version.checked else None,
+            checked_ns=now_ns if version.checked else None,
+            read_back_ns=now_ns if read_back else None,
         )
-        if not is_read_back(file.sha256, self._read_back_share):
-            return Uploaded(file, copy)
-        return Uploaded(file, self._read_back(file, version, copy))
+        return Uploaded(file, copy)
 
     def _described(self, path: Path, waiting: WaitingFile) -> ArchivedFile:
         """The file as it lies there, if it is still the version that waits."""
@@ -113,18 +114,6 @@ class Uploader:
             reason="file_changed",
         )
 
-    def _read_back(self, file: ArchivedFile, version: StoredVersion, copy: StoreCopy) -> StoreCopy:
-        """The copy as it is after all of it was read."""
-        try:
-            found = self._store.read(file.key, version.version, cast("BinaryIO", _Nowhere()))
-        except RecordError as error:
-            found = error.reason
-        if found == file.sha256:
-            return replace(copy, read_back_ns=self._clock.now_ns())
-        with suppress(RecordError):  # the store keeps it for some time yet: a whole one takes its place all the same
-            self._store.remove(file.key, version.version)
-        raise self._differs(file)
-
     def _differs(self, file: ArchivedFile) -> RetryableError:
         return RetryableError(
             f"what {self._store.address} keeps as {file.key} is not what it was given; it is sent again, look at the "
@@ -136,13 +125,3 @@ class Uploader:
 def is_read_back(sha256: str, share: float) -> bool:
     """Whether a copy of this content belongs to the share."""
     return int(hashlib.sha256(f"read back {sha256}".encode()).hexdigest()[:8], 16) < share * 2**32
-
-
-class _Nowhere(io.RawIOBase):
-    """Takes whatever is written: only what the store says of it is wanted."""
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: object, /) -> int:
-        return memoryview(data).nbytes  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import uuid
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,19 @@ from connectors.archive import bucket_store
 from connectors.archive.opening import open_store
 from connectors.archive.sent_file import sent_file
 from connectors.archive.store import ArchiveStore, StoredVersion
+from connectors.catalog.sqlite_catalog import SqliteCatalog
+from connectors.clock import SystemClock
 from connectors.object_store.settings import ObjectStoreSettings
 from models.errors import FatalError, PetawatchError, RecordError, RetryableError
 from servers.certificates import Authority
 from servers.kafka_server import free_port
 from servers.minio_binary import MinioBuild
 from servers.minio_server import MinioServer
+from streams.archive.opened_archive import OpenedArchive
+from streams.archive.safekeeping.repair import Repair
+from streams.archive.uploading.uploader import Uploader
+from streams.archive.uploading.waiting_file import WaitingFile
+from streams.settings import load_settings
 from tests.support.minio import keeper, keeper_client, own_bucket, reader_settings, store_settings
 
 KEY = "10Hz/2022-07-01/a.h5"
@@ -122,6 +130,41 @@ def test_a_version_that_is_kept_for_some_time_can_not_be_removed(minio: MinioSer
     assert store.read(KEY, written.version, io.BytesIO()) == written.sha256
 
 
+def test_where_a_damaged_version_is_locked_a_whole_one_is_written_beside_it(minio: MinioServer, tmp_path: Path) -> None:
+    bucket = f"test-{uuid.uuid4().hex[:12]}"
+    store = open_store(f"s3://{bucket}", store_settings(minio), retention_days=30)
+    store.prepare()
+    clock, settings = SystemClock(), load_settings(None)
+    (tmp_path / "data" / KEY).parent.mkdir(parents=True)
+    (tmp_path / "data" / KEY).write_bytes(CONTENT)
+    status, digest = (tmp_path / "data" / KEY).stat(), hashlib.sha256(CONTENT).hexdigest()
+    waiting = WaitingFile(
+        path=KEY, root=str(tmp_path / "data"), sha256=digest, size_bytes=len(CONTENT), mtime_ns=status.st_mtime_ns
+    )
+    uploader = Uploader(store, clock, read_back_share=1.0, limits=settings.reading, zone=settings.zone)
+    first = uploader.upload(waiting)
+    damage(minio, bucket, KEY)
+    second = uploader.upload(waiting)
+    assert second.copy.read_back_ns
+    assert [version.version for version in store.versions(KEY)] == [second.copy.version, first.copy.version]
+    damage(minio, bucket, KEY)
+    with closing(SqliteCatalog(tmp_path / "catalog.sqlite")) as catalog:
+        catalog.add_files([second.file])
+        archive = OpenedArchive(settings=settings, folder=tmp_path / "archive", catalog=catalog, store=store)
+        assert Repair(archive, clock, print).stored(store, second.copy)
+        [third] = catalog.store_copies([second.file.id])[second.file.id]
+    assert store.read(KEY, third.version, io.BytesIO()) == digest
+    assert len(store.versions(KEY)) == 3
+
+
+def damage(server: MinioServer, bucket: str, key: str) -> None:
+    """All versions of an object on the server's disk."""
+    for part in (server.folder / "data" / bucket / key).glob("*/part.1"):
+        content = bytearray(part.read_bytes())
+        content[1000] = (content[1000] + 1) % 256
+        part.write_bytes(content)
+
+
 def test_retention_needs_a_bucket_that_locks(minio: MinioServer, tmp_path: Path) -> None:
     bucket = versioned_bucket(minio)
     with pytest.raises(FatalError, match=r"locks no objects, .* or set archive.retention_days = 0") as error:
@@ -142,10 +185,7 @@ def test_a_version_that_was_damaged_on_the_stores_disk(minio: MinioServer, tmp_p
     bucket = versioned_bucket(minio)
     store = open_store(f"s3://{bucket}", store_settings(minio))
     written = put(store, tmp_path)
-    [part] = (minio.folder / "data" / bucket / KEY).glob("*/part.1")
-    content = bytearray(part.read_bytes())
-    content[1000] ^= 1
-    part.write_bytes(content)
+    damage(minio, bucket, KEY)
     with pytest.raises(PetawatchError) as error:
         store.read(KEY, written.version, io.BytesIO())
     assert error.value.reason == "copy_damaged"
