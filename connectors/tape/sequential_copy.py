@@ -1,6 +1,7 @@
 """Writes a bundle to a cartridge in one sequential pass, and notices whatever goes wrong with it."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,6 +106,8 @@ def _disk(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise RecordError(f"the bundle {path} is gone; it is built again", reason="bundle_changed") from error
     except OSError as error:
+        if error.errno == errno.EIO:  # it would fail in each round, before all others
+            raise RecordError(f"the disk has lost a part of the bundle {path}", reason="bundle_changed") from error
         raise RetryableError(
             f"the bundle {path} can't be read ({error.strerror}); see the folder's rights and its disk",
             reason="disk_failed",

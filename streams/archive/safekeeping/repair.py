@@ -91,7 +91,9 @@ class Repair:
         room, brought = MOST_LOCAL - len(local.ids()), list[str]()
         for done, id_ in enumerate(short):
             if len(brought) >= room:
-                self._tell(f"{len(short) - done} bundles more lack copies; repair again when these are on cartridges")
+                self._tell(
+                    f"bundles that lack copies, too: {len(short) - done}; repair again when these are on cartridges"
+                )
                 break
             if self._bring_back(id_, [copy for copy in copies if copy.bundle_id == id_], local):
                 brought.append(id_)

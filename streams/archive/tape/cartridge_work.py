@@ -135,6 +135,8 @@ class CartridgeWork:
             if volume.state not in _WRITABLE:
                 continue
             try:
+                # One that can't be written to would be chosen in each round, in the place of another one.
+                cartridge.require_ready()
                 free_bytes = cartridge.free_bytes()
             except RetryableError as error:
                 mounted.unfit[str(cartridge.root)] = str(error)

@@ -1,5 +1,6 @@
 """What needs no real mount; the rest is in ``tests/integration/archive/test_cartridge.py``."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -118,6 +119,19 @@ def test_a_bundle_that_changed_on_the_disk_is_not_written(root: Path, system: Pl
         assert failure.value.reason == "bundle_changed"
         assert files_in(root) == {"README-PETAWATCH.txt"}
         built.path.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize(("number", "reason"), [(errno.EIO, "bundle_changed"), (errno.EACCES, "disk_failed")])
+def test_a_bundle_that_its_disk_has_lost_holds_up_no_others(
+    number: int, reason: str, root: Path, system: PlainVolumes, built: BuiltBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("connectors.tape.sequential_copy.fill", fail)
+    with pytest.raises((RecordError, RetryableError)) as failure:
+        cartridge_of(root, system).write_bundle(built)
+    assert failure.value.reason == reason
 
 
 @pytest.mark.parametrize("what", ["fsync", "close", "write", "rename"])

@@ -104,3 +104,16 @@ def test_a_content_comes_from_a_cartridge_that_answers(world: World) -> None:
         assert Repair(opened, world.archive.clock, world.told.append).stored(store, copy)
     assert world.told[0].startswith(str(world.cartridges[SILENT].root))
     assert world.told[1] == f"{file.key} is in {copy.store} again"
+
+
+def test_no_more_bundles_are_brought_back_than_may_wait_on_the_disk(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.archive.safekeeping.repair.MOST_LOCAL", 2)
+    with world.archive.opened() as opened:
+        world.mount(opened, GOOD)
+        for number in range(3):
+            world.bundle(opened, world.archive.add(f"{number}.h5", 5 * KIB))
+        assert len(Repair(opened, world.archive.clock, world.told.append).bundles()) == 2
+        assert Repair(opened, world.archive.clock, world.told.append).bundles() == []
+    assert world.told[2:] == ["bundles that lack copies, too: 1; repair again when these are on cartridges"] * 2
