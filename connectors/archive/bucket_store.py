@@ -22,6 +22,8 @@ from models.event_time import DAY_NS
 #: Larger files are sent in parts, so that little is sent twice after a break.
 ONE_REQUEST_BYTES = 256 << 20
 _SECOND_NS = 1_000_000_000
+# What a bucket that keeps no versions calls the one content that it has.
+_UNVERSIONED = frozenset({"", "null"})
 # What a failure of the object store means to the archive; its sentence stays.
 _REASONS = {
     "object_store_away": "archive_store_away",
@@ -102,6 +104,8 @@ class BucketStore:
         for version in self.versions(key):
             whole = (version.sha256, version.size_bytes) == (sha256, size_bytes) and version.checked
             if whole and version.version not in besides:
+                if version.version in _UNVERSIONED:
+                    self.check()  # it came while no versions were kept: if that is still so, the next one replaces it
                 return version
         headers = {**self._lock(), **{f"x-amz-meta-{name}": quote(value) for name, value in metadata.items()}}
         with _reasons():
@@ -169,7 +173,7 @@ class BucketStore:
         }
 
     def _need_name(self, version: str) -> str:
-        if version in {"", "null"}:
+        if version in _UNVERSIONED:
             raise FatalError(
                 f"the bucket {self._name} keeps no versions any more; switch them on "
                 f"(`mc version enable ALIAS/{self._name}`)",

@@ -32,6 +32,10 @@ class _Waiting:
         self.steps += 1
 
 
+# By place, what was given up last: of the process, as the threads that hang are.
+_hanging: dict[Path, _Waiting] = {}
+
+
 def within(silence_s: float, place: Path, work: Callable[[Step], _Result]) -> _Result:
     """What the work gives, unless it is silent for so long.
 
@@ -48,6 +52,9 @@ def within(silence_s: float, place: Path, work: Callable[[Step], _Result]) -> _R
     RetryableError
         ``tape_silent``.
     """
+    hanging = _hanging.get(place)
+    if hanging is not None and not hanging.ended.is_set():
+        raise _silent(place, "since it was asked before")  # one thread of a mount is lost to it, not one a round
     waiting = _Waiting()
     results: list[_Result] = []
 
@@ -64,12 +71,17 @@ def within(silence_s: float, place: Path, work: Callable[[Step], _Result]) -> _R
     while not waiting.ended.wait(silence_s):
         if waiting.steps == seen:
             waiting.given_up = True
-            raise RetryableError(
-                f"{place} does not answer for {silence_s:.0f} s; see whether ltfs and the drive live, and end the "
-                "process of ltfs if they do not",
-                reason="tape_silent",
-            )
+            _hanging[place] = waiting
+            raise _silent(place, f"for {silence_s:.0f} s")
         seen = waiting.steps
     if waiting.failure is not None:
         raise waiting.failure
     return results[0]
+
+
+def _silent(place: Path, how_long: str) -> RetryableError:
+    return RetryableError(
+        f"{place} does not answer {how_long}; see whether ltfs and the drive live, and end the process of ltfs if they "
+        "do not",
+        reason="tape_silent",
+    )

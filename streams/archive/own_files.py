@@ -2,7 +2,7 @@
 
 import os
 import stat
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from connectors.spool_listing import relative_name
 from models.archive.archived_file import ArchivedFile
@@ -29,15 +29,17 @@ def local_file(root: str, relative: str) -> Path:
     RecordError
         ``file_gone``: it is not there any more, though the watched folder is.
     RetryableError
-        ``folder_away``: the watched folder is missing, or empty as a mount point is without its file system.
+        ``folder_away``: the watched folder, or one in it that held the file's own folder, is missing or empty as a
+        mount point is without its file system.
     """
     folder = Path(root)
     path = _with_escapes(folder, relative) if "\\x" in relative else folder / relative
     if path is not None and os.path.lexists(path):
         return path
-    if not _holds_anything(folder):
+    away = _empty_folder(folder, relative)
+    if away is not None:
         raise RetryableError(
-            f"{root} is missing or empty, and {relative} waits for the archive; mount the folder", reason="folder_away"
+            f"{away} is missing or empty, and {relative} waits for the archive; mount the folder", reason="folder_away"
         )
     raise RecordError(f"{root}/{relative} was gone before it was archived", reason="file_gone")
 
@@ -55,6 +57,15 @@ def _with_escapes(folder: Path, relative: str) -> Path | None:
             return None
         path = path / found
     return path
+
+
+def _empty_folder(folder: Path, relative: str) -> Path | None:
+    """The innermost folder of a path that is still there, if it is empty and not the file's own."""
+    if not _holds_anything(folder):
+        return folder
+    inner = [folder / parent for parent in PurePosixPath(relative).parents]  # the innermost first, the root last
+    there = next((each for each in inner if each.is_dir()), folder)
+    return there if there != inner[0] and not _holds_anything(there) else None
 
 
 def _holds_anything(folder: Path) -> bool:

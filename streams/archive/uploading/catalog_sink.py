@@ -82,7 +82,7 @@ class CatalogSink:
                 self._update(catalog, line, known, files, step)
             step.done.append(line.id)
         catalog.add_files(files)
-        catalog.add_store_copies(copies)
+        catalog.add_store_copies(_with_readings(catalog, copies))
         self._outbox.take(step)
 
     def _update(self, catalog: Catalog, line: Line, known: WaitingFile, files: list[ArchivedFile], step: Step) -> None:
@@ -93,3 +93,15 @@ class CatalogSink:
         else:
             again = NewLine(name=line.name, document=line.document, size_bytes=line.size_bytes)
             step.added.append((Sink.STORE, again, line.since_ns))
+
+
+def _with_readings(catalog: Catalog, copies: list[StoreCopy]) -> list[StoreCopy]:
+    """The copies, each as its last reading left it: a version that was found there again was not read for that."""
+    known = catalog.store_copies([copy.file_id for copy in copies])
+    earlier = {copy.id: copy for of_file in known.values() for copy in of_file}
+    return [_after_reading(copy, earlier.get(copy.id)) for copy in copies]
+
+
+def _after_reading(copy: StoreCopy, earlier: StoreCopy | None) -> StoreCopy:
+    same = earlier is not None and earlier.version == copy.version and copy.read_back_ns is None
+    return earlier if same and earlier is not None else copy

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from minio.commonconfig import ENABLED
-from minio.versioningconfig import VersioningConfig
+from minio.versioningconfig import SUSPENDED, VersioningConfig
 from pydantic import SecretStr
 
 from connectors.archive import bucket_store
@@ -83,6 +83,24 @@ def test_a_bucket_that_is_missing(minio: MinioServer, tmp_path: Path) -> None:
     assert isinstance(error, FatalError)
     assert error.reason == "archive_store_missing"
     assert "has no bucket for s3://gone-for-good/" in str(error)
+
+
+def test_a_bucket_whose_versions_are_switched_off_meanwhile_has_nothing_that_counts(
+    minio: MinioServer, tmp_path: Path
+) -> None:
+    bucket = own_bucket(minio)
+    keeper_client(minio).set_bucket_versioning(bucket, VersioningConfig(ENABLED))
+    store = open_store(f"s3://{bucket}", store_settings(minio))
+    keeper_client(minio).set_bucket_versioning(bucket, VersioningConfig(SUSPENDED))
+    source = tmp_path / "a.h5"
+    source.write_bytes(b"content")
+    sha256 = hashlib.sha256(b"content").hexdigest()
+    for _ in range(2):  # the second time it is there, and what replaces it would remove it
+        with pytest.raises(FatalError) as failure:
+            store.put("10Hz/a.h5", source, sha256, 7, {})
+        assert failure.value.reason == "archive_store_unversioned"
+    keeper_client(minio).set_bucket_versioning(bucket, VersioningConfig(ENABLED))
+    assert store.put("10Hz/a.h5", source, sha256, 7, {}).checked
 
 
 def test_a_bucket_without_versions_is_refused(minio: MinioServer, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from connectors.archive.outbox_lines import Sink
 from connectors.catalog.catalog import Catalog
 from connectors.catalog.opening import open_catalog
 from connectors.state.commit import FileRecord, FileStatus
+from models.archive.file_query import FileQuery
 from models.errors import FatalError, PetawatchError, RetryableError
 from streams.archive.uploading.archiver import Archiver
 from streams.settings import Settings, load_settings
@@ -269,6 +270,24 @@ def test_a_folder_that_is_away_is_waited_for(there: Installation, empty: bool) -
     assert len(there.told) == 1
 
 
+def test_a_file_system_in_the_watched_folder_that_is_away_is_waited_for(there: Installation) -> None:
+    there.watch("a.h5")
+    (there.root / "1Hz").mkdir()
+    (there.root / "1Hz" / "others").touch()
+    inner = there.root / Path(there.records[0].path).parts[0]
+    aside = inner.rename(there.root.with_name("unmounted"))
+    inner.mkdir()
+    with there.archiver() as archiver:
+        archiver.run_once()
+        assert archiver.lags()[Sink.STORE].reason == "folder_away"
+        inner.rmdir()
+        aside.rename(inner)
+        there.clock.advance(600)
+        archiver.run_once()
+        assert archiver.waiting_files() == 0
+    there.assert_all_archived()
+
+
 def test_of_a_replaced_file_the_content_that_is_there_is_archived(there: Installation) -> None:
     there.watch("a.h5", b"before")
     (there.root / there.records[0].path).write_bytes(b"behind it")
@@ -341,6 +360,19 @@ def test_a_lost_outbox_is_made_anew_and_nothing_is_sent_twice(there: Installatio
         path.unlink()
     assert there.archive() == DONE
     there.assert_all_archived(*there.records[1:])
+
+
+def test_what_is_known_to_be_damaged_stays_so_when_it_is_found_there_again(there: Installation) -> None:
+    there.watch("a.h5")
+    there.archive()
+    with closing(open_catalog(there.settings.catalog, there.state / "archive")) as catalog:
+        (file,) = catalog.find_files(FileQuery())
+        (copy,) = catalog.store_copies([file.id])[file.id]
+        catalog.add_store_copies([replace(copy, read_back_ns=5, damaged="other_content")])
+        for path in (there.state / "archive").glob(f"{OUTBOX_NAME}*"):
+            path.unlink()
+        assert there.archive() == DONE
+        assert catalog.store_copies([file.id])[file.id] == [replace(copy, read_back_ns=5, damaged="other_content")]
 
 
 def test_another_store_gets_all_local_files(there: Installation) -> None:
