@@ -53,7 +53,7 @@ def within(silence_s: float, place: Path, work: Callable[[Step], _Result]) -> _R
         ``tape_silent``.
     """
     hanging = _hanging.get(place)
-    if hanging is not None and not hanging.ended.is_set():
+    if hanging is not None and not hanging.ended.wait(silence_s):
         raise _silent(place, "since it was asked before")  # one thread of a mount is lost to it, not one a round
     waiting = _Waiting()
     results: list[_Result] = []
