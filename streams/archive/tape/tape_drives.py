@@ -7,6 +7,7 @@ from connectors.clock import Clock
 from connectors.tape.cartridge import Cartridge
 from connectors.tape.library import lock_drive, mounted_cartridges
 from connectors.tape.volume_system import LinuxVolumes
+from models.archive.copies import CopyState
 from models.archive.volumes import Volume, VolumeState
 from models.errors import RetryableError
 from models.event_time import HOUR_NS
@@ -44,6 +45,8 @@ class TapeDrives:
         self._inventory = Inventory(archive.catalog, archive.folder)
         self._clock = clock
         self._system = LinuxVolumes()
+        # By uuid, the mount in which a cartridge was compared with the catalog.
+        self._compared: dict[str, str] = {}
 
     def lock(self, stack: ExitStack) -> None:
         """Keep other keepers away until ``stack`` is closed.
@@ -92,6 +95,26 @@ class TapeDrives:
         volume = self._inventory.change(cartridge.uuid, lambda known: _as_found(cartridge, owner, known, now_ns))
         mounted.cartridges[volume.uuid] = cartridge
         mounted.volumes[volume.uuid] = volume
+        self._distrust_what_is_gone(cartridge, mounted)
+
+    def _distrust_what_is_gone(self, cartridge: Cartridge, mounted: Mounted) -> None:
+        """What was formatted anew, or went back to an earlier index, no longer holds the copies that count."""
+        if self._compared.get(cartridge.uuid) == cartridge.mount_id:
+            return
+        barcode = mounted.volumes[cartridge.uuid].barcode
+        gone = [
+            each.uuid
+            for each in mounted.volumes.values()
+            if barcode == each.barcode != "" and each.uuid != cartridge.uuid
+        ]
+        there = set(cartridge.bundle_paths())
+        copies = self._archive.catalog.bundle_copies(volume=cartridge.uuid)
+        if any(copy.state is CopyState.SAFE and copy.path not in there for copy in copies):
+            gone.append(cartridge.uuid)
+        for uuid in gone:
+            if mounted.volumes[uuid].state not in {VolumeState.SUSPECT, VolumeState.RETIRED}:
+                mounted.volumes[uuid] = self._inventory.distrust(uuid, cartridge.mount_id)
+        self._compared[cartridge.uuid] = cartridge.mount_id
 
 
 def _as_found(cartridge: Cartridge, owner: str, known: Volume, now_ns: int) -> Volume:

@@ -128,6 +128,42 @@ def test_contents_come_from_the_store_where_the_file_is_gone(
     assert not (tmp_path / "site/archive/fetched").exists()
 
 
+def test_what_was_formatted_anew_holds_no_copies(tmp_path: Path, ltfs: TapeShelf, drives: list[Drive]) -> None:
+    archive = archive_of(tmp_path, drives, remount=ltfs.remount_command)
+    archive.fill(3)
+    archive.keep()
+    assert archive.copies_by_state() == {SAFE: 2}
+    before = {volume.uuid for volume in archive.volumes()}
+    drives[0].unmount()
+    drives[0].load(ltfs.cartridge(barcode="PW0001L8"))
+    archive.keep()
+    states = {volume.uuid: volume.state for volume in archive.volumes()}
+    assert sorted(states[uuid] for uuid in before) == [VolumeState.FILLING, VolumeState.SUSPECT]
+    assert ("tape_trouble", "tape", "copies_missing") in archive.needs()
+
+
+def test_an_index_that_went_back_holds_fewer_copies(tmp_path: Path, ltfs: TapeShelf, drives: list[Drive]) -> None:
+    archive = archive_of(tmp_path, drives, remount=ltfs.remount_command)
+    archive.fill(3)
+    archive.keep()
+    for path in drives[0].mount.rglob("*.tar"):
+        path.unlink()
+    drives[0].remount()
+    archive.keep()
+    assert [volume.state for volume in archive.volumes()] == [VolumeState.SUSPECT, VolumeState.FILLING]
+
+
+def test_a_protected_cartridge_takes_no_others_place(tmp_path: Path, ltfs: TapeShelf) -> None:
+    protected = ltfs.cartridge()
+    protected.protect()
+    drives = [ltfs.drive(medium) for medium in (protected, ltfs.cartridge(), ltfs.cartridge())]
+    archive = archive_of(tmp_path, drives, remount=ltfs.remount_command)
+    archive.fill(3)
+    archive.keep()
+    assert archive.copies_by_state() == {SAFE: 2}
+    assert not tars(drives[0])
+
+
 def test_a_full_cartridge_is_closed_and_the_next_one_goes_on(tmp_path: Path, ltfs: TapeShelf) -> None:
     faults = Faults(full_at="close", full_after_bytes=400 * KIB)
     drives = [ltfs.drive(ltfs.cartridge(), faults), ltfs.drive(ltfs.cartridge()), ltfs.drive(ltfs.cartridge())]

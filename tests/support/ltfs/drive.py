@@ -208,13 +208,13 @@ class TapeShelf:
         self.drives: list[Drive] = []
         self.cartridges: list[Medium] = []
 
-    def cartridge(self, *, capacity_bytes: int = 64 * MIB, reserve_bytes: int = 64 * 1024) -> Medium:
-        """A new, formatted cartridge with name and barcode of its own."""
+    def cartridge(self, *, capacity_bytes: int = 64 * MIB, reserve_bytes: int = 64 * 1024, barcode: str = "") -> Medium:
+        """A new, formatted cartridge with a name of its own, and a barcode if none is given."""
         number = len(self.cartridges) + 1
         medium = Medium.format(
             self.folder / f"cartridge{number}",
             name=f"PW{number:04d}",
-            barcode=f"PW{number:04d}L8",
+            barcode=barcode or f"PW{number:04d}L8",
             capacity_bytes=capacity_bytes,
             reserve_bytes=reserve_bytes,
         )
