@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from models.alerts.episodes import EpisodeSettings
 from models.baseline import AcceptedBaseline
 from models.device_stage import StageFactory
 from models.images.camera_stage import CameraSettings, CameraStage
@@ -26,7 +27,11 @@ from tests.support.beam_camera import (
     with_hot_spot,
 )
 
-_SETTINGS = CameraSettings(scores=ImageScoreSettings(learning_frames=228), relearn_after_frames=64)
+_SETTINGS = CameraSettings(
+    scores=ImageScoreSettings(learning_frames=228),
+    relearn_after_frames=64,
+    image_episode=EpisodeSettings(strong_score=6.0, weak_score=2.7, weak_shots=3, weak_window_shots=5),
+)
 _NETWORKS = {name: ProjectionNetwork(name) for name in ("old", "new", "shadow")}
 #: The shots before which another model comes into use and a shadow begins, and from which on a baseline holds.
 _NEWS, _BASELINE_FROM = 280, 310

@@ -68,7 +68,7 @@ def test_a_manifest_comes_back_as_it_was() -> None:
 
 def test_manifests_of_before_are_read_and_written_as_ever() -> None:
     """Tapes live for decades: another meaning or entry of a file needs another ``FORMAT``, and both readers."""
-    data = (Path(__file__).parents[3] / "golden/bundle-manifest-1.json").read_bytes()
+    data = (Path(__file__).parents[3] / "golden/tape/bundle-manifest-1.json").read_bytes()
     assert decode_manifest(data, "B.tar") == manifest()
     assert encode_manifest(manifest()) == data
 

@@ -73,7 +73,7 @@ def test_a_medium_fault_counts_when_its_episode_is_open_at_the_third_shot(first_
 
 def test_three_weak_shots_in_five_open_an_episode() -> None:
     scores = np.full(300, 0.1)
-    scores[100:103] = 2.8
+    scores[100:103] = 4.2
     assert figures(alone(stretch(scores, {(100, 103): 0.5}))).in_third_shot.count == 1
     assert figures(alone(stretch(scores))).false_episodes.count == 1
 
