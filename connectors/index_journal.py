@@ -7,11 +7,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from connectors.write_ahead import write_ahead
+from connectors.sqlite_file import SqliteTrouble, connect, transaction, trouble_of, write_ahead
 from models.errors import FatalError, RetryableError
 
 _APPLICATION_ID = 0x50574958  # "PWIX"
-_BUSY_TIMEOUT_S = 20.0
 _TABLE = """
 CREATE TABLE IF NOT EXISTS indexed (
     path TEXT PRIMARY KEY, root TEXT NOT NULL, size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
@@ -69,18 +68,11 @@ class IndexJournal:
 
     def add(self, lines: Iterable[tuple[FileStamp, str]]) -> None:
         """Note files with the ids of their contents, which the catalog has."""
-        with self._clear_failures():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._connection.executemany(
-                    "INSERT OR REPLACE INTO indexed (path, root, size_bytes, mtime_ns, file_id) VALUES (?, ?, ?, ?, ?)",
-                    [(*stamp, file_id) for stamp, file_id in lines],
-                )
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        with self._clear_failures(), transaction(self._connection):
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO indexed (path, root, size_bytes, mtime_ns, file_id) VALUES (?, ?, ?, ?, ?)",
+                [(*stamp, file_id) for stamp, file_id in lines],
+            )
 
     def close(self) -> None:
         """Let it go."""
@@ -107,7 +99,7 @@ class IndexJournal:
 
     def _begin(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, isolation_level=None, timeout=_BUSY_TIMEOUT_S)
+        connection = connect(self._path, "mode=rwc")
         try:
             [(application,)] = connection.execute("PRAGMA application_id")
             [(tables,)] = connection.execute("SELECT count(*) FROM sqlite_master")
@@ -123,12 +115,12 @@ class IndexJournal:
         return connection
 
     def _failure(self, error: sqlite3.Error) -> FatalError | RetryableError:
-        match getattr(error, "sqlite_errorcode", 0) & 0xFF:
-            case sqlite3.SQLITE_FULL:
+        match trouble_of(error):
+            case SqliteTrouble.FULL:
                 return RetryableError(f"the disk under {self._path} is full; make room", reason="disk_full")
-            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            case SqliteTrouble.BUSY:
                 return RetryableError(f"another program holds {self._path}; try again later", reason="index_busy")
-            case sqlite3.SQLITE_IOERR:
+            case SqliteTrouble.DISK:
                 return RetryableError(f"the disk under {self._path} fails ({error})", reason="disk_error")
         return FatalError(
             f"{self._path} can't be used ({error}); delete it: all files are read again then", reason="index_unusable"

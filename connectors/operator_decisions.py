@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from connectors.sqlite_file import transaction
 from connectors.state.failures import clear_failures, damaged
 from connectors.state.reader import StateReader
 from models.alerts.verdicts import EpisodeVerdict, JudgedStretch, Verdict
@@ -127,18 +128,12 @@ class OperatorDecisions:
         """One durable transaction, in which nobody else writes."""
         with clear_failures(self._state), closing(self._open("rwc")) as connection:
             connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(connection):
                 self._check(connection)
                 for statement in _TABLES.split(";\n"):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
                 yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
 
     def _read(self, query: str, *values: int) -> list[tuple[Any, ...]]:
         if not self._path.exists():

@@ -7,14 +7,14 @@ import json
 import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
 from connectors.archive.outbox_failures import clear_failures, too_new
 from connectors.archive.outbox_lines import LeftOut, Line, NewLine, Position, Sink, SinkLag, Step
-from connectors.write_ahead import write_ahead
+from connectors.sqlite_file import connect, transaction, write_ahead
 from models.event_time import SECOND_NS
 
 OUTBOX_NAME = "outbox.sqlite"
@@ -22,7 +22,6 @@ OUTBOX_NAME = "outbox.sqlite"
 MAX_PAUSE_S = 600.0
 
 _VERSION = 1
-_BUSY_TIMEOUT_S = 20.0
 #: Versions that were given up and are remembered.
 MOST_LEFT_OUT = 1_000
 _MAX_PAUSE_NS = round(MAX_PAUSE_S * SECOND_NS)
@@ -70,7 +69,7 @@ class ArchiveOutbox:
         """
         with clear_failures(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            connection = _connect(folder, "rwc")
+            connection = connect(folder / OUTBOX_NAME, "mode=rwc")
             try:
                 write_ahead(connection)
                 # What was taken over from the state directory is not asked for again: not after a power failure either.
@@ -92,7 +91,7 @@ class ArchiveOutbox:
         if not (folder / OUTBOX_NAME).is_file():
             return None
         with clear_failures(folder):
-            connection = _connect(folder, "ro")
+            connection = connect(folder / OUTBOX_NAME, "mode=ro")
             if not _version(connection, folder):
                 connection.close()
                 return None
@@ -224,15 +223,8 @@ class ArchiveOutbox:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, clear_failures(self.folder):
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        with self._lock, clear_failures(self.folder), transaction(self._connection):
+            yield self._connection
 
 
 def _add(connection: sqlite3.Connection, sink: Sink, line: NewLine, since_ns: int) -> None:
@@ -283,21 +275,14 @@ def _line(row: tuple[Any, ...]) -> Line:
     )
 
 
-def _connect(folder: Path, mode: str) -> sqlite3.Connection:
-    uri = f"{(folder.absolute() / OUTBOX_NAME).as_uri()}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
-
-
 def _make_tables(connection: sqlite3.Connection, folder: Path) -> None:
     if _version(connection, folder):
         return
-    with closing(connection.cursor()) as cursor:
-        cursor.execute("BEGIN IMMEDIATE")
-        if not _version(connection, folder):
+    with transaction(connection):
+        if not _version(connection, folder):  # another process may have made them meanwhile
             for statement in _TABLES:
-                cursor.execute(statement)
-            cursor.execute(f"PRAGMA user_version={_VERSION}")
-        cursor.execute("COMMIT")
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={_VERSION}")
 
 
 def _version(connection: sqlite3.Connection, folder: Path) -> int:

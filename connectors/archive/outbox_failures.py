@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from connectors.sqlite_file import SqliteTrouble, trouble_of
 from models.errors import FatalError, PetawatchError, RetryableError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -43,21 +44,20 @@ def too_new(folder: Path) -> FatalError:
 
 
 def _of_sqlite(error: sqlite3.Error, folder: Path) -> PetawatchError | None:
-    code = getattr(error, "sqlite_errorcode", None)
-    match None if code is None else code & 0xFF:
-        case sqlite3.SQLITE_FULL:
+    match trouble_of(error):
+        case SqliteTrouble.FULL:
             return _full(folder)
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+        case SqliteTrouble.BUSY:
             return RetryableError(f"another program holds the outbox of the archive in {folder}", reason="outbox_busy")
-        case sqlite3.SQLITE_IOERR:
+        case SqliteTrouble.DISK:
             return RetryableError(f"the disk under {folder} fails ({error})", reason="disk_error")
-        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+        case SqliteTrouble.DAMAGED:
             return FatalError(
                 f"the outbox of the archive in {folder} is damaged ({error}); remove its files outbox.sqlite*: it is "
                 "made anew from the state directory",
                 reason="outbox_damaged",
             )
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+        case SqliteTrouble.UNUSABLE:
             return _unusable(folder, str(error))
     return None
 

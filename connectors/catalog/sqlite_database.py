@@ -11,7 +11,7 @@ from connectors.catalog.batches import batches
 from connectors.catalog.documents import names_of, record_of, values_of
 from connectors.catalog.sqlite_failures import damaged, one_sentence
 from connectors.catalog.sqlite_schema import open_database
-from connectors.state.database import transaction
+from connectors.sqlite_file import transaction
 
 Record = TypeVar("Record")
 #: Records that are written in one transaction.

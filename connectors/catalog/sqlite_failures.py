@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from connectors.sqlite_file import SqliteTrouble, trouble_of
 from models.errors import FatalError, PetawatchError, RetryableError
 
 
@@ -59,19 +60,19 @@ def _unusable(file: Path, what: object) -> FatalError:
 
 def _of_sqlite(error: sqlite3.Error, file: Path) -> PetawatchError | None:
     failure: PetawatchError | None = None
-    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
-        case sqlite3.SQLITE_FULL:
+    match trouble_of(error):
+        case SqliteTrouble.FULL:
             failure = _disk_full(file)
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+        case SqliteTrouble.BUSY:
             failure = RetryableError(
                 f"another program holds the catalog {file}; the work goes on when it lets go", reason="catalog_busy"
             )
-        case sqlite3.SQLITE_IOERR:
+        case SqliteTrouble.DISK:
             failure = RetryableError(
                 f"the disk of the catalog {file} fails ({error}); look at the disk", reason="catalog_away"
             )
-        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+        case SqliteTrouble.DAMAGED:
             failure = damaged(file, error)
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+        case SqliteTrouble.UNUSABLE:
             failure = _unusable(file, error)
     return failure

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from connectors.catalog.sqlite_failures import one_sentence
 from connectors.durable_files import sync_folder
-from connectors.state.database import transaction
-from connectors.write_ahead import write_ahead
+from connectors.sqlite_file import connect, transaction, write_ahead
 from models.errors import FatalError
 
 #: Counts up with every change of the tables; a file of a newer one is refused.
@@ -15,7 +14,6 @@ SCHEMA_VERSION = 1
 MIGRATIONS: dict[int, tuple[str, ...]] = {}
 
 _APPLICATION_ID = 0x50574354  # "PWCT"
-_BUSY_TIMEOUT_S = 20.0
 
 # Most files of a recorder hold the same devices, stages and states: they are written once, in ``contents``. The ids of
 # an ``n`` count up and are never used again: the order in which files were archived.
@@ -86,10 +84,7 @@ def open_database(file: Path) -> sqlite3.Connection:
     """
     with one_sentence(file):
         file.parent.mkdir(parents=True, exist_ok=True)
-        uri = f"{file.absolute().as_uri()}?mode=rwc"
-        connection = sqlite3.connect(
-            uri, uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT_S, check_same_thread=False
-        )
+        connection = connect(file, "mode=rwc")
         try:
             _make_ready(connection, file)
         except BaseException:

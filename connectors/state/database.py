@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from connectors.sqlite_file import connect, transaction
 from connectors.state.failures import damaged
 from models.errors import FatalError
 from models.results import Outcome
@@ -14,7 +15,6 @@ DATABASE_NAME = "petawatch.sqlite"
 SCHEMA_VERSION = 5
 
 _APPLICATION_ID = 0x50574154  # "PWAT"
-_BUSY_TIMEOUT_S = 20.0
 # States are a few hundred kB each: large pages halve the time to write them.
 _PAGE_BYTES = 16_384
 # States are written again and again: a long log writes each of them into the database once per this many bytes.
@@ -126,7 +126,7 @@ def open_for_writing(directory: Path) -> sqlite3.Connection:
     FatalError
         ``state_too_new`` or ``state_damaged``.
     """
-    connection = _connect(f"file:{_quoted(directory)}?mode=rwc")
+    connection = connect(directory / DATABASE_NAME, "mode=rwc")
     if not _version(connection, directory):
         connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
     connection.execute("PRAGMA journal_mode=WAL")
@@ -153,7 +153,7 @@ def open_for_reading(directory: Path) -> sqlite3.Connection:
     """
     if not (directory / DATABASE_NAME).is_file():
         raise _missing(directory)
-    connection = _connect(f"file:{_quoted(directory)}?mode=ro")
+    connection = connect(directory / DATABASE_NAME, "mode=ro")
     try:
         version = _version(connection, directory)
     except sqlite3.OperationalError:
@@ -161,30 +161,12 @@ def open_for_reading(directory: Path) -> sqlite3.Connection:
         if (directory / f"{DATABASE_NAME}-wal").exists():
             raise
         # Nobody writes, and this user can't make the files that readers of a log share: the database stands still.
-        connection = _connect(f"file:{_quoted(directory)}?mode=ro&immutable=1")
+        connection = connect(directory / DATABASE_NAME, "mode=ro&immutable=1")
         version = _version(connection, directory)
     if not version:
         raise _missing(directory)
     _read_as_migrated(connection, version)
     return connection
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection, *, durable: bool = False) -> Iterator[None]:
-    """Everything inside, or nothing; ``durable`` survives a power failure too."""
-    if durable:
-        connection.execute("PRAGMA synchronous=FULL")
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    finally:
-        if durable:
-            connection.execute("PRAGMA synchronous=NORMAL")
 
 
 @contextmanager
@@ -216,14 +198,6 @@ def _read_as_migrated(connection: sqlite3.Connection, version: int) -> None:
     for earlier in range(version, SCHEMA_VERSION):
         for statement in _AS_IF_MIGRATED[earlier]:
             connection.execute(statement)
-
-
-def _connect(uri: str) -> sqlite3.Connection:
-    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
-
-
-def _quoted(directory: Path) -> str:
-    return (directory.absolute() / DATABASE_NAME).as_uri().removeprefix("file:")
 
 
 def _version(connection: sqlite3.Connection, directory: Path) -> int:

@@ -7,9 +7,10 @@ from typing import Self
 import pyarrow as pa
 
 from connectors.process_lock import ProcessLock
+from connectors.sqlite_file import transaction
 from connectors.state.alert_rows import store_alerts, store_evidence
 from connectors.state.commit import Commit
-from connectors.state.database import open_for_writing, transaction
+from connectors.state.database import open_for_writing
 from connectors.state.failures import clear_failures
 from connectors.state.file_changes import note_change
 from connectors.state.ledger import (

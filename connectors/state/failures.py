@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from connectors.sqlite_file import SqliteTrouble, trouble_of
 from models.errors import FatalError, PetawatchError, RetryableError
 
 
@@ -68,20 +69,17 @@ def _unusable(directory: Path, what: str) -> FatalError:
 
 
 def _of_sqlite(error: sqlite3.Error, directory: Path) -> PetawatchError | None:
-    code = getattr(error, "sqlite_errorcode", None)
-    if code is None:
-        return None
     failure: PetawatchError | None = None
-    match code & 0xFF:
-        case sqlite3.SQLITE_FULL:
+    match trouble_of(error):
+        case SqliteTrouble.FULL:
             failure = _disk_full(directory)
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+        case SqliteTrouble.BUSY:
             failure = RetryableError(f"another program holds the state directory {directory}", reason="state_busy")
-        case sqlite3.SQLITE_IOERR:
+        case SqliteTrouble.DISK:
             failure = RetryableError(f"the disk under {directory} fails ({error})", reason="disk_error")
-        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+        case SqliteTrouble.DAMAGED:
             failure = damaged(directory, str(error))
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+        case SqliteTrouble.UNUSABLE:
             failure = _unusable(directory, str(error))
     return failure
 

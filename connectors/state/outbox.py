@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from connectors.sqlite_file import transaction
 from connectors.state.commit import OutboxMessage
-from connectors.state.database import transaction
 from connectors.state.failures import clear_failures
 
 # The earliest waiting message of each receiver and alert: later ones wait behind it, so that they arrive in order.

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from connectors.state.database import transaction
+from connectors.sqlite_file import transaction
 from connectors.state.parts import Part, PartFile, clear_staging, list_part, list_parts, publish, stage_parts
 from connectors.state.row_columns import SCHEMAS, Rows, times_ns, unified
 from connectors.state.row_source import BufferedRows, buffered_rows, decode_rows, encode_rows, row_sources

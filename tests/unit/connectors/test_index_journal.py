@@ -68,7 +68,7 @@ def test_a_journal_that_another_program_writes_to_is_tried_again_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = tmp_path / "index.sqlite"
-    monkeypatch.setattr("connectors.index_journal._BUSY_TIMEOUT_S", 0.01)
+    monkeypatch.setattr("connectors.sqlite_file._BUSY_TIMEOUT_S", 0.01)
     with IndexJournal(place) as journal:
         holder = sqlite3.connect(place, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")

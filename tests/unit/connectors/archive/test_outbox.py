@@ -145,7 +145,7 @@ def test_a_folder_that_can_t_be_made_is_named(tmp_path: Path) -> None:
 def test_an_outbox_that_another_program_holds_can_be_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("connectors.archive.outbox._BUSY_TIMEOUT_S", 0.01)
+    monkeypatch.setattr("connectors.sqlite_file._BUSY_TIMEOUT_S", 0.01)
     with closing(ArchiveOutbox.open(tmp_path)) as outbox, closing(sqlite3.connect(tmp_path / OUTBOX_NAME)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(RetryableError, match="another program holds") as error:

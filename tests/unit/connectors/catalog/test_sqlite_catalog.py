@@ -167,7 +167,7 @@ def test_a_full_disk_is_waited_for_and_nothing_is_half(catalog: SqliteCatalog) -
 
 
 def test_one_that_another_program_holds_is_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_schema, "_BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("connectors.sqlite_file._BUSY_TIMEOUT_S", 0.05)
     holder, waiter = SqliteCatalog(tmp_path / CATALOG_NAME), SqliteCatalog(tmp_path / CATALOG_NAME)
     with holder._writing():
         with pytest.raises(RetryableError, match="another program holds") as caught:
