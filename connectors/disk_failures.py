@@ -7,7 +7,8 @@ from pathlib import Path
 
 from models.errors import RetryableError
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+#: No room, or no more of it for this user.
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @contextmanager
@@ -22,7 +23,7 @@ def disk_failures(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in DISK_FULL:
             raise RetryableError(f"the disk under {folder} is full; make room", reason="disk_full") from error
         raise RetryableError(
             f"{error.filename or folder}: {error.strerror or error}; look at the disk and its rights",

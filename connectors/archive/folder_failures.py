@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from connectors.disk_failures import DISK_FULL
 from models.errors import FatalError, PetawatchError, RecordError, RetryableError
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _AWAY = frozenset(
     {errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENODEV, errno.ENXIO, errno.EBUSY}
 )
@@ -49,7 +49,7 @@ def no_store(folder: Path, *, at_start: bool) -> PetawatchError:
 
 def _failure(folder: Path, key: str, error: OSError) -> PetawatchError:
     words, place = error.strerror or str(error), f"{folder}/{key}".rstrip("/")
-    if error.errno in _FULL:
+    if error.errno in DISK_FULL:
         return RetryableError(
             f"the archive in {folder} is full ({words}); make room, or free files that are safe on tape",
             reason="archive_store_full",

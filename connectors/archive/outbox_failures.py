@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from connectors.disk_failures import DISK_FULL
 from connectors.sqlite_file import SqliteTrouble, trouble_of
 from models.errors import FatalError, PetawatchError, RetryableError
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG})
 
 
@@ -63,7 +63,7 @@ def _of_sqlite(error: sqlite3.Error, folder: Path) -> PetawatchError | None:
 
 
 def _of_system(error: OSError, folder: Path) -> PetawatchError:
-    if error.errno in _FULL:
+    if error.errno in DISK_FULL:
         return _full(folder)
     if error.errno in _REFUSED:
         return _unusable(folder, error.strerror or str(error))

@@ -1,11 +1,11 @@
 """What goes wrong with a catalog in a SQLite file, as one sentence each."""
 
-import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from connectors.disk_failures import DISK_FULL
 from connectors.sqlite_file import SqliteTrouble, trouble_of
 from models.errors import FatalError, PetawatchError, RetryableError
 
@@ -29,7 +29,7 @@ def one_sentence(file: Path) -> Iterator[None]:
             raise
         raise failure from error
     except OSError as error:
-        raise _disk_full(file) if error.errno in {errno.ENOSPC, errno.EDQUOT} else _unusable(file, error) from error
+        raise _disk_full(file) if error.errno in DISK_FULL else _unusable(file, error) from error
     except (OverflowError, UnicodeEncodeError) as error:
         raise FatalError(
             f"the catalog {file} can't hold a value ({error}); look at what is archived", reason="catalog_refused"

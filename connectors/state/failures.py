@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from connectors.disk_failures import DISK_FULL
 from connectors.sqlite_file import SqliteTrouble, trouble_of
 from models.errors import FatalError, PetawatchError, RetryableError
 
@@ -14,7 +15,6 @@ class PartGoneError(Exception):
     """A listed part of the results is not there: another one took its place since it was listed, or it was removed."""
 
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _REFUSED = frozenset(
     {
         *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR),
@@ -85,7 +85,7 @@ def _of_sqlite(error: sqlite3.Error, directory: Path) -> PetawatchError | None:
 
 
 def _of_system(error: OSError, directory: Path) -> PetawatchError:
-    if error.errno in _FULL:
+    if error.errno in DISK_FULL:
         return _disk_full(directory)
     if error.errno in _REFUSED:
         return _unusable(directory, error.strerror or str(error))

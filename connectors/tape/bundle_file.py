@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from connectors.disk_failures import DISK_FULL
 from connectors.durable_files import sync_folder
 from connectors.tape.bounded_wait import Step
 from connectors.tape.bundle_layout import front, member_header, plan_manifest
@@ -30,7 +31,6 @@ from models.archive.bundle_names import MANIFEST_NAME, SUMS_NAME, member_names
 from models.archive.copies import Bundle, BundleMember
 from models.errors import RecordError, RetryableError
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
 _PARTIAL = ".partial"
 _HEAD_BYTES = 4096  # more than what a manifest has beside the lines of its files
@@ -380,7 +380,7 @@ def _unreadable(source: Path, error: OSError) -> RecordError:
 
 
 def _disk_failure(error: OSError, folder: Path) -> RetryableError:
-    if error.errno in _FULL:
+    if error.errno in DISK_FULL:
         return RetryableError(f"the disk under {folder} is full; make room for a bundle there", reason="disk_full")
     return RetryableError(
         f"a bundle can't be written in {folder} ({error.strerror}); see the folder's rights and its disk",

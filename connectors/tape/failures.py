@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from connectors.disk_failures import DISK_FULL
 from models.errors import RetryableError
 
 _SENTENCES = {
@@ -24,7 +25,7 @@ _SENTENCES = {
     "verify the cartridge",
 }
 _REASONS = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "tape_full"),
+    **dict.fromkeys(DISK_FULL, "tape_full"),
     **dict.fromkeys((errno.EACCES, errno.EPERM), "tape_rights"),
     errno.EROFS: "tape_read_only",
     **dict.fromkeys((errno.ENOTCONN, errno.ECONNABORTED, errno.ESHUTDOWN), "tape_not_mounted"),
