@@ -4,6 +4,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
+class Damage(StrEnum):
+    """What the last reading of a copy found instead of its content; the catalog holds these words."""
+
+    #: The version, or the bundle, is not there any more.
+    MISSING = "missing"
+    #: All of it can be read, and it is not what was written.
+    OTHER_CONTENT = "other_content"
+    #: The store itself says that it can't read it.
+    UNREADABLE = "unreadable"
+    #: A bundle that ends before its last file does.
+    CUT_OFF = "cut_off"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreCopy:
     """A file's version in a store.
@@ -19,7 +32,7 @@ class StoreCopy:
     read_back_ns
         When all of it was last read back and compared; None when it never was.
     damaged
-        What the last reading found instead of the content, a bounded reason; empty when all was well.
+        What the last reading found instead of the content, a ``Damage``; empty when all was well.
     """
 
     file_id: str
@@ -101,7 +114,7 @@ class BundleCopy:
     partition, start_block
         Where it begins, as the volume says; requests are sorted by it.
     damaged
-        Bounded reason, with ``CopyState.DAMAGED``.
+        A ``Damage``, with ``CopyState.DAMAGED``.
     """
 
     bundle_id: str

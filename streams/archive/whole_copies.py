@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from connectors.archive.store import ArchiveStore, StoredVersion
 from models.archive.archived_file import ArchivedFile
 from models.errors import RecordError
-from streams.archive.tape.file_contents import Nowhere
+from streams.archive.stored_contents import damage_in
 
 
 def put_whole(
@@ -28,7 +27,7 @@ def put_whole(
     there = _versions(store, file.key) if besides else set()
     while True:
         put = store.put(file.key, source, file.sha256, file.size_bytes, metadata_of(file), besides)
-        if _content(store, file.key, put.version) == file.sha256:
+        if damage_in(store, file.key, put.version, file.sha256) is None:
             return put
         is_removed = _is_removed(store, file.key, put.version)
         if not there and not is_removed:
@@ -53,10 +52,3 @@ def _is_removed(store: ArchiveStore, key: str, version: str) -> bool:
     except RecordError:  # the store keeps it for some time yet
         return False
     return True
-
-
-def _content(store: ArchiveStore, key: str, version: str) -> str:
-    try:
-        return store.read(key, version, cast("BinaryIO", Nowhere()))
-    except RecordError as error:
-        return error.reason

@@ -6,15 +6,14 @@ from pathlib import Path
 
 from connectors.clock import Clock, SystemClock
 from models.archive.archived_file import ArchivedFile
-from models.archive.copies import StoreCopy
+from models.archive.copies import Damage, StoreCopy
 from models.archive.restore_order import TapePlace
 from models.errors import FatalError, RecordError, RetryableError
 from streams.archive.restoring.restore_report import RestoreReport
-from streams.archive.restoring.restore_sources import FileCopies, NearCopy, RestoreSources, copies_of, note_damaged
+from streams.archive.restoring.restore_sources import FileCopies, NearCopy, RestoreSources, copies_of
 from streams.archive.restoring.restore_tape import OF_THE_FOLDER, TapeRestore, Wanted, no_good_copy
 from streams.archive.restoring.restore_target import Fill, Found, RestoreTarget
-
-_DAMAGES = {"copy_missing": "missing", "copy_damaged": "damaged"}
+from streams.archive.stored_contents import damage_told_by, note_reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +59,8 @@ def restore_files(
     RetryableError
         ``disk_full``, ``disk_failed``: of the folder; and what the catalog raises.
     """
-    restore = _Restore(RestoreTarget(into), sources, options or RestoreOptions())
+    clock = clock or SystemClock()
+    restore = _Restore(RestoreTarget(into), sources, options or RestoreOptions(), clock)
     total = len(files)
     on_tape: dict[str, tuple[TapePlace, ...]] = {}
     for copies in copies_of(files, sources):
@@ -73,9 +73,7 @@ def restore_files(
         advance(restore.report.done, total)
         return same
 
-    tape = TapeRestore(
-        sources, put, restore.report, clock or SystemClock(), wait_s=restore.options.wait_s, wanted=wanted
-    )
+    tape = TapeRestore(sources, put, restore.report, clock, wait_s=restore.options.wait_s, wanted=wanted)
     tape.run(on_tape)
     advance(restore.report.done, total)
     return restore.report
@@ -84,11 +82,12 @@ def restore_files(
 class _Restore:
     """One restore under way."""
 
-    def __init__(self, target: RestoreTarget, sources: RestoreSources, options: RestoreOptions) -> None:
+    def __init__(self, target: RestoreTarget, sources: RestoreSources, options: RestoreOptions, clock: Clock) -> None:
         self.options = options
         self.report = RestoreReport()
         self._target = target
         self._sources = sources
+        self._clock = clock
         self._placed: set[str] = set()
         self._store_is_out = False
 
@@ -127,15 +126,15 @@ class _Restore:
     def _try(self, file: ArchivedFile, copy: NearCopy) -> bool:
         if copy.copy is not None and self._store_is_out:
             return False
-        damage = ""
+        damage: Damage | None = None
         try:
             if self.put(file, copy.fill, copy.source):
                 return True
-            damage = "damaged"
+            damage = Damage.OTHER_CONTENT
         except RecordError as error:
             if error.reason in OF_THE_FOLDER:
                 raise
-            damage = _DAMAGES.get(error.reason, "")
+            damage = damage_told_by(error)
         except (RetryableError, FatalError) as error:
             if copy.copy is None or error.reason in OF_THE_FOLDER:
                 raise
@@ -146,7 +145,8 @@ class _Restore:
             self._damaged(file, copy.copy, damage)
         return False
 
-    def _damaged(self, file: ArchivedFile, copy: StoreCopy, damage: str) -> None:
-        self.report.problem(f"{file.key} is {damage} in {copy.store}; verify it with petawatch archive verify")
+    def _damaged(self, file: ArchivedFile, copy: StoreCopy, damage: Damage) -> None:
+        word = "missing" if damage is Damage.MISSING else "damaged"
+        self.report.problem(f"{file.key} is {word} in {copy.store}; verify it with petawatch archive verify")
         if not copy.damaged:
-            note_damaged(self._sources.catalog, copy, missing=damage == "missing")
+            note_reading(self._sources.catalog, copy, damage, self._clock.now_ns())

@@ -1,7 +1,7 @@
 """The copies that a restore can read: recorders' own files, the store, and cartridges."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO
 
@@ -18,7 +18,6 @@ from streams.archive.restoring.restore_target import Fill
 
 #: Files whose copies are asked for at once.
 _PAGE = 500
-_OTHER_CONTENT, _MISSING = "other_content", "missing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +79,6 @@ def copies_of(files: Sequence[ArchivedFile], sources: RestoreSources) -> Iterato
     rest = iter(files)
     while page := list(islice(rest, _PAGE)):
         yield from _page_copies(page, sources, members)
-
-
-def note_damaged(catalog: Catalog, copy: StoreCopy, *, missing: bool) -> None:
-    """Note in the catalog what reading a copy in the store has shown."""
-    damaged = _MISSING if missing else _OTHER_CONTENT
-    catalog.add_store_copies([replace(copy, damaged=damaged, checked_ns=None, read_back_ns=None)])
 
 
 def _page_copies(

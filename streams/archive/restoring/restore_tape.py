@@ -8,7 +8,7 @@ from typing import BinaryIO
 from connectors.clock import Clock
 from connectors.tape.cartridge import Cartridge
 from models.archive.archived_file import ArchivedFile
-from models.archive.copies import BundleCopy, CopyState
+from models.archive.copies import BundleCopy, CopyState, Damage
 from models.archive.restore_order import TapePlace, WantedVolume, next_places, wanted_volumes
 from models.errors import PetawatchError, RecordError, RetryableError
 from streams.archive.restoring.restore_report import RestoreReport
@@ -16,7 +16,6 @@ from streams.archive.restoring.restore_sources import RestoreSources
 from streams.archive.restoring.restore_target import Fill
 
 _LOOK_EVERY_S = 2.0
-_OTHER_CONTENT, _MISSING = "other_content", "missing"
 #: Puts a file that comes from cartridges; False when what came is not its content.
 Put = Callable[[ArchivedFile, Fill], bool]
 #: Told which cartridges are wanted, each with its label.
@@ -96,7 +95,7 @@ class TapeRestore:
                     self._report.refuse(place.file, error)
                     del pending[place.file.id]
                 else:
-                    self._useless(place, _OTHER_CONTENT, cartridge, pending)
+                    self._useless(place, Damage.OTHER_CONTENT, cartridge, pending)
             except RetryableError as error:
                 if error.reason in OF_THE_FOLDER:
                     raise
@@ -104,19 +103,19 @@ class TapeRestore:
                     self._report.problem(str(error))
                     self._failed.add((cartridge.uuid, cartridge.volume.server))
                     return
-                self._useless(place, _MISSING, cartridge, pending)
+                self._useless(place, Damage.MISSING, cartridge, pending)
             else:
                 if same:
                     del pending[place.file.id]
                 else:
-                    self._useless(place, _OTHER_CONTENT, cartridge, pending)
+                    self._useless(place, Damage.OTHER_CONTENT, cartridge, pending)
 
     def _useless(
-        self, place: TapePlace, damage: str, cartridge: Cartridge, pending: dict[str, list[TapePlace]]
+        self, place: TapePlace, damage: Damage, cartridge: Cartridge, pending: dict[str, list[TapePlace]]
     ) -> None:
+        word = "missing" if damage is Damage.MISSING else "damaged"
         self._report.problem(
-            f"{place.file.key} is {'missing' if damage == _MISSING else 'damaged'} on the cartridge {cartridge.label}; "
-            "verify it with petawatch archive verify"
+            f"{place.file.key} is {word} on the cartridge {cartridge.label}; verify it with petawatch archive verify"
         )
         self._note(place.copy, damage)
         left = pending[place.file.id]
@@ -125,7 +124,7 @@ class TapeRestore:
             del pending[place.file.id]
             self._report.refuse(place.file, no_good_copy(place.file))
 
-    def _note(self, copy: BundleCopy, damage: str) -> None:
+    def _note(self, copy: BundleCopy, damage: Damage) -> None:
         if copy.state is not CopyState.DAMAGED:
             self._sources.catalog.put_bundle_copy(replace(copy, state=CopyState.DAMAGED, damaged=damage))
 

@@ -3,16 +3,14 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO, cast
 
 from connectors.clock import Clock
-from models.archive.copies import BundleCopy, StoreCopy
+from models.archive.copies import BundleCopy, Damage, StoreCopy
 from models.archive.file_query import FileQuery
 from models.archive.volumes import Volume
-from models.errors import RecordError
 from streams.archive.opened_archive import OpenedArchive
+from streams.archive.stored_contents import damage_in, note_reading
 from streams.archive.tape.cartridge_reading import CartridgeReading
-from streams.archive.tape.file_contents import MISSING, OTHER_CONTENT, UNREADABLE, Nowhere, note_reading
 from streams.archive.tape.inventory import Inventory, find_volume
 from streams.archive.tape.tape_drives import TapeDrives
 
@@ -57,7 +55,7 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Damage:
+class DamagedCopy:
     """A copy that is not what it should be.
 
     Attributes
@@ -66,13 +64,11 @@ class Damage:
         Address of the store, or name of the cartridge.
     subject
         Key of the file, or id of the bundle.
-    damage
-        ``missing``, ``other_content`` or ``unreadable``.
     """
 
     place: str
     subject: str
-    damage: str
+    damage: Damage
     copy: StoreCopy | BundleCopy
 
 
@@ -89,7 +85,7 @@ class Verified:
     """
 
     read: int = 0
-    damaged: list[Damage] = field(default_factory=list)
+    damaged: list[DamagedCopy] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
 
 
@@ -102,10 +98,10 @@ class Verification:
         self._scope = scope
         self._clock = clock
         self._result = Verified()
-        self._damaged: Callable[[Damage], None] = lambda _: None
+        self._damaged: Callable[[DamagedCopy], None] = lambda _: None
         self._step: Callable[[], None] = lambda: None
 
-    def run(self, damaged: Callable[[Damage], None], advance: Callable[[int, int], None]) -> Verified:
+    def run(self, damaged: Callable[[DamagedCopy], None], advance: Callable[[int, int], None]) -> Verified:
         """Read all copies of the scope; each finding is noted in the catalog before the next copy is read.
 
         Parameters
@@ -185,16 +181,11 @@ class Verification:
         store = self._archive.store
         assert store is not None  # noqa: S101 - else there are no copies
         key, _, sha256 = copy.file_id.rpartition("@")
-        damage = ""
-        try:
-            if store.read(key, copy.version, cast("BinaryIO", Nowhere())) != sha256:
-                damage = OTHER_CONTENT
-        except RecordError as error:
-            damage = MISSING if error.reason == "copy_missing" else UNREADABLE
+        damage = damage_in(store, key, copy.version, sha256)
         note_reading(self._catalog, copy, damage, self._clock.now_ns())
         self._result.read += 1
         if damage:
-            self._tell(Damage(place=copy.store, subject=key, damage=damage, copy=copy))
+            self._tell(DamagedCopy(place=copy.store, subject=key, damage=damage, copy=copy))
         self._step()
 
     def _read_cartridge(self, volume: Volume, copies: Sequence[BundleCopy]) -> None:
@@ -215,11 +206,13 @@ class Verification:
             if self._scope.is_due(copy.read_back_ns, now_ns) and (found := reading.read(copy)) is not None:
                 self._result.read += 1
                 if found.damaged:
-                    self._tell(Damage(place=name, subject=copy.bundle_id, damage=found.damaged, copy=found))
+                    self._tell(
+                        DamagedCopy(place=name, subject=copy.bundle_id, damage=Damage(found.damaged), copy=found)
+                    )
             self._step()
         self._result.unread += reading.unread(name)
         reading.conclude(whole=self._scope.whole)
 
-    def _tell(self, damage: Damage) -> None:
-        self._result.damaged.append(damage)
-        self._damaged(damage)
+    def _tell(self, damaged: DamagedCopy) -> None:
+        self._result.damaged.append(damaged)
+        self._damaged(damaged)

@@ -36,11 +36,11 @@ def verify(
     from dashboards.printable import printable
     from dashboards.progress import progress_bar
     from streams.archive.opened_archive import opened_archive
-    from streams.archive.safekeeping.verification import Damage, Scope, Verification
+    from streams.archive.safekeeping.verification import DamagedCopy, Scope, Verification
     from streams.archive.safekeeping.verification_run import VerificationRun
     from streams.commands.usage import time_option
 
-    def show(damage: Damage) -> None:
+    def show(damage: DamagedCopy) -> None:
         document = {"place": damage.place, "subject": damage.subject, "damage": damage.damage}
         line = (
             json.dumps(document)

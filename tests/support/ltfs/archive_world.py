@@ -26,7 +26,7 @@ from streams.archive.safekeeping.freeing import Decision, Freeing
 from streams.archive.safekeeping.known_copies import known_copies
 from streams.archive.safekeeping.repair import Repair
 from streams.archive.safekeeping.store_freeing import free_store
-from streams.archive.safekeeping.verification import Damage, Scope, Verification
+from streams.archive.safekeeping.verification import DamagedCopy, Scope, Verification
 from streams.settings import load_settings
 from tests.support.ltfs.drive import MIB, TapeShelf
 from tests.support.ltfs.medium import Medium
@@ -79,14 +79,14 @@ class ArchiveWorld:
         with self.archive.opened() as archive:
             free_store(archive, _LATER_NS, lambda _file, _why_not: None)
 
-    def verify(self) -> list[Damage]:
+    def verify(self) -> list[DamagedCopy]:
         """Read all copies that can be reached; the damaged ones."""
         self.clock.advance(60)  # what was read before is due again
         with self.archive.opened() as archive:
             verification = Verification(archive, Scope(started_ns=self.clock.now_ns()), self.clock)
             return verification.run(lambda _: None, lambda _done, _total: None).damaged
 
-    def repair(self, damages: Sequence[Damage] = ()) -> None:
+    def repair(self, damages: Sequence[DamagedCopy] = ()) -> None:
         """Put damaged copies into the store again, and bundles with too few copies onto the disk."""
         with self.archive.opened() as archive:
             repair = Repair(archive, self.clock, self.archive.told.append)
