@@ -1,12 +1,12 @@
 """Reads copies back and compares them; what is damaged is noted, and counts no more."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from connectors.clock import Clock
 from models.archive.copies import BundleCopy, Damage, StoreCopy
 from models.archive.file_query import FileQuery
+from models.archive.sampling import is_in_share
 from models.archive.volumes import Volume
 from streams.archive.opened_archive import OpenedArchive
 from streams.archive.stored_contents import damage_in, note_reading
@@ -15,7 +15,6 @@ from streams.archive.tape.inventory import Inventory, find_volume
 from streams.archive.tape.tape_drives import TapeDrives
 
 _TOGETHER = 500
-_HEX_DIGITS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +45,7 @@ class Scope:
 
     def chooses(self, copy_id: str) -> bool:
         """Whether a copy is in the sample."""
-        digest = hashlib.sha256(f"{self.started_ns}|{copy_id}".encode()).hexdigest()[:_HEX_DIGITS]
-        return int(digest, 16) < self.sample * (1 << 4 * _HEX_DIGITS)
+        return is_in_share(f"{self.started_ns}|{copy_id}", self.sample)
 
     def is_due(self, read_back_ns: int | None, now_ns: int) -> bool:
         """Whether a copy was not read in this run yet; a reading from the future is none: the clock was set back."""
