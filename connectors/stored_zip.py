@@ -3,7 +3,6 @@
 ``unzip`` and every file manager open them. Nothing is compressed, so nothing can grow when it is read.
 """
 
-import hashlib
 import os
 import zipfile
 from collections.abc import Iterable
@@ -12,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from connectors.durable_files import sync_folder
+from connectors.file_hash import file_sha256
 from models.errors import FatalError
 
 #: Larger files are none of ours.
@@ -20,7 +20,6 @@ MAX_BYTES = 8 << 30
 MAX_PARTS = 100_000
 
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
-_CHUNK_BYTES = 1 << 20
 
 
 def write_stored_zip(folder: Path, name: str, ending: str, parts: Iterable[tuple[str, bytes]]) -> Path:
@@ -79,12 +78,3 @@ def read_stored_zip(path: Path) -> dict[str, bytes]:
 def damaged_file(path: Path, what: str) -> FatalError:
     """A file of the archive that is not what it says."""
     return FatalError(f"{path} can't be read ({what}); restore it from another copy", reason="archived_file_damaged")
-
-
-def file_sha256(path: Path) -> str:
-    """The SHA-256 (hex) of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -1,11 +1,12 @@
 """Contents on their way: read once, hashed on the way, and one sentence where a file can't be read."""
 
 import hashlib
-import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from connectors.file_hash import file_sha256
 from models.errors import RecordError
 
 #: Read and written at once; above it nothing becomes faster.
@@ -21,15 +22,10 @@ def file_pieces(source: Path) -> Iterator[memoryview]:
         ``file_gone``; ``file_unreadable``.
     """
     buffer = memoryview(bytearray(PIECE_BYTES))
-    try:
-        with source.open("rb", buffering=0) as stream:
-            while size := stream.readinto(buffer):
-                # A failure of whoever takes the piece is not one of this file.
-                yield buffer[:size]
-    except FileNotFoundError as error:
-        raise file_gone(source) from error
-    except OSError as error:
-        raise unreadable(source, error) from error
+    with _readable(source), source.open("rb", buffering=0) as stream:
+        while size := stream.readinto(buffer):
+            # A failure of whoever takes the piece is not one of this file.
+            yield buffer[:size]
 
 
 def copy_pieces(pieces: Iterator[memoryview], into: BinaryIO) -> tuple[str, int]:
@@ -65,24 +61,15 @@ def file_changed(source: Path) -> RecordError:
 
 def sha256_of_file(source: Path) -> str:
     """SHA-256 (hex) of a file; raises as ``file_pieces``."""
-    digest = hashlib.sha256()
-    for piece in file_pieces(source):
-        digest.update(piece)
-    return digest.hexdigest()
+    with _readable(source):
+        return file_sha256(source)
 
 
-def sha256_on_disk(file: Path) -> str:
-    """SHA-256 (hex) of what the disk holds, not of what memory still has of it.
-
-    Raises
-    ------
-    OSError
-        When it can't be read.
-    """
-    digest = hashlib.sha256()
-    buffer = memoryview(bytearray(PIECE_BYTES))
-    with file.open("rb", buffering=0) as stream:
-        os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        while size := stream.readinto(buffer):
-            digest.update(buffer[:size])
-    return digest.hexdigest()
+@contextmanager
+def _readable(source: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise file_gone(source) from error
+    except OSError as error:
+        raise unreadable(source, error) from error

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from connectors.archive.archive_keys import VERSIONS, need_key
-from connectors.archive.contents import PIECE_BYTES, copy_pieces, file_changed, file_pieces, sha256_on_disk
+from connectors.archive.contents import PIECE_BYTES, copy_pieces, file_changed, file_pieces
 from connectors.archive.folder_failures import no_store, one_sentence
 from connectors.archive.key_folder import KeyFolder
 from connectors.archive.store import StoredVersion
 from connectors.durable_files import sync_folder
+from connectors.file_hash import file_sha256
 from models.errors import RecordError, RetryableError
 
 _LOCKS = 16
@@ -143,7 +144,7 @@ class DirectoryStore:
                 raise file_changed(source)
             if mtime_ns := int(metadata.get("mtime-ns", 0)):
                 os.utime(fresh, ns=(mtime_ns, mtime_ns))
-            if sha256_on_disk(fresh) != content[0]:
+            if file_sha256(fresh, from_disk=True) != content[0]:
                 raise RetryableError(
                     f"what was written into {self._folder} is not what is read from it; look at its disk and the "
                     "memory of this computer",
@@ -188,6 +189,6 @@ class DirectoryStore:
 
 def _holds(file: Path, sha256: str) -> bool:
     try:
-        return sha256_on_disk(file) == sha256
+        return file_sha256(file, from_disk=True) == sha256
     except FileNotFoundError:
         return False

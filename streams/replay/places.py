@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from connectors.stored_zip import file_sha256
+from connectors.file_hash import file_sha256
 from models.archive.archived_file import ArchivedFile
 from models.archive.restore_order import wanted_volumes
 from models.errors import FatalError

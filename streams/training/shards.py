@@ -1,10 +1,10 @@
 """Exported shards as training takes them, wherever they lie."""
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from connectors.file_hash import file_sha256
 from connectors.record_shards import ShardTarget
 from connectors.tfrecord.inspection import inspect_shard
 from connectors.tfrecord.schema import RecordCounts, ShardEntry
@@ -33,8 +33,6 @@ class ExportedShard:
             When it is missing, or not the file that the schema lists.
         """
         with self.target.on_disk(self.entry.name) as path:
-            with path.open("rb") as stream:
-                changed = hashlib.file_digest(stream, "sha256").hexdigest() != self.entry.sha256
-            if changed:
+            if file_sha256(path) != self.entry.sha256:
                 inspect_shard(self.target, self.entry, RecordCounts())  # says where, and raises
             yield Shard(str(path), self.entry.records, self.entry.sha256)

@@ -14,11 +14,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from connectors.durable_files import replace_file
+from connectors.file_hash import file_sha256
 from connectors.model_files import MODEL_PARTS, default_model, installed_name, model_parts
 from connectors.state.commit import FileRecord, FileStatus
 from connectors.state.reader import StateReader
 from connectors.state.stage_moment import StageMoment
-from connectors.stored_zip import damaged_file, file_sha256, read_stored_zip, write_stored_zip
+from connectors.stored_zip import damaged_file, read_stored_zip, write_stored_zip
 from models.archive.archived_file import ArchivedFile
 from models.event_time import SECOND_NS, format_iso, parse_iso
 from models.state import decode_state

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from connectors import stored_zip
-from connectors.stored_zip import file_sha256, read_stored_zip, write_stored_zip
+from connectors.file_hash import file_sha256
+from connectors.stored_zip import read_stored_zip, write_stored_zip
 from models.errors import FatalError
 
 PARTS = [("head.json", b'{"format": 1}'), ("states/0", bytes(range(256)) * 40)]

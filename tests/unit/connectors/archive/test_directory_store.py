@@ -206,7 +206,7 @@ def test_what_is_read_back_differently_does_not_count(
     store: DirectoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(directory_store, "sha256_on_disk", lambda _: "0" * 64)
+        patch.setattr(directory_store, "file_sha256", lambda *_, **__: "0" * 64)
         with pytest.raises(RetryableError, match=r"is not what is read from it; look at its disk") as raised:
             put(store, tmp_path, b"first")
     assert raised.value.reason == "archive_store_garbled"
