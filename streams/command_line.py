@@ -34,6 +34,7 @@ from streams.commands import (
     watch,
     worker,
 )
+from streams.commands.usage import tell
 
 USAGE_ERROR = 2
 FAILURE = 1
@@ -91,10 +92,10 @@ def run(arguments: Sequence[str]) -> int:
     except (typer.Abort, KeyboardInterrupt, BrokenPipeError):
         return INTERRUPTED
     except TyperException as error:
-        _complain(error.format_message())
+        tell(error.format_message())
         return USAGE_ERROR
     except Exception as error:  # noqa: BLE001 - an operator gets one sentence, whatever happens
-        _complain(_sentence(error))
+        tell(_sentence(error))
         return FAILURE
     return int(result) if isinstance(result, int) else 0
 
@@ -109,7 +110,3 @@ def _sentence(error: Exception) -> str:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{frame.filename}:{frame.lineno}"
     return f"internal error, please report it: {type(error).__name__}: {error} ({place})"
-
-
-def _complain(sentence: str) -> None:
-    sys.stderr.write(f"petawatch: {' '.join(sentence.split())}\n")

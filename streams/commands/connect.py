@@ -26,13 +26,11 @@ def connect(
     import threading
 
     from dashboards.progress import progress_bar
+    from streams.commands.usage import tell
     from streams.connector.connector import open_connector
     from streams.settings import load_settings
 
     settings = load_settings(config)
-
-    def tell(sentence: str) -> None:
-        typer.echo(f"petawatch: {sentence}", err=True)
 
     with open_connector(paths, state, settings, http=http, tell=tell) as running:
 

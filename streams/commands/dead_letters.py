@@ -40,6 +40,7 @@ def list_letters(
 
     from connectors.kafka.reader import TopicReader
     from dashboards.dead_letter_table import print_letters
+    from streams.commands.usage import tell
     from streams.facility.dead_letters import LetterFilter, find_letters
     from streams.settings import load_settings
 
@@ -53,7 +54,7 @@ def list_letters(
     else:
         print_letters(found.letters, Console())
     if found.foreign:
-        typer.echo(f"petawatch: {found.foreign} messages in the topic are no dead letters of Petawatch", err=True)
+        tell(f"{found.foreign} messages in the topic are no dead letters of Petawatch")
 
 
 def show(
@@ -86,6 +87,7 @@ def retry(
     """Give messages to their agents again, each once; exit code 1 when some were retried too often, or can't be."""
     from connectors.kafka.producer import BlockProducer
     from connectors.kafka.reader import TopicReader
+    from streams.commands.usage import tell
     from streams.facility.dead_letters import (
         MOST_ATTEMPTS,
         LetterSummary,
@@ -100,7 +102,7 @@ def retry(
         raise typer.BadParameter("name the dead letters by their ids, or by --reason")
     settings = load_settings(config)
 
-    def tell(letter: LetterSummary) -> None:
+    def show_retry(letter: LetterSummary) -> None:
         typer.echo(f"{letter.id} goes to its agent again")
 
     installation = settings.topics.installation
@@ -108,12 +110,9 @@ def retry(
         chosen = choose_letters(find_letters(reader).letters, ids or [], reason)
         promotions = [letter for letter in chosen if not letter.repeatable]
         tired = [] if force else [letter for letter in chosen if letter.repeatable and letter.attempts >= MOST_ATTEMPTS]
-        retry_letters(reader, producer, [letter for letter in chosen if letter not in promotions + tired], tell)
+        retry_letters(reader, producer, [letter for letter in chosen if letter not in promotions + tired], show_retry)
     for letter in tired:
-        typer.echo(
-            f"petawatch: {letter.id} was retried {letter.attempts} times in vain; mend the cause, then use --force",
-            err=True,
-        )
+        tell(f"{letter.id} was retried {letter.attempts} times in vain; mend the cause, then use --force")
     for letter in promotions:
-        typer.echo(f"petawatch: {promotion_again(letter)}", err=True)
+        tell(promotion_again(letter))
     return int(bool(promotions or tired))

@@ -175,9 +175,11 @@ def rollback(state: _State, config: _Config = None) -> None:
 
 
 def _say(sentence: str, warning: str) -> None:
+    from streams.commands.usage import tell
+
     typer.echo(sentence)
     if warning:
-        typer.echo(f"petawatch: {warning}", err=True)
+        tell(warning)
 
 
 def upload(state: _State, config: _Config = None) -> None:

@@ -57,6 +57,7 @@ def info(
     from connectors.tfrecord.inspection import inspect_shards
     from dashboards.progress import progress_bar
     from dashboards.tfrecord_table import print_inspection
+    from streams.commands.usage import tell
     from streams.settings import load_settings
     from streams.shard_places import place_of, written_shards
 
@@ -65,5 +66,5 @@ def info(
         found = inspect_shards(target, advance)
     print_inspection(found, Console())
     for problem in found.problems:
-        typer.echo(f"petawatch: {problem}", err=True)
+        tell(problem)
     return int(bool(found.problems))

@@ -1,8 +1,14 @@
-"""Values on the command line, checked with one sentence for each mistake."""
+"""What commands have in common: sentences for whoever started them, and values checked with one for each mistake."""
 
 import typer
 
+from dashboards.printable import printable
 from models.event_time import parse_iso
+
+
+def tell(sentence: str) -> None:
+    """Say something beside the results, on one line of the standard error."""
+    typer.echo(f"petawatch: {printable(' '.join(sentence.split()))}", err=True)
 
 
 def time_option(name: str, text: str) -> int | None:

@@ -30,6 +30,7 @@ def watch(
     from dashboards.alert_line import print_alert_event
     from dashboards.progress import progress_bar
     from models.alerts.alert import AlertEvent
+    from streams.commands.usage import tell
     from streams.settings import load_settings
     from streams.watch import open_watch
 
@@ -40,9 +41,6 @@ def watch(
     def show(events: list[AlertEvent]) -> None:
         for event in events:
             print_alert_event(event, console, now_ns=clock.now_ns())
-
-    def tell(sentence: str) -> None:
-        typer.echo(f"petawatch: {sentence}", err=True)
 
     with open_watch(paths, state, settings, http=http, on_alerts=show, tell=tell) as running:
         if once:

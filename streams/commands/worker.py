@@ -22,6 +22,7 @@ def worker(
     http: Annotated[str, typer.Option(help="HOST:PORT for /metrics, /healthz and /readyz, or off.")] = "off",
 ) -> None:
     """Work on a share of the records on Kafka: as many workers as it needs, each on a computer of its own or not."""
+    from streams.commands.usage import tell
     from streams.settings import load_settings
     from streams.topology import AgentName
     from streams.worker.worker import run_worker
@@ -33,9 +34,6 @@ def worker(
         raise typer.BadParameter(f"--agents: {', '.join(unknown) or 'none'} is no agent; there are {every}")
     if AgentName.RECORDER in names and state is None:
         raise typer.BadParameter("the recorder needs --state DIR; or choose other agents with --agents")
-
-    def tell(sentence: str) -> None:
-        typer.echo(f"petawatch: {sentence}", err=True)
 
     if AgentName.RECORDER not in names and state is not None:
         tell(f"--state {state} is not used: it is the recorder's, which is not among --agents {agents}")

@@ -24,6 +24,7 @@ def run(
     from connectors.process_priority import step_back
     from models.errors import FatalError
     from streams.archive.uploading.archiver import Archiver
+    from streams.commands.usage import tell
     from streams.settings import load_settings
 
     settings = load_settings(config)
@@ -32,9 +33,6 @@ def run(
             "nothing says where the archive is; give archive.store in --config: s3://BUCKET, or a folder",
             reason="configuration",
         )
-
-    def tell(sentence: str) -> None:
-        typer.echo(f"petawatch: {sentence}", err=True)
 
     with closing(Archiver(state, settings, SystemClock(), tell=tell)) as archiver:
         for number in (signal.SIGTERM, signal.SIGINT):
