@@ -8,8 +8,9 @@ from rich.console import Console
 
 from dashboards.blocks import counted, print_blocks, print_table, table_fits
 from dashboards.printable import printable
-from models.archive.copies import StoreCopy
-from models.archive.found_file import FoundFile, TapeCopy
+from models.archive.copies import BundleCopy, StoreCopy
+from models.archive.found_file import FoundFile
+from models.archive.volumes import Volume
 from models.event_time import format_iso
 
 #: Of the files of a table on a terminal, when no limit was given.
@@ -41,7 +42,7 @@ def print_files(files: Iterable[FoundFile], console: Console, limit: int = 0) ->
 
 def file_document(found: FoundFile) -> dict[str, Any]:
     """A file with its copies as JSON values; times are ISO 8601 in UTC."""
-    file = found.file
+    file, copies = found
     return {
         "id": file.id,
         "key": file.key,
@@ -61,9 +62,9 @@ def file_document(found: FoundFile) -> dict[str, Any]:
         "states": list(file.states),
         "records": file.records,
         "refused": file.refused,
-        "store": [_stored_document(copy) for copy in found.stored],
-        "bundles": list(found.bundles),
-        "tape": [_tape_document(copy) for copy in found.on_tape],
+        "store": [_stored_document(copy) for copy in copies.store_copies],
+        "bundles": list(copies.bundles),
+        "tape": [_tape_document(copy, copies.volumes.get(copy.volume)) for copy in copies.bundle_copies],
     }
 
 
@@ -78,7 +79,8 @@ def _print_rows(rows: Sequence[Sequence[str]], console: Console) -> None:
 
 
 def _cells(found: FoundFile) -> tuple[str, ...]:
-    file = found.file
+    file, copies = found
+    on_tape = [_tape_text(copy, copies.volumes.get(copy.volume)) for copy in copies.bundle_copies]
     cells = (
         "-" if file.first_ns is None else format_iso(file.first_ns),
         file.key,
@@ -86,7 +88,7 @@ def _cells(found: FoundFile) -> tuple[str, ...]:
         f"{file.records:,}",
         ", ".join(file.states),
         file.refused,
-        "; ".join([*map(_stored_text, found.stored), *map(_tape_text, found.on_tape)]) or f"local: {file.root}",
+        "; ".join([*map(_stored_text, copies.store_copies), *on_tape]) or f"local: {file.root}",
     )
     return tuple(map(printable, cells))
 
@@ -97,13 +99,9 @@ def _stored_text(copy: StoreCopy) -> str:
     return copy.store if copy.checked_ns is not None or copy.read_back_ns is not None else f"{copy.store} unchecked"
 
 
-def _tape_text(found: TapeCopy) -> str:
-    damaged = f" ({found.copy.damaged})" if found.copy.damaged else ""
-    return f"tape {_volume_name(found)} {found.copy.state.value}{damaged}"
-
-
-def _volume_name(found: TapeCopy) -> str:
-    return found.copy.volume if found.volume is None else found.volume.name
+def _tape_text(copy: BundleCopy, volume: Volume | None) -> str:
+    damaged = f" ({copy.damaged})" if copy.damaged else ""
+    return f"tape {copy.volume if volume is None else volume.name} {copy.state.value}{damaged}"
 
 
 def _stored_document(copy: StoreCopy) -> dict[str, Any]:
@@ -116,8 +114,7 @@ def _stored_document(copy: StoreCopy) -> dict[str, Any]:
     }
 
 
-def _tape_document(found: TapeCopy) -> dict[str, Any]:
-    copy, volume = found.copy, found.volume
+def _tape_document(copy: BundleCopy, volume: Volume | None) -> dict[str, Any]:
     return {
         "bundle": copy.bundle_id,
         "volume": copy.volume,

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -10,7 +11,8 @@ from rich.console import Console
 from dashboards.catalog_table import TERMINAL_LIMIT, file_document, print_files
 from models.archive.archived_file import ArchivedFile
 from models.archive.copies import BundleCopy, CopyState, StoreCopy
-from models.archive.found_file import FoundFile, TapeCopy
+from models.archive.found_file import FoundFile
+from models.archive.safety import KnownCopies
 from models.archive.volumes import Volume, VolumeState
 from models.event_time import parse_iso
 
@@ -34,19 +36,21 @@ FILE = ArchivedFile(
     records=1800,
 )
 STORED = StoreCopy(file_id=FILE.id, store="s3://snapshots", version="v1", checked_ns=FILE.mtime_ns)
-TAPE = TapeCopy(
-    copy=BundleCopy(
-        bundle_id="b1",
-        volume="uuid-1",
-        path="bundles/b1.tar",
-        state=CopyState.SAFE,
-        mount_id="m",
-        written_ns=FILE.mtime_ns,
-        read_back_ns=FILE.mtime_ns,
-    ),
-    volume=Volume(uuid="uuid-1", barcode="HPL001L8", state=VolumeState.FULL),
+TAPE = BundleCopy(
+    bundle_id="b1",
+    volume="uuid-1",
+    path="bundles/b1.tar",
+    state=CopyState.SAFE,
+    mount_id="m",
+    written_ns=FILE.mtime_ns,
+    read_back_ns=FILE.mtime_ns,
 )
-FOUND = FoundFile(file=FILE, stored=(STORED,), bundles=("b1",), on_tape=(TAPE,))
+VOLUME = Volume(uuid="uuid-1", barcode="HPL001L8", state=VolumeState.FULL)
+COPIES = KnownCopies(file_id=FILE.id, cataloged=True)
+FOUND = FoundFile(
+    FILE,
+    replace(COPIES, store_copies=(STORED,), bundles=("b1",), bundle_copies=(TAPE,), volumes={VOLUME.uuid: VOLUME}),
+)
 
 
 def shown(files: Sequence[FoundFile], *, terminal: bool, width: int = 80, limit: int = 0) -> str:
@@ -91,17 +95,17 @@ def test_a_limit_says_that_there_is_more() -> None:
 
 
 def test_what_a_name_holds_never_steers_the_terminal() -> None:
-    hostile = FoundFile(file=ArchivedFile(key="\x1b[2J", path="", root="", sha256="", size_bytes=0, mtime_ns=0))
-    assert "\x1b" not in shown([hostile], terminal=False)
+    hostile = ArchivedFile(key="\x1b[2J", path="", root="", sha256="", size_bytes=0, mtime_ns=0)
+    assert "\x1b" not in shown([FoundFile(hostile, COPIES)], terminal=False)
 
 
 def test_copies_that_prove_nothing_say_so() -> None:
     unchecked = StoreCopy(file_id=FILE.id, store="file:///a", version="v")
     damaged = StoreCopy(file_id=FILE.id, store="file:///b", version="v", damaged="copy_damaged")
-    unknown = TapeCopy(copy=TAPE.copy, volume=None)
-    text = shown([FoundFile(file=FILE, stored=(unchecked, damaged), on_tape=(unknown,))], terminal=False)
+    copies = replace(COPIES, store_copies=(unchecked, damaged), bundle_copies=(TAPE,))
+    text = shown([FoundFile(FILE, copies)], terminal=False)
     assert "file:///a unchecked; file:///b damaged (copy_damaged); tape uuid-1 safe" in text
-    assert "local: /data/recorders" in shown([FoundFile(file=FILE)], terminal=False)
+    assert "local: /data/recorders" in shown([FoundFile(FILE, COPIES)], terminal=False)
 
 
 def test_a_document_says_all_of_it() -> None:
