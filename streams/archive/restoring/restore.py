@@ -89,7 +89,7 @@ class _Restore:
         self._sources = sources
         self._clock = clock
         self._placed: set[str] = set()
-        self._store_is_out = False
+        self._away: set[str] = set()
 
     def from_near(self, copies: FileCopies) -> bool:
         """Restore a file from what can be read at once; False when only cartridges are left."""
@@ -124,7 +124,7 @@ class _Restore:
         return found is Found.CONTENT
 
     def _try(self, file: ArchivedFile, copy: NearCopy) -> bool:
-        if copy.copy is not None and self._store_is_out:
+        if copy.copy is not None and copy.copy.store in self._away:
             return False
         damage: Damage | None = None
         try:
@@ -139,7 +139,7 @@ class _Restore:
             if copy.copy is None or error.reason in OF_THE_FOLDER:
                 raise
             # It would be asked in vain for each of many files.
-            self._store_is_out = True
+            self._away.add(copy.copy.store)
             self.report.problem(str(error))
         if damage and copy.copy is not None:  # the recorders' own file may be another one by now
             self._damaged(file, copy.copy, damage)

@@ -1,17 +1,20 @@
 """The copies that a restore can read: recorders' own files, the store, and cartridges."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import BinaryIO
 
 from connectors.archive.contents import copy_pieces, file_pieces
 from connectors.archive.store import ArchiveStore
+from connectors.catalog.batches import batches
 from connectors.catalog.catalog import Catalog
 from connectors.tape.library import MountedCartridges, mounted_cartridges
 from models.archive.archived_file import ArchivedFile
 from models.archive.copies import BundleMember, StoreCopy
 from models.archive.restore_order import TapePlace, tape_rank
+from models.errors import FatalError
+from streams.archive.cataloguing.known_copies import known_copies
+from streams.archive.earlier_stores import EarlierStores
 from streams.archive.opened_archive import OpenedArchive
 from streams.archive.own_files import own_file
 from streams.archive.restoring.restore_target import Fill
@@ -27,14 +30,17 @@ class RestoreSources:
     Attributes
     ----------
     store
-        None when there is none.
+        That of the settings; None when they name none.
     cartridges
         What is mounted now.
+    earlier
+        Opens another store by its address in the catalog; None reads from no other one.
     """
 
     catalog: Catalog
     store: ArchiveStore | None
     cartridges: Callable[[], MountedCartridges]
+    earlier: Callable[[str], ArchiveStore] | None = None
 
     @classmethod
     def of(cls, archive: OpenedArchive) -> "RestoreSources":
@@ -44,7 +50,22 @@ class RestoreSources:
             catalog=archive.catalog,
             store=archive.store,
             cartridges=lambda: mounted_cartridges(settings.tape, settings.archive.installation),
+            earlier=EarlierStores(settings.object_store),
         )
+
+    def store_of(self, copy: StoreCopy) -> ArchiveStore:
+        """The store that has a copy, which is asked nothing yet.
+
+        Raises
+        ------
+        FatalError
+            ``archive_store_refused``, ``archive_store_login``.
+        """
+        if self.store is not None and self.store.address == copy.store:
+            return self.store
+        if self.earlier is None:
+            raise FatalError(f"{copy.store} is not the store of the settings", reason="archive_store_refused")
+        return self.earlier(copy.store)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,54 +94,53 @@ class FileCopies:
     on_tape: tuple[TapePlace, ...]
 
 
-def copies_of(files: Sequence[ArchivedFile], sources: RestoreSources) -> Iterator[FileCopies]:
-    """All copies that are known of these files, in their order."""
+def copies_of(files: Iterable[ArchivedFile], sources: RestoreSources) -> Iterator[FileCopies]:
+    """All copies that are known of these files and may be read, in their order."""
     members: dict[str, dict[str, BundleMember]] = {}
-    rest = iter(files)
-    while page := list(islice(rest, _PAGE)):
+    for page in batches(files, _PAGE):
         yield from _page_copies(page, sources, members)
 
 
 def _page_copies(
     page: Sequence[ArchivedFile], sources: RestoreSources, members: dict[str, dict[str, BundleMember]]
 ) -> Iterator[FileCopies]:
-    catalog, ids = sources.catalog, [file.id for file in page]
-    stored, bundles = catalog.store_copies(ids), catalog.bundles_of(ids)
-    named = {bundle for held in bundles.values() for bundle in held}
-    copies = catalog.bundle_copies(named) if named else []
-    volumes = {volume.uuid: volume for volume in catalog.volumes()} if copies else {}
+    catalog = sources.catalog
+    known = known_copies(catalog, [file.id for file in page])
+    named = {bundle for copies in known.values() for bundle in copies.bundles}
     for bundle in set(members) - named:  # the files come by time, as the bundles were made
         del members[bundle]
     for bundle in named - set(members):
         found = catalog.bundle(bundle)
         members[bundle] = {member.file_id: member for member in found.members} if found is not None else {}
     for file in page:
+        copies = known[file.id]
         places = [
             TapePlace(
                 file=file,
                 copy=copy,
                 member=members[copy.bundle_id][file.id],
-                rank=tape_rank(copy, volumes.get(copy.volume)),
+                rank=tape_rank(copy, copies.volumes.get(copy.volume)),
             )
-            for copy in copies
-            if copy.bundle_id in bundles.get(file.id, ()) and file.id in members[copy.bundle_id]
+            for copy in copies.bundle_copies
+            if file.id in members[copy.bundle_id]
         ]
-        near = _near(file, stored.get(file.id, ()), sources.store)
+        near = _near(file, copies.store_copies, sources)
         yield FileCopies(file=file, near=tuple(near), on_tape=tuple(places))
 
 
-def _near(file: ArchivedFile, stored: Sequence[StoreCopy], store: ArchiveStore | None) -> Iterator[NearCopy]:
+def _near(file: ArchivedFile, stored: Collection[StoreCopy], sources: RestoreSources) -> Iterator[NearCopy]:
     local = own_file(file)
     if local is not None:
         yield NearCopy(source="local", fill=lambda stream: copy_pieces(file_pieces(local), stream)[0])
+    present = sources.store.address if sources.store is not None else ""
     # One that was damaged when it was last read may be whole again, and costs a try only.
-    for copy in sorted(stored, key=lambda copy: bool(copy.damaged)):
-        if store is not None and copy.store == store.address:
-            yield NearCopy(source="store", fill=_reading(store, file.key, copy.version), copy=copy)
+    for copy in sorted(stored, key=lambda copy: (bool(copy.damaged), copy.store != present)):
+        if copy.store == present or sources.earlier is not None:
+            yield NearCopy(source="store", fill=_reading(sources, file.key, copy), copy=copy)
 
 
-def _reading(store: ArchiveStore, key: str, version: str) -> Fill:
+def _reading(sources: RestoreSources, key: str, copy: StoreCopy) -> Fill:
     def fill(stream: BinaryIO) -> str:
-        return store.read(key, version, stream)
+        return sources.store_of(copy).read(key, copy.version, stream)
 
     return fill

@@ -14,9 +14,9 @@ from models.archive.archived_file import file_id
 from models.archive.keys import archive_key
 from models.archive.safety import KnownCopies, Obstacle, SafetyRule, WhyNot, obstacles
 from models.errors import FatalError, PetawatchError, RecordError
+from streams.archive.cataloguing.known_copies import known_copies
 from streams.archive.opened_archive import OpenedArchive
 from streams.archive.own_files import local_file
-from streams.archive.safekeeping.known_copies import known_copies
 
 _PAGE = 2000
 _TOGETHER = 200  # files that the catalog is asked about in one go

@@ -9,8 +9,8 @@ from models.archive.copies import StoreCopy
 from models.archive.file_query import FileQuery
 from models.archive.safety import Obstacle, SafetyRule, WhyNot, obstacles
 from models.errors import FatalError, RecordError
+from streams.archive.cataloguing.known_copies import known_copies
 from streams.archive.opened_archive import OpenedArchive
-from streams.archive.safekeeping.known_copies import known_copies
 
 _TOGETHER = 200
 

@@ -17,13 +17,13 @@ from models.archive.archived_file import ArchivedFile
 from models.archive.copies import Bundle, BundleCopy, StoreCopy
 from models.archive.safety import SafetyRule, obstacles
 from models.event_time import parse_iso
+from streams.archive.cataloguing.known_copies import known_copies
 from streams.archive.opened_archive import OpenedArchive
 from streams.archive.restoring.restore import RestoreOptions, restore_files
 from streams.archive.restoring.restore_report import RestoreReport
 from streams.archive.restoring.restore_sources import RestoreSources
 from streams.archive.restoring.restore_tape import Wanted
 from streams.archive.safekeeping.freeing import Decision, Freeing
-from streams.archive.safekeeping.known_copies import known_copies
 from streams.archive.safekeeping.repair import Repair
 from streams.archive.safekeeping.store_freeing import free_store
 from streams.archive.safekeeping.verification import DamagedCopy, Scope, Verification

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from connectors.archive.directory_store import DirectoryStore
 from connectors.catalog.sqlite_catalog import SqliteCatalog
+from connectors.object_store.settings import ObjectStoreSettings
 from connectors.tape.bundle_file import build_bundle, copy_member
 from connectors.tape.library import mounted_cartridges
 from connectors.tape.settings import TapeSettings
@@ -18,6 +20,7 @@ from models.archive.archived_file import ArchivedFile
 from models.archive.copies import BundleCopy, BundleMember, CopyState, StoreCopy
 from models.archive.volumes import Volume
 from models.errors import RetryableError
+from streams.archive.earlier_stores import EarlierStores
 from streams.archive.restoring.restore import RestoreOptions, restore_files
 from streams.archive.restoring.restore_plan import plan_restore
 from streams.archive.restoring.restore_report import RestoreReport
@@ -98,6 +101,7 @@ class World:
             catalog=self.catalog,
             store=self.store,
             cartridges=lambda: mounted_cartridges(settings, "hpls", self.volumes),
+            earlier=EarlierStores(ObjectStoreSettings()),
         )
 
     def restore(self, **options: Any) -> RestoreReport:
@@ -219,6 +223,29 @@ def test_a_store_that_is_away_is_asked_once(world: World) -> None:
     assert report.restored == {"tape": 4}
     [problem] = report.problems
     assert "holds no archive any more; look whether its file system is mounted" in problem
+
+
+def test_files_come_from_an_earlier_store_and_from_tape_where_it_is_gone(world: World) -> None:
+    first, second, *_ = world.files
+    world.files = [first, second]
+    world.stored(first, second)
+    earlier = world.folder / "store"
+    world.store = DirectoryStore(world.folder / "another store")
+    world.store.prepare()
+    world.on_tape("aaa", second)
+    assert plan_restore(world.files, world.into, world.sources).files == {"store": 2}
+    (earlier / second.key).unlink()
+    report = world.restore()
+    assert report.restored == {"store": 1, "tape": 1}
+    assert [sentence.partition(";")[0] for sentence in report.problems] == [
+        f"{second.key} is missing in {DirectoryStore(earlier).address}"
+    ]
+    world.assert_there(world.files)
+    shutil.rmtree(earlier)
+    shutil.rmtree(world.into)
+    report = world.restore()
+    assert (report.restored, [refused.file for refused in report.refused]) == ({"tape": 1}, [first])
+    assert [problem for problem in report.problems if str(earlier) in problem]
 
 
 def test_tapes_are_read_in_their_order(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
