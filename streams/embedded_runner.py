@@ -14,6 +14,7 @@ from functools import partial
 from connectors.spool_listing import SpoolFile
 from connectors.state.commit import Commit
 from connectors.state.directory import StateDirectory
+from connectors.state.stage_moment import RUNNER_KEY
 from models.alerts.alert import AlertEvent
 from models.devices import Device
 from models.results import ScoredBlock
@@ -34,7 +35,6 @@ from streams.work_units import WorkUnit, read_ahead, read_units
 #: Units that are processed ahead of the one that is committed next: bounds the memory.
 _UNITS_AHEAD = 4
 _BYTES_AHEAD = 128 << 20
-_RUNNER_KEY = "runner"
 
 
 @dataclass(slots=True)
@@ -102,8 +102,8 @@ class EmbeddedRunner:
         self._waiting: dict[str, _WaitingReplacement] = {}
         states = state.load_states()
         pipeline.restore(states)
-        if _RUNNER_KEY in states:
-            self._restore(decode_state(states[_RUNNER_KEY]))
+        if RUNNER_KEY in states:
+            self._restore(decode_state(states[RUNNER_KEY]))
 
     def process(self, files: Iterable[SpoolFile]) -> None:
         """Read, process and commit these files in their order; returns when all of it is durable."""
@@ -312,7 +312,7 @@ class EmbeddedRunner:
 
     def _commit(self, output: PipelineOutput, commit: Commit, unit: WorkUnit | None = None) -> None:
         commit.stage_states |= self._pipeline.take_changed_joins()
-        commit.stage_states[_RUNNER_KEY] = encode_state(
+        commit.stage_states[RUNNER_KEY] = encode_state(
             {"files": self._accounts.state(), "series": self._progress.state(), "sequence": self._sequence.state()}
         )
         commit.pending = self._pipeline.pending_records()

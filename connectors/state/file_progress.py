@@ -4,11 +4,12 @@ from collections.abc import Iterable
 
 from connectors.state.failures import clear_failures
 from connectors.state.file_changes import ChangedFiles, ChangedVersion
+from connectors.state.stage_moment import RUNNER_KEY
 from models.records import SourceReference
 from models.state import decode_state
 
-# The keys under which a watch, and a connector, keep the files that they are in the middle of.
-_RUNNER, _CONNECTOR = "runner", "connector"
+# The key under which a connector keeps the files that it is in the middle of.
+_CONNECTOR = "connector"
 
 
 class FileProgress(ChangedFiles):
@@ -16,7 +17,7 @@ class FileProgress(ChangedFiles):
 
     def unfinished(self, versions: Iterable[ChangedVersion]) -> set[str]:
         """The paths of those that are not read to their end, or of which records have no outcome yet."""
-        states = {key: state for key in (_RUNNER, _CONNECTOR) if (state := self._state_of(key)) is not None}
+        states = {key: state for key in (RUNNER_KEY, _CONNECTOR) if (state := self._state_of(key)) is not None}
         begun = {path for state in states.values() for path in decode_state(state)["files"]}
         found = set()
         for version in versions:

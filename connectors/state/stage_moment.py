@@ -9,8 +9,10 @@ from connectors.state.database import one_moment
 from connectors.state.ledger import file_records
 from models.event_time import HOUR_NS
 
+#: The key under which a one-process watch keeps its own state beside those of its stages.
+RUNNER_KEY = "runner"
 #: So far back files are remembered: whatever comes of them again later is known.
-_REMEMBERED_NS = HOUR_NS
+REMEMBERED_NS = HOUR_NS
 # The position is looked for in so many of the files that came last.
 _LATEST_FILES = 5_000
 
@@ -51,7 +53,7 @@ def read_stage_moment(connection: sqlite3.Connection) -> StageMoment | None:
             return None
         meta = dict(connection.execute("SELECT name, value FROM meta WHERE name IN ('sequence', 'pending')"))
         states = dict(connection.execute("SELECT key, value FROM states ORDER BY key"))
-        files = file_records(connection, position_ns - _REMEMBERED_NS, None)
+        files = file_records(connection, position_ns - REMEMBERED_NS, None)
     pending = [(str(file), str(sha256), int(number)) for file, sha256, number in json.loads(meta.get("pending", "[]"))]
     return StageMoment(
         sequence=int(meta["sequence"]), position_ns=position_ns, states=states, files=files, pending=pending

@@ -6,17 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from connectors.state.stage_moment import REMEMBERED_NS
 from models.archive.archived_file import ArchivedFile
 from models.errors import FatalError
-from models.event_time import HOUR_NS, MINUTE_NS, format_iso
+from models.event_time import MINUTE_NS, format_iso
 from streams.archive.states.stage_states import StageStates, read_stage_states, settings_digests
 from streams.replay.sources import ReplaySource, start_in_name
 from streams.settings import Settings
 
 #: Of these files the shots at the end of the stretch are decided as by a watch that goes on.
 LEAD_OUT_NS = 2 * MINUTE_NS
-# What came before a state within this is named in it, file by file.
-_REMEMBERED_NS = HOUR_NS
 
 #: Brings files to this computer and gives their places, by their ids.
 Fetch = Callable[[Sequence[ArchivedFile]], dict[str, Path]]
@@ -78,7 +77,7 @@ def make_plan(
     """
     state_file = None if fresh else next(iter(source.states(from_ns)), None)
     state = None if state_file is None else read_stage_states(fetch([state_file])[state_file.id])
-    since_ns = from_ns if state is None else min(from_ns, state.position_ns - _REMEMBERED_NS)
+    since_ns = from_ns if state is None else min(from_ns, state.position_ns - REMEMBERED_NS)
     files = source.snapshots(since_ns, to_ns + LEAD_OUT_NS)
     if not any(_touches(file, from_ns, to_ns) for file in files):
         raise FatalError(

@@ -17,8 +17,7 @@ from connectors.durable_files import replace_file
 from connectors.file_hash import file_sha256
 from connectors.model_files import MODEL_PARTS, default_model, installed_name, model_parts
 from connectors.state.commit import FileRecord, FileStatus
-from connectors.state.reader import StateReader
-from connectors.state.stage_moment import StageMoment
+from connectors.state.stage_moment import RUNNER_KEY, StageMoment
 from connectors.stored_zip import damaged_file, read_stored_zip, write_stored_zip
 from models.archive.archived_file import ArchivedFile
 from models.event_time import SECOND_NS, format_iso, parse_iso
@@ -32,7 +31,6 @@ STATE_ENDING, MODEL_ENDING = ".petawatch-state", ".petawatch-model"
 
 _FORMAT = 1
 _PROGRAM = "petawatch"
-_RUNNER_KEY = "runner"
 _HEAD = "head.json"
 # What the results of a stretch depend on, beside the files, the states and the model.
 _DECISIVE = ("time_zone", "reading", "sequence", "budget", "camera", "meter", "spectrometer", "join")
@@ -72,16 +70,14 @@ class StageStates:
     pending: list[tuple[str, str, int]]
 
 
-def write_stage_states(state: StateReader, folder: Path, settings: Settings) -> Path | None:
-    """Archive the states of a one-process watch as they stand now, and the models that they need.
-
-    May be called while the watch writes: all is read of one commit. The watch itself does it by ``StateArchivist``.
+def write_moment(moment: StageMoment, state_dir: Path, folder: Path, settings: Settings) -> Path | None:
+    """Archive the states of a one-process watch, and the models that they need.
 
     Returns
     -------
     Path or None
-        The file; None before the first record, on Kafka (the states are in the agents' checkpoints there), and while
-        a snapshot is half read, so that no place between two snapshots would belong to it.
+        The file; None of a facility's recorder (the states are in the agents' checkpoints there), and while a snapshot
+        is half read, so that no place between two snapshots would belong to it.
 
     Raises
     ------
@@ -90,13 +86,7 @@ def write_stage_states(state: StateReader, folder: Path, settings: Settings) -> 
     FatalError
         A model that the states need is missing or damaged.
     """
-    moment = state.stage_moment()
-    return None if moment is None else write_moment(moment, state.path, folder, settings)
-
-
-def write_moment(moment: StageMoment, state_dir: Path, folder: Path, settings: Settings) -> Path | None:
-    """The same for what was read already."""
-    runner = moment.states.get(_RUNNER_KEY)
+    runner = moment.states.get(RUNNER_KEY)
     if runner is None or decode_state(runner)["files"]:
         return None
     in_use = installed_name(state_dir) or default_model().name

@@ -24,7 +24,6 @@ from streams.archive.states.stage_states import (
     settings_digests,
     unpack_model,
     write_moment,
-    write_stage_states,
 )
 from streams.archive.states.state_archivist import StateArchivist
 from streams.settings import default_settings, load_settings
@@ -64,8 +63,13 @@ def commit(state: StateDirectory, minute: int, *, half_read: bool = False) -> No
     state.commit(Commit(stage_states=states, files=[snapshot(minute)]))
 
 
+def archive(state: StateDirectory, folder: Path) -> Path | None:
+    moment = state.stage_moment()
+    return None if moment is None else write_moment(moment, state.path, folder, SETTINGS)
+
+
 def written(state: StateDirectory, folder: Path) -> tuple[Path, StageStates]:
-    path = write_stage_states(state, folder, SETTINGS)
+    path = archive(state, folder)
     assert path is not None
     return path, read_stage_states(path)
 
@@ -100,15 +104,15 @@ def test_the_model_comes_back(state: StateDirectory, tmp_path: Path) -> None:
 def test_nothing_is_archived_before_the_first_record_nor_of_a_snapshot_that_is_half_read(
     state: StateDirectory, tmp_path: Path
 ) -> None:
-    assert write_stage_states(state, tmp_path, SETTINGS) is None
+    assert archive(state, tmp_path) is None
     commit(state, 0, half_read=True)
-    assert write_stage_states(state, tmp_path, SETTINGS) is None
+    assert archive(state, tmp_path) is None
     assert not list(tmp_path.glob("states/*"))
 
 
 def test_on_kafka_there_are_no_states(state: StateDirectory, tmp_path: Path) -> None:
     state.commit(Commit(files=[snapshot(0)], stage_states={"recorder": encode_state({})}))
-    assert write_stage_states(state, tmp_path, SETTINGS) is None
+    assert archive(state, tmp_path) is None
 
 
 def test_files_are_described_as_the_archive_takes_them(state: StateDirectory, tmp_path: Path) -> None:
