@@ -43,10 +43,8 @@ def replay(
     """Put an archived stretch through the pipeline again, from the archived state before it; compare models."""
     from connectors.clock import SystemClock
     from connectors.process_priority import give_way
+    from streams.commands.usage import tell
     from streams.replay.replay import open_replays
-
-    def tell(sentence: str) -> None:
-        typer.echo(f"petawatch: {sentence}", err=True)
 
     if bool(alert) == bool(from_time or to_time):
         raise typer.BadParameter("give --from and --to, or --alert")

@@ -15,8 +15,8 @@ from streams.replay.comparison import FoundAlert, alerts_of_stretch, compare_rep
 from streams.replay.plan import ReplayPlan
 from streams.replay.replay import Replays
 
-#: Of these shots the picture is shown, the first that is kept.
-_ROLES = ("worst", "first", "last")
+#: Of these shots of an episode the evidence is shown, the first that is kept.
+SHOWN_ROLES = ("worst", "first", "last")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def _pictures(directory: Path, from_ns: int, to_ns: int) -> PictureOf:
 
     def of(alert: Alert) -> bytes | None:
         by_role = {link.role: link.png for link in links.get(alert.id, ()) if link.png != EXPIRED}
-        name = next((by_role[role] for role in _ROLES if role in by_role), None)
+        name = next((by_role[role] for role in SHOWN_ROLES if role in by_role), None)
         return None if name is None else (directory / name).read_bytes()
 
     return of

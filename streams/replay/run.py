@@ -1,15 +1,18 @@
 """One replay: a watch with a state directory of its own goes through the planned files, and sends nothing out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from connectors.clock import Clock
+from connectors.file_hash import file_sha256
 from connectors.model_files import install_model, write_model
 from connectors.spool_listing import SpoolFile
 from connectors.state.commit import Commit, FileRecord, FileStatus
 from connectors.state.directory import StateDirectory
+from connectors.state.reader import StateReader
+from connectors.state.stage_moment import RUNNER_KEY
 from models.archive.archived_file import ArchivedFile
 from models.errors import FatalError
 from models.event_time import SECOND_NS
@@ -21,8 +24,6 @@ from streams.archive.states.stage_states import StageStates
 from streams.replay.plan import ReplayPlan
 from streams.settings import Settings
 from streams.watch import Watch, open_watch
-
-_RUNNER_KEY = "runner"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +101,7 @@ def run_replay(
         running = _open(stack, plan, directory, own, clock, tell)
         pace = None if speed is None else EventTimePace(clock, speed, ends_ns)
         running.run_files(files, progress, wait_for=pace)
-    _compare(plan.files, directory)
+    compare_files(plan.files, places, directory)
 
 
 def _open(
@@ -154,8 +155,8 @@ def _beginning(state: StageStates, settings: Settings) -> Commit:
         )
         for (path, sha256), number in pending.items()
     ]
-    runner = decode_state(state.states[_RUNNER_KEY]) | {"sequence": _sequence_after(state, settings)}
-    return Commit(stage_states={**state.states, _RUNNER_KEY: encode_state(runner)}, files=records)
+    runner = decode_state(state.states[RUNNER_KEY]) | {"sequence": _sequence_after(state, settings)}
+    return Commit(stage_states={**state.states, RUNNER_KEY: encode_state(runner)}, files=records)
 
 
 def _sequence_after(state: StageStates, settings: Settings) -> dict[str, object]:
@@ -182,14 +183,25 @@ def _spool_file(file: ArchivedFile, place: Path, now_ns: int) -> SpoolFile:
     )
 
 
-def _compare(files: tuple[ArchivedFile, ...], directory: Path) -> None:
-    """Every file that was read is the one that was archived."""
-    with StateDirectory.open(directory) as state:
+def compare_files(files: Iterable[ArchivedFile], places: Mapping[str, Path], directory: Path) -> None:
+    """Every file that was read is the one that was archived; of a mere folder's files nothing is known before.
+
+    Raises
+    ------
+    FatalError
+        ``replay_differs``.
+    """
+    with StateReader.open(directory) as state:
         for file in files:
             known = state.known_file(file.path)
-            if known is None or (file.sha256 and known.sha256 not in {file.sha256, ""}):
+            if known is None or (file.sha256 and _read_sha256(known, places[file.id]) != file.sha256):
                 raise FatalError(
                     f"{file.path} is not the file that was archived, so that its results are none of {directory}; "
                     "restore it, and replay into another folder",
                     reason="replay_differs",
                 )
+
+
+def _read_sha256(known: FileRecord, place: Path) -> str:
+    """What was read; a file that can't be read as a snapshot is an archived one all the same."""
+    return known.sha256 or file_sha256(place)

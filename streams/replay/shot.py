@@ -23,11 +23,9 @@ from models.event_time import MILLISECOND_NS, MINUTE_NS, SECOND_NS, format_iso
 from models.records import RecordBlock
 from streams.replay.comparison import FoundAlert
 from streams.replay.replay import Replays
-from streams.replay.results import replay_stretch
+from streams.replay.results import SHOWN_ROLES, replay_stretch
 from streams.settings import Settings
 
-#: The best known of an episode's shots comes first.
-_ROLES = ("worst", "first", "last")
 # Shots before and after the one that is shown: as images, as energies.
 _IMAGES, _ENERGIES = 2, 40
 # Records of one shot lie this close together; a stage's shots are further apart.
@@ -87,7 +85,7 @@ def _found_alert(state_dir: Path, beginning: str) -> FoundAlert:
 def _kept(directory: Path, links: tuple[EvidenceLink, ...]) -> _Evidence | None:
     """The best evidence below a state directory."""
     by_role = {link.role: link for link in links if link.png != EXPIRED}
-    for role in _ROLES:
+    for role in SHOWN_ROLES:
         if role in by_role:
             link = by_role[role]
             png = (directory / link.png).read_bytes()
