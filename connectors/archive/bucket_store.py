@@ -1,6 +1,5 @@
 """A bucket of an object store as a store of the archive."""
 
-import base64
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from connectors.archive.large_upload import PART_BYTES_NOTE, LargeUpload
 from connectors.archive.sent_file import sent_file
 from connectors.archive.store import StoredVersion
 from connectors.clock import Clock
+from connectors.object_store.checksums import content_sha256, is_of_parts
 from connectors.object_store.settings import ObjectStoreSettings
 from connectors.object_store.versioned_bucket import ObjectVersion, VersionedBucket
 from models.errors import FatalError, PetawatchError, RecordError, RetryableError
@@ -185,8 +185,8 @@ class BucketStore:
 def _stored(found: ObjectVersion) -> StoredVersion:
     noted = {name: unquote(value) for name, value in found.metadata.items()}
     # Of an object in parts the store has sums of the parts; it was made one only if the whole was the one wanted.
-    in_parts = "-" in found.checksum and PART_BYTES_NOTE in noted
-    computed = "" if in_parts or "-" in found.checksum or not found.checksum else _hex(found.checksum)
+    in_parts = is_of_parts(found.checksum) and PART_BYTES_NOTE in noted
+    computed = content_sha256(found.checksum)
     return StoredVersion(
         key=found.key,
         version=found.version,
@@ -196,10 +196,6 @@ def _stored(found: ObjectVersion) -> StoredVersion:
         latest=found.latest,
         metadata=noted,
     )
-
-
-def _hex(checksum: str) -> str:
-    return base64.b64decode(checksum).hex()
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """A large file on its way into a bucket: in parts, and gone on with after a break."""
 
-import base64
 import hashlib
 import io
 import json
@@ -12,7 +11,8 @@ from pathlib import Path
 from connectors.archive.archive_keys import UPLOADS
 from connectors.archive.contents import file_changed
 from connectors.archive.sent_file import SentFile, sent_file
-from connectors.object_store.part_uploads import SentPart, checksum_of_parts
+from connectors.object_store.checksums import checksum_of, checksum_of_parts
+from connectors.object_store.part_uploads import SentPart
 from connectors.object_store.versioned_bucket import VersionedBucket
 from models.errors import RecordError, RetryableError
 
@@ -62,7 +62,7 @@ class LargeUpload:
             except RecordError as error:
                 self._give_up(upload, error)
                 raise
-        if checksum != checksum_of_parts(parts):
+        if checksum != checksum_of_parts([part.checksum for part in parts]):
             self._bucket.remove(self._key, version)
             raise RetryableError(
                 f"what arrived at {self._bucket.address(self._key)} was not what was sent in parts; look at the "
@@ -79,7 +79,7 @@ class LargeUpload:
                 whole.update(data)
                 digest = hashlib.sha256(data).digest()
                 known = there.get(number)
-                if known is not None and known.sha256 == base64.b64encode(digest).decode():
+                if known is not None and known.checksum == checksum_of(digest):
                     parts.append(known)
                     continue
                 if len(parts) >= _AT_ONCE:

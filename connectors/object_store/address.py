@@ -53,7 +53,12 @@ class ObjectAddress:
         return f"{self.prefix}/{name}" if self.prefix else name
 
     def __str__(self) -> str:
-        return f"{_SCHEME}{self.bucket}/{self.prefix}".rstrip("/")
+        return address_of(self.bucket, self.prefix).rstrip("/")
+
+
+def address_of(bucket: str, key: str) -> str:
+    """The address of an object."""
+    return f"{_SCHEME}{bucket}/{key}"
 
 
 def is_address(text: str) -> bool:

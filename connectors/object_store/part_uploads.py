@@ -1,17 +1,16 @@
 """Objects that are sent in parts, each checked by its SHA-256; what has arrived is known after a break."""
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from minio.xml import findall, findtext
 
+from connectors.object_store.address import address_of
+from connectors.object_store.checksums import checksum_of, need_computed
 from connectors.object_store.failures import one_sentence
 from connectors.object_store.settings import ObjectStoreSettings
-from connectors.object_store.signed_requests import CHECKSUM, SignedRequests
-from models.errors import FatalError
+from connectors.object_store.signed_requests import SignedRequests
 
 _XML = {"Content-Type": "application/xml"}
 
@@ -22,13 +21,13 @@ class SentPart:
 
     Attributes
     ----------
-    sha256
-        Base64, as the store computed it; empty when it did not.
+    checksum
+        Its checksum as the store computed it; empty when it did not.
     """
 
     number: int
     etag: str
-    sha256: str
+    checksum: str
 
 
 class PartUploads:
@@ -62,7 +61,7 @@ class PartUploads:
                 found[number] = SentPart(
                     number=number,
                     etag=_text(element, "ETag").strip('"'),
-                    sha256=findtext(element, "ChecksumSHA256") or "",
+                    checksum=findtext(element, "ChecksumSHA256") or "",
                 )
             if findtext(listing, "IsTruncated") != "true":
                 return found
@@ -70,24 +69,19 @@ class PartUploads:
 
     def send(self, key: str, upload: str, number: int, data: bytes, digest: bytes) -> SentPart:
         """Send a part; the store itself has checked its SHA-256, which is given."""
-        expected = base64.b64encode(digest).decode()
+        expected = checksum_of(digest)
         query = {"uploadId": upload, "partNumber": str(number)}
         content = (data, len(data), digest.hex())
         with one_sentence(self._settings, self._address(key), "written"):
             response = self._requests.send("PUT", (self._bucket, key), query, {}, content)
-        if response.headers.get(CHECKSUM) != expected:
-            raise FatalError(
-                f"the object store at {self._settings.endpoint} does not check SHA-256 of parts, so "
-                f"{self._address(key)} is not known to be whole; name a store that does",
-                reason="object_store_refused",
-            )
-        return SentPart(number=number, etag=response.headers.get("etag", "").strip('"'), sha256=expected)
+        need_computed(self._settings, self._address(key), response.headers, expected, of=" of parts")
+        return SentPart(number=number, etag=response.headers.get("etag", "").strip('"'), checksum=expected)
 
     def complete(self, key: str, upload: str, parts: Sequence[SentPart]) -> tuple[str, str]:
         """Make one object of the parts; the name of its version, and the checksum of the parts' checksums."""
         listed = "".join(
             f"<Part><PartNumber>{part.number}</PartNumber><ETag>{part.etag}</ETag>"
-            f"<ChecksumSHA256>{part.sha256}</ChecksumSHA256></Part>"
+            f"<ChecksumSHA256>{part.checksum}</ChecksumSHA256></Part>"
             for part in parts
         )
         order = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
@@ -102,13 +96,7 @@ class PartUploads:
             self._requests.send("DELETE", (self._bucket, key), {"uploadId": upload}, {})
 
     def _address(self, key: str) -> str:
-        return f"s3://{self._bucket}/{key}"
-
-
-def checksum_of_parts(parts: Sequence[SentPart]) -> str:
-    """What a store gives as the checksum of an object in parts: of the parts' digests, and how many there are."""
-    digest = hashlib.sha256(b"".join(base64.b64decode(part.sha256) for part in parts)).digest()
-    return f"{base64.b64encode(digest).decode()}-{len(parts)}"
+        return address_of(self._bucket, key)
 
 
 def _parsed(answer: bytes) -> ET.Element:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from connectors.object_store.address import ObjectAddress
-from connectors.object_store.bucket import Bucket
+from connectors.object_store.plain_bucket import PlainBucket
 from connectors.object_store.settings import ObjectStoreSettings
 from connectors.record_shards import ShardFile
 from models.errors import FatalError
@@ -16,12 +16,12 @@ from models.errors import FatalError
 class ShardPrefix:
     """An object store as a target. A shard lies in a temporary file while it is written, and while it is read.
 
-    Methods raise what ``Bucket`` raises, and ``FatalError`` (``tfrecord_target``) when there is no room for the
+    Methods raise what ``PlainBucket`` raises, and ``FatalError`` (``tfrecord_target``) when there is no room for the
     temporary file.
     """
 
     def __init__(self, settings: ObjectStoreSettings, address: ObjectAddress) -> None:
-        self._bucket = Bucket(settings, address.bucket)
+        self._bucket = PlainBucket(settings, address.bucket)
         self._address = address
 
     @property
@@ -67,7 +67,7 @@ class ShardPrefix:
 
 
 class _ObjectFile:
-    def __init__(self, bucket: Bucket, key: str) -> None:
+    def __init__(self, bucket: PlainBucket, key: str) -> None:
         self._bucket = bucket
         self._key = key
         with _room():

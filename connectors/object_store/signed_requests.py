@@ -1,6 +1,5 @@
 """Requests that the client does not make: a body that is read while it is sent, and parts with their SHA-256."""
 
-import base64
 import hashlib
 from collections.abc import Mapping
 from typing import Protocol, cast
@@ -13,11 +12,10 @@ from minio.helpers import BaseURL
 from minio.signer import sign_v4_s3
 from urllib3 import BaseHTTPResponse
 
+from connectors.object_store.checksums import CHECKSUM, checksum_of
 from connectors.object_store.client import asking_again, connections, secret
 from connectors.object_store.settings import ObjectStoreSettings
 
-#: SHA-256 of the body in base64, which the store computes, too, and compares.
-CHECKSUM = "x-amz-checksum-sha256"
 # Hex SHA-256 of the body, as the signature has it.
 _CONTENT = "x-amz-content-sha256"
 _DONE = (200, 204)
@@ -78,7 +76,7 @@ class SignedRequests:
         else:
             body, size, sha256 = content
             # The signature holds the checksum, so it holds the body, too; the store need not hash it twice.
-            signed_content, more = "UNSIGNED-PAYLOAD", {CHECKSUM: base64.b64encode(bytes.fromhex(sha256)).decode()}
+            signed_content, more = "UNSIGNED-PAYLOAD", {CHECKSUM: checksum_of(bytes.fromhex(sha256))}
         url = self._url.build(
             method=method, region=self._region, bucket_name=place[0], object_name=place[1], query_params=dict(query)
         )

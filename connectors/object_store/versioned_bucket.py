@@ -1,6 +1,5 @@
-"""A bucket that keeps every version of an object."""
+"""A bucket that keeps every version of an object; each is asked for by its name."""
 
-import base64
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -11,18 +10,17 @@ from typing import BinaryIO
 from minio.commonconfig import ENABLED
 from minio.datatypes import Object
 from minio.versioningconfig import VersioningConfig
-from urllib3.util import Retry
 
-from connectors.object_store.client import asking_again, store_client
+from connectors.object_store.bucket import PIECE_BYTES, Bucket
+from connectors.object_store.checksums import CHECKSUM, WITH_CHECKSUM, checksum_of, need_computed
+from connectors.object_store.client import asking_again
 from connectors.object_store.failures import one_sentence
 from connectors.object_store.part_uploads import PartUploads
 from connectors.object_store.settings import ObjectStoreSettings
-from connectors.object_store.signed_requests import CHECKSUM, Body, SignedRequests
+from connectors.object_store.signed_requests import Body, SignedRequests
 from models.errors import FatalError, PetawatchError, RecordError, RetryableError
 
-_WITH_CHECKSUM = {"x-amz-checksum-mode": "ENABLED"}
 _METADATA = "x-amz-meta-"
-_PIECE_BYTES = 1 << 20
 _TRIAL_KEY = ".trial"
 
 
@@ -33,8 +31,7 @@ class ObjectVersion:
     Attributes
     ----------
     checksum
-        SHA-256 in base64 as the store computed it; of an object in parts that of their digests, with their number
-        behind a hyphen; empty when the store computed none.
+        As the store computed it (``connectors.object_store.checksums``); empty when it computed none.
     """
 
     key: str
@@ -45,27 +42,22 @@ class ObjectVersion:
     metadata: Mapping[str, str]
 
 
-class VersionedBucket:
-    """Versions of objects. Every method raises ``FatalError`` or ``RetryableError`` as ``one_sentence`` has them.
+class VersionedBucket(Bucket):
+    """Versions of objects; what is written stays beside what was there.
 
-    Raises
-    ------
-    FatalError
-        When the secret or the certificates can't be read, or there is no such endpoint.
+    Every method raises ``FatalError`` or ``RetryableError`` as ``one_sentence`` has them.
+
+    Attributes
+    ----------
+    uploads
+        What is sent in parts.
     """
 
     def __init__(self, settings: ObjectStoreSettings, name: str) -> None:
-        self._settings = settings
-        self._name = name
+        super().__init__(settings, name)
         with one_sentence(settings, self.address(""), "opened"):
-            self._client = store_client(settings, asking_again(settings.retries))
-            self._asks_once = store_client(settings, asking_again(0))
             self._requests = SignedRequests(settings)
         self.uploads = PartUploads(settings, name, self._requests)
-
-    def address(self, key: str) -> str:
-        """An object's address, for sentences."""
-        return f"s3://{self._name}/{key}"
 
     def make(self, *, locking: bool) -> None:
         """Make the bucket, with versions and, if wanted, locks; one that is there stays as it is."""
@@ -109,15 +101,9 @@ class VersionedBucket:
         FatalError
             ``object_store_refused`` when the store checks nothing.
         """
-        expected = base64.b64encode(bytes.fromhex(content[2])).decode()
         with one_sentence(self._settings, self.address(key), "written"):
             response = self._requests.send("PUT", (self._name, key), {}, headers, content)
-        if response.headers.get(CHECKSUM) != expected:
-            raise FatalError(
-                f"the object store at {self._settings.endpoint} does not check SHA-256, so {self.address(key)} is not "
-                "known to be whole; name a store that does",
-                reason="object_store_refused",
-            )
+        need_computed(self._settings, self.address(key), response.headers, checksum_of(bytes.fromhex(content[2])))
         return str(response.headers.get("x-amz-version-id", ""))
 
     def versions(self, key: str) -> Iterator[ObjectVersion]:
@@ -153,10 +139,11 @@ class VersionedBucket:
         broke_at = -1
         while True:
             try:
-                for piece in self._pieces(key, version, size):
-                    into.write(piece)
-                    digest.update(piece)
-                    size += len(piece)
+                with self._opened(key, version, size) as response:
+                    for piece in response.stream(PIECE_BYTES):
+                        into.write(piece)
+                        digest.update(piece)
+                        size += len(piece)
             except RetryableError as error:
                 if size == broke_at and self._answers(key, version):
                     raise self._damaged(key, size) from error
@@ -197,7 +184,7 @@ class VersionedBucket:
         try:
             with one_sentence(self._settings, self.address(key), "read"):
                 described = self._client.stat_object(
-                    self._name, key, version_id=version, extra_headers=dict(_WITH_CHECKSUM)
+                    self._name, key, version_id=version, extra_headers=dict(WITH_CHECKSUM)
                 )
         except RecordError:  # removed since it was listed
             return None
@@ -213,15 +200,6 @@ class VersionedBucket:
             },
         )
 
-    def _pieces(self, key: str, version: str, start: int) -> Iterator[bytes]:
-        with one_sentence(self._settings, self.address(key), "read"):
-            response = self._asks_once.get_object(self._name, key, offset=start, version_id=version)
-            try:
-                yield from response.stream(_PIECE_BYTES)
-            finally:
-                response.close()
-                response.release_conn()
-
     def _answers(self, key: str, version: str) -> bool:
         try:
             with one_sentence(self._settings, self.address(key), "read"):
@@ -236,11 +214,3 @@ class VersionedBucket:
             "it back from another copy",
             reason="object_damaged",
         )
-
-    @staticmethod
-    def _next_try(left: Retry, key: str, error: RetryableError) -> Retry:
-        if error.reason != "object_store_away" or not left.total:
-            raise error
-        left = left.increment("GET", key)
-        left.sleep()
-        return left

@@ -11,7 +11,7 @@ import pytest
 from minio import Minio
 from pydantic import SecretStr
 
-from connectors.object_store.bucket import Bucket
+from connectors.object_store.plain_bucket import PlainBucket
 from connectors.object_store.settings import ObjectStoreSettings
 from models.errors import FatalError, PetawatchError, RecordError, RetryableError
 from servers.certificates import Authority
@@ -45,7 +45,7 @@ def closed(
 
 
 def put(settings: ObjectStoreSettings, bucket: str, key: str = "a/b", content: bytes = CONTENT) -> None:
-    Bucket(settings, bucket).put(key, io.BytesIO(content), len(content))
+    PlainBucket(settings, bucket).put(key, io.BytesIO(content), len(content))
 
 
 def failure(settings: ObjectStoreSettings, bucket: str = "bucket") -> PetawatchError:
@@ -58,7 +58,7 @@ def failure(settings: ObjectStoreSettings, bucket: str = "bucket") -> PetawatchE
 
 
 def test_the_store_itself_has_computed_the_checksum(minio: MinioServer, bucket: str) -> None:
-    store, digest = Bucket(store_settings(minio), bucket), hashlib.sha256(CONTENT).hexdigest()
+    store, digest = PlainBucket(store_settings(minio), bucket), hashlib.sha256(CONTENT).hexdigest()
     source = io.BytesIO(b"before" + CONTENT + b"behind")
     source.seek(6)
     written = store.put("days/a", source, len(CONTENT))
@@ -95,7 +95,7 @@ def test_what_is_garbled_on_its_way_is_refused_by_the_store_and_sent_again(
 ) -> None:
     server = closed if secure else minio
     settings = store_settings(server, secure=secure, ca_file=authority.certificate if secure else None)
-    client = Bucket(settings, "garbled")
+    client = PlainBucket(settings, "garbled")
     make_bucket(settings, "garbled")
     client.put("a", Garbling(CONTENT, times=1), len(CONTENT))
     assert client.stat("a") is not None
@@ -106,14 +106,14 @@ def test_what_is_garbled_on_its_way_is_refused_by_the_store_and_sent_again(
 
 
 def make_bucket(settings: ObjectStoreSettings, name: str) -> None:
-    Bucket(settings, name)._client.make_bucket(name)
+    PlainBucket(settings, name)._client.make_bucket(name)
 
 
 def test_an_object_that_another_program_wrote_is_read(minio: MinioServer, bucket: str) -> None:
     keeper_client(minio).put_object(bucket, "foreign", io.BytesIO(CONTENT), len(CONTENT))
     large = bytes(6 << 20)
     keeper_client(minio).put_object(bucket, "parts", io.BytesIO(large), len(large), part_size=5 << 20)
-    store = Bucket(store_settings(minio), bucket)
+    store = PlainBucket(store_settings(minio), bucket)
     for key, content in (("foreign", CONTENT), ("parts", large)):
         into = io.BytesIO()
         assert store.get(key, into).size == len(content)
@@ -127,7 +127,7 @@ def test_an_object_that_was_damaged_on_the_disk_is_no_object(minio: MinioServer,
     content[1000] ^= 1
     part.write_bytes(content)
     with pytest.raises((RecordError, RetryableError, FatalError)) as error:
-        Bucket(store_settings(minio), bucket).get("a/b", io.BytesIO())
+        PlainBucket(store_settings(minio), bucket).get("a/b", io.BytesIO())
     assert f"s3://{bucket}/a/b" in str(error.value)
 
 
@@ -154,7 +154,7 @@ def test_a_store_that_comes_back_gets_what_waits(minio_build: MinioBuild, tmp_pa
         server.start(wait=False)
         put(settings, "bucket")
         into = io.BytesIO()
-        Bucket(settings, "bucket").get("a/b", into)
+        PlainBucket(settings, "bucket").get("a/b", into)
         assert into.getvalue() == CONTENT
 
 
@@ -185,7 +185,7 @@ def test_a_bucket_that_is_missing(minio: MinioServer) -> None:
     assert error.reason == "object_store_bucket"
     assert "has no bucket for s3://gone/a/b; make it, or name another" in str(error)
     with pytest.raises(FatalError, match=r"has no bucket for s3://gone/"):
-        list(Bucket(store_settings(minio), "gone").keys(""))
+        list(PlainBucket(store_settings(minio), "gone").keys(""))
 
 
 def test_a_bucket_that_may_only_be_read(minio: MinioServer, bucket: str, tmp_path: Path) -> None:
@@ -195,10 +195,10 @@ def test_a_bucket_that_may_only_be_read(minio: MinioServer, bucket: str, tmp_pat
     assert error.reason == "object_store_rights"
     assert f"s3://{bucket}/a/b can't be written: the access key 'reader-" in str(error)
     into = io.BytesIO()
-    Bucket(reader, bucket).get("a/b", into)
+    PlainBucket(reader, bucket).get("a/b", into)
     assert into.getvalue() == CONTENT
     with pytest.raises(FatalError, match=r"can't be removed: the access key"):
-        Bucket(reader, bucket).remove("a/b")
+        PlainBucket(reader, bucket).remove("a/b")
 
 
 def test_a_store_that_is_full(minio: MinioServer, bucket: str) -> None:
@@ -218,7 +218,7 @@ def test_tls(minio: MinioServer, closed: MinioServer, authority: Authority, tmp_
     assert "object_store.ca_file" in str(untrusted)
     plain = store_settings(closed, secure=False)
     with pytest.raises(FatalError, match=r"speaks TLS only; set object_store.secure = true") as error:
-        list(Bucket(plain, "bucket").keys(""))
+        list(PlainBucket(plain, "bucket").keys(""))
     assert error.value.reason == "object_store_tls"
     # It may hang up before it has heard that something is written.
     assert "object_store.secure" in str(failure(plain))

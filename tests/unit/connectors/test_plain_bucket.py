@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from urllib3.util import Retry
 
-from connectors.object_store.bucket import Bucket
+from connectors.object_store.plain_bucket import PlainBucket
 from connectors.object_store.settings import ObjectStoreSettings
 from models.errors import FatalError, RetryableError
 
@@ -27,8 +27,8 @@ class Store:
     answers: list[Callable[[BaseHTTPRequestHandler], None]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
-    def bucket(self, retries: int) -> Bucket:
-        return Bucket(ObjectStoreSettings(endpoint=f"127.0.0.1:{self.port}", secure=False, retries=retries), "abc")
+    def bucket(self, retries: int) -> PlainBucket:
+        return PlainBucket(ObjectStoreSettings(endpoint=f"127.0.0.1:{self.port}", secure=False, retries=retries), "abc")
 
 
 def _answer(handler: BaseHTTPRequestHandler, status: int, content: bytes, length: int) -> None:
@@ -110,5 +110,5 @@ def test_authorities_that_are_none_are_named(tmp_path: Path, content: bytes) -> 
     file = tmp_path / "authorities.pem"
     file.write_bytes(content)
     with pytest.raises(FatalError, match=r"authorities\.pem holds no certificates .*; give a PEM file") as error:
-        Bucket(ObjectStoreSettings(ca_file=file), "abc")
+        PlainBucket(ObjectStoreSettings(ca_file=file), "abc")
     assert error.value.reason == "object_store_tls"
