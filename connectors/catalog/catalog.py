@@ -7,6 +7,7 @@ from models.archive.archived_file import ArchivedFile
 from models.archive.copies import Bundle, BundleCopy, StoreCopy
 from models.archive.file_query import FileQuery
 from models.archive.findings import Episode, TripletBucket, Verdict
+from models.archive.leases import Lease
 from models.archive.volumes import Volume
 
 
@@ -116,6 +117,18 @@ class Catalog(Protocol):
 
     def verdicts(self, alert_id: str = "") -> list[Verdict]:
         """By time and id."""
+        ...
+
+    def take_lease(self, name: str, holder: str, length_s: float) -> Lease:
+        """Take a lease, or renew it, if no other holder has it; the lease that holds from now on.
+
+        Its end is told, and judged, by the clock of the catalog's server (of this computer for a file): those who ask
+        need not have the same time.
+        """
+        ...
+
+    def end_lease(self, name: str, holder: str) -> None:
+        """Let a lease go; nothing happens when another one has it."""
         ...
 
     def close(self) -> None:

@@ -12,13 +12,14 @@ from connectors.catalog.settings import CatalogSettings
 from models.archive.archived_file import ArchivedFile
 from models.archive.copies import BundleCopy, BundleMember, CopyState, StoreCopy
 from models.archive.findings import Episode, TripletBucket, Verdict
+from models.archive.leases import Lease
 from models.archive.volumes import Volume, VolumeState
 from models.errors import FatalError
 
 #: Counts up with every change of the collections; a database of a newer one is refused.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 #: What makes a database of each earlier format one of the next. Two programs may do it at once, and a killed one does
-#: it again: each must be one that does no harm a second time.
+#: it again: each must be one that does no harm a second time. Collections that are new need none: 2 brought leases.
 MIGRATIONS: dict[int, Callable[[Database[dict[str, Any]]], None]] = {}
 
 #: Format, and the number of the file that was archived last.
@@ -50,6 +51,7 @@ _TYPES: dict[str, dict[str, Any]] = {
     "triplet_buckets": get_type_hints(TripletBucket),
     "episodes": {**get_type_hints(Episode), "span_ns": int},
     "verdicts": get_type_hints(Verdict),
+    "leases": get_type_hints(Lease),
 }
 #: By collection and name; the names are those that queries ask for.
 INDEXES: dict[str, dict[str, tuple[str, ...]]] = {

@@ -9,9 +9,10 @@ from connectors.sqlite_file import connect, transaction, write_ahead
 from models.errors import FatalError
 
 #: Counts up with every change of the tables; a file of a newer one is refused.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_LEASES = "CREATE TABLE leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until_ns INTEGER NOT NULL) WITHOUT ROWID"
 #: What makes a file of each earlier format one of the next.
-MIGRATIONS: dict[int, tuple[str, ...]] = {}
+MIGRATIONS: dict[int, tuple[str, ...]] = {1: (_LEASES,)}
 
 _APPLICATION_ID = 0x50574354  # "PWCT"
 
@@ -104,7 +105,7 @@ def _make_ready(connection: sqlite3.Connection, file: Path) -> None:
         version = _version(connection, file)  # another process may have done it meanwhile
         statements = [text for earlier in range(version, SCHEMA_VERSION) for text in MIGRATIONS.get(earlier, ())]
         if not version:
-            statements = [*_TABLES.split(";\n"), f"PRAGMA application_id={_APPLICATION_ID}"]
+            statements = [*_TABLES.split(";\n"), _LEASES, f"PRAGMA application_id={_APPLICATION_ID}"]
         for statement in statements:
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")

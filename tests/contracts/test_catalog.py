@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from tests.support.catalog_examples import (
     episode,
     store_copy,
 )
+from tests.support.watching import wait_until
 
 Opener = Callable[[], Catalog]
 
@@ -352,3 +354,34 @@ def test_verdicts_are_kept_by_time(opened: Opener) -> None:
     assert opened().verdicts() == [verdicts[1], verdicts[0], verdicts[2]]
     assert catalog.verdicts("a") == [verdicts[0], verdicts[2]]
     assert catalog.verdicts("c") == []
+
+
+def test_a_lease_has_one_holder(opened: Opener) -> None:
+    one, other = opened(), opened()
+    first = one.take_lease("bundling", "A", 3600)
+    assert first.holder == "A"
+    assert other.take_lease("bundling", "B", 3600) == first
+    assert other.take_lease("something else", "B", 3600).holder == "B"
+    renewed = one.take_lease("bundling", "A", 3600)
+    assert renewed.until_ns >= first.until_ns
+    other.end_lease("bundling", "B")  # it is not his
+    assert other.take_lease("bundling", "B", 3600) == renewed
+    one.end_lease("bundling", "A")
+    assert other.take_lease("bundling", "B", 3600).holder == "B"
+    assert one.take_lease("bundling", "A", 3600).holder == "B"
+
+
+def test_a_lease_ends_by_itself(opened: Opener) -> None:
+    one, other = opened(), opened()
+    one.take_lease("bundling", "A", 0.05)
+    wait_until(lambda: other.take_lease("bundling", "B", 3600).holder == "B")
+    assert one.take_lease("bundling", "A", 3600).holder == "B"
+
+
+def test_of_many_who_want_a_lease_one_gets_it(opened: Opener) -> None:
+    def holder(catalog: Catalog, name: str) -> str:
+        return catalog.take_lease("bundling", name, 3600).holder
+
+    catalogs = [opened() for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(holder, catalogs, "ABCD"))) == 1

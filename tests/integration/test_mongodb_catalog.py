@@ -207,7 +207,7 @@ def test_several_programs_make_it_and_write_to_it_at_once(settings: CatalogSetti
 
 def test_the_catalog_of_a_newer_version_is_refused(settings: CatalogSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(mongodb_schema, "SCHEMA_VERSION", 2)
+        patch.setattr(mongodb_schema, "SCHEMA_VERSION", mongodb_schema.SCHEMA_VERSION + 1)
         MongodbCatalog(settings).close()
     assert _refusal(settings).reason == "catalog_too_new"
 
@@ -216,16 +216,28 @@ def test_an_earlier_format_is_brought_to_this_one(settings: CatalogSettings, mon
     before = MongodbCatalog(settings)
     before.add_files([archived(0)])
     before.close()
-    monkeypatch.setattr(mongodb_schema, "SCHEMA_VERSION", 2)
+    latest = mongodb_schema.SCHEMA_VERSION
+    monkeypatch.setattr(mongodb_schema, "SCHEMA_VERSION", latest + 1)
     rename = {"$set": {"root": "/migrated"}}
     monkeypatch.setattr(
-        mongodb_schema, "MIGRATIONS", {1: lambda database: database.files.update_many({"root": "/data"}, rename)}
+        mongodb_schema, "MIGRATIONS", {latest: lambda database: database.files.update_many({"root": "/data"}, rename)}
     )
     for _ in range(2):
         after = MongodbCatalog(settings)
         assert after.file(archived(0).id) == replace(archived(0), root="/migrated")
-        assert after._database.meta.find_one({"_id": "schema"}) == {"_id": "schema", "version": 2}
+        assert after._database.meta.find_one({"_id": "schema"}) == {"_id": "schema", "version": latest + 1}
         after.close()
+
+
+def test_a_catalog_without_leases_gets_them(settings: CatalogSettings) -> None:
+    before = MongodbCatalog(settings)
+    before.add_files([archived(0)])
+    before._database.leases.drop()
+    before._database.meta.update_one({"_id": "schema"}, {"$set": {"version": 1}})
+    before.close()
+    with closing(MongodbCatalog(settings)) as after:
+        assert after.take_lease("bundling", "A", 60).holder == "A"
+        assert after.file(archived(0).id) == archived(0)
 
 
 def test_a_database_of_another_program_is_left_alone(settings: CatalogSettings) -> None:

@@ -101,13 +101,26 @@ def test_an_earlier_format_is_brought_to_this_one(tmp_path: Path, monkeypatch: p
     before = SqliteCatalog(file)
     before.add_files([archived(0)])
     before.close()
-    monkeypatch.setattr(sqlite_schema, "SCHEMA_VERSION", 2)
-    monkeypatch.setattr(sqlite_schema, "MIGRATIONS", {1: ("ALTER TABLE files ADD COLUMN more TEXT DEFAULT 'x'",)})
+    latest = sqlite_schema.SCHEMA_VERSION
+    monkeypatch.setattr(sqlite_schema, "SCHEMA_VERSION", latest + 1)
+    monkeypatch.setattr(sqlite_schema, "MIGRATIONS", {latest: ("ALTER TABLE files ADD COLUMN more DEFAULT 'x'",)})
     for _ in range(2):
         after = SqliteCatalog(file)
         assert after._connection.execute("SELECT more, key FROM files").fetchone()[0] == "x"
         assert after.file(archived(0).id) == archived(0)
         after.close()
+
+
+def test_a_catalog_without_leases_gets_them(tmp_path: Path) -> None:
+    file = tmp_path / CATALOG_NAME
+    SqliteCatalog(file).close()
+    with sqlite3.connect(file) as connection:
+        connection.execute("DROP TABLE leases")
+        connection.execute("PRAGMA user_version=1")
+    connection.close()
+    after = SqliteCatalog(file)
+    assert after.take_lease("bundling", "A", 60).holder == "A"
+    after.close()
 
 
 def _refusal(file: Path) -> PetawatchError:
@@ -120,7 +133,7 @@ def _refusal(file: Path) -> PetawatchError:
 def test_the_catalog_of_a_newer_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / CATALOG_NAME
     with monkeypatch.context() as patch:
-        patch.setattr(sqlite_schema, "SCHEMA_VERSION", 2)
+        patch.setattr(sqlite_schema, "SCHEMA_VERSION", sqlite_schema.SCHEMA_VERSION + 1)
         SqliteCatalog(file).close()
     assert _refusal(file).reason == "catalog_too_new"
 
