@@ -111,14 +111,6 @@ def build_bundle(folder: Path, installation: str, files: Sequence[tuple[Archived
     raise NothingToBundleError(refused)
 
 
-def remove_partial_bundles(folder: Path) -> int:
-    """Remove what a process left that was killed while it built a bundle; how many there were."""
-    partial = list(folder.glob(f".*.tar{_PARTIAL}"))
-    for path in partial:
-        path.unlink(missing_ok=True)
-    return len(partial)
-
-
 def read_manifest(bundle: Path | BinaryIO) -> BundleManifest:
     """The manifest of a bundle, compared with its SHA-256, which stands right behind it.
 

@@ -13,7 +13,7 @@ from connectors.tape.bundle_reading import BundleReading, read_through
 from connectors.tape.failures import require_device, tape_failures
 from connectors.tape.mount import MountedVolume, probe_volume, require_volume, require_writable
 from connectors.tape.mounted_bundles import MountedBundles
-from connectors.tape.ownership import FOLDER, claim, owners_of, require_ours
+from connectors.tape.ownership import FOLDER, claim, held_folder, owners_of, require_ours
 from connectors.tape.sequential_copy import PARTIAL_PREFIX, copy_sequentially, remove_partials, remove_quietly
 from connectors.tape.volume_system import LinuxVolumes, VolumeSystem
 from models.archive.copies import Bundle
@@ -103,7 +103,10 @@ class Cartridge:
 
     def probe(self) -> MountedVolume:
         """What is mounted there now, when it is still this volume."""
-        found = probe_volume(self.root, self._system)
+        try:
+            found = probe_volume(self.root, self._system)
+        except FatalError as error:  # a moment ago it was a cartridge: something else was mounted in its place
+            raise RetryableError(str(error), reason="tape_vanished") from error
         require_volume(found, self.uuid)
         return found
 
@@ -218,9 +221,9 @@ class Cartridge:
         self._ask(f"removing {path}", lambda: (self.root / path).unlink(missing_ok=True))
 
     def _write(self, built: BuiltBundle, target: Path, step: Step) -> None:
-        with tape_failures(self.root, "making its folder"):
-            require_device(self.root.stat().st_dev, self._volume.device, self.root)
-            claim(self.root, self._installation)
+        with tape_failures(self.root, "making its folder"), held_folder(self.root) as root:
+            require_device(root.stat().st_dev, self._volume.device, self.root)
+            claim(root, self._installation)
         remove_partials(target.parent)
         partial = target.with_name(PARTIAL_PREFIX + target.name)
         try:

@@ -77,15 +77,20 @@ def lock_drive(mount: Path, folder: Path) -> ProcessLock:
     FatalError
         ``drive_in_use``.
     """
-    drives = folder / "drives"
-    drives.mkdir(parents=True, exist_ok=True)
+    file = drive_lock_file(mount, folder)
+    file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        return ProcessLock.of_file(drives / f"{str(mount).strip('/').replace('/', '-')}.lock")
+        return ProcessLock.of_file(file)
     except LockHeldError as error:
         raise FatalError(
             f"the drive at {mount} is used by {error.holder}; let one keeper of the tapes have it",
             reason="drive_in_use",
         ) from error
+
+
+def drive_lock_file(mount: Path, folder: Path) -> Path:
+    """What ``lock_drive`` locks."""
+    return folder / "drives" / f"{str(mount).strip('/').replace('/', '-')}.lock"
 
 
 def _places(mount: Path, system: VolumeSystem) -> list[Path]:

@@ -97,14 +97,26 @@ def is_ltfs(line: MountLine) -> bool:
 
 
 def _probed(root: Path, system: VolumeSystem) -> MountedVolume:
+    """All of it from one and the same mount, which is looked for before and after."""
     line = find_mount(root, system)
+    server = system.server(line)
+    found = _facts(root, line, server, system)
+    again = find_mount(root, system)
+    if (again, system.server(again)) != (line, server):
+        raise RetryableError(
+            f"{root} was unmounted or mounted anew while it was looked at; it is looked at again",
+            reason="tape_vanished",
+        )
+    if not found.uuid:
+        raise _not_ltfs(root, "it has no user.ltfs.volumeUUID")
+    return found
 
+
+def _facts(root: Path, line: MountLine, server: str, system: VolumeSystem) -> MountedVolume:
     def text(name: str) -> str:
         return system.attribute(root, f"user.ltfs.{name}") or ""
 
     uuid = text("volumeUUID")
-    if not uuid:
-        raise _not_ltfs(root, "it has no user.ltfs.volumeUUID")
     space = os.statvfs(root)
     free, capacity = space.f_bavail * space.f_frsize, space.f_blocks * space.f_frsize
     available, total = text("mediaDataPartitionAvailableSpace"), text("mediaDataPartitionTotalCapacity")
@@ -112,7 +124,7 @@ def _probed(root: Path, system: VolumeSystem) -> MountedVolume:
         root=root,
         point=line.point,
         device=os.makedev(*map(int, line.device.split(":"))),
-        server=system.server(line),
+        server=server,
         uuid=uuid,
         barcode=text("mamBarcode"),
         name=text("volumeName"),

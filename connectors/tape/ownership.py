@@ -1,6 +1,8 @@
 """Whose cartridge it is: its folder below ``petawatch`` says so. That is part of the index, no tape is wound for it."""
 
 import contextlib
+import os
+from collections.abc import Iterator
 from importlib.resources import files as package_files
 from pathlib import Path
 
@@ -46,6 +48,20 @@ def require_ours(root: Path, label: str, installation: str) -> None:
             "an empty one",
             reason="tape_foreign",
         )
+
+
+@contextlib.contextmanager
+def held_folder(folder: Path) -> Iterator[Path]:
+    """A path that leads into this very folder as long as the block runs, whatever is unmounted or mounted over it.
+
+    Raises OSError.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield Path(f"/proc/self/fd/{descriptor}")
+    finally:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
 
 
 def claim(root: Path, installation: str) -> None:

@@ -6,11 +6,11 @@ from dataclasses import replace
 from connectors.catalog.catalog import Catalog
 from connectors.clock import Clock
 from connectors.tape.cartridge import Cartridge
-from models.archive.copies import BundleCopy, CopyState
+from models.archive.copies import BundleCopy, CopyState, Damage
 from models.archive.volume_steps import verified
 from models.archive.volumes import Volume, VolumeState
 from streams.archive.tape.inventory import Inventory
-from streams.archive.tape.reading_back import MISSING, read_back
+from streams.archive.tape.reading_back import read_back
 
 
 class CartridgeReading:
@@ -72,7 +72,7 @@ class CartridgeReading:
             self.waiting += 1
             return replace(reading.unproven[0], damaged="")
         if reading.lost:  # it was never proven, and is forgotten: the keeper writes it anew
-            return replace(copy, damaged=MISSING)
+            return replace(copy, damaged=Damage.MISSING)
         if reading.damaged:
             self._damaged = True
             return reading.damaged[0]

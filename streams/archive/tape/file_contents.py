@@ -1,9 +1,7 @@
 """Where a file's content is read from: the recorders' own file while it is what was archived, else the store."""
 
-import io
 import shutil
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from connectors.archive.store import ArchiveStore
@@ -11,13 +9,12 @@ from connectors.catalog.catalog import Catalog
 from connectors.clock import Clock
 from connectors.disk_failures import disk_failures
 from models.archive.archived_file import ArchivedFile
-from models.archive.copies import StoreCopy
+from models.archive.copies import Damage, StoreCopy
 from models.errors import RecordError
 from streams.archive.own_files import own_file
+from streams.archive.stored_contents import damage_in, note_reading
 
 _FETCHED = "fetched"
-#: What a copy is noted as damaged with.
-OTHER_CONTENT, MISSING, UNREADABLE = "other_content", "missing", "unreadable"
 
 
 class FileContents:
@@ -62,7 +59,7 @@ class FileContents:
         for copy in copies:
             if store and copy.store == store.address and not copy.damaged:
                 damage, path = self._read(store, copy, file)
-                if path is not None:
+                if damage is None:
                     return path
                 note_reading(self._catalog, copy, damage, self._clock.now_ns())
         raise RecordError(
@@ -74,37 +71,12 @@ class FileContents:
         """Remove what was fetched, also by an earlier process."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _read(self, store: ArchiveStore, copy: StoreCopy, file: ArchivedFile) -> tuple[str, Path | None]:
+    def _read(self, store: ArchiveStore, copy: StoreCopy, file: ArchivedFile) -> tuple[Damage | None, Path]:
         path = self.folder / file.sha256
         with disk_failures(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            try:
-                with path.open("wb") as stream:
-                    found = store.read(file.key, copy.version, stream)
-            except RecordError as error:
+            with path.open("wb") as stream:
+                damage = damage_in(store, file.key, copy.version, file.sha256, stream)
+            if damage:
                 path.unlink(missing_ok=True)
-                return (MISSING if error.reason == "copy_missing" else UNREADABLE), None
-            if found == file.sha256:
-                return "", path
-            path.unlink(missing_ok=True)
-            return OTHER_CONTENT, None
-
-
-class Nowhere(io.RawIOBase):
-    """Takes whatever is written: for who only wants the SHA-256 that the store computes of what it gives."""
-
-    def writable(self) -> bool:
-        """It is."""
-        return True
-
-    def write(self, data: object, /) -> int:
-        """All of it, and nothing is kept."""
-        return memoryview(data).nbytes  # type: ignore[arg-type]
-
-
-def note_reading(catalog: Catalog, copy: StoreCopy, damage: str, now_ns: int) -> None:
-    """Note what reading a copy back has shown; an empty ``damage`` is none."""
-    if damage:
-        catalog.add_store_copies([replace(copy, damaged=damage, checked_ns=None, read_back_ns=None)])
-    else:
-        catalog.add_store_copies([replace(copy, damaged="", read_back_ns=now_ns)])
+        return damage, path

@@ -6,11 +6,9 @@ from dataclasses import dataclass, field, replace
 from connectors.catalog.catalog import Catalog
 from connectors.clock import Clock
 from connectors.tape.cartridge import Cartridge
-from models.archive.copies import BundleCopy, CopyState
+from models.archive.copies import BundleCopy, CopyState, Damage
 from models.errors import RecordError, RetryableError
 
-#: Why a copy is noted as damaged.
-OTHER_CONTENT, MISSING = "other_content", "missing"
 # The cartridge was taken out, or its file system ended: what was not read yet is read when it is mounted again.
 _INTERRUPTED = frozenset({"tape_vanished", "tape_not_mounted", "tape_wrong_volume"})
 
@@ -93,7 +91,7 @@ def _note_bad(copy: BundleCopy, error: RecordError, catalog: Catalog, clock: Clo
         copy,
         state=CopyState.DAMAGED,
         read_back_ns=clock.now_ns(),
-        damaged=MISSING if missing else OTHER_CONTENT,
+        damaged=Damage.MISSING if missing else Damage.OTHER_CONTENT,
     )
     catalog.put_bundle_copy(damaged)
     reading.damaged.append(damaged)

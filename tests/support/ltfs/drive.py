@@ -18,8 +18,6 @@ from tests.support.ltfs.faults import FAULTS_ATTRIBUTE, Faults
 from tests.support.ltfs.medium import Medium
 
 MIB = 1 << 20
-#: Begins the reason of a test that is skipped because this computer allows no mounts.
-NO_MOUNTS = "no cartridge can be mounted here"
 _FUSE = Path("/dev/fuse")
 _ROOT = Path(__file__).parents[3]
 

@@ -17,7 +17,6 @@ from connectors.tape.bundle_file import (
     check_bundle,
     copy_member,
     read_manifest,
-    remove_partial_bundles,
 )
 from connectors.tape.sequential_copy import copy_sequentially
 from connectors.tape.side_hash import BLOCK_BYTES
@@ -156,13 +155,6 @@ def test_a_full_disk_leaves_nothing_behind(contents: Contents, tmp_path: Path) -
         build_bundle(tmp_path, "hpls", contents)
     assert failure.value.reason == "disk_full"
     assert not [path for path in tmp_path.iterdir() if path.is_file()]
-
-
-def test_what_a_killed_process_left_is_removed(bundles: Path) -> None:
-    (bundles / ".abc.tar.partial").write_bytes(b"x")
-    (bundles / "abc.tar").write_bytes(b"x")
-    assert remove_partial_bundles(bundles) == 1
-    assert [path.name for path in bundles.iterdir()] == ["abc.tar"]
 
 
 def test_more_files_than_a_manifest_holds_are_left_for_the_next(contents: Contents, bundles: Path) -> None:
