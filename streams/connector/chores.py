@@ -9,11 +9,11 @@ from connectors.state.commit import Commit
 from connectors.state.outbox import SqliteOutbox
 from connectors.webhooks import WebhookSender
 from connectors.wire.progress import Progress
-from models.alerts.alert import AlertEvent
+from models.alerts.alert import AlertEvent, AlertStatus
 from models.alerts.facility_alerts import BehindReason
 from models.errors import RetryableError
 from models.event_time import SECOND_NS
-from streams.connector.behind_alert import webhook_messages
+from streams.connector.behind_alert import unsent, webhook_messages
 from streams.connector.flow_limit import FlowLimit
 from streams.connector.journal import SendingJournal
 from streams.connector.message_sender import MessageSender
@@ -111,31 +111,25 @@ class ConnectorChores:
     def _tell_backlog(self, files: list[SpoolFile], oldest_s: float) -> None:
         alert = self._journal.behind
         starts = [self._journal.progress.start_ns(file.relative, file.mtime_ns) for file in files]
-        opening = alert.opening(oldest_s, min(starts), max(starts), self._reason()) if starts else None
-        closing = alert.closing(oldest_s)
-        if opening is not None and self._runner.is_away:
-            alert.opened(opening, by_webhook=True)
-            self._send_webhooks([opening])
-        elif opening is not None:
+        events = alert.observe(oldest_s, unsent(min(starts), max(starts), self._reason()) if starts else {})
+        if not events:
+            return
+        if self._runner.is_away and events[-1].alert.status is AlertStatus.OPEN:
+            alert.told(events, by_webhook=True)
+            self._send_webhooks(events)
+        else:
             self._telling = True
-            self._runner.report_first([opening], lambda: self._opened(opening))
-        elif closing:
-            self._telling = True
-            self._runner.report_first(closing, lambda: self._closed(closing))
+            self._runner.report_first(events, lambda: self._told(events))
 
     def _reason(self) -> BehindReason:
         if self._runner.is_away:
             return BehindReason.KAFKA_AWAY
         return BehindReason.HELD_BACK if self._runner.is_held else BehindReason.BEHIND
 
-    def _opened(self, event: AlertEvent) -> None:
-        self._telling = False
-        self._journal.behind.opened(event, by_webhook=False)
-
-    def _closed(self, events: list[AlertEvent]) -> None:
+    def _told(self, events: list[AlertEvent]) -> None:
         self._telling = False
         by_webhook = self._journal.behind.told_by_webhook
-        self._journal.behind.closed()
+        self._journal.behind.told(events)
         if by_webhook:
             self._send_webhooks(events[-1:])
 

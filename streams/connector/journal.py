@@ -11,7 +11,7 @@ from models.errors import RetryableError
 from models.records import SourceReference
 from models.snapshot_sequence import SnapshotSequence
 from models.state import State, decode_state, encode_state
-from streams.connector.behind_alert import BehindAlert
+from streams.connector.behind_alert import behind_alert
 from streams.connector.message_blocks import Positions, read_positions, written_positions
 from streams.file_accounts import FileAccounts
 from streams.series_progress import SeriesProgress
@@ -71,7 +71,7 @@ class SendingJournal:
         self.progress = SeriesProgress(settings.zone)
         self.accounts = FileAccounts(state, self.progress)
         self.newest_ns: int | None = None
-        self.behind = BehindAlert(connector_name(settings), settings.connect.behind_alert_s)
+        self.behind = behind_alert(connector_name(settings), settings.connect.behind_alert_s)
         self._positions: dict[str, tuple[str, Positions]] = {}
         states = state.load_states()
         if _KEY in states:

@@ -13,7 +13,7 @@ from models.errors import FatalError, PetawatchError, RetryableError
 from streams.archive.places import archive_folder
 from streams.archive.uploading.archive_metrics import ArchiveMetrics
 from streams.archive.uploading.archiver import IN_USE, Archiver
-from streams.archive.uploading.late_alert import LateAlert, longest
+from streams.archive.uploading.late_alert import late_alert, longest
 from streams.settings import Settings
 
 _AGAIN_S = 10.0
@@ -52,7 +52,7 @@ class ArchiveService:
         self._archiver: Archiver | None = None
         self._stopped_ns: int | None = None
         self._told_reason = ""
-        self._late = LateAlert(settings.archive.oldest_waiting_s)
+        self._late = late_alert(settings.archive.oldest_waiting_s)
         self._saved_alert: str | None = None
         self._offered: Sequence[AlertEvent] = ()
         self._threads = [
@@ -159,7 +159,8 @@ class ArchiveService:
                 self._saved_alert = outbox.note(_ALERT_NOTE)
                 if self._saved_alert and not self._late.state():
                     self._late.restore(json.loads(self._saved_alert))
-            events = self._late.observe(longest(lags, self._stopped_ns), self._clock.now_ns())
+            waiting, now_ns = longest(lags, self._stopped_ns), self._clock.now_ns()
+            events = self._late.observe(waiting.age_s(now_ns), waiting.about(now_ns))
             state = json.dumps(self._late.state())
         # Remembered before it is told: after a kill it is told once more, under the same id.
         if outbox is not None and state != self._saved_alert:

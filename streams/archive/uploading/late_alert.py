@@ -1,17 +1,15 @@
-"""The alert about files that wait for the archive: when it opens, when it closes."""
+"""The alert about files that wait for the archive."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connectors.archive.outbox_lines import Sink, SinkLag
 from models.alerts.alert import AlertEvent, AlertStatus
 from models.alerts.facility_alerts import ArchiveReason, archive_alert
+from models.alerts.overdue_alert import OverdueAlert
 from models.event_time import SECOND_NS
 from models.state import State
 from streams.archive.uploading.store_sink import OF_THE_FILE
-
-# It closes when the oldest has come down to this part of the limit, so that it does not flicker around it.
-_CLOSE_AT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,61 +19,25 @@ class Waiting:
     Attributes
     ----------
     since_ns
-        None when nothing waits.
+        By the clock, ns since 1970; None when nothing waits.
     """
 
     sink: Sink = Sink.STORE
     since_ns: int | None = None
     reason: ArchiveReason = ArchiveReason.BEHIND
 
+    def age_s(self, now_ns: int) -> float:
+        """How long it waits; 0 also for a clock that was set back."""
+        return 0.0 if self.since_ns is None else max(0, now_ns - self.since_ns) / SECOND_NS
 
-class LateAlert:
-    """One alert at a time. What is to be told is offered until it was told, also after a restart.
+    def about(self, now_ns: int) -> State:
+        """What the alert is about."""
+        return {"sink": self.sink.value, "first_ns": self.since_ns, "last_ns": now_ns, "reason": self.reason.value}
 
-    Parameters
-    ----------
-    limit_s
-        The oldest may wait for so long.
-    """
 
-    def __init__(self, limit_s: float) -> None:
-        self._limit_s = limit_s
-        self._known: State = {}
-
-    def observe(self, waiting: Waiting, now_ns: int) -> list[AlertEvent]:
-        """What is to be told now; the same again until ``told`` was called.
-
-        Parameters
-        ----------
-        now_ns
-            By the clock, ns since 1970.
-        """
-        age_s = 0.0 if waiting.since_ns is None else max(0, now_ns - waiting.since_ns) / SECOND_NS
-        if not self._known and waiting.since_ns is not None and age_s > self._limit_s:
-            self._known = {
-                "sink": waiting.sink.value,
-                "first_ns": waiting.since_ns,
-                "last_ns": now_ns,
-                "reason": waiting.reason.value,
-                "told": False,
-            }
-        if not self._known:
-            return []
-        opening = [] if self._known["told"] else [_event(self._known, AlertStatus.OPEN)]
-        return opening + ([_event(self._known, AlertStatus.CLOSED)] if age_s <= _CLOSE_AT * self._limit_s else [])
-
-    def told(self, events: Iterable[AlertEvent]) -> None:
-        """These events are known to whoever needs to know them."""
-        closed = any(event.alert.status is AlertStatus.CLOSED for event in events)
-        self._known = {} if closed or not self._known else {**self._known, "told": True}
-
-    def state(self) -> State:
-        """All that later events depend on."""
-        return dict(self._known)
-
-    def restore(self, state: State) -> None:
-        """Go on from a saved state."""
-        self._known = dict(state)
+def late_alert(limit_s: float) -> OverdueAlert:
+    """The alert; the oldest file may wait for so long."""
+    return OverdueAlert(limit_s, _event)
 
 
 def longest(lags: Mapping[Sink, SinkLag], stopped_ns: int | None) -> Waiting:
@@ -107,11 +69,11 @@ def reason_of(sink: Sink, failure: str) -> ArchiveReason:
     return ArchiveReason.FILES_FAIL if failure in OF_THE_FILE else ArchiveReason.STORE_AWAY
 
 
-def _event(known: State, status: AlertStatus) -> AlertEvent:
+def _event(about: State, status: AlertStatus) -> AlertEvent:
     return archive_alert(
-        known["sink"],
-        first_ns=known["first_ns"],
-        last_ns=known["last_ns"],
-        reason=ArchiveReason(known["reason"]),
+        about["sink"],
+        first_ns=about["first_ns"],
+        last_ns=about["last_ns"],
+        reason=ArchiveReason(about["reason"]),
         status=status,
     )

@@ -112,7 +112,7 @@ def test_when_kafka_is_away_receivers_hear_of_it_directly(tmp_path: Path) -> Non
         place.pass_time(10)
         assert place.outbox.waiting() == 2  # the closing
         assert place.alerts() == [(AlertChange.OPENED, "kafka_away"), (AlertChange.CLOSED, "kafka_away")]
-        assert not place.connector.journal.behind.is_open
+        assert place.connector.journal.behind.state() == {}
     # A receiver knows by the ids that what Kafka told of is the same.
 
 
@@ -139,7 +139,7 @@ def test_an_open_alert_outlives_the_connector(tmp_path: Path) -> None:
         place.connector.producer.away = True
         place.connector.runner.process([place.file])
         place.pass_time(110)
-        assert place.connector.journal.behind.is_open
+        assert place.connector.journal.behind.state()
     with site(tmp_path) as place:
         assert place.connector.journal.behind.told_by_webhook
         place.pass_time(10)

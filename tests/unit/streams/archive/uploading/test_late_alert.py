@@ -3,10 +3,10 @@
 import pytest
 
 from connectors.archive.outbox_lines import Sink, SinkLag
-from models.alerts.alert import AlertChange, AlertEvent, AlertKind
+from models.alerts.alert import AlertChange, AlertKind
 from models.alerts.facility_alerts import ArchiveReason
 from models.event_time import SECOND_NS
-from streams.archive.uploading.late_alert import LateAlert, Waiting, longest, reason_of
+from streams.archive.uploading.late_alert import Waiting, late_alert, longest, reason_of
 
 SINCE_NS = 1_000 * SECOND_NS
 WAITING = Waiting(Sink.STORE, SINCE_NS, ArchiveReason.STORE_AWAY)
@@ -16,41 +16,15 @@ def after(seconds: float) -> int:
     return SINCE_NS + round(seconds * SECOND_NS)
 
 
-def changes(events: list[AlertEvent]) -> list[AlertChange]:
-    return [event.change for event in events]
-
-
-def test_it_opens_beyond_the_limit_and_closes_well_below() -> None:
-    alert = LateAlert(100.0)
-    assert alert.observe(WAITING, after(100)) == []
-    [opening] = alert.observe(WAITING, after(101))
+def test_it_names_the_sink_and_why() -> None:
+    [opening] = late_alert(100.0).observe(WAITING.age_s(after(101)), WAITING.about(after(101)))
     assert (opening.change, opening.alert.kind) == (AlertChange.OPENED, AlertKind.ARCHIVE_LATE)
     assert (opening.alert.reasons, opening.alert.source.file) == (("store_away",), "archive/store")
-    alert.told([opening])
-    assert alert.observe(WAITING, after(500)) == []
-    other = Waiting(Sink.STORE, after(440))
-    assert alert.observe(other, after(500)) == []
-    [closing] = alert.observe(other, after(480))
-    assert (closing.change, closing.alert.id) == (AlertChange.CLOSED, opening.alert.id)
-    alert.told([closing])
-    assert alert.observe(Waiting(), after(500)) == []
-    assert alert.state() == {}
+    assert (opening.alert.first_shot_ns, opening.alert.last_shot_ns) == (SINCE_NS, after(101))
 
 
-def test_what_was_not_told_is_offered_again_also_after_a_restart() -> None:
-    alert = LateAlert(100.0)
-    assert changes(alert.observe(WAITING, after(101))) == [AlertChange.OPENED]
-    restarted = LateAlert(100.0)
-    restarted.restore(alert.state())
-    [opening] = restarted.observe(WAITING, after(105))
-    assert opening == alert.observe(WAITING, after(105))[0]
-    assert changes(restarted.observe(Waiting(), after(106))) == [AlertChange.OPENED, AlertChange.CLOSED]
-    restarted.told([opening])
-    assert changes(restarted.observe(Waiting(), after(107))) == [AlertChange.CLOSED]
-
-
-def test_a_clock_that_was_set_back_opens_nothing() -> None:
-    assert LateAlert(100.0).observe(WAITING, after(-500)) == []
+def test_nothing_that_waits_has_no_age_and_a_clock_that_was_set_back_opens_nothing() -> None:
+    assert [WAITING.age_s(after(3)), WAITING.age_s(after(-500)), Waiting().age_s(SINCE_NS)] == [3.0, 0.0, 0.0]
 
 
 def test_what_waits_the_longest_decides() -> None:
