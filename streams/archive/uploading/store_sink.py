@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from connectors.archive.outbox import MOST_LEFT_OUT, ArchiveOutbox
+from connectors.archive.outbox import MAX_PAUSE_S, MOST_LEFT_OUT, ArchiveOutbox
 from connectors.archive.outbox_lines import LeftOut, Line, NewLine, Sink, Step
 from connectors.archive.store import ArchiveStore
 from connectors.clock import Clock
@@ -20,7 +20,7 @@ from streams.archive.uploading.waiting_file import WaitingFile, stored_line
 OF_THE_FILE = frozenset({"folder_away", "storage", "file_unreadable", "file_damaged", "archive_copy_differs"})
 #: Nothing is left of the version, or no store can hold it: it waits no longer.
 _FOR_GOOD = frozenset({"file_gone", "file_changed", "archive_key"})
-_FIRST_PAUSE_S, _MOST_PAUSE_S = 5.0, 600.0
+_FIRST_PAUSE_S = 5.0
 _MOST_TOLD = 20
 
 
@@ -166,7 +166,7 @@ class StoreSink:
         if reason not in self._told:
             self._told.add(reason)
             self._tell(f"{sentence}; it waits for the archive and is tried again")
-        wait_ns = round(pause_s(line.attempts + 1, _FIRST_PAUSE_S, _MOST_PAUSE_S) * SECOND_NS)
+        wait_ns = round(pause_s(line.attempts + 1, _FIRST_PAUSE_S, MAX_PAUSE_S) * SECOND_NS)
         self._outbox.failed([line.id], reason, sentence, self._clock.now_ns() + wait_ns)
 
     def _sink_failed(self, line: Line, error: PetawatchError) -> None:

@@ -1,6 +1,5 @@
 """One version of a file into the store: described, copied, compared, and for a share read back."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
@@ -10,6 +9,7 @@ from connectors.clock import Clock
 from connectors.snapshots.limits import ReadLimits
 from models.archive.archived_file import ArchivedFile
 from models.archive.copies import StoreCopy
+from models.archive.sampling import is_in_share
 from models.errors import RecordError, RetryableError
 from streams.archive.cataloguing.file_description import describe_file
 from streams.archive.own_files import local_file
@@ -72,7 +72,7 @@ class Uploader:
         """
         path = local_file(waiting.root, waiting.path)
         file = self._described(path, waiting)
-        read_back = is_read_back(file.sha256, self._read_back_share)
+        read_back = is_in_share(f"read back {file.sha256}", self._read_back_share)
         if read_back:
             version = put_whole(self._store, file, path)
         else:
@@ -120,8 +120,3 @@ class Uploader:
             "store's disks",
             reason="archive_copy_differs",
         )
-
-
-def is_read_back(sha256: str, share: float) -> bool:
-    """Whether a copy of this content belongs to the share."""
-    return int(hashlib.sha256(f"read back {sha256}".encode()).hexdigest()[:8], 16) < share * 2**32
