@@ -26,6 +26,7 @@ _TAPE = {
     "wrong_cartridge": "what is mounted may not be written to",
     "content_missing": "a file that is to go to tape is nowhere as it was archived",
     "copies_missing": "a bundle has too few copies, and is no longer on the disk",
+    "catalog_older": "the catalog lacks bundles that were made before",
     "no_room": "no mounted cartridge has room for what waits",
     "remount": "the cartridges are to be mounted anew, so that they can be read back",
 }

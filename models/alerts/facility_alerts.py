@@ -55,6 +55,8 @@ class TapeReason(StrEnum):
     CONTENT_MISSING = "content_missing"
     #: A bundle has too few copies left, and is no longer on the disk.
     COPIES_MISSING = "copies_missing"
+    #: The catalog lacks bundles that were made before: nothing is bundled until it has them again.
+    CATALOG_OLDER = "catalog_older"
     #: No mounted cartridge has room for what waits.
     NO_ROOM = "no_room"
     #: What was written can be read back only after the cartridge was mounted anew.

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from connectors.catalog.catalog import Catalog
 from connectors.disk_failures import disk_failures
-from connectors.tape.bundle_file import BuiltBundle, read_manifest
+from connectors.tape.bundle_file import BuiltBundle, check_bundle, read_manifest
 from models.errors import RecordError
 
 #: So many may wait on the disk for their copies: then no more are made, and cartridges are mounted anew.
 MOST_LOCAL = 8
 
-_FOLDER = "bundles"
+BUNDLES_FOLDER = "bundles"
 _SUFFIX = ".tar"
 
 
@@ -19,11 +19,11 @@ class LocalBundles:
     """The folder of bundles below the archive's folder; one keeper alone uses it."""
 
     def __init__(self, folder: Path, catalog: Catalog) -> None:
-        self.folder = folder / _FOLDER
+        self.folder = folder / BUNDLES_FOLDER
         self._catalog = catalog
 
     def prepare(self) -> None:
-        """Make the folder, and remove what a killed keeper left: what the catalog does not have is built again.
+        """Make the folder, and remove what a killed keeper left unfinished: it is built again.
 
         Raises
         ------
@@ -32,10 +32,37 @@ class LocalBundles:
         """
         with disk_failures(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            known = set(self._catalog.bundle_ids())
             for path in self.folder.iterdir():
-                if path.suffix != _SUFFIX or path.name.startswith(".") or path.stem not in known:
+                if path.suffix != _SUFFIX or path.name.startswith("."):
                     path.unlink()
+
+    def tell_catalog(self) -> None:
+        """Tell the catalog of bundles that it does not have, after a kill or since it is an older one.
+
+        What is damaged, or holds files that were bundled otherwise meanwhile, is removed.
+
+        Raises
+        ------
+        RetryableError
+            ``disk_full``, ``disk_failed``; the catalog is away.
+        """
+        there = self.ids()
+        known = set(self._catalog.bundle_ids()) if there else set()
+        for id_ in there:
+            if id_ not in known and not self._is_told(id_):
+                self.remove(id_)
+
+    def _is_told(self, id_: str) -> bool:
+        try:
+            built, reading = check_bundle(self.folder / f"{id_}{_SUFFIX}")
+        except RecordError:
+            return False
+        files = [member.file for member in built.manifest.members]
+        if reading.damaged or built.manifest.bundle_id != id_ or self._catalog.bundles_of([file.id for file in files]):
+            return False
+        self._catalog.add_files(files)
+        self._catalog.add_bundle(built.bundle)
+        return True
 
     def ids(self) -> list[str]:
         """The bundles that are there, the oldest first."""

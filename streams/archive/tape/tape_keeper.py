@@ -15,12 +15,14 @@ from models.archive.safety import proven_volumes
 from models.errors import FatalError, RetryableError
 from streams.archive.opened_archive import OpenedArchive
 from streams.archive.tape.bundle_making import BundleMaker
+from streams.archive.tape.bundling_lease import BundlingLease
 from streams.archive.tape.cartridge_choice import WantingBundle
 from streams.archive.tape.cartridge_work import CartridgeWork
 from streams.archive.tape.local_bundles import MOST_LOCAL, LocalBundles
+from streams.archive.tape.remembered_bundles import RememberedBundles
 from streams.archive.tape.tape_alerts import Need, TapeAlerts
 from streams.archive.tape.tape_drives import Mounted, TapeDrives
-from streams.archive.tape.tape_needs import Troubles, content_needs, copy_needs, remount_needs, room_needs
+from streams.archive.tape.tape_needs import Troubles, content_needs, copy_needs, older_needs, remount_needs, room_needs
 
 _ROUND_S = 30.0
 
@@ -29,10 +31,19 @@ class TapeKeeper:
     """One keeper of an archive's tapes, in one thread; see ``open_keeper``."""
 
     def __init__(
-        self, archive: OpenedArchive, drives: TapeDrives, alerts: TapeAlerts, clock: Clock, tell: Callable[[str], None]
+        self,
+        archive: OpenedArchive,
+        lease: BundlingLease,
+        drives: TapeDrives,
+        alerts: TapeAlerts,
+        clock: Clock,
+        tell: Callable[[str], None],
     ) -> None:
         self._catalog = archive.catalog
         self._copies = archive.settings.tape.copies
+        self._lease = lease
+        self._remembered = RememberedBundles(archive.folder, archive.catalog)
+        self._catalog_is_older = ""
         self._drives = drives
         self._alerts = alerts
         self._tell = tell
@@ -96,13 +107,14 @@ class TapeKeeper:
         close
             As ``BundleMaker.make`` takes it.
         """
+        self._local.tell_catalog()
         mounted = self._drives.look()
         busy = self._work.read_back(mounted)
         self._drop_finished()
         waits_for: RetryableError | None = None
         if len(self._local.ids()) < MOST_LOCAL:
             try:
-                busy |= self._maker.make(close=close)
+                busy |= self._make(close=close)
             except RetryableError as error:
                 waits_for = error  # a store that is away, or a full disk: what is bundled goes to tape all the same
         written, without = self._work.write(mounted)
@@ -113,6 +125,15 @@ class TapeKeeper:
         if waits_for is not None and not busy:
             raise waits_for
         return busy
+
+    def _make(self, *, close: bool) -> bool:
+        """Make a bundle, if none could be made twice by that: by another keeper, or since the catalog is older."""
+        self._lease.require()
+        self._catalog_is_older = self._remembered.missing()
+        if self._catalog_is_older or not self._maker.make(close=close):
+            return False
+        self._remembered.missing()  # from now on the new one is known, whatever becomes of the catalog
+        return True
 
     def _show(self, needs: dict[Need, str], *, busy: bool) -> None:
         """Trouble at once; what is wanted only when nothing more can be done without it."""
@@ -141,6 +162,7 @@ class TapeKeeper:
             **room_needs(without),
             **copy_needs(self._catalog, self._copies, self._local.ids()),
             **content_needs(self._maker.missing),
+            **older_needs(self._catalog_is_older),
         }
 
 
@@ -171,4 +193,5 @@ def open_keeper(archive: OpenedArchive, clock: Clock, tell: Callable[[str], None
         drives = TapeDrives(archive, clock)
         drives.lock(stack)
         alerts = TapeAlerts.open(stack, archive.folder, archive.settings, clock, tell)
-        yield TapeKeeper(archive, drives, alerts, clock, tell)
+        lease = stack.enter_context(BundlingLease.opened(archive))
+        yield TapeKeeper(archive, lease, drives, alerts, clock, tell)

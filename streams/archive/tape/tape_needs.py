@@ -106,3 +106,8 @@ def content_needs(missing: Sequence[str]) -> dict[Need, str]:
         return {}
     more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
     return {Need(_TROUBLE, ALL, TapeReason.CONTENT_MISSING): f"{missing[0]}{more}"}
+
+
+def older_needs(sentence: str) -> dict[Need, str]:
+    """The catalog lacks what was taped, as the sentence says; none when it is empty."""
+    return {Need(_TROUBLE, ALL, TapeReason.CATALOG_OLDER): sentence} if sentence else {}
