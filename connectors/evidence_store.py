@@ -18,7 +18,8 @@ from models.event_time import DAY_NS, format_iso
 #: What a link says instead of a path when the file is no longer kept.
 EXPIRED = "expired"
 
-_FOLDER = "evidence"
+#: Below the state directory.
+EVIDENCE = "evidence"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +97,7 @@ class EvidenceStore:
         self._directory = directory
         self._settings = settings or EvidenceSettings()
         with clear_failures(directory):
-            self._kept = _find_kept(directory / _FOLDER)
+            self._kept = _find_kept(directory / EVIDENCE)
         self._total_bytes = sum(kept.size_bytes for kept in self._kept.values())
 
     def write(self, frame: EvidenceFrame) -> EvidenceLink:
@@ -106,7 +107,7 @@ class EvidenceStore:
         JSON text with ``alert, role, event_time, device, stage, file, sha256, path``.
         """
         name = f"{frame.alert_id}-{frame.role}"
-        folder = Path(_FOLDER, format_iso(frame.event_time_ns)[:10])
+        folder = Path(EVIDENCE, format_iso(frame.event_time_ns)[:10])
         picture, arrays = evidence_png(frame), _arrays(frame)
         with clear_failures(self._directory):
             (self._directory / folder).mkdir(parents=True, exist_ok=True)
@@ -181,6 +182,7 @@ def _find_kept(folder: Path) -> dict[str, _Kept]:
 
 
 def _write_whole(path: Path, data: bytes) -> None:
+    # By hand, since it is not synchronised: see the class.
     partial = path.with_suffix(f"{path.suffix}.tmp")
     try:
         partial.write_bytes(data)

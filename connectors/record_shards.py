@@ -1,12 +1,11 @@
 """Where shards of records are kept: a target behind a small protocol, and a folder as one."""
 
-import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from connectors.durable_files import sync_folder
+from connectors.durable_files import put_in_place, sync_stream
 from models.errors import FatalError, RecordError
 
 
@@ -117,11 +116,9 @@ class _FolderFile:
 
     def commit(self) -> None:
         with _one_sentence(self._path, "written"):
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
+            sync_stream(self._stream)
             self._stream.close()
-            self._aside.replace(self._path)
-            sync_folder(self._path.parent)
+            put_in_place(self._aside, self._path)
 
     def abort(self) -> None:
         with suppress(OSError):

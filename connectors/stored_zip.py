@@ -3,14 +3,13 @@
 ``unzip`` and every file manager open them. Nothing is compressed, so nothing can grow when it is read.
 """
 
-import os
 import zipfile
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
-from connectors.durable_files import sync_folder
+from connectors.durable_files import file_aside, put_in_place
 from connectors.file_hash import file_sha256
 from models.errors import FatalError
 
@@ -33,15 +32,11 @@ def write_stored_zip(folder: Path, name: str, ending: str, parts: Iterable[tuple
     folder.mkdir(parents=True, exist_ok=True)
     aside = folder / f".{name}.{uuid4().hex}.part"
     try:
-        with aside.open("wb") as stream:
-            with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-                for part, data in parts:
-                    archive.writestr(zipfile.ZipInfo(part, _NO_TIME), data)
-            stream.flush()
-            os.fsync(stream.fileno())
+        with file_aside(aside) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+            for part, data in parts:
+                archive.writestr(zipfile.ZipInfo(part, _NO_TIME), data)
         path = folder / f"{name}_{file_sha256(aside)[:12]}{ending}"
-        aside.replace(path)
-        sync_folder(folder)
+        put_in_place(aside, path)
     except BaseException:
         with suppress(OSError):
             aside.unlink()

@@ -14,7 +14,7 @@ from connectors.archive.contents import PIECE_BYTES, copy_pieces, file_changed, 
 from connectors.archive.folder_failures import no_store, one_sentence
 from connectors.archive.key_folder import KeyFolder
 from connectors.archive.store import StoredVersion
-from connectors.durable_files import sync_folder
+from connectors.durable_files import file_aside, sync_folder
 from connectors.file_hash import file_sha256
 from models.errors import RecordError, RetryableError
 
@@ -135,24 +135,18 @@ class DirectoryStore:
             return any(entry.name.endswith(".json") and entry.is_file() for entry in entries)
 
     def _write(self, fresh: Path, source: Path, content: tuple[str, int], metadata: Mapping[str, str]) -> None:
-        try:
-            with fresh.open("wb") as stream:
-                found = copy_pieces(file_pieces(source), stream)
-                stream.flush()
-                os.fsync(stream.fileno())
-            if found != content:
+        with file_aside(fresh) as stream:
+            if copy_pieces(file_pieces(source), stream) != content:
                 raise file_changed(source)
-            if mtime_ns := int(metadata.get("mtime-ns", 0)):
-                os.utime(fresh, ns=(mtime_ns, mtime_ns))
-            if file_sha256(fresh, from_disk=True) != content[0]:
-                raise RetryableError(
-                    f"what was written into {self._folder} is not what is read from it; look at its disk and the "
-                    "memory of this computer",
-                    reason="archive_store_garbled",
-                )
-        except BaseException:
-            fresh.unlink(missing_ok=True)  # on a full disk it would stand in the way
-            raise
+        if mtime_ns := int(metadata.get("mtime-ns", 0)):
+            os.utime(fresh, ns=(mtime_ns, mtime_ns))
+        if file_sha256(fresh, from_disk=True) != content[0]:
+            fresh.unlink()
+            raise RetryableError(
+                f"what was written into {self._folder} is not what is read from it; look at its disk and the memory of "
+                "this computer",
+                reason="archive_store_garbled",
+            )
 
     def _stored_pieces(self, stream: FileIO, key: str) -> Iterator[memoryview]:
         buffer = memoryview(bytearray(PIECE_BYTES))

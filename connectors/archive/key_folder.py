@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connectors.archive.store import StoredVersion
-from connectors.durable_files import replace_file, sync_folder
+from connectors.durable_files import put_in_place, replace_file, sync_folder
 
 _NOTE = re.compile(r"(?P<number>\d{8})-(?P<sha256>[0-9a-f]{64})\.json")
 
@@ -88,8 +88,7 @@ class KeyFolder:
         if self._notes:
             # Also one whose content is gone: else what is now put under the key would be taken for it.
             self._move_aside(self._notes[-1])
-        self.fresh.replace(self._content)
-        sync_folder(self._content.parent)
+        put_in_place(self.fresh, self._content)
         note = _Note(self._notes[-1].number + 1 if self._notes else 1, sha256)
         replace_file(self._folder / f"{note.stem}.json", json.dumps(dict(metadata)).encode())
         sync_folder(self._folder)
@@ -99,8 +98,7 @@ class KeyFolder:
         """Put what lies in ``fresh`` into the place of a version's content."""
         place = self.content_of(version)
         if place is not None:
-            self.fresh.replace(place)
-            sync_folder(place.parent)
+            put_in_place(self.fresh, place)
 
     def remove(self, version: str) -> None:
         """Remove a version; the one before takes its place under the key."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from connectors.durable_files import replace_file, sync_folder
+from connectors.durable_files import put_in_place, replace_file
 from connectors.model_files import write_model
 from models.errors import FatalError, RecordError
 from models.model_bundle import ModelBundle
@@ -119,8 +119,7 @@ class RecordOutbox:
                 replace_file(fresh / "pictures" / f"{picture}.png", data)
             replace_file(fresh / _DESCRIPTION_FILE, json.dumps(_describe(record), indent=1, sort_keys=True).encode())
             shutil.rmtree(self._folder / name, ignore_errors=True)
-            fresh.replace(self._folder / name)
-            sync_folder(self._folder)
+            put_in_place(fresh, self._folder / name)
         except OSError as error:
             raise FatalError(
                 f"the record of the training can't be written to {self._folder} ({error.strerror}); "

@@ -99,7 +99,7 @@ def _new_file(path: Path) -> Iterator[Any]:
         aside.unlink(missing_ok=True)
         raise
     file.close()
-    aside.replace(path)
+    aside.replace(path)  # not synchronised: what is written here is simulated
 
 
 class _Datasets:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from connectors.durable_files import sync_folder
+from connectors.durable_files import file_aside, sync_folder
 from connectors.state.failures import PartGoneError, damaged
 from connectors.state.row_columns import SCHEMAS, Rows, row_order, text_columns, times_ns, unified
 from models.event_time import HOUR_NS, SECOND_NS
@@ -92,10 +92,8 @@ def stage_parts(directory: Path, table: pa.Table, what: Rows, sequence: int, ori
             last_ns=int(times[stop - 1]),
         )
         staged.append(part)
-        with (directory / part.staged_path).open("wb") as file:
+        with file_aside(directory / part.staged_path) as file:
             write_table(table, order[start:stop], file)
-            file.flush()
-            os.fsync(file.fileno())
     sync_folder(directory / _STAGING)
     return staged
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from connectors.disk_failures import DISK_FULL
-from connectors.durable_files import sync_folder
+from connectors.durable_files import put_in_place
 from connectors.tape.bounded_wait import Step
 from connectors.tape.bundle_layout import front, member_header, plan_manifest
 from connectors.tape.bundle_reading import BundleReading, read_through
@@ -276,8 +276,7 @@ def _attempt(
                     done += 1
             os.fsync(stream.fileno())
             sha256, size_bytes = whole.hexdigest(), target.written
-        hidden.rename(path)
-        sync_folder(folder)
+        put_in_place(hidden, path)
     except RecordError as error:
         hidden.unlink(missing_ok=True)
         return [(files[done][0], error), *_refused(files[done + 1 :])]

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from connectors.archive.archive_keys import need_key
 from connectors.archive.contents import sha256_of_file
 from connectors.disk_failures import disk_failures
-from connectors.durable_files import sync_folder
+from connectors.durable_files import file_aside, put_in_place
 from models.archive.archived_file import ArchivedFile
 from models.errors import RecordError
 
@@ -84,16 +84,13 @@ class RestoreTarget:
         try:
             with self._failures(file):
                 place.parent.mkdir(parents=True, exist_ok=True)
-                with hidden.open("wb") as stream:
+                with file_aside(hidden) as stream:
                     same = fill(stream) == file.sha256
-                    stream.flush()
-                    os.fsync(stream.fileno())
                 if same:
                     os.utime(hidden, ns=(file.mtime_ns, file.mtime_ns))
                     if place.is_dir() or (not replace and os.path.lexists(place)):
                         raise self.exists(file)
-                    hidden.replace(place)
-                    sync_folder(place.parent)
+                    put_in_place(hidden, place)
         finally:
             with suppress(OSError):
                 hidden.unlink(missing_ok=True)
