@@ -33,6 +33,8 @@ class RestoreReport:
         Of those that were restored.
     problems
         Copies and sources that could not be used, a sentence each.
+    failed_cartridges
+        The uuids of those that failed while they were read.
     """
 
     places: dict[str, Path] = field(default_factory=dict)
@@ -41,6 +43,7 @@ class RestoreReport:
     size_bytes: int = 0
     refused: list[RefusedFile] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    failed_cartridges: set[str] = field(default_factory=set)
 
     @property
     def done(self) -> int:

@@ -102,6 +102,7 @@ class TapeRestore:
                 if not _is_missing(error, cartridge):
                     self._report.problem(str(error))
                     self._failed.add((cartridge.uuid, cartridge.volume.server))
+                    self._report.failed_cartridges.add(cartridge.uuid)
                     return
                 self._useless(place, Damage.MISSING, cartridge, pending)
             else:

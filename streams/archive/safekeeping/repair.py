@@ -1,9 +1,9 @@
-"""Writes good copies where damaged ones were: into the store again, and bundles onto other cartridges."""
+"""Writes good copies where damaged ones were, or none: into the store, and bundles onto other cartridges."""
 
-import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from connectors.archive.store import ArchiveStore
@@ -16,17 +16,16 @@ from models.archive.archived_file import ArchivedFile
 from models.archive.copies import Bundle, BundleCopy, CopyState, StoreCopy
 from models.errors import RecordError, RetryableError
 from streams.archive.opened_archive import OpenedArchive
+from streams.archive.safekeeping.good_contents import GoodContents, few_at_once
+from streams.archive.stored_contents import damage_in
 from streams.archive.tape.bundle_needs import short_bundles
-from streams.archive.tape.file_contents import FileContents
 from streams.archive.tape.local_bundles import MOST_LOCAL, LocalBundles
 from streams.archive.tape.tape_drives import TapeDrives
 from streams.archive.whole_copies import put_whole
 
-_FOLDER = "repair"
-
 
 class Repair:
-    """Repairs from what is good: recorders' files, the store, cartridges that are mounted.
+    """Repairs from what is good: recorders' files, stores, cartridges that are mounted.
 
     Parameters
     ----------
@@ -39,37 +38,40 @@ class Repair:
         self._catalog = archive.catalog
         self._clock = clock
         self._tell = tell
-        self._contents = FileContents(archive.catalog, archive.store, archive.folder, clock, place=_FOLDER)
         self._cartridges = TapeDrives(archive, clock).look().cartridges if archive.settings.tape.mounts else {}
+        self._contents = GoodContents(archive, self._cartridges, clock, tell)
 
-    def stored(self, store: ArchiveStore, copy: StoreCopy) -> bool:
-        """Put a damaged copy into the store again; whether it is there now, read back and compared.
+    def stored(self, store: ArchiveStore, copies: Iterable[StoreCopy]) -> int:
+        """Put damaged copies into the store again; how many are there now, read back and compared.
 
         Raises
         ------
         RetryableError
             The store, the catalog or the disk fails for now.
         """
-        file = self._catalog.file(copy.file_id)
-        source = None if file is None else self._good_content(file)
-        if file is None or source is None:
-            self._tell(f"{copy.file_id.rpartition('@')[0]} in {copy.store} is damaged, and no good copy can be reached")
-            return False
-        try:
-            version = put_whole(store, file, source, [copy.version])
-        except RecordError as error:
-            self._tell(str(error))
-            return False
-        finally:
-            self._contents.forget()
-        if version is None:
-            self._tell(f"{file.key} was put into {store.address} again, and is damaged there again; look at the store")
-            return False
-        now_ns = self._clock.now_ns()
-        fresh = StoreCopy(file_id=file.id, store=store.address, version=version.version, read_back_ns=now_ns)
-        self._catalog.add_store_copies([fresh])
-        self._tell(f"{file.key} is in {store.address} again")
-        return True
+        damaged = {copy.file_id: copy.version for copy in copies}
+        files = (file for id_ in damaged if (file := self._catalog.file(id_)) is not None)
+        return self._put_all(store, files, damaged)
+
+    def missing(self, store: ArchiveStore, files: Iterable[ArchivedFile]) -> int:
+        """Bring files into the store that the catalog knows of in other places only; how many are there now.
+
+        Raises
+        ------
+        RetryableError
+            The store, the catalog or the disk fails for now.
+        """
+        found = 0
+
+        def not_found() -> Iterator[ArchivedFile]:
+            nonlocal found
+            for file in files:
+                if self._is_found(store, file):
+                    found += 1
+                else:
+                    yield file
+
+        return self._put_all(store, not_found(), {}) + found
 
     def bundles(self) -> list[str]:
         """Bring bundles with too few copies back to the disk, for the keeper of the tapes; those that were.
@@ -86,6 +88,9 @@ class Repair:
             local.folder.mkdir(parents=True, exist_ok=True)
         volumes = {volume.uuid: volume for volume in self._catalog.volumes()}
         copies = self._catalog.bundle_copies()
+        by_bundle: defaultdict[str, list[BundleCopy]] = defaultdict(list)
+        for copy in copies:
+            by_bundle[copy.bundle_id].append(copy)
         wanted = self._archive.settings.tape.copies
         short = short_bundles(self._catalog.bundle_ids(), copies, volumes, wanted, local.ids())
         room, brought = MOST_LOCAL - len(local.ids()), list[str]()
@@ -95,9 +100,49 @@ class Repair:
                     f"bundles that lack copies, too: {len(short) - done}; repair again when these are on cartridges"
                 )
                 break
-            if self._bring_back(id_, [copy for copy in copies if copy.bundle_id == id_], local):
+            if self._bring_back(id_, by_bundle[id_], local):
                 brought.append(id_)
         return brought
+
+    def _put_all(self, store: ArchiveStore, files: Iterable[ArchivedFile], damaged: Mapping[str, str]) -> int:
+        done = 0
+        for few in few_at_once(files):
+            with self._contents.of(few) as places:
+                for file in few:
+                    if file.id in places:
+                        done += self._put(store, file, places[file.id], damaged.get(file.id, ""))
+                    else:
+                        what = f"in {store.address} is damaged" if file.id in damaged else f"is not in {store.address}"
+                        self._tell(f"{file.key} {what}, and no good copy can be reached")
+        return done
+
+    def _put(self, store: ArchiveStore, file: ArchivedFile, source: Path, damaged: str) -> bool:
+        try:
+            version = put_whole(store, file, source, [damaged] if damaged else [])
+        except RecordError as error:
+            self._tell(str(error))
+            return False
+        if version is None:
+            self._tell(f"{file.key} was put into {store.address} again, and is damaged there again; look at the store")
+            return False
+        self._note(store, file, version.version)
+        if damaged:
+            self._tell(f"{file.key} is in {store.address} again")
+        return True
+
+    def _is_found(self, store: ArchiveStore, file: ArchivedFile) -> bool:
+        """Whether the store has a file of which the catalog does not know that: it was made anew from cartridges."""
+        for version in store.versions(file.key):
+            same = (version.sha256, version.size_bytes) == (file.sha256, file.size_bytes)
+            if same and damage_in(store, file.key, version.version, file.sha256) is None:
+                self._note(store, file, version.version)
+                return True
+        return False
+
+    def _note(self, store: ArchiveStore, file: ArchivedFile, version: str) -> None:
+        now_ns = self._clock.now_ns()
+        copy = StoreCopy(file_id=file.id, store=store.address, version=version, read_back_ns=now_ns)
+        self._catalog.add_store_copies([copy])
 
     def _bring_back(self, id_: str, copies: Sequence[BundleCopy], local: LocalBundles) -> bool:
         bundle = self._catalog.bundle(id_)
@@ -114,7 +159,7 @@ class Repair:
         fresh = local.folder / f".{bundle.id}.tar.again"
         for cartridge, copy in self._readable(copies):
             try:
-                with disk_failures(local.folder), self._answering(cartridge):
+                with disk_failures(local.folder):
                     sha256 = _copy(cartridge, copy, fresh)
                     if sha256 != bundle.sha256:
                         fresh.unlink(missing_ok=True)
@@ -126,56 +171,26 @@ class Repair:
                     fresh.unlink(missing_ok=True)
                 if not error.reason.startswith("tape_"):
                     raise
+                self._leave_silent(cartridge, error)
                 continue
             return True
         return False
 
     def _from_contents(self, bundle: Bundle, local: LocalBundles) -> bool:
         """Build the bundle anew of its files: the same files give the same bytes."""
-        files = [self._catalog.file(member.file_id) for member in bundle.members]
-        sources = [(file, source) for file in files if file is not None and (source := self._near_content(file))]
-        try:
-            if len(sources) < len(bundle.members):
+        files = [file for member in bundle.members if (file := self._catalog.file(member.file_id)) is not None]
+        with self._contents.of(files) as places:
+            if len(places) < len(bundle.members):
                 return False
-            built = build_bundle(local.folder, self._archive.settings.archive.installation, sources)
-        except NothingToBundleError:
-            return False
-        finally:
-            self._contents.forget()
+            sources = [(file, places[file.id]) for file in files]
+            try:
+                built = build_bundle(local.folder, self._archive.settings.archive.installation, sources)
+            except NothingToBundleError:
+                return False
         if (built.manifest.bundle_id, built.sha256) == (bundle.id, bundle.sha256):
             return True
         local.remove(built.manifest.bundle_id)
         return False
-
-    def _good_content(self, file: ArchivedFile) -> Path | None:
-        """A place with the file's content, compared."""
-        local = self._contents.local(file)
-        if local is not None and _sha256(local) == file.sha256:
-            return local
-        bundles = self._catalog.bundles_of([file.id]).get(file.id, [])
-        for cartridge, copy in self._readable(self._catalog.bundle_copies(bundles) if bundles else []):
-            bundle = self._catalog.bundle(copy.bundle_id)
-            for member in bundle.members if bundle else ():
-                if member.file_id == file.id:
-                    path = self._contents.folder / file.sha256
-                    with (
-                        suppress(RecordError, RetryableError),
-                        self._answering(cartridge),
-                        self._room(),
-                        path.open("wb") as stream,
-                    ):
-                        if cartridge.bundles.copy_member(copy.path, member, stream) == file.sha256:
-                            return path
-        return None
-
-    def _near_content(self, file: ArchivedFile) -> Path | None:
-        local = self._contents.local(file)
-        if local is not None and _sha256(local) == file.sha256:
-            return local
-        try:
-            return self._contents.fetch(file)
-        except RecordError:
-            return None
 
     def _readable(self, copies: Iterable[BundleCopy]) -> Iterator[tuple[Cartridge, BundleCopy]]:
         """Copies on mounted cartridges, those that were proven first."""
@@ -184,22 +199,11 @@ class Repair:
             if cartridge is not None and copy.state is not CopyState.DAMAGED:
                 yield cartridge, copy
 
-    @contextmanager
-    def _answering(self, cartridge: Cartridge) -> Iterator[None]:
+    def _leave_silent(self, cartridge: Cartridge, error: RetryableError) -> None:
         """Each wait for a cartridge that does not answer is long: it is left alone from then on."""
-        try:
-            yield
-        except RetryableError as error:
-            if error.reason == "tape_silent":
-                self._cartridges.pop(cartridge.uuid, None)
-                self._tell(str(error))
-            raise
-
-    @contextmanager
-    def _room(self) -> Iterator[None]:
-        with disk_failures(self._contents.folder):
-            self._contents.folder.mkdir(parents=True, exist_ok=True)
-            yield
+        if error.reason == "tape_silent":
+            self._cartridges.pop(cartridge.uuid, None)
+            self._tell(str(error))
 
 
 def _copy(cartridge: Cartridge, copy: BundleCopy, fresh: Path) -> str:
@@ -210,12 +214,3 @@ def _copy(cartridge: Cartridge, copy: BundleCopy, fresh: Path) -> str:
         stream.flush()
         os.fsync(stream.fileno())
     return sha256
-
-
-def _sha256(path: Path) -> str:
-    """Of a file; empty when it can't be read."""
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return ""

@@ -1,15 +1,18 @@
 """Reads copies back and compares them; what is damaged is noted, and counts no more."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from connectors.archive.store import ArchiveStore
+from connectors.catalog.batches import batches
 from connectors.clock import Clock
+from models.archive.archived_file import ArchivedFile
 from models.archive.copies import BundleCopy, Damage, StoreCopy
 from models.archive.file_query import FileQuery
 from models.archive.sampling import is_in_share
-from models.archive.volumes import Volume
+from models.archive.volumes import Volume, VolumeState
 from streams.archive.opened_archive import OpenedArchive
-from streams.archive.stored_contents import damage_in, note_reading
+from streams.archive.safekeeping.store_reading import StoreReading
 from streams.archive.tape.cartridge_reading import CartridgeReading
 from streams.archive.tape.inventory import Inventory, find_volume
 from streams.archive.tape.tape_drives import TapeDrives
@@ -26,7 +29,9 @@ class Scope:
     from_ns
         Of files with records from this event time on; None for all.
     volume
-        Name or uuid: only the copies on this cartridge; empty for the store and all mounted cartridges.
+        Name or uuid: only the copies on this cartridge; empty for the store and all cartridges but retired ones.
+    mounted
+        Of the cartridges only those that are mounted when the run begins.
     sample
         This part of the copies, chosen by computed hash; another part in each run.
     started_ns
@@ -35,6 +40,7 @@ class Scope:
 
     from_ns: int | None = None
     volume: str = ""
+    mounted: bool = False
     sample: float = 1.0
     started_ns: int = 0
 
@@ -70,6 +76,23 @@ class DamagedCopy:
     copy: StoreCopy | BundleCopy
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadCopies:
+    """Copies that were to be read and were not, or prove nothing yet.
+
+    Attributes
+    ----------
+    place
+        Address of the store, or name of the cartridge.
+    sentence
+        Why, and how many.
+    """
+
+    place: str
+    copies: int
+    sentence: str
+
+
 @dataclass(slots=True, kw_only=True)
 class Verified:
     """What a run has found.
@@ -78,13 +101,17 @@ class Verified:
     ----------
     read
         Copies that were read and compared.
-    unread
-        A sentence for each place whose copies could not all be read.
+    elsewhere
+        Files that have copies, but none in the store though one is wanted there, and lie on no recorder's disk.
+    broken_off
+        Whether the store failed: the same run goes on with it the next time.
     """
 
     read: int = 0
     damaged: list[DamagedCopy] = field(default_factory=list)
-    unread: list[str] = field(default_factory=list)
+    unread: list[UnreadCopies] = field(default_factory=list)
+    elsewhere: int = 0
+    broken_off: bool = False
 
 
 class Verification:
@@ -102,23 +129,26 @@ class Verification:
     def run(self, damaged: Callable[[DamagedCopy], None], advance: Callable[[int, int], None]) -> Verified:
         """Read all copies of the scope; each finding is noted in the catalog before the next copy is read.
 
+        A store or cartridge that can't be read is left out for the rest, and the others are gone on with.
+
         Parameters
         ----------
         damaged
             Called with each damaged copy.
         advance
-            Called with how many copies were looked at, and how many there are.
+            Called with how many files and copies on tape were looked at, and how many there are.
 
         Raises
         ------
         RetryableError
-            The store or the catalog is away: what was read stays noted.
+            The catalog is away: what was read stays noted.
         FatalError
-            ``volume_unknown``; what store and catalog raise.
+            ``volume_unknown``; what the catalog raises.
         """
-        in_store = [] if self._scope.volume else self._in_store()
         on_tape = self._on_tape()
-        done, total = 0, len(in_store) + sum(len(copies) for _, copies in on_tape)
+        store = None if self._scope.volume else self._archive.store
+        files = sum(1 for _ in self._files()) if store is not None else 0
+        done, total = 0, files + sum(len(copies) for _, copies in on_tape)
 
         def step() -> None:
             nonlocal done
@@ -127,35 +157,20 @@ class Verification:
 
         self._damaged, self._step = damaged, step
         advance(0, total)
-        for copy in in_store:
-            self._read_stored(copy)
+        if store is not None:
+            self._read_store(store)
         for volume, copies in on_tape:
             self._read_cartridge(volume, copies)
         return self._result
 
-    def _in_store(self) -> list[StoreCopy]:
-        """The copies in the configured store that are due."""
-        store = self._archive.store
-        if store is None:
-            return []
-        files = [file.id for file in self._catalog.find_files(FileQuery(from_ns=self._scope.from_ns))]
-        found = []
-        for begin in range(0, len(files), _TOGETHER):
-            for copies in self._catalog.store_copies(files[begin : begin + _TOGETHER]).values():
-                found += [copy for copy in copies if copy.store == store.address]
-        now_ns = self._clock.now_ns()
-        return [
-            copy for copy in found if self._scope.chooses(copy.id) and self._scope.is_due(copy.read_back_ns, now_ns)
-        ]
+    def _files(self) -> Iterator[ArchivedFile]:
+        return self._catalog.find_files(FileQuery(from_ns=self._scope.from_ns))
 
     def _on_tape(self) -> list[tuple[Volume, list[BundleCopy]]]:
-        """The copies on each cartridge that are due, in the order of their places."""
-        volumes = self._catalog.volumes()
-        if self._scope.volume:
-            volumes = [find_volume(volumes, self._scope.volume)]
+        """The copies on each cartridge, in the order of their places."""
         wanted = self._bundles_in_scope()
         found = []
-        for volume in volumes:
+        for volume in self._volumes():
             copies = [
                 copy
                 for copy in self._catalog.bundle_copies(volume=volume.uuid)
@@ -165,32 +180,51 @@ class Verification:
                 found.append((volume, copies))
         return found
 
+    def _volumes(self) -> list[Volume]:
+        """The cartridges to be read; of a retired one nothing counts, so it is read only when it is named."""
+        volumes = self._catalog.volumes()
+        if self._scope.volume:
+            return [find_volume(volumes, self._scope.volume)]
+        if not self._archive.settings.tape.mounts:
+            return []
+        mounted = TapeDrives(self._archive, self._clock).look().cartridges if self._scope.mounted else None
+        return [
+            volume
+            for volume in volumes
+            if volume.state is not VolumeState.RETIRED and (mounted is None or volume.uuid in mounted)
+        ]
+
     def _bundles_in_scope(self) -> set[str] | None:
         if self._scope.from_ns is None:
             return None
-        files = [file.id for file in self._catalog.find_files(FileQuery(from_ns=self._scope.from_ns))]
         found: set[str] = set()
-        for begin in range(0, len(files), _TOGETHER):
-            for ids in self._catalog.bundles_of(files[begin : begin + _TOGETHER]).values():
+        for page in batches(self._files(), _TOGETHER):
+            for ids in self._catalog.bundles_of([file.id for file in page]).values():
                 found.update(ids)
         return found
 
-    def _read_stored(self, copy: StoreCopy) -> None:
-        store = self._archive.store
-        assert store is not None  # noqa: S101 - else there are no copies
-        key, _, sha256 = copy.file_id.rpartition("@")
-        damage = damage_in(store, key, copy.version, sha256)
-        note_reading(self._catalog, copy, damage, self._clock.now_ns())
-        self._result.read += 1
-        if damage:
+    def _read_store(self, store: ArchiveStore) -> None:
+        reading = StoreReading(store, self._catalog, self._clock, self._is_due)
+        for copy, damage in reading.damaged(self._files(), self._step):
+            key = copy.file_id.rpartition("@")[0]
             self._tell(DamagedCopy(place=copy.store, subject=key, damage=damage, copy=copy))
-        self._step()
+        self._result.read += reading.read
+        if not self._archive.settings.archive.free_store:  # else copies on tape alone are enough
+            self._result.elsewhere = reading.elsewhere
+        if reading.unread:
+            sentence = f"{reading.unread} copies in {store.address} were not read: {reading.failure}"
+            self._result.unread.append(UnreadCopies(place=store.address, copies=reading.unread, sentence=sentence))
+            self._result.broken_off = True
+
+    def _is_due(self, copy: StoreCopy) -> bool:
+        return self._scope.chooses(copy.id) and self._scope.is_due(copy.read_back_ns, self._clock.now_ns())
 
     def _read_cartridge(self, volume: Volume, copies: Sequence[BundleCopy]) -> None:
         mounted = TapeDrives(self._archive, self._clock).look()
         cartridge, name = mounted.cartridges.get(volume.uuid), volume.name
         if cartridge is None:
-            self._result.unread.append(f"the cartridge {name} is not mounted: {len(copies)} copies on it were not read")
+            sentence = f"the cartridge {name} is not mounted: {len(copies)} copies on it were not read"
+            self._result.unread.append(UnreadCopies(place=name, copies=len(copies), sentence=sentence))
             return
         inventory = Inventory(self._catalog, self._archive.folder)
         state = mounted.volumes[volume.uuid].state
@@ -198,18 +232,22 @@ class Verification:
         # As they stand now: while other copies were read, this cartridge may have been distrusted, or written anew.
         noted = {copy.id: copy for copy in self._catalog.bundle_copies(volume=volume.uuid)}
         now_ns = self._clock.now_ns()
-        for copy in (noted[each.id] for each in copies if each.id in noted):
-            if not reading.goes_on:
-                break
-            if self._scope.is_due(copy.read_back_ns, now_ns) and (found := reading.read(copy)) is not None:
-                self._result.read += 1
-                if found.damaged:
-                    self._tell(
-                        DamagedCopy(place=name, subject=copy.bundle_id, damage=Damage(found.damaged), copy=found)
-                    )
-            self._step()
-        self._result.unread += reading.unread(name)
+        chosen = [noted[each.id] for each in copies if each.id in noted]
+        due = [copy for copy in chosen if self._scope.is_due(copy.read_back_ns, now_ns)]
+        read = sum(self._is_read(copy, reading, name) for copy in due)
+        self._result.read += read
+        if sentences := reading.unread(name):
+            unread = UnreadCopies(place=name, copies=len(due) - read, sentence="; ".join(sentences))
+            self._result.unread.append(unread)
         reading.conclude(whole=self._scope.whole)
+
+    def _is_read(self, copy: BundleCopy, reading: CartridgeReading, name: str) -> bool:
+        found = reading.read(copy) if reading.goes_on else None
+        if found is not None and found.damaged:
+            damage = Damage(found.damaged)
+            self._tell(DamagedCopy(place=name, subject=copy.bundle_id, damage=damage, copy=found))
+        self._step()
+        return found is not None
 
     def _tell(self, damaged: DamagedCopy) -> None:
         self._result.damaged.append(damaged)

@@ -1,6 +1,7 @@
 """Remembers when a verification began, so that one that was killed goes on and reads nothing twice."""
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from connectors.clock import Clock
@@ -26,7 +27,7 @@ class VerificationRun:
         RetryableError
             ``disk_full``, ``disk_failed``.
         """
-        wanted = {"from_ns": scope.from_ns, "volume": scope.volume, "sample": scope.sample}
+        wanted = {name: value for name, value in asdict(scope).items() if name != "started_ns"}
         started_ns = self._clock.now_ns()
         with disk_failures(self._file.parent):
             try:
@@ -38,7 +39,7 @@ class VerificationRun:
                 started_ns = int(known["started_ns"])
             else:
                 replace_file(self._file, json.dumps({"scope": wanted, "started_ns": started_ns}).encode())
-        return Scope(from_ns=scope.from_ns, volume=scope.volume, sample=scope.sample, started_ns=started_ns)
+        return replace(scope, started_ns=started_ns)
 
     def end(self) -> None:
         """It was done to its end."""

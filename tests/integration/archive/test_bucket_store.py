@@ -169,7 +169,7 @@ def test_where_a_damaged_version_is_locked_a_whole_one_is_written_beside_it(mini
     with closing(SqliteCatalog(tmp_path / "catalog.sqlite")) as catalog:
         catalog.add_files([second.file])
         archive = OpenedArchive(settings=settings, folder=tmp_path / "archive", catalog=catalog, store=store)
-        assert Repair(archive, clock, print).stored(store, second.copy)
+        assert Repair(archive, clock, print).stored(store, [second.copy]) == 1
         [third] = catalog.store_copies([second.file.id])[second.file.id]
     assert store.read(KEY, third.version, io.BytesIO()) == digest
     assert len(store.versions(KEY)) == 3

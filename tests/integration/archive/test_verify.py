@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.archive.directory_store import DirectoryStore
 from models.archive.archived_file import ArchivedFile
 from models.archive.copies import CopyState
 from models.archive.file_query import FileQuery
@@ -47,6 +48,13 @@ def verify(command: Run, archive: TapeArchive, *options: str) -> tuple[int, list
     return code, [json.loads(line) for line in out.splitlines()], err
 
 
+def sums_of(
+    read: int, *, damaged: int = 0, repaired: int = 0, unread: dict[str, int] | None = None, elsewhere: int = 0
+) -> dict[str, object]:
+    counts: dict[str, object] = {"read": read, "damaged": damaged, "repaired": repaired, "unread": unread or {}}
+    return {**counts, "elsewhere": elsewhere, "brought": 0}
+
+
 def rot(drive: Drive, archive: TapeArchive, number: int = 0) -> str:
     """A bundle on the cartridge of a drive goes bad; its id."""
     tar = sorted(drive.mount.rglob("*.tar"))[number]
@@ -69,7 +77,7 @@ def test_what_is_sound_is_told_so(archive: TapeArchive, command: Run) -> None:
     code, _, err = command("archive", "verify", "--config", archive.config, "--volume", "NOPE")
     assert (code, "no cartridge 'NOPE'" in err) == (1, True)
     code, (sums,), err = verify(command, archive)
-    assert (code, sums, err) == (0, {"read": 9, "damaged": 0, "repaired": 0}, "")
+    assert (code, sums, err) == (0, sums_of(9), "")
     assert all(volume.last_verified_ns for volume in archive.volumes())
     with archive.catalog() as catalog:
         copies = catalog.store_copies([file.id for file in files_of(archive)])
@@ -84,14 +92,14 @@ def test_a_damaged_version_in_the_store_is_found_and_put_again(archive: TapeArch
         path.write_bytes(bytes(file.size_bytes))
     (archive.data / second.path).unlink()  # its good copies are on tape alone
     code, (*damages, sums), _ = verify(command, archive)
-    assert (code, sums) == (1, {"read": 9, "damaged": 2, "repaired": 0})
+    assert (code, sums) == (1, sums_of(9, damaged=2))
     assert {damage["subject"] for damage in damages} == {first.key, second.key}
     assert {damage["damage"] for damage in damages} == {"other_content"}
     with archive.catalog() as catalog:
         assert catalog.store_copies([first.id])[first.id][0].damaged == "other_content"
     code, documents, _ = verify(command, archive, "--repair")
-    assert (code, documents[-1]) == (0, {"read": 9, "damaged": 2, "repaired": 2})
-    assert verify(command, archive)[:2] == (0, [{"read": 9, "damaged": 0, "repaired": 0}])
+    assert (code, documents[-1]) == (0, sums_of(9, damaged=2, repaired=2))
+    assert verify(command, archive)[:2] == (0, [sums_of(9)])
 
 
 def test_a_damaged_bundle_is_found_and_written_to_another_cartridge(
@@ -152,3 +160,69 @@ def test_a_killed_run_goes_on_and_reads_nothing_twice(
         verify(command, archive)
     assert verify(command, archive)[1][-1]["read"] == 9 - 3
     assert verify(command, archive)[1][-1]["read"] == 9
+
+
+def test_a_cartridge_that_is_not_mounted_is_told_and_counted(
+    archive: TapeArchive, command: Run, drives: list[Drive]
+) -> None:
+    drives[0].unmount()
+    code, (sums,), err = verify(command, archive)
+    assert (code, sums) == (1, sums_of(7, unread={"PW0001L8": 2}))
+    assert "the cartridge PW0001L8 is not mounted: 2 copies on it were not read" in err
+    code, out, _ = command("archive", "verify", "--config", archive.config)
+    assert (code, out) == (1, "read 7, damaged 0, repaired 0, not read 2 (PW0001L8 2)\n")
+    assert verify(command, archive, "--mounted")[:2] == (0, [sums_of(7)])
+    assert command("archive", "volumes", "--config", archive.config, "--retire", "PW0001L8")[0] == 0
+    assert verify(command, archive)[:2] == (0, [sums_of(7)])
+    assert verify(command, archive, "--volume", "PW0001L8")[0] == 1
+
+
+def test_a_store_that_is_away_is_told_and_read_by_the_same_run_when_it_is_back(
+    archive: TapeArchive, command: Run
+) -> None:
+    store, away = archive.folder / "store", archive.folder / "away"
+    store.rename(away)
+    code, (sums,), err = verify(command, archive, "--repair")
+    assert (code, sums) == (1, sums_of(4, unread={archive.store.address: 5}))
+    assert f"5 copies in {archive.store.address} were not read: {store}" in err
+    away.rename(store)
+    assert verify(command, archive)[:2] == (0, [sums_of(5)])
+    assert verify(command, archive)[:2] == (0, [sums_of(9)])
+
+
+def test_what_lies_in_an_earlier_store_or_on_tape_only_is_told_once_and_brought_to_the_new_one(
+    archive: TapeArchive, command: Run
+) -> None:
+    earlier, on_tape, here, *_ = files_of(archive)
+    for file in files_of(archive):
+        if file != here:
+            (archive.data / file.path).unlink()
+    stored_path(archive, on_tape).unlink()
+    new = DirectoryStore(archive.folder / "new store")
+    new.prepare()
+    text = archive.config.read_text(encoding="utf-8")
+    archive.config.write_text(text.replace(f"'{archive.folder}/store'", f"'{archive.folder}/new store'"))
+    code, (sums,), err = verify(command, archive)
+    assert (code, sums) == (1, sums_of(4, elsewhere=4))
+    assert "4 files are not in the store and lie in an earlier one or on tape only; --repair brings them there" in err
+    code, (sums,), err = verify(command, archive, "--repair")
+    assert (code, sums) == (0, {**sums_of(4, elsewhere=4), "brought": 4})
+    for file in (earlier, on_tape):
+        assert [version.sha256 for version in new.versions(file.key)] == [file.sha256]
+    assert new.versions(here.key) == []  # the archiver brings what still lies on a recorder's disk
+    assert verify(command, archive)[:2] == (0, [sums_of(8)])
+
+
+def test_what_the_store_has_and_a_catalog_made_anew_does_not_know_is_found_there(
+    archive: TapeArchive, command: Run
+) -> None:
+    for file in files_of(archive):
+        (archive.data / file.path).unlink()
+    with archive.catalog() as catalog:
+        for file in files_of(archive):
+            catalog.remove_store_copy(f"{archive.store.address}|{file.id}")
+    code, documents, _ = verify(command, archive, "--repair")
+    assert (code, documents[-1]) == (0, {**sums_of(4, elsewhere=5), "brought": 5})
+    with archive.catalog() as catalog:
+        copies = catalog.store_copies([file.id for file in files_of(archive)])
+        assert all(copy.read_back_ns for (copy,) in copies.values())

@@ -90,9 +90,8 @@ class ArchiveWorld:
         """Put damaged copies into the store again, and bundles with too few copies onto the disk."""
         with self.archive.opened() as archive:
             repair = Repair(archive, self.clock, self.archive.told.append)
-            for damage in damages:
-                if isinstance(damage.copy, StoreCopy):
-                    repair.stored(self.archive.store, damage.copy)
+            in_store = [damage.copy for damage in damages if isinstance(damage.copy, StoreCopy)]
+            repair.stored(self.archive.store, in_store)
             repair.bundles()
 
     def restore(self, ids: Collection[str], into: Path, wanted: Wanted) -> RestoreReport:

@@ -98,12 +98,16 @@ def test_a_content_comes_from_a_cartridge_that_answers(world: World) -> None:
         file = world.archive.add("0.h5", 5 * KIB)
         world.bundle(opened, file)
         (world.archive.data / file.path).unlink()
+        (world.archive.folder / "store" / file.key).write_bytes(bytes(file.size_bytes))
         (copy,) = opened.catalog.store_copies([file.id])[file.id]
         store = opened.store
         assert store is not None
-        assert Repair(opened, world.archive.clock, world.told.append).stored(store, copy)
-    assert world.told[0].startswith(str(world.cartridges[SILENT].root))
-    assert world.told[1] == f"{file.key} is in {copy.store} again"
+        assert Repair(opened, world.archive.clock, world.told.append).stored(store, [copy]) == 1
+    assert [sentence.partition(";")[0] for sentence in world.told[::2]] == [
+        f"{file.key} is damaged in {copy.store}",
+        f"{file.key} is in {copy.store} again",
+    ]
+    assert world.told[1].startswith(str(world.cartridges[SILENT].root))
 
 
 def test_no_more_bundles_are_brought_back_than_may_wait_on_the_disk(
