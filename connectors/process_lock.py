@@ -75,6 +75,28 @@ class ProcessLock:
         _lock(descriptor, holder=False)
         return cls(descriptor)
 
+    @staticmethod
+    def holder_of(path: Path) -> str:
+        """Who has the lock of a file now, for a sentence; empty when nobody has, or there is no such file.
+
+        Raises
+        ------
+        OSError
+            It can't be read.
+        """
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return ""
+        try:
+            # Shared, for this moment: who looks at the same time is not taken for a holder.
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return LockHeldError(os.read(descriptor, 200).decode(errors="replace").strip()).holder
+        finally:
+            os.close(descriptor)
+        return ""
+
     def __enter__(self) -> Self:
         return self
 

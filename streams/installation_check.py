@@ -1,32 +1,25 @@
-"""What is wrong with an installation: configuration, folders, rights, receivers, model."""
+"""What is wrong with an installation: configuration, folders, rights, receivers, model, archive."""
 
 import os
-import shutil
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from connectors.model_files import default_model, installed_model, shadow_model
 from models.errors import PetawatchError
+from streams.archive.checking.archive_check import check_archive
+from streams.installation_finding import Finding, place_finding
 from streams.settings import Settings, load_settings
 
 _CONNECT_TIMEOUT_S = 3.0
-_LOW_DISK_BYTES = 5 << 30
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    what: str
-    ok: bool
-    sentence: str
 
 
 def check_installation(config: Path | None, folders: list[Path], state: Path | None) -> Iterator[Finding]:
-    """Look at everything that a watch needs; nothing is changed, and no alert is sent."""
+    """Look at everything that a watch and its archive need; no alert is sent, and what runs is not disturbed.
+
+    Nothing is changed but in the archive: its store takes a small object, its catalog a note, both removed again.
+    """
     try:
         settings = load_settings(config)
     except PetawatchError as error:
@@ -36,10 +29,11 @@ def check_installation(config: Path | None, folders: list[Path], state: Path | N
     for folder in folders:
         yield _folder(folder)
     if state is not None:
-        yield _state(state)
+        yield place_finding(f"state {state}", state)
     yield _model(state)
     yield from _shadow(state)
     yield from _receivers(settings)
+    yield from check_archive(settings, state)
 
 
 def _folder(folder: Path) -> Finding:
@@ -50,19 +44,6 @@ def _folder(folder: Path) -> Finding:
         return Finding(what, False, "may not be read by this user; give it the right to list and read")
     snapshots = sum(1 for _ in folder.rglob("*.h5"))
     return Finding(what, True, f"readable, {snapshots} snapshots below it")
-
-
-def _state(state: Path) -> Finding:
-    what = f"state {state}"
-    existing = next(path for path in (state, *state.absolute().parents) if path.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK, effective_ids=True):
-        return Finding(
-            what, False, f"{existing} may not be written by this user; choose another directory or its rights"
-        )
-    free = shutil.disk_usage(existing).free
-    if free < _LOW_DISK_BYTES:
-        return Finding(what, False, f"only {free / 2**30:.1f} GiB are free there; make room")
-    return Finding(what, True, f"writable, {free / 2**30:.0f} GiB free")
 
 
 def _model(state: Path | None) -> Finding:

@@ -34,7 +34,7 @@ class MongodbDatabase:
     def __init__(self, settings: CatalogSettings) -> None:
         self._settings = settings
         with self._clear():
-            self._client: MongoClient[Document] = MongoClient(settings.address, **_options(settings))
+            self._client: MongoClient[Document] = MongoClient(settings.address, **client_options(settings))
         concern = WriteConcern(w="majority", j=True, wtimeout=int(settings.timeout_s * 1000))
         self._database = self._client.get_database(
             settings.database, write_concern=concern, read_concern=ReadConcern("majority")
@@ -122,7 +122,8 @@ def _replacement(document: Document) -> ReplaceOne[Document]:
     return ReplaceOne({"_id": document["_id"]}, document, upsert=True)
 
 
-def _options(settings: CatalogSettings) -> dict[str, Any]:
+def client_options(settings: CatalogSettings) -> dict[str, Any]:
+    """How a client reaches the server of the settings."""
     timeout_ms = int(settings.timeout_s * 1000)
     options: dict[str, Any] = {
         "serverSelectionTimeoutMS": timeout_ms,

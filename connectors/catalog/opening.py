@@ -27,13 +27,11 @@ def open_catalog(settings: CatalogSettings, folder: Path) -> Catalog:
     FatalError, RetryableError
         As the methods of ``Catalog``.
     """
-    if settings.address.startswith(_MONGODB):
-        return _mongodb(settings)
-    if "://" in settings.address:
-        raise FatalError(
-            f"catalog.address {settings.address!r} is neither a file nor mongodb://HOST:PORT; mend it",
-            reason="catalog_refused",
-        )
+    if catalog_file(settings, folder) is None:
+        require_mongodb(settings)
+        from connectors.catalog.mongodb_catalog import MongodbCatalog  # noqa: PLC0415 - an extra, for such an address
+
+        return MongodbCatalog(settings)
     return SqliteCatalog(_file(settings, folder))
 
 
@@ -46,13 +44,22 @@ def _file(settings: CatalogSettings, folder: Path) -> Path:
     return Path(settings.address) if settings.address else folder / CATALOG_NAME
 
 
-def _mongodb(settings: CatalogSettings) -> Catalog:
+def require_mongodb(settings: CatalogSettings) -> None:
+    """A server's address is one of MongoDB's, and its client is installed.
+
+    Raises
+    ------
+    FatalError
+        ``catalog_refused``.
+    """
+    if not settings.address.startswith(_MONGODB):
+        raise FatalError(
+            f"catalog.address {settings.address!r} is neither a file nor mongodb://HOST:PORT; mend it",
+            reason="catalog_refused",
+        )
     if importlib.util.find_spec("pymongo") is None:
         raise FatalError(
             f"the catalog at {settings.address} needs pymongo; install the extra with: "
             "pip install 'petawatch[mongodb]'",
             reason="catalog_refused",
         )
-    from connectors.catalog.mongodb_catalog import MongodbCatalog  # noqa: PLC0415 - an extra, for such an address only
-
-    return MongodbCatalog(settings)

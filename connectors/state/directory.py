@@ -39,7 +39,8 @@ from models.triplets.decided import DecidedBlock
 #: Buffered rows from which on they are written as Parquet parts.
 FLUSH_ROWS = 200_000
 
-_LOCK_NAME = "watch.lock"
+#: In a state directory; names its holder.
+LOCK_NAME = "watch.lock"
 
 
 class StateDirectory(StateReader):
@@ -72,7 +73,7 @@ class StateDirectory(StateReader):
         """
         with clear_failures(path):
             path.mkdir(parents=True, exist_ok=True)
-            lock = lock_state_directory(path / _LOCK_NAME)
+            lock = lock_state_directory(path / LOCK_NAME)
             try:
                 connection = open_for_writing(path)
                 remove_unlisted(path, connection)
@@ -144,6 +145,16 @@ class StateDirectory(StateReader):
         """Write the buffered rows as Parquet parts and rewrite those with superseded rows; how many were written."""
         with clear_failures(self.path):
             return self._row_store.flush(self.sequence)
+
+    def forget_rows(self, before_ns: int) -> None:
+        """Remove rows before a time, in whole parts; files, alerts and the ledger stay.
+
+        Only for a directory whose rows nobody asks for again: a snapshot that replaces one of them would be decided
+        without them.
+        """
+        with clear_failures(self.path):
+            self._row_store.flush(self.sequence)
+            self._row_store.forget(before_ns)
 
     def _supersede_rows(self, commit: Commit, sequence: int) -> None:
         voids = [row_void(superseded, sequence) for superseded in commit.superseded]

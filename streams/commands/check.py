@@ -18,7 +18,7 @@ def check(
     state: Annotated[Path | None, typer.Option(help="State directory that is to be used.")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
 ) -> int:
-    """Check configuration, folders, rights, receivers and model; exit code 1 when something is wrong."""
+    """Check configuration, folders, rights, receivers, model and archive; exit code 1 when something is wrong."""
     from streams.installation_check import check_installation
 
     problems = 0

@@ -31,8 +31,9 @@ from streams.settings import Settings
 
 #: The reason of a second archiver.
 IN_USE = "archive_in_use"
+#: In the archive's folder; names the archiver.
+LOCK_NAME = "archiver.lock"
 
-_LOCK = "archiver.lock"
 #: New files are looked for so often.
 _LOOK_S = 1.0
 _REST_LOOK_S = 0.1
@@ -186,7 +187,7 @@ class Archiver:
 def _lock(folder: Path) -> ProcessLock:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return ProcessLock.of_file(folder / _LOCK)
+        return ProcessLock.of_file(folder / LOCK_NAME)
     except LockHeldError as error:
         raise FatalError(
             f"{error.holder} archives into {folder} already; stop it, or give another archive.folder",

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from connectors.model_files import default_model, install_model, install_shadow
-from streams.installation_check import Finding, check_installation
+from streams.installation_check import check_installation
+from streams.installation_finding import Finding
 
 
 def problems(config: Path | None = None, folders: list[Path] | None = None, state: Path | None = None) -> list[Finding]:

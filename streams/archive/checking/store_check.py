@@ -1,0 +1,65 @@
+"""Whether a store takes what is archived, keeps it, and gives it back."""
+
+import hashlib
+import io
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from connectors.archive.opening import open_store
+from connectors.archive.outbox import OUTBOX_NAME
+from connectors.archive.store import ArchiveStore
+from models.errors import FatalError, PetawatchError, RecordError, RetryableError
+from streams.installation_finding import Finding
+from streams.settings import Settings
+
+#: One key and one content, always the same: it is there once at most, however often somebody looks.
+PROBE_KEY = "petawatch-check.txt"
+_PROBE = b"Written by petawatch check to see whether the archive's store works. It may be removed.\n"
+_PATIENCE_S = 10.0
+
+
+def check_store(settings: Settings, folder: Path | None) -> Finding:
+    """Write a small object, read it back and remove it; a locked one stays, and is taken again the next time.
+
+    Parameters
+    ----------
+    folder
+        The archive's: where its outbox is, the store must be there.
+    """
+    archive, what = settings.archive, f"archive store {settings.archive.store}"
+    once = replace(settings.object_store, retries=0, timeout_s=min(settings.object_store.timeout_s, _PATIENCE_S))
+    try:
+        store = open_store(archive.store, once, retention_days=archive.retention_days)
+        store.check()
+        left = _write_and_read(store, must_remove=archive.free_store)
+    except PetawatchError as error:
+        unused = folder is None or not (folder / OUTBOX_NAME).exists()
+        if error.reason == "archive_store_missing" and unused:
+            return Finding(what, True, "is not there yet; petawatch archive run makes it")
+        return Finding(what, False, str(error))
+    return Finding(what, True, f"keeps versions; a small object was written and read back, {left}")
+
+
+def _write_and_read(store: ArchiveStore, *, must_remove: bool) -> str:
+    """What became of the object in the end."""
+    sha256 = hashlib.sha256(_PROBE).hexdigest()
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / PROBE_KEY
+        source.write_bytes(_PROBE)
+        version = store.put(PROBE_KEY, source, sha256, len(_PROBE), {"sha256": sha256})
+    into = io.BytesIO()
+    if store.read(PROBE_KEY, version.version, into) != sha256:
+        raise RetryableError(
+            f"{store.address} gives back another content of {PROBE_KEY} than was written; look at its disks",
+            reason="archive_store_garbled",
+        )
+    try:
+        store.remove(PROBE_KEY, version.version)
+    except RecordError:
+        return f"and stays as {PROBE_KEY} until its lock ends"
+    except FatalError:  # may be wanted so: who archives need not be able to remove
+        if must_remove:
+            raise
+        return f"and stays as {PROBE_KEY}, which this user may not remove"
+    return "and removed"
