@@ -1,13 +1,15 @@
 """Which files of an archive were indexed as they lie there: spares reading them again, and decides nothing else."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from connectors.sqlite_file import SqliteTrouble, connect, transaction, trouble_of, write_ahead
+from connectors.failure_sentence import FailureSentence
+from connectors.sqlite_file import connect, transaction, write_ahead
+from connectors.sqlite_troubles import SqliteTrouble, sentences_for
 from models.errors import FatalError, RetryableError
 
 _APPLICATION_ID = 0x50574958  # "PWIX"
@@ -15,6 +17,17 @@ _TABLE = """
 CREATE TABLE IF NOT EXISTS indexed (
     path TEXT PRIMARY KEY, root TEXT NOT NULL, size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
     file_id TEXT NOT NULL) WITHOUT ROWID"""
+_SENTENCES = {
+    SqliteTrouble.FULL: FailureSentence(RetryableError, "disk_full", "the disk under {place} is full; make room"),
+    SqliteTrouble.BUSY: FailureSentence(RetryableError, "index_busy", "another program holds {place}; try again later"),
+    SqliteTrouble.DISK: FailureSentence(RetryableError, "disk_error", "the disk under {place} fails ({error})"),
+    SqliteTrouble.DAMAGED: FailureSentence(
+        FatalError, "index_unusable", "{place} can't be used ({error}); delete it: all files are read again then"
+    ),
+    SqliteTrouble.UNUSABLE: FailureSentence(
+        FatalError, "index_unusable", "{place} can't be used ({words}); look at its rights and those of its folder"
+    ),
+}
 # Bound variables of one statement; SQLite takes 999 at least.
 _ASKED_AT_ONCE = 500
 
@@ -86,16 +99,8 @@ class IndexJournal:
     ) -> None:
         self.close()
 
-    @contextmanager
-    def _clear_failures(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise self._failure(error) from error
-        except OSError as error:
-            raise FatalError(
-                f"{self._path} can't be used: {error.strerror}; look at its folder's rights", reason="index_unusable"
-            ) from error
+    def _clear_failures(self) -> AbstractContextManager[None]:
+        return sentences_for(_SENTENCES, self._path)
 
     def _begin(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,15 +118,3 @@ class IndexJournal:
             connection.close()
             raise
         return connection
-
-    def _failure(self, error: sqlite3.Error) -> FatalError | RetryableError:
-        match trouble_of(error):
-            case SqliteTrouble.FULL:
-                return RetryableError(f"the disk under {self._path} is full; make room", reason="disk_full")
-            case SqliteTrouble.BUSY:
-                return RetryableError(f"another program holds {self._path}; try again later", reason="index_busy")
-            case SqliteTrouble.DISK:
-                return RetryableError(f"the disk under {self._path} fails ({error})", reason="disk_error")
-        return FatalError(
-            f"{self._path} can't be used ({error}); delete it: all files are read again then", reason="index_unusable"
-        )

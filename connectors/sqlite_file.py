@@ -1,42 +1,13 @@
-"""A SQLite file: how it is opened, whole transactions, its log of writes, and what kind of trouble an error is."""
+"""A SQLite file: how it is opened, whole transactions, and its log of writes."""
 
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import Enum
 from pathlib import Path
 
 _BUSY_TIMEOUT_S = 20.0
 _ATTEMPTS, _PAUSE_S = 20, 0.05
-
-
-class SqliteTrouble(Enum):
-    """What an operator has to look at; each file says in its own sentence what that means for it."""
-
-    FULL = "full"
-    BUSY = "busy"
-    DISK = "disk"
-    DAMAGED = "damaged"
-    UNUSABLE = "unusable"
-
-
-_TROUBLES = {
-    sqlite3.SQLITE_FULL: SqliteTrouble.FULL,
-    sqlite3.SQLITE_BUSY: SqliteTrouble.BUSY,
-    sqlite3.SQLITE_LOCKED: SqliteTrouble.BUSY,
-    sqlite3.SQLITE_IOERR: SqliteTrouble.DISK,
-    sqlite3.SQLITE_CORRUPT: SqliteTrouble.DAMAGED,
-    sqlite3.SQLITE_NOTADB: SqliteTrouble.DAMAGED,
-    sqlite3.SQLITE_READONLY: SqliteTrouble.UNUSABLE,
-    sqlite3.SQLITE_CANTOPEN: SqliteTrouble.UNUSABLE,
-    sqlite3.SQLITE_PERM: SqliteTrouble.UNUSABLE,
-}
-
-
-def trouble_of(error: sqlite3.Error) -> SqliteTrouble | None:
-    """The kind of trouble; None for a mistake of the program that asked."""
-    return _TROUBLES.get(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF)
 
 
 def connect(file: Path, options: str) -> sqlite3.Connection:

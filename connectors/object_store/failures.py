@@ -4,56 +4,51 @@ import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from minio.error import InvalidResponseError, MinioException, S3Error
 from urllib3.exceptions import HTTPError, MaxRetryError, SSLError
 
+from connectors.failure_sentence import FailureSentence
 from connectors.object_store.settings import ObjectStoreSettings
 from models.errors import FatalError, PetawatchError, RecordError, RetryableError
 
-
-class _Answer(NamedTuple):
-    """What an answer of the store means."""
-
-    failure: type[PetawatchError]
-    reason: str
-    sentence: str
-
-
-_LOGIN = _Answer(
+_LOGIN = FailureSentence(
     FatalError,
     "object_store_login",
     "{store} knows no access key {key!r} with this secret; mend object_store.access_key and object_store.secret_key",
 )
-_CLOCK = _Answer(
+_CLOCK = FailureSentence(
     FatalError, "object_store_login", "the clocks of this computer and of {store} differ too much; set them"
 )
-_BUCKET = _Answer(FatalError, "object_store_bucket", "{store} has no bucket for {place}; make it, or name another")
-_MISSING = _Answer(RecordError, "object_missing", "{place} is missing; copy or export it again")
-_KEY = _Answer(RecordError, "object_key", "{place} is a name that {store} can't hold ({words}); give it another one")
-_UPLOAD = _Answer(RecordError, "upload_missing", "the upload of {place} in parts is gone; begin it again")
-_RIGHTS = _Answer(
+_BUCKET = FailureSentence(
+    FatalError, "object_store_bucket", "{store} has no bucket for {place}; make it, or name another"
+)
+_MISSING = FailureSentence(RecordError, "object_missing", "{place} is missing; copy or export it again")
+_KEY = FailureSentence(
+    RecordError, "object_key", "{place} is a name that {store} can't hold ({words}); give it another one"
+)
+_UPLOAD = FailureSentence(RecordError, "upload_missing", "the upload of {place} in parts is gone; begin it again")
+_RIGHTS = FailureSentence(
     FatalError,
     "object_store_rights",
     "{place} can't be {done}: the access key {key!r} may not do that; ask the store's keeper for the right, or name "
     "another bucket",
 )
-_FULL = _Answer(
+_FULL = FailureSentence(
     RetryableError,
     "object_store_full",
     "{store} is full ({words}); make room or raise the bucket's quota, then begin again",
 )
-_GARBLED = _Answer(
+_GARBLED = FailureSentence(
     RetryableError, "object_garbled", "what arrived at {place} was not what was sent ({code}); look at the network"
 )
-_AWAY = _Answer(
+_AWAY = FailureSentence(
     RetryableError,
     "object_store_away",
     "{store} does not answer for {place} ({words}); see whether it runs and may be reached, and whether "
     "object_store.secure is right",
 )
-_REFUSED = _Answer(
+_REFUSED = FailureSentence(
     FatalError, "object_store_refused", "{place} can't be {done}: {store} answers {code} ({words}); mend [object_store]"
 )
 # By the codes of the protocol, and MinIO's own.
@@ -153,10 +148,11 @@ def _unanswered(settings: ObjectStoreSettings, place: str, error: Exception) -> 
     )
 
 
-def _failure(answer: _Answer, settings: ObjectStoreSettings, place: str, words: object, **more: str) -> PetawatchError:
+def _failure(
+    answer: FailureSentence, settings: ObjectStoreSettings, place: str, words: object, **more: str
+) -> PetawatchError:
     store = f"the object store at {settings.endpoint}"
-    sentence = answer.sentence.format(store=store, place=place, key=settings.access_key, words=_words(words), **more)
-    return answer.failure(sentence, reason=answer.reason)
+    return answer.of(store=store, place=place, key=settings.access_key, words=_words(words), **more)
 
 
 def _words(what: object) -> str:
