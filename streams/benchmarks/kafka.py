@@ -18,7 +18,7 @@ from streams.benchmarks.alert_receiver import AlertReceiver
 from streams.benchmarks.facility_load import MINUTE_SHOTS, FacilityLoad
 from streams.benchmarks.figure import Figure
 from streams.drills.installation import TemporaryInstallation
-from streams.drills.processes import CommandProcess
+from streams.processes.command_process import CommandProcess
 from streams.topology import TopicName
 from streams.warm_up import warm_up
 

@@ -1,7 +1,7 @@
 """An installation of its own on a cluster, for one drill: topics, a connector, workers, and what they recorded."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,8 +11,9 @@ from connectors.kafka.reader import TopicReader
 from connectors.state.reader import StateReader
 from models.errors import FatalError
 from streams.drills.comparison import differences
-from streams.drills.processes import COMMAND, CommandProcess
 from streams.facility.shadow_checkpoints import read_facility_findings
+from streams.processes.command_process import CommandProcess
+from streams.processes.installation import InstallationProcesses
 from streams.settings import Settings, load_settings
 from streams.shadow_findings import read_findings
 from streams.topology import TopicName
@@ -24,7 +25,7 @@ _APPLY_S = 60.0
 _MOST_RESTARTS = 20
 
 
-class TemporaryInstallation:
+class TemporaryInstallation(InstallationProcesses):
     """Petawatch's commands as processes on topics that nobody else uses; entered, it makes the topics.
 
     Parameters
@@ -42,10 +43,8 @@ class TemporaryInstallation:
     def __init__(
         self, folder: Path, config: Path | None, name: str, *, options: Mapping[str, str] | None = None
     ) -> None:
-        self.folder = folder
         self.name = name
-        self._config = config
-        self._options = {
+        own = {
             "PETAWATCH_TOPICS__INSTALLATION": name,
             "PETAWATCH_TOPICS__IMAGE_PARTITIONS": "4",
             "PETAWATCH_TOPICS__ENERGY_PARTITIONS": "2",
@@ -56,22 +55,18 @@ class TemporaryInstallation:
             "PETAWATCH_CHECKPOINTS__EVERY_S": "1",
             **(options or {}),
         }
-        self._started: list[CommandProcess] = []
-        self._restarts = 0
-        folder.mkdir(parents=True, exist_ok=True)
+        super().__init__(folder, config, own, most_restarts=_MOST_RESTARTS)
 
     def __enter__(self) -> Self:
-        topics = self.start(["topics", "apply"])
-        if topics.wait(_APPLY_S):
-            raise FatalError(f"the topics of the drill could not be made: {topics.tail()}", reason="drill")
-        self._started.clear()
+        with self.start_once(["topics", "apply"]) as topics:
+            if topics.wait(_APPLY_S):
+                raise FatalError(f"the topics of the drill could not be made: {topics.tail()}", reason="drill")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for process in self._started:
-            process.kill()
+        super().__exit__(kind, error, traceback)
         remove_topics(self.settings.kafka, f"{self.name}.")
 
     @property
@@ -90,36 +85,13 @@ class TemporaryInstallation:
         """The state directory that the recorder writes."""
         return self.folder / "state"
 
-    def start(
-        self,
-        arguments: list[str | Path],
-        *,
-        log: str = "",
-        options: Mapping[str, str] | None = None,
-        program: str = COMMAND,
-        before: Sequence[str] = (),
-    ) -> CommandProcess:
-        """Start a command of this installation; ``before`` are arguments of another program than the command line."""
-        config: list[str | Path] = [] if self._config is None else ["--config", self._config]
-        process = CommandProcess(
-            [*before, *arguments, *config],
-            log=self.folder / f"{log or arguments[0]}.log",
-            options={**self._options, **(options or {})},
-            program=program,
-        )
-        self._started.append(process)
-        return process
-
     def connect(self, data: Path, *, journal: str = "journal", **more: Any) -> CommandProcess:
         """Start the connector on a folder; it ends when everything there is sent."""
         return self.start(["connect", data, "--state", self.folder / journal, "--once"], log=journal, **more)
 
     def worker(self, number: int = 1, *, agents: str = "", **more: Any) -> CommandProcess:
         """Start a worker with a name of its own, which it keeps over restarts."""
-        name = f"worker-{number}"
-        chosen: list[str | Path] = ["--agents", agents] if agents else []
-        options = {"PETAWATCH_WORKER__INSTANCE": name}
-        return self.start(["worker", "--state", self.state, *chosen], log=name, options=options, **more)
+        return self.start_worker(f"worker-{number}", agents=agents, state=self.state, **more)
 
     def recorded(self, *, with_pending: bool = False) -> int:
         """How many records have their outcome, or wait for it in a join; 0 before the recorder has begun."""
@@ -178,21 +150,6 @@ class TemporaryInstallation:
                 return [] if found == number else [f"{found} dead letters instead of {number}"]
 
             self._wait(missing, within_s)
-
-    def supervise(self) -> None:
-        """Start again what ended with an error, as a site's supervisor does.
-
-        Raises
-        ------
-        FatalError
-            If that goes on and on.
-        """
-        for process in self._started:
-            if process.failed:
-                self._restarts += 1
-                if self._restarts > _MOST_RESTARTS:
-                    raise FatalError(f"{process.name} ends again and again: {process.tail()}", reason="drill")
-                process.start_again()
 
     def _wait(self, missing: Callable[[], list[str]], within_s: float) -> None:
         give_up_s = time.monotonic() + within_s

@@ -1,4 +1,4 @@
-"""Petawatch's own commands as processes that a drill starts, pauses and kills."""
+"""One of Petawatch's own commands as a process that is started, paused and killed."""
 
 import os
 import signal
@@ -12,6 +12,8 @@ from typing import Self
 from models.errors import FatalError
 from streams.settings import environment_with
 
+# Whoever started it may be killed: then nobody would end it.
+_BOUND = "from connectors.own_parent import end_with; end_with({parent}); "
 #: The program of a process that runs the command line.
 COMMAND = "import sys; from streams.command_line import main; main(sys.argv[1:])"
 _TAIL_CHARACTERS = 2_000
@@ -20,7 +22,9 @@ _USER_TICKS, _SYSTEM_TICKS = 11, 12
 
 
 class CommandProcess:
-    """One command with its output in a file; what is left of it at the end is killed.
+    """One command with its output in a file; it is killed at the end, or when this process ends.
+
+    The thread that makes it must live as long as it is needed: it is killed with that thread.
 
     Parameters
     ----------
@@ -44,7 +48,7 @@ class CommandProcess:
     ) -> None:
         self.name = log.stem
         self.log = log
-        self._command = [sys.executable, "-c", program, *map(str, arguments)]
+        self._command = [sys.executable, "-c", _BOUND.format(parent=os.getpid()) + program, *map(str, arguments)]
         self._environment = environment_with(options or {})
         self._ended_on_purpose = False
         self._process = self._start()
@@ -70,7 +74,7 @@ class CommandProcess:
 
     @property
     def failed(self) -> bool:
-        """Whether it ended with an error, and not because the drill wanted it."""
+        """Whether it ended with an error, and not because it was ended on purpose."""
         return not self._ended_on_purpose and self._process.poll() not in {None, 0}
 
     def start_again(self) -> None:
@@ -94,11 +98,15 @@ class CommandProcess:
         """SIGCONT after a pause."""
         self._process.send_signal(signal.SIGCONT)
 
-    def stop(self, within_s: float = 30.0) -> int:
-        """SIGTERM, and wait; the exit code."""
+    def ask_to_end(self) -> None:
+        """SIGTERM."""
         self._ended_on_purpose = True
         if self.running:
             self._process.send_signal(signal.SIGTERM)
+
+    def stop(self, within_s: float = 30.0) -> int:
+        """SIGTERM, and wait; the exit code."""
+        self.ask_to_end()
         return self.wait(within_s)
 
     def wait(self, within_s: float) -> int:
@@ -107,14 +115,14 @@ class CommandProcess:
         Raises
         ------
         FatalError
-            If it does not end in time.
+            ``process_ended`` if it does not end in time.
         """
         try:
             return self._process.wait(within_s)
         except subprocess.TimeoutExpired as error:
             raise FatalError(
                 f"`petawatch {self.name}` has not ended within {within_s:g} s; its output ends with: {self.tail()}",
-                reason="drill",
+                reason="process_ended",
             ) from error
 
     def _start(self) -> "subprocess.Popen[bytes]":

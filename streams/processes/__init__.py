@@ -1,0 +1,1 @@
+"""Petawatch's own commands as processes: what drills break, and what a replay works with."""
