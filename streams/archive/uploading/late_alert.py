@@ -9,7 +9,7 @@ from models.alerts.facility_alerts import ArchiveReason, archive_alert
 from models.alerts.overdue_alert import OverdueAlert
 from models.event_time import SECOND_NS
 from models.state import State
-from streams.archive.uploading.store_sink import OF_THE_FILE
+from streams.archive.uploading.store_sink import CATALOG_AWAY, OF_THE_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def reason_of(sink: Sink, failure: str) -> ArchiveReason:
     """Why files wait, by the reason of the latest failure."""
     if not failure:
         return ArchiveReason.BEHIND
-    if sink is Sink.CATALOG:
+    if sink is Sink.CATALOG or failure == CATALOG_AWAY:
         return ArchiveReason.CATALOG_AWAY
     if failure == "folder_away":
         return ArchiveReason.FOLDER_AWAY

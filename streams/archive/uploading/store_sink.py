@@ -8,6 +8,7 @@ from connectors.archive.outbox import MAX_PAUSE_S, MOST_LEFT_OUT, ArchiveOutbox
 from connectors.archive.outbox_lines import LeftOut, Line, NewLine, Sink, Step
 from connectors.archive.store import ArchiveStore
 from connectors.clock import Clock
+from models.archive.safety import KnownCopies
 from models.errors import FatalError, PetawatchError, RecordError, RetryableError
 from models.event_time import SECOND_NS
 from streams.archive.own_files import local_file
@@ -18,6 +19,8 @@ from streams.archive.uploading.waiting_file import WaitingFile, stored_line
 
 #: What is wrong with a file, and not with the store: the others need not wait for it.
 OF_THE_FILE = frozenset({"folder_away", "storage", "file_unreadable", "file_damaged", "archive_copy_differs"})
+#: The catalog can't say whether a version that is gone was archived.
+CATALOG_AWAY = "catalog_away"
 #: Nothing is left of the version, or no store can hold it: it waits no longer.
 _FOR_GOOD = frozenset({"file_gone", "file_changed", "archive_key"})
 _FIRST_PAUSE_S = 5.0
@@ -33,6 +36,8 @@ class StoreSink:
         Makes the store; nothing is asked of it yet.
     make_uploader
         Makes what puts a file into it.
+    known_copies
+        What the catalog knows of a version, by its name; None when it can't be asked now.
     """
 
     def __init__(
@@ -42,6 +47,7 @@ class StoreSink:
         *,
         open_store: Callable[[], ArchiveStore],
         make_uploader: Callable[[ArchiveStore], Uploader],
+        known_copies: Callable[[str], KnownCopies | None],
         uploads: int,
         tell: Callable[[str], None],
         wake: threading.Event,
@@ -50,10 +56,15 @@ class StoreSink:
         self._clock = clock
         self._open_store = open_store
         self._make_uploader = make_uploader
+        self._known_copies = known_copies
         self._tell = tell
         self._uploader: Uploader | None = None
+        self._address = ""
         self._told: set[str] = set()
         self._given_up = 0
+        # By their lines, versions that are not on the recorders' disks any more, nor in the catalog.
+        self._gone: dict[int, RecordError] = {}
+        self._is_elsewhere_told = False
         self.pause = SinkPause()
         self._threads = UploadThreads(uploads, self._upload, wake)
 
@@ -101,6 +112,7 @@ class StoreSink:
         if self._uploader is None:
             store = self._open_store()
             self._prepare(store)
+            self._address = store.address
             self._uploader = self._make_uploader(store)
 
     def _is_open(self, scout: Line) -> bool:
@@ -123,19 +135,25 @@ class StoreSink:
     def _upload(self, line: Line) -> Uploaded:
         if self._uploader is None:
             raise RuntimeError("nothing was begun")
-        return self._uploader.upload(WaitingFile.of_document(line.document))
+        waiting, gone = WaitingFile.of_document(line.document), self._gone.get(line.id)
+        if gone is None:
+            return self._uploader.upload(waiting)
+        if (found := self._uploader.find(waiting)) is None:
+            raise gone
+        return found
 
     def _note(self, line: Line, outcome: Uploaded | Exception) -> None:
         if isinstance(outcome, Uploaded):
             self._stored(line, outcome)
         elif isinstance(outcome, RecordError) and outcome.reason in _FOR_GOOD:
-            self._give_up(line, outcome)
+            self._nothing_left(line, outcome)
         elif isinstance(outcome, PetawatchError) and outcome.reason not in OF_THE_FILE:
             self._sink_failed(line, outcome)
         else:
             self._file_failed(line, outcome)
 
     def _stored(self, line: Line, uploaded: Uploaded) -> None:
+        self._gone.pop(line.id, None)
         # As it stands now: the watch may have learned more meanwhile.
         current = self._outbox.line(line.id) or line
         entry = stored_line(current, uploaded.file, uploaded.copy)
@@ -144,6 +162,28 @@ class StoreSink:
         self._told.clear()
         if self.pause.worked():
             self._tell("the archive's store takes files again")
+
+    def _nothing_left(self, line: Line, error: RecordError) -> None:
+        """The version is not on the recorders' disk any more: it was archived before, or it never will be."""
+        known = self._known_copies(line.name)
+        if known is None:
+            self._wait(line, CATALOG_AWAY, f"{error}, and the catalog can't say now whether it is archived")
+        elif not known.store_copies and not known.bundles:
+            if line.id in self._gone:
+                self._give_up(line, error)
+            else:  # the store is looked into next: the catalog may be one that was begun anew
+                self._gone[line.id] = error
+        elif any(copy.store == self._address for copy in known.store_copies):
+            self._outbox.take(Step(done=[line.id]))
+        else:
+            self._outbox.take(Step(done=[line.id], counts={"archived_elsewhere": 1}))
+            if not self._is_elsewhere_told:
+                self._is_elsewhere_told = True
+                self._tell(
+                    f"files that are gone from the recorders' disks lie in an earlier store or on tape, and not in "
+                    f"{self._address}; petawatch archive status counts them (archived elsewhere), petawatch archive "
+                    "verify --repair brings them"
+                )
 
     def _give_up(self, line: Line, error: RecordError) -> None:
         left_out = LeftOut(
@@ -154,6 +194,7 @@ class StoreSink:
             line=NewLine(name=line.name, document=line.document, size_bytes=line.size_bytes),
         )
         self._outbox.take(Step(done=[line.id], left_out=[left_out], counts={error.reason: 1}))
+        self._gone.pop(line.id, None)
         self._given_up += 1
         if self._given_up <= _MOST_TOLD:
             self._tell(f"{error}; this version is not in the archive")
@@ -166,6 +207,9 @@ class StoreSink:
         if reason not in self._told:
             self._told.add(reason)
             self._tell(f"{sentence}; it waits for the archive and is tried again")
+        self._wait(line, reason, sentence)
+
+    def _wait(self, line: Line, reason: str, sentence: str) -> None:
         wait_ns = round(pause_s(line.attempts + 1, _FIRST_PAUSE_S, MAX_PAUSE_S) * SECOND_NS)
         self._outbox.failed([line.id], reason, sentence, self._clock.now_ns() + wait_ns)
 

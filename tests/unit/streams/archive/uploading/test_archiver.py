@@ -71,6 +71,12 @@ class Installation:
             archiver.run_once()
             return {sink.value: lag.files for sink, lag in archiver.lags().items()}
 
+    def another_store(self) -> None:
+        """The settings name another folder."""
+        self.store_folder = self.store_folder.with_name("another store")
+        self.options["store"] = str(self.store_folder)
+        self.store = FlakyStore(self.store_folder)
+
     def archived(self) -> Archived:
         self.store.prepare()
         return read_archive(self.settings, self.state)
@@ -214,6 +220,54 @@ def test_a_file_that_is_gone_is_left_out_and_counted(there: Installation) -> Non
     there.assert_all_archived(there.records[1])
     assert len(there.told) == 1
     assert "was gone before it was archived" in there.told[0]
+
+
+def test_what_was_freed_and_lies_in_an_earlier_store_is_archived_and_told_once(there: Installation) -> None:
+    for name in ("a.h5", "b.h5", "c.h5"):
+        there.watch(name, name.encode())
+    there.archive()
+    for each in there.records[:2]:
+        (there.root / each.path).unlink()
+    there.another_store()
+    assert there.archive() == DONE
+    assert len(there.told) == 1
+    assert "lie in an earlier store or on tape" in there.told[0]
+    with there.archiver() as archiver:
+        counts = archiver._outbox.counts()
+        assert (counts["archived_elsewhere"], "file_gone" in counts, archiver._outbox.left_out(9)) == (2, False, [])
+    assert [each.key for each in there.archived().files] == sorted(each.path for each in there.records)
+
+
+def test_what_was_freed_is_archived_when_the_outbox_is_made_anew(there: Installation) -> None:
+    known = there.watch("a.h5")
+    there.watch("b.h5", b"other")
+    there.archive()
+    (there.root / known.path).unlink()
+    (there.state / "archive" / OUTBOX_NAME).unlink()
+    assert there.archive() == DONE
+    assert there.told == []
+    there.assert_all_archived()
+
+
+def test_whether_what_is_gone_was_archived_waits_for_the_catalog(there: Installation) -> None:
+    known = there.watch("a.h5")
+    there.watch("b.h5", b"other")
+    there.archive()
+    (there.root / known.path).unlink()
+    there.another_store()
+    failure = [RetryableError("the catalog is away", reason="catalog_away")]
+
+    def opened() -> Catalog:
+        if failure:
+            raise failure[0]
+        return open_catalog(there.settings.catalog, there.state / "archive")
+
+    there.make_catalog = opened
+    assert there.archive()["store"] == 1
+    failure.clear()
+    there.clock.advance(60)
+    assert there.archive() == DONE
+    assert not [sentence for sentence in there.told if "not in the archive" in sentence]
 
 
 def test_of_many_that_are_gone_the_first_ones_are_told(there: Installation) -> None:
