@@ -59,6 +59,10 @@ class Catalog(Protocol):
         """Add a bundle with its members."""
         ...
 
+    def remove_bundle(self, id_: str) -> bool:
+        """Forget a bundle that has no copy, whatever its state; whether it is forgotten. Its files wait for another."""
+        ...
+
     def bundle(self, id_: str) -> Bundle | None:
         """The bundle of this id, members in their order in the tar."""
         ...

@@ -40,6 +40,23 @@ class MongodbCopies(MongodbDatabase):
         self._put("bundles", [{"_id": bundle.id, **document}])
         self._mark_bundled(member.file_id for member in bundle.members)
 
+    def remove_bundle(self, id_: str) -> bool:
+        """Forget a bundle that has no copy, whatever its state; whether it is forgotten. Its files wait for another.
+
+        The files lose their marks first: the search marks them again as long as the bundle is there. What is left of
+        its members, after a kill, is as if it were not there.
+        """
+        if self.bundle_copies([id_]):
+            return False
+        members = self._all("bundle_members", {"bundle_id": id_}, ("position",), index="by_place")
+        self._mark_bundled((document["file_id"] for document in members), bundled=False)
+        with self._clear():
+            self._database.bundles.delete_one({"_id": id_})
+        for some in batches((document["_id"] for document in members), FEW):
+            with self._clear():
+                self._database.bundle_members.delete_many({"_id": {"$in": some}})
+        return True
+
     def bundle(self, id_: str) -> Bundle | None:
         """The bundle of this id, members in their order in the tar."""
         found = self._all("bundles", {"_id": id_})
@@ -98,11 +115,11 @@ class MongodbCopies(MongodbDatabase):
         documents = self._all("volumes", {}, ("barcode", "_id"), index="by_barcode")
         return [self._record(Volume, document) for document in documents]
 
-    def _mark_bundled(self, file_ids: Iterable[str]) -> None:
-        """Leave files out of the next search for those that wait for a bundle."""
+    def _mark_bundled(self, file_ids: Iterable[str], *, bundled: bool = True) -> None:
+        """Leave files out of the next search for those that wait for a bundle, or take them into it again."""
         for some in batches(file_ids, FEW):
             with self._clear():
-                self._database.files.update_many({"_id": {"$in": some}}, {"$set": {"bundled": True}})
+                self._database.files.update_many({"_id": {"$in": some}}, {"$set": {"bundled": bundled}})
 
 
 def _member(bundle_id: str, position: int, member: BundleMember) -> Document:

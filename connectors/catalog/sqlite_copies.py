@@ -46,6 +46,20 @@ class SqliteCopies(SqliteDatabase):
                 [bundle.id],
             )
 
+    def remove_bundle(self, id_: str) -> bool:
+        """Forget a bundle that has no copy, whatever its state; whether it is forgotten. Its files wait for another."""
+        with self._writing() as connection:
+            if connection.execute("SELECT 1 FROM bundle_copies WHERE bundle_id = ? LIMIT 1", [id_]).fetchone():
+                return False
+            members = connection.execute("SELECT file_id FROM bundle_members WHERE bundle_id = ?", [id_]).fetchall()
+            connection.execute("DELETE FROM bundle_members WHERE bundle_id = ?", [id_])
+            connection.execute("DELETE FROM bundles WHERE id = ?", [id_])
+            connection.executemany(
+                "UPDATE files SET bundled = EXISTS (SELECT 1 FROM bundle_members WHERE file_id = id) WHERE id = ?",
+                [(member["file_id"],) for member in members],
+            )
+        return True
+
     def bundle(self, id_: str) -> Bundle | None:
         """The bundle of this id, members in their order in the tar."""
         found = self._rows("SELECT id, sha256, size_bytes, members FROM bundles WHERE id = ?", [id_])

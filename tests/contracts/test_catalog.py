@@ -244,6 +244,28 @@ def test_bundles_are_kept_with_their_members_in_order(opened: Opener) -> None:
     assert again.unbundled_files(10) == [files[3]]
 
 
+def test_a_bundle_without_copies_is_forgotten_and_its_files_wait_again(opened: Opener) -> None:
+    catalog = opened()
+    files = [archived(number) for number in range(4)]
+    first, second = bundle_of(*files[:3]), bundle_of(*files[2:])
+    catalog.add_files(files)
+    for bundle in (first, second):
+        catalog.add_bundle(bundle)
+    copy = bundle_copy(first.id, state=CopyState.DAMAGED)
+    catalog.put_bundle_copy(copy)
+    assert not catalog.remove_bundle(first.id)
+    assert catalog.bundle(first.id) == first
+    catalog.remove_bundle_copy(copy.id)
+    for _ in range(2):
+        assert catalog.remove_bundle(first.id)
+    again = opened()
+    assert (again.bundle(first.id), again.bundle_ids()) == (None, [second.id])
+    assert again.unbundled_files(10) == files[:2], "the third one is in the other bundle"
+    again.add_bundle(first)
+    assert again.bundle(first.id) == first
+    assert again.unbundled_files(10) == []
+
+
 def test_files_of_a_bundle_that_is_known_already_wait_for_none(catalog: Catalog) -> None:
     catalog.add_bundle(bundle_of(archived(1)))
     catalog.add_files([archived(0), archived(1)])

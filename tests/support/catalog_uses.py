@@ -61,3 +61,4 @@ def ask_everything(catalog: Catalog) -> None:
     catalog.verdicts("a")
     catalog.remove_store_copy(store_copy(file).id)
     catalog.remove_bundle_copy(bundle_copy(bundle.id).id)
+    catalog.remove_bundle(bundle.id)
