@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import quote, unquote
 
 from connectors.archive.archive_keys import UPLOADS, need_key
 from connectors.archive.contents import file_changed, sha256_of_file
@@ -14,6 +13,7 @@ from connectors.archive.sent_file import sent_file
 from connectors.archive.store import StoredVersion
 from connectors.clock import Clock
 from connectors.object_store.checksums import content_sha256, is_of_parts
+from connectors.object_store.object_notes import note_headers, notes_that_fit
 from connectors.object_store.settings import ObjectStoreSettings
 from connectors.object_store.versioned_bucket import ObjectVersion, VersionedBucket
 from models.errors import FatalError, PetawatchError, RecordError, RetryableError
@@ -107,12 +107,13 @@ class BucketStore:
                 if version.version in _UNVERSIONED:
                     self.check()  # it came while no versions were kept: if that is still so, the next one replaces it
                 return version
-        headers = {**self._lock(), **{f"x-amz-meta-{name}": quote(value) for name, value in metadata.items()}}
+        metadata = notes_that_fit(metadata)  # the longest is a path, which the key tells as well
+        headers = {**self._lock(), **note_headers(metadata)}
         with _reasons():
             if size_bytes > ONE_REQUEST_BYTES:
                 name = LargeUpload(self._bucket, key, sha256, size_bytes).send(source, headers)
                 return next(version for version in self.versions(key) if version.version == self._need_name(name))
-            name = self._send(key, source, (sha256, size_bytes), headers)
+            name = self._send(key, source, (sha256, size_bytes), headers, besides)
         return StoredVersion(
             key=key,
             version=self._need_name(name),
@@ -151,11 +152,18 @@ class BucketStore:
         with _reasons():
             yield from (key for key in self._bucket.keys(prefix) if not key.startswith(f"{UPLOADS}/"))
 
-    def _send(self, key: str, source: Path, content: tuple[str, int], headers: Mapping[str, str]) -> str:
+    def _send(
+        self,
+        key: str,
+        source: Path,
+        content: tuple[str, int],
+        headers: Mapping[str, str],
+        besides: Collection[str],
+    ) -> str:
         sha256, size_bytes = content
         try:
             with sent_file(source, size_bytes) as file:
-                return self._bucket.put(key, (file, size_bytes, sha256), headers)
+                return self._bucket.put(key, (file, size_bytes, sha256), headers, besides)
         except RetryableError as error:
             # The store tells that another content came, not why.
             if error.reason == "object_garbled" and sha256_of_file(source) != sha256:
@@ -183,18 +191,17 @@ class BucketStore:
 
 
 def _stored(found: ObjectVersion) -> StoredVersion:
-    noted = {name: unquote(value) for name, value in found.metadata.items()}
     # Of an object in parts the store has sums of the parts; it was made one only if the whole was the one wanted.
-    in_parts = is_of_parts(found.checksum) and PART_BYTES_NOTE in noted
+    in_parts = is_of_parts(found.checksum) and PART_BYTES_NOTE in found.notes
     computed = content_sha256(found.checksum)
     return StoredVersion(
         key=found.key,
         version=found.version,
         size_bytes=found.size_bytes,
-        sha256=computed or noted.get("sha256", ""),
+        sha256=computed or found.notes.get("sha256", ""),
         checked=in_parts or bool(computed),
         latest=found.latest,
-        metadata=noted,
+        metadata=found.notes,
     )
 
 

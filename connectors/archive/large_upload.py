@@ -12,6 +12,7 @@ from connectors.archive.archive_keys import UPLOADS
 from connectors.archive.contents import file_changed
 from connectors.archive.sent_file import SentFile, sent_file
 from connectors.object_store.checksums import checksum_of, checksum_of_parts
+from connectors.object_store.object_notes import note_headers
 from connectors.object_store.part_uploads import SentPart
 from connectors.object_store.versioned_bucket import VersionedBucket
 from models.errors import RecordError, RetryableError
@@ -21,7 +22,7 @@ PART_BYTES = 16 << 20
 _MAX_PARTS = 10_000
 # One is hashed while others are sent.
 _AT_ONCE = 3
-#: In an object's metadata: it was sent in parts of so many bytes, and each was part of the content of its SHA-256.
+#: Noted with an object: it was sent in parts of so many bytes, and each was part of the content of its SHA-256.
 PART_BYTES_NOTE = "part-bytes"
 
 
@@ -55,7 +56,7 @@ class LargeUpload:
         with sent_file(source, self._size_bytes) as file:
             upload, there = self._begun()
             if not upload:
-                upload, there = self._begin({**headers, f"x-amz-meta-{PART_BYTES_NOTE}": str(self._part_bytes)}), {}
+                upload, there = self._begin({**headers, **note_headers({PART_BYTES_NOTE: str(self._part_bytes)})}), {}
             try:
                 parts = self._send_parts(source, file, upload, there)
                 version, checksum = self._bucket.uploads.complete(self._key, upload, parts)
@@ -106,16 +107,19 @@ class LargeUpload:
             yield data
 
     def _begun(self) -> tuple[str, dict[int, SentPart]]:
+        """The upload that was begun, and the parts that have arrived; an empty id when there is none to go on with."""
+        noted = next(self._bucket.versions(self._note), None)
+        if noted is None:
+            return "", {}
         into = io.BytesIO()
-        for noted in self._bucket.versions(self._note):
+        try:
             self._bucket.copy(self._note, noted.version, into)
             note = json.loads(into.getvalue())
             if note["part_bytes"] == self._part_bytes:
-                try:
-                    return note["upload"], self._bucket.uploads.parts(self._key, note["upload"])
-                except RecordError:  # stores forget uploads that nobody ends
-                    self._forget()
-            break
+                return note["upload"], self._bucket.uploads.parts(self._key, note["upload"])
+        # Stores forget uploads that nobody ends; and a note that can't be read must not be in the way for ever.
+        except (RecordError, ValueError, KeyError, TypeError):
+            self._forget()
         return "", {}
 
     def _begin(self, headers: Mapping[str, str]) -> str:

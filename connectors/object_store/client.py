@@ -92,6 +92,8 @@ def asking_again(times: int) -> Retry:
         total=times,
         backoff_factor=0.5,
         status_forcelist=_STATUS_TO_RETRY,
+        # Whatever is asked; what must not be done twice asks with no times at all.
+        allowed_methods=None,
         # The last answer is wanted: it says what is wrong.
         raise_on_status=False,
         # A store may ask for any pause; ours are bounded.

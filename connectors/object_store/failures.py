@@ -4,6 +4,7 @@ import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from xml.etree.ElementTree import ParseError
 
 from minio.error import InvalidResponseError, MinioException, S3Error
 from urllib3.exceptions import HTTPError, MaxRetryError, SSLError
@@ -99,7 +100,7 @@ def one_sentence(settings: ObjectStoreSettings, place: str, done: str) -> Iterat
         yield
     except S3Error as error:
         raise _answered(settings, place, done, error) from error
-    except InvalidResponseError as error:
+    except (InvalidResponseError, ParseError) as error:
         raise _no_store(settings, error) from error
     except ValueError as error:  # the client refuses an address before it asks
         raise FatalError(
@@ -118,7 +119,7 @@ def _answered(settings: ObjectStoreSettings, place: str, done: str, error: S3Err
     return _failure(answer, settings, place, error.message, done=done, code=code)
 
 
-def _no_store(settings: ObjectStoreSettings, error: InvalidResponseError) -> FatalError:
+def _no_store(settings: ObjectStoreSettings, error: Exception) -> FatalError:
     if "HTTPS" in str(error):
         return FatalError(
             f"the object store at {settings.endpoint} speaks TLS only; set object_store.secure = true",

@@ -86,7 +86,7 @@ class PartUploads:
         )
         order = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
         with one_sentence(self._settings, self._address(key), "written"):
-            response = self._requests.send("POST", (self._bucket, key), {"uploadId": upload}, _XML, order)
+            response = self._requests.send("POST", (self._bucket, key), {"uploadId": upload}, _XML, order, once=True)
         checksum = findtext(_parsed(response.data), "ChecksumSHA256") or ""
         return response.headers.get("x-amz-version-id", ""), checksum
 

@@ -51,7 +51,8 @@ class SignedRequests:
         self._url = BaseURL(f"{'https' if settings.secure else 'http'}://{settings.endpoint}", settings.region)
         self._login = None if key is None else Credentials(settings.access_key, key)
         self._region = settings.region
-        self._connections = connections(settings, asking_again(settings.retries))
+        self._again = asking_again(settings.retries)
+        self._connections = connections(settings, self._again)
 
     def send(
         self,
@@ -60,6 +61,8 @@ class SignedRequests:
         query: Mapping[str, str],
         headers: Mapping[str, str],
         content: bytes | tuple[Body | bytes, int, str] = b"",
+        *,
+        once: bool = False,
     ) -> BaseHTTPResponse:
         """Send a request; what the client and its connections raise is the caller's.
 
@@ -69,6 +72,9 @@ class SignedRequests:
             Bucket and key.
         content
             The body, or a body with its size and the SHA-256 (hex) that it must have: the store compares.
+        once
+            Whether it is not to be sent again by itself after a failure that may pass: it may have been done, and only
+            the answer got lost.
         """
         if isinstance(content, bytes):
             body: Body | bytes = content
@@ -99,9 +105,12 @@ class SignedRequests:
                 content_sha256=signed_content,
                 date=date,
             )
-        response = self._connections.urlopen(method, urlunsplit(url), body=body, headers=cast(dict[str, str], signed))
-        # A store may begin to answer that all is well before it knows.
-        if response.status in _DONE and b"<Error>" not in response.data[:200]:
+        again = asking_again(0) if once else self._again
+        response = self._connections.urlopen(
+            method, urlunsplit(url), body=body, headers=cast(dict[str, str], signed), retries=again
+        )
+        # A store may begin to answer that all is well before it knows, and fill the time with blanks.
+        if response.status in _DONE and b"<Error>" not in response.data:
             return response
         if "xml" not in response.headers.get("content-type", ""):
             said = response.data.decode(errors="replace")[:200]

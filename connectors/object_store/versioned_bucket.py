@@ -1,7 +1,7 @@
 """A bucket that keeps every version of an object; each is asked for by its name."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,12 +15,12 @@ from connectors.object_store.bucket import PIECE_BYTES, Bucket
 from connectors.object_store.checksums import CHECKSUM, WITH_CHECKSUM, checksum_of, need_computed
 from connectors.object_store.client import asking_again
 from connectors.object_store.failures import one_sentence
+from connectors.object_store.object_notes import noted_in
 from connectors.object_store.part_uploads import PartUploads
 from connectors.object_store.settings import ObjectStoreSettings
 from connectors.object_store.signed_requests import Body, SignedRequests
 from models.errors import FatalError, PetawatchError, RecordError, RetryableError
 
-_METADATA = "x-amz-meta-"
 _TRIAL_KEY = ".trial"
 
 
@@ -39,7 +39,7 @@ class ObjectVersion:
     size_bytes: int
     checksum: str
     latest: bool
-    metadata: Mapping[str, str]
+    notes: Mapping[str, str]
 
 
 class VersionedBucket(Bucket):
@@ -86,13 +86,19 @@ class VersionedBucket(Bucket):
         """Find out whether objects may be written: one is begun and given up, so that none is there."""
         self.uploads.abort(_TRIAL_KEY, self.uploads.begin(_TRIAL_KEY, {}))
 
-    def put(self, key: str, content: tuple[Body, int, str], headers: Mapping[str, str]) -> str:
+    def put(
+        self, key: str, content: tuple[Body, int, str], headers: Mapping[str, str], besides: Collection[str] = ()
+    ) -> str:
         """Write an object; its version. The store itself has checked its SHA-256.
+
+        It is sent again after a failure that may pass, unless it turns out that it had arrived: nothing is there twice.
 
         Parameters
         ----------
         content
             Body, size, and SHA-256 (hex), which is known before.
+        besides
+            Versions with this content that were there before.
 
         Raises
         ------
@@ -101,10 +107,20 @@ class VersionedBucket(Bucket):
         FatalError
             ``object_store_refused`` when the store checks nothing.
         """
-        with one_sentence(self._settings, self.address(key), "written"):
-            response = self._requests.send("PUT", (self._name, key), {}, headers, content)
-        need_computed(self._settings, self.address(key), response.headers, checksum_of(bytes.fromhex(content[2])))
-        return str(response.headers.get("x-amz-version-id", ""))
+        wanted, left = checksum_of(bytes.fromhex(content[2])), asking_again(self._settings.retries)
+        while True:
+            try:
+                with one_sentence(self._settings, self.address(key), "written"):
+                    response = self._requests.send("PUT", (self._name, key), {}, headers, content, once=True)
+            except RetryableError as error:
+                left = self._next_try(left, key, error)
+                for found in self.versions(key):
+                    if found.checksum == wanted and found.version not in besides:
+                        return found.version
+                content[0].seek(0)
+            else:
+                need_computed(self._settings, self.address(key), response.headers, wanted)
+                return str(response.headers.get("x-amz-version-id", ""))
 
     def versions(self, key: str) -> Iterator[ObjectVersion]:
         """The versions of a key, the latest first."""
@@ -195,9 +211,7 @@ class VersionedBucket(Bucket):
             size_bytes=int(described.size or 0),
             checksum=headers.get(CHECKSUM, ""),
             latest=str(found.is_latest).lower() == "true",
-            metadata={
-                name.removeprefix(_METADATA): value for name, value in headers.items() if name.startswith(_METADATA)
-            },
+            notes=noted_in(headers),
         )
 
     def _answers(self, key: str, version: str) -> bool:

@@ -127,6 +127,14 @@ class ArchiveStores:
         assert list(opening().keys("states/2022-07-01/a b+c%20.json")) == ["states/2022-07-01/a b+c%20.json"]
         assert list(opening().keys("3Hz")) == []
 
+    @pytest.mark.parametrize("part", ["ä" * 127, "a+b%2Fc #d?e&f=g", "back\\slash", " 'x' ", "😀.", "..a", "k" * 255])
+    def test_a_file_keeps_its_name_whatever_it_is(self, opening: Opening, tmp_path: Path, part: str) -> None:
+        key = f"{part}/2022-07-01/{part}/{part}"
+        written = put(opening(), tmp_path, b"content", key)
+        assert opening().versions(key) == [written]
+        assert read(opening(), written.version, key) == b"content"
+        assert list(opening().keys()) == [key]
+
     def test_a_removed_version_is_gone_and_the_others_stay(self, opening: Opening, tmp_path: Path) -> None:
         first, second, third = [put(opening(), tmp_path, content) for content in (b"1", b"2", b"3")]
         opening().remove(KEY, third.version)

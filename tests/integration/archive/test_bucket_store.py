@@ -2,7 +2,9 @@
 
 import hashlib
 import io
+import os
 import uuid
+from collections.abc import Collection
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +17,7 @@ from pydantic import SecretStr
 
 from connectors.archive import bucket_store
 from connectors.archive.opening import open_store
-from connectors.archive.sent_file import sent_file
+from connectors.archive.sent_file import SentFile, sent_file
 from connectors.archive.store import ArchiveStore, StoredVersion
 from connectors.catalog.sqlite_catalog import SqliteCatalog
 from connectors.clock import SystemClock
@@ -30,17 +32,18 @@ from streams.archive.safekeeping.repair import Repair
 from streams.archive.uploading.uploader import Uploader
 from streams.archive.uploading.waiting_file import WaitingFile
 from streams.settings import load_settings
+from tests.support.breaking_line import BreakingLine
 from tests.support.minio import keeper, keeper_client, own_bucket, reader_settings, store_settings
 
 KEY = "10Hz/2022-07-01/a.h5"
 CONTENT = bytes(range(256)) * 5000
 
 
-def put(store: ArchiveStore, folder: Path, content: bytes = CONTENT) -> StoredVersion:
+def put(store: ArchiveStore, folder: Path, content: bytes = CONTENT, besides: Collection[str] = ()) -> StoredVersion:
     source = folder / "source.h5"
     source.write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()
-    return store.put(KEY, source, digest, len(content), {"sha256": digest})
+    return store.put(KEY, source, digest, len(content), {"sha256": digest}, besides)
 
 
 def versioned_bucket(server: MinioServer) -> str:
@@ -299,3 +302,91 @@ def test_over_tls_the_same_is_checked(minio_build: MinioBuild, tmp_path: Path, m
         untrusted = failure(store_settings(server, secure=True, ca_file=stranger), "archive", tmp_path)
         assert untrusted.reason == "archive_store_refused"
         assert "is not trusted" in str(untrusted)
+
+
+def test_a_file_that_had_arrived_when_the_answer_got_lost_is_there_once(minio: MinioServer, tmp_path: Path) -> None:
+    bucket = versioned_bucket(minio)
+    with BreakingLine(minio.endpoint) as line:
+        store = open_store(f"s3://{bucket}", store_settings(minio, endpoint=line.endpoint, retries=3))
+        line.lost_answers = [f"PUT /{bucket}/{KEY}".encode()]
+        first = put(store, tmp_path)
+        assert store.versions(KEY) == [first]
+        # The same content once more beside it: what was there before is not taken for what was sent.
+        line.lost_answers = [f"PUT /{bucket}/{KEY}".encode()]
+        second = put(store, tmp_path, besides=[first.version])
+        assert [version.version for version in store.versions(KEY)] == [second.version, first.version]
+        assert line.broken == 2
+
+
+@pytest.mark.parametrize("cut_after_bytes", [100_000, 7 << 20])
+def test_a_line_that_is_cut_while_a_file_is_sent(
+    minio: MinioServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut_after_bytes: int
+) -> None:
+    monkeypatch.setattr(bucket_store, "ONE_REQUEST_BYTES", 1 << 20)
+    monkeypatch.setattr("connectors.archive.large_upload.PART_BYTES", 5 << 20)
+    bucket, large = versioned_bucket(minio), CONTENT * 9
+    with BreakingLine(minio.endpoint) as line:
+        store = open_store(f"s3://{bucket}", store_settings(minio, endpoint=line.endpoint, retries=3))
+        for content in (CONTENT[: 1 << 20], large):
+            line.cut_after_bytes = min(cut_after_bytes, len(content) // 2)
+            written = put(store, tmp_path, content)
+            assert written.checked
+            into = io.BytesIO()
+            assert store.read(KEY, written.version, into) == written.sha256
+            assert into.getvalue() == content
+        assert len(store.versions(KEY)) == line.broken == 2
+        assert list(store.keys()) == [KEY]
+
+
+def test_parts_that_became_an_object_when_the_answer_got_lost_are_found(
+    minio: MinioServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bucket_store, "ONE_REQUEST_BYTES", 1 << 20)
+    bucket = versioned_bucket(minio)
+    with BreakingLine(minio.endpoint) as line:
+        store = open_store(f"s3://{bucket}", store_settings(minio, endpoint=line.endpoint))
+        line.lost_answers = [f"POST /{bucket}/{KEY}?uploadId=".encode()]
+        with pytest.raises(RetryableError) as error:
+            put(store, tmp_path, CONTENT * 2)
+        assert error.value.reason == "archive_store_away"
+        written = put(store, tmp_path, CONTENT * 2)
+        assert store.versions(KEY) == [written]
+        assert line.broken == 1
+
+
+@pytest.mark.parametrize("note", [b"", b"[]", b"{}", b'{"part_bytes": 16777216, "upload": "gone"}'])
+def test_a_note_of_an_upload_that_says_nothing_is_not_in_the_way(
+    minio: MinioServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, note: bytes
+) -> None:
+    monkeypatch.setattr(bucket_store, "ONE_REQUEST_BYTES", 1 << 20)
+    bucket, content = versioned_bucket(minio), CONTENT * 2
+    digest = hashlib.sha256(content).hexdigest()
+    name = f".uploads/{hashlib.sha256(f'{KEY}@{digest}'.encode()).hexdigest()}"
+    keeper_client(minio).put_object(bucket, name, io.BytesIO(note), len(note))
+    store = open_store(f"s3://{bucket}", store_settings(minio))
+    assert store.versions(KEY) == [] == list(store.keys())
+    assert put(store, tmp_path, content).checked
+    assert list(keeper_client(minio).list_objects(bucket, ".uploads/")) == []
+
+
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_a_file_that_shrinks_while_it_is_sent(
+    minio: MinioServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_parts: bool
+) -> None:
+    if in_parts:
+        monkeypatch.setattr(bucket_store, "ONE_REQUEST_BYTES", 1 << 20)
+        monkeypatch.setattr("connectors.archive.large_upload.PART_BYTES", 5 << 20)
+    bucket, content, read = versioned_bucket(minio), CONTENT * 9, SentFile.read
+
+    def shrinking(self: SentFile, size: int = -1, /) -> bytes:
+        if self.tell() > 2 << 20:
+            os.truncate(tmp_path / "source.h5", 3 << 20)
+        return read(self, size)
+
+    monkeypatch.setattr(SentFile, "read", shrinking)
+    store = open_store(f"s3://{bucket}", store_settings(minio))
+    with pytest.raises(RecordError) as error:
+        put(store, tmp_path, content)
+    assert error.value.reason == "file_changed"
+    assert store.versions(KEY) == []
+    assert list(keeper_client(minio).list_objects(bucket, recursive=True)) == []
