@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from connectors.catalog.documents import names_of, record_of, values_of
 from connectors.catalog.sqlite_failures import damaged, one_sentence
 from connectors.catalog.sqlite_schema import open_database
 from connectors.sqlite_file import transaction
+from models.errors import FatalError
 
 Record = TypeVar("Record")
 #: Records that are written in one transaction.
@@ -19,7 +20,10 @@ BATCH = 1000
 
 
 class SqliteDatabase:
-    """The file behind the parts of a catalog.
+    """The file behind the parts of a catalog: always the one that lies there now.
+
+    One that was removed, or made anew by another program since, is let go: what is written into it nobody would find
+    again.
 
     Parameters
     ----------
@@ -29,7 +33,7 @@ class SqliteDatabase:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._connection = open_database(file)
+        self._open()
 
     @property
     def address(self) -> str:
@@ -43,13 +47,31 @@ class SqliteDatabase:
 
     def _rows(self, statement: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         with one_sentence(self._file):
-            return self._connection.execute(statement, values).fetchall()
+            return self._current().execute(statement, values).fetchall()
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """Everything inside, durable, or nothing."""
-        with one_sentence(self._file), transaction(self._connection):
+        with one_sentence(self._file), transaction(self._current()):
             yield self._connection
+
+    def _current(self) -> sqlite3.Connection:
+        if self._connection.in_transaction or _inode(self._file) == self._inodes[0]:
+            return self._connection
+        if self._inodes[1] and _inode(_log(self._file)) == self._inodes[1] and _inode(self._file):
+            raise FatalError(
+                f"the catalog {self._file} was replaced while programs use it, and its log {_log(self._file).name} is "
+                f"still that of the one before; stop them all, remove {self._file}-wal and {self._file}-shm, and put "
+                "the file there once more",
+                reason="catalog_refused",
+            )
+        self._connection.close()
+        self._open()
+        return self._connection
+
+    def _open(self) -> None:
+        self._connection = open_database(self._file)
+        self._inodes = _inode(self._file), _inode(_log(self._file))
 
     def _records(self, kind: type[Record], rows: Iterable[sqlite3.Row]) -> list[Record]:
         return [self._record(kind, dict(row)) for row in rows]
@@ -65,6 +87,16 @@ class SqliteDatabase:
         for batch in batches(records, BATCH):
             with self._writing() as connection:
                 put_rows(connection, table, names_of(type(batch[0])), (tuple(values_of(r).values()) for r in batch))
+
+
+def _log(file: Path) -> Path:
+    return file.with_name(f"{file.name}-wal")
+
+
+def _inode(file: Path) -> int:
+    with suppress(FileNotFoundError):
+        return file.stat().st_ino
+    return 0
 
 
 def put_rows(connection: sqlite3.Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -33,6 +33,8 @@ from streams.settings import Settings
 IN_USE = "archive_in_use"
 #: In the archive's folder; names the archiver.
 LOCK_NAME = "archiver.lock"
+# In the archive's folder: what is brought from the store for a moment.
+_FROM_STORE = "from-store"
 
 #: New files are looked for so often.
 _LOOK_S = 1.0
@@ -79,9 +81,12 @@ class Archiver:
         except BaseException:
             self._lock.release()
             raise
-        target = f"{archive.store} {settings.catalog.address}"
-        self._feed = OutboxFeed(state, self._outbox, clock, target=target)
-        self._states = StateFeed(folder, self._outbox, clock, target=target)
+        self._feed = OutboxFeed(state, self._outbox, clock, target=archive.store)
+        self._states = StateFeed(folder, self._outbox, clock, target=archive.store)
+        make_catalog = make_catalog or partial(open_catalog, settings.catalog, folder)
+        self._catalog = CatalogSink(
+            self._outbox, clock, open_catalog=make_catalog, tell=tell, follow_anew=self._follow_anew
+        )
         self._store = StoreSink(
             self._outbox,
             clock,
@@ -93,13 +98,13 @@ class Archiver:
                 read_back_share=archive.read_back_share,
                 limits=settings.reading,
                 zone=settings.zone,
+                folder=folder / _FROM_STORE,
             ),
+            known_copies=self._catalog.known_copies,
             uploads=archive.uploads,
             tell=tell,
             wake=self._wake,
         )
-        make_catalog = make_catalog or partial(open_catalog, settings.catalog, folder)
-        self._catalog = CatalogSink(self._outbox, clock, open_catalog=make_catalog, tell=tell)
         self._findings = FindingsThread(state, make_catalog, tell)
 
     def check(self) -> None:
@@ -168,6 +173,10 @@ class Archiver:
     def lags(self) -> dict[Sink, SinkLag]:
         """What waits."""
         return self._outbox.lags()
+
+    def _follow_anew(self) -> None:
+        self._feed.follow_anew()
+        self._states.feed_anew()
 
     def stop(self) -> None:
         """End ``run`` after the present step; for any thread."""

@@ -7,6 +7,7 @@ from connectors.archive.outbox import ArchiveOutbox
 from connectors.archive.outbox_lines import Position
 from connectors.clock import Clock
 from connectors.state.file_changes import ChangedFiles, ChangedVersion
+from streams.agents.recorder import RECORDER_KEY
 from streams.archive.uploading.waiting_file import WaitingFile
 
 #: Versions that are taken over at once.
@@ -19,8 +20,7 @@ class OutboxFeed:
     Parameters
     ----------
     target
-        Where the files are to go: with another store or catalog all of them are followed anew. What is there already is
-        found there.
+        The store that the files are to go to: with another one all of them are followed anew.
     """
 
     def __init__(self, state: Path, outbox: ArchiveOutbox, clock: Clock, *, target: str) -> None:
@@ -36,6 +36,9 @@ class OutboxFeed:
     def follow(self) -> bool:
         """Take over the next versions; whether there were any.
 
+        The snapshots of a facility lie on its recorder computers, where the connectors archive them: there are none in
+        the directory of its recorder.
+
         Raises
         ------
         FatalError
@@ -44,6 +47,8 @@ class OutboxFeed:
             A disk is full or busy.
         """
         reader = self._opened()
+        if RECORDER_KEY in reader.state_keys():
+            return False
         end = reader.changes_end()
         if f"{end.identity} {self._target}" != self._source:
             self._source = f"{end.identity} {self._target}"
@@ -60,6 +65,12 @@ class OutboxFeed:
         reader.make_durable()
         self._take_over(changes)
         return True
+
+    def follow_anew(self) -> None:
+        """Take over all versions once more, as if each had just changed: the catalog is asked whether it has them."""
+        position = replace(self._position, number=0)
+        self._outbox.follow(self._source, position, [], [], self._clock.now_ns())
+        self._position = position
 
     def close(self) -> None:
         """Let the state directory go."""

@@ -44,6 +44,12 @@ class StateFeed:
         self._fed.update(set(found) - set(new) | {line.path for line in lines})
         return bool(lines)
 
+    def feed_anew(self) -> None:
+        """Put all of them into the outbox once more; what the store has is found there."""
+        self._outbox.take(Step(notes={self._note(path): "" for path in self._files()}))
+        self._fed.clear()
+        self._looked_s = None
+
     def look_again(self) -> None:
         """Let the next ``feed`` look, whenever the last one was."""
         self._looked_s = None

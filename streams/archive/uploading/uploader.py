@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
 
-from connectors.archive.store import ArchiveStore
+from connectors.archive.store import ArchiveStore, StoredVersion
 from connectors.clock import Clock
 from connectors.snapshots.limits import ReadLimits
 from models.archive.archived_file import ArchivedFile
@@ -12,6 +12,7 @@ from models.archive.copies import StoreCopy
 from models.archive.sampling import is_in_share
 from models.errors import RecordError, RetryableError
 from streams.archive.cataloguing.file_description import describe_file
+from streams.archive.cataloguing.stored_description import StoredDescriptions
 from streams.archive.own_files import local_file
 from streams.archive.states.stage_states import archived_state_file, is_state_key
 from streams.archive.uploading.waiting_file import WaitingFile, as_known
@@ -45,16 +46,26 @@ class Uploader:
         Of the copies this part is read back, chosen by the SHA-256: the same ones wherever that is decided.
     limits, zone
         How snapshots are read to describe them.
+    folder
+        For what is read from the store; nobody else's.
     """
 
     def __init__(
-        self, store: ArchiveStore, clock: Clock, *, read_back_share: float, limits: ReadLimits, zone: tzinfo
+        self,
+        store: ArchiveStore,
+        clock: Clock,
+        *,
+        read_back_share: float,
+        limits: ReadLimits,
+        zone: tzinfo,
+        folder: Path,
     ) -> None:
         self._store = store
         self._clock = clock
         self._read_back_share = read_back_share
         self._limits = limits
         self._zone = zone
+        self._stored = StoredDescriptions(store, folder, limits=limits, zone=zone)
 
     def upload(self, waiting: WaitingFile) -> Uploaded:
         """Bring a version into the store, if it is not there yet.
@@ -89,6 +100,33 @@ class Uploader:
         )
         return Uploaded(file, copy)
 
+    def find(self, waiting: WaitingFile) -> Uploaded | None:
+        """A version that is gone from the recorders' disks, as the store has it; None when it does not.
+
+        All of it is read, to describe it.
+
+        Raises
+        ------
+        RecordError
+            ``archive_key``.
+        RetryableError
+            ``disk_full``, ``disk_failed``, and what the store raises.
+        FatalError
+            What the store raises.
+        """
+        for version in self._store.versions(waiting.key):
+            if _is_of(version, waiting) and (file := self._stored.describe(version)) is not None:
+                now_ns = self._clock.now_ns()
+                copy = StoreCopy(
+                    file_id=file.id,
+                    store=self._store.address,
+                    version=version.version,
+                    checked_ns=now_ns if version.checked else None,
+                    read_back_ns=now_ns,
+                )
+                return Uploaded(as_known(file, waiting), copy)
+        return None
+
     def _described(self, path: Path, waiting: WaitingFile) -> ArchivedFile:
         """The file as it lies there, if it is still the version that waits."""
         root = Path(waiting.root)
@@ -120,3 +158,11 @@ class Uploader:
             "store's disks",
             reason="archive_copy_differs",
         )
+
+
+def _is_of(version: StoredVersion, waiting: WaitingFile) -> bool:
+    """Whether it is what waits; of what was never hashed size and time say so."""
+    if waiting.sha256:
+        return (version.sha256, version.size_bytes) == (waiting.sha256, waiting.size_bytes)
+    noted = version.metadata.get("mtime-ns", "")
+    return (version.size_bytes, noted) == (waiting.size_bytes, str(waiting.mtime_ns))

@@ -111,6 +111,40 @@ def test_an_earlier_format_is_brought_to_this_one(tmp_path: Path, monkeypatch: p
         after.close()
 
 
+def test_a_file_that_was_removed_is_let_go_by_all_who_use_it(tmp_path: Path) -> None:
+    file = tmp_path / CATALOG_NAME
+    one, other = SqliteCatalog(file), SqliteCatalog(file)
+    one.add_files([archived(0)])
+    assert other.file(archived(0).id) is not None
+    file.unlink()
+    assert one.file(archived(0).id) is None
+    one.add_files([archived(1)])
+    other.add_files([archived(2)])
+    one.close()
+    other.close()
+    again = SqliteCatalog(file)
+    assert list(again.find_files(FileQuery())) == [archived(1), archived(2)]
+    again.close()
+
+
+def test_a_file_that_is_replaced_under_its_log_is_refused(tmp_path: Path) -> None:
+    file, backup = tmp_path / CATALOG_NAME, tmp_path / "backup.sqlite"
+    before = SqliteCatalog(backup)
+    before.add_files([archived(1)])
+    before.close()
+    catalog = SqliteCatalog(file)
+    catalog.add_files([archived(0)])
+    backup.replace(file)
+    for _ in range(2):
+        with pytest.raises(FatalError, match="-wal") as caught:
+            catalog.add_files([archived(2)])
+        assert caught.value.reason == "catalog_refused"
+    for ending in ("-wal", "-shm"):
+        file.with_name(file.name + ending).unlink()
+    assert list(catalog.find_files(FileQuery())) == [archived(1)]
+    catalog.close()
+
+
 def test_a_catalog_without_leases_gets_them(tmp_path: Path) -> None:
     file = tmp_path / CATALOG_NAME
     SqliteCatalog(file).close()
