@@ -1,27 +1,20 @@
 """Makes the catalog anew from what the bundles on cartridges say of themselves."""
 
-import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from connectors.clock import Clock
-from connectors.spool_listing import mtime_ns
 from connectors.tape.cartridge import Cartridge
-from models.archive.bundle_manifest import BundleManifest
-from models.archive.copies import Bundle, BundleCopy, CopyState
+from models.archive.copies import BundleCopy, CopyState, Damage
 from models.errors import FatalError, RecordError, RetryableError
 from streams.archive.opened_archive import OpenedArchive
+from streams.archive.tape.bundle_intake import take_in
 from streams.archive.tape.cartridge_reading import CartridgeReading
 from streams.archive.tape.inventory import Inventory
 from streams.archive.tape.tape_drives import Mounted, TapeDrives
-
-#: Why a copy is noted as damaged that ends before its last file does.
-CUT_OFF = "cut_off"
-
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -161,85 +154,29 @@ class CatalogRebuild:
 
     def _take_in(self, cartridge: Cartridge, path: str, reading: CartridgeReading) -> bool:
         """Take one bundle into the catalog; False when the cartridge can't be read any more."""
+        installation = self._archive.settings.archive.installation
         try:
-            manifest = self._manifest_of(cartridge, path)
-            bundle = self._bundle_of(cartridge, path, manifest)
-            copy = self._copy_of(cartridge, path, bundle)
+            taken = take_in(cartridge, path, self._catalog, installation)
         except RecordError as error:
             self._problem(str(error))
             return True
-        except RetryableError as error:  # one cartridge fails: the others are gone on with
-            self._problem(str(error))
+        except RetryableError as error:
+            if not error.reason.startswith("tape_"):
+                raise
+            self._problem(str(error))  # one cartridge fails: the others are gone on with
             return False
-        self.counts.files += self._catalog.add_files([member.file for member in manifest.members])
-        self._catalog.add_bundle(bundle)
-        self._catalog.put_bundle_copy(copy)
+        self.counts.files += taken.new_files
         self.counts.bundles += 1
-        return not self._verify or self._read(cartridge, copy, reading)
-
-    def _manifest_of(self, cartridge: Cartridge, path: str) -> BundleManifest:
-        place, ours = cartridge.root / path, self._archive.settings.archive.installation
-        manifest = cartridge.bundles.manifest(path)
-        if manifest.installation != ours:
-            raise RecordError(
-                f"the bundle {place} belongs to the installation {manifest.installation!r} and not to {ours!r}; it is "
-                "left out",
-                reason="bundle_foreign",
+        if taken.copy.damaged == Damage.CUT_OFF:
+            self._problem(
+                f"the bundle {cartridge.root / path} ends too early; it is noted as damaged, write it to another "
+                "cartridge from a good copy"
             )
-        if Path(path).stem != manifest.bundle_id:
-            raise RecordError(
-                f"the bundle {place} is {manifest.bundle_id} by its manifest; it is left out, give it its name back",
-                reason="bundle_damaged",
-            )
-        return manifest
-
-    def _bundle_of(self, cartridge: Cartridge, path: str, manifest: BundleManifest) -> Bundle:
-        """The bundle with its SHA-256: as the catalog knows it, else as it was noted on the tape, else it is read."""
-        place = cartridge.root / path
-        noted = cartridge.noted_sha256(path)
-        known = self._catalog.bundle(manifest.bundle_id)
-        if known is not None:
-            if noted in {"", known.sha256}:
-                return known
-            raise RecordError(
-                f"the bundle {place} has another SHA-256 noted than the catalog has for it; it is left out",
-                reason="bundle_damaged",
-            )
-        if _SHA256.fullmatch(noted):
-            return manifest.bundle(noted, cartridge.bundles.status(path).st_size)
-        built, reading = cartridge.bundles.check(path)
-        if reading.damaged:
-            raise RecordError(
-                f"the bundle {place} is damaged, and no SHA-256 is noted for it: {len(reading.damaged)} of its files, "
-                f"the first {reading.damaged[0].name}; it is left out, tar reads the others",
-                reason="bundle_damaged",
-            )
-        return built.bundle
-
-    def _copy_of(self, cartridge: Cartridge, path: str, bundle: Bundle) -> BundleCopy:
-        status = cartridge.bundles.status(path)
-        partition, start_block = cartridge.placement(path)
-        known = {copy.volume: copy for copy in self._catalog.bundle_copies([bundle.id])}.get(cartridge.uuid)
-        copy = known or BundleCopy(
-            bundle_id=bundle.id,
-            volume=cartridge.uuid,
-            path=path,
-            state=CopyState.WRITTEN,
-            mount_id=cartridge.mount_id,
-            written_ns=mtime_ns(status),
-        )
-        copy = replace(copy, path=path, partition=partition, start_block=start_block)
-        if status.st_size == bundle.size_bytes and status.st_size >= _end_of(bundle):
-            return copy
-        self._problem(
-            f"the bundle {cartridge.root / path} ends too early; it is noted as damaged, write it to another cartridge "
-            "from a good copy"
-        )
-        return replace(copy, state=CopyState.DAMAGED, damaged=CUT_OFF)
+        return not self._verify or self._read(cartridge, taken.copy, reading)
 
     def _read(self, cartridge: Cartridge, copy: BundleCopy, reading: CartridgeReading) -> bool:
         """Read all of a copy; what it is is noted. False when the cartridge can't be read any more."""
-        if copy.damaged == CUT_OFF:
+        if copy.damaged == Damage.CUT_OFF:
             return True
         found = reading.read(copy)
         if found is None:
@@ -265,8 +202,3 @@ class CatalogRebuild:
     def _problem(self, sentence: str) -> None:
         self.counts.problems += 1
         self._tell(sentence)
-
-
-def _end_of(bundle: Bundle) -> int:
-    """Where the last content ends."""
-    return max((member.offset + member.size_bytes for member in bundle.members), default=0)
