@@ -1,7 +1,8 @@
 """Opens the store that an address means."""
 
+import re
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from connectors.archive.directory_store import DirectoryStore
 from connectors.archive.store import ArchiveStore
@@ -11,6 +12,7 @@ from connectors.object_store.settings import ObjectStoreSettings
 from models.errors import FatalError
 
 _FILE = "file://"
+_SCHEME = re.compile(r"\w[\w+.-]*:")
 
 
 def open_store(address: str, object_store: ObjectStoreSettings, *, retention_days: int = 0) -> ArchiveStore:
@@ -38,7 +40,19 @@ def open_store(address: str, object_store: ObjectStoreSettings, *, retention_day
             "archive.store, or set it to 0",
             reason="archive_store_refused",
         )
-    return DirectoryStore(Path(unquote(urlsplit(address).path) if address.startswith(_FILE) else address))
+    return DirectoryStore(_folder(address))
+
+
+def _folder(address: str) -> Path:
+    host, _, path = address.removeprefix(_FILE).partition("/")
+    if address.startswith(_FILE) and host in {"", "localhost"}:
+        return Path(f"/{unquote(path)}")
+    if _SCHEME.match(address):  # a slip of the pen would be kept below the folder where the program was started
+        raise FatalError(
+            f"{address} is no place for an archive; write s3://BUCKET, a folder, or ./FOLDER if its name has a colon",
+            reason="archive_store_refused",
+        )
+    return Path(address)
 
 
 def _bucket(address: str) -> str:

@@ -15,6 +15,7 @@ from connectors.object_store.settings import ObjectStoreSettings
 from models.errors import FatalError, RetryableError
 
 BUSY = b"<Error><Code>SlowDown</Code><Message>busy</Message></Error>"
+PAGE = b"<html><body>Welcome<br></body></html>"
 NO_BUCKET = b"<Error><Code>NoSuchBucket</Code><Message>no such bucket</Message></Error>"
 CONTENT = b"0123456789"
 
@@ -54,6 +55,10 @@ def broken_off(handler: BaseHTTPRequestHandler) -> None:
 
 def without_bucket(handler: BaseHTTPRequestHandler) -> None:
     _answer(handler, 404, NO_BUCKET, len(NO_BUCKET))
+
+
+def page(handler: BaseHTTPRequestHandler) -> None:
+    _answer(handler, 200, PAGE, len(PAGE))
 
 
 @pytest.fixture
@@ -103,6 +108,12 @@ def test_a_missing_bucket_is_no_missing_object(store: Store) -> None:
     with pytest.raises(FatalError, match=r"has no bucket for s3://abc/a") as error:
         store.bucket(retries=0).stat("a")
     assert error.value.reason == "object_store_bucket"
+
+
+def test_a_page_that_answers_to_everything_is_no_object_store(store: Store) -> None:
+    store.answers = [page]
+    with pytest.raises(FatalError, match=r"is no object store; mend object_store.endpoint"):
+        list(store.bucket(retries=0).keys(""))
 
 
 @pytest.mark.parametrize("content", [b"", b"no certificate"])
