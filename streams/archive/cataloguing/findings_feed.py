@@ -1,9 +1,10 @@
 """Takes what a watch has found out of its state directory into the catalog: triplets, episodes, verdicts."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import count, takewhile
 from pathlib import Path
+from typing import TypeVar
 
 from connectors.alert_documents import alert_document
 from connectors.catalog.catalog import Catalog
@@ -17,6 +18,8 @@ from models.archive.findings import Episode, TripletBucket, Verdict
 from models.archive.keys import archive_key
 from models.devices import NO_STAGE
 from models.event_time import DAY_NS, HOUR_NS
+
+Finding = TypeVar("Finding", TripletBucket, Episode, Verdict)
 
 # How far before the earliest news results may still change: joins wait for late records, replaced files take theirs
 # back.
@@ -33,12 +36,44 @@ class FedFindings:
     verdicts: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Latest:
+    """What the catalog was given last and did not have before; None of a kind of which nothing was given."""
+
+    bucket: TripletBucket | None = None
+    episode: Episode | None = None
+    verdict: Verdict | None = None
+
+    def is_in(self, catalog: Catalog) -> bool:
+        """Whether the catalog has it: an older one, or one that was begun anew, has not."""
+        return self._bucket_is_in(catalog) and self._episode_is_in(catalog) and self._verdict_is_in(catalog)
+
+    def _bucket_is_in(self, catalog: Catalog) -> bool:
+        bucket = self.bucket
+        if bucket is None:
+            return True
+        there = catalog.triplet_buckets(bucket.minute_ns, bucket.minute_ns + 1)
+        return bucket.id in {each.id for each in there}
+
+    def _episode_is_in(self, catalog: Catalog) -> bool:
+        episode = self.episode
+        if episode is None:
+            return True
+        there = catalog.episodes(episode.first_ns, episode.first_ns + 1)
+        return episode.id in {each.id for each in there}
+
+    def _verdict_is_in(self, catalog: Catalog) -> bool:
+        verdict = self.verdict
+        return verdict is None or verdict.id in {each.id for each in catalog.verdicts(verdict.alert_id)}
+
+
 class FindingsFeed:
     """Feeds a catalog from one state directory, also while a watch writes there; not for several threads.
 
     The first call compares all results with the catalog, day by day, and adds what differs; later ones look only at the
-    time since the earliest snapshot that came or changed meanwhile. So nothing has to be remembered: killed at any
-    moment, or with a catalog that is begun anew, the next one makes it whole.
+    time since the earliest snapshot that came or changed meanwhile. A catalog that lacks what it was given last is an
+    older one: all is compared anew. So nothing has to be remembered: killed at any moment, or with a catalog that is
+    begun anew, the next call makes it whole.
     """
 
     def __init__(self, state: Path, catalog: Catalog) -> None:
@@ -46,8 +81,10 @@ class FindingsFeed:
         self._catalog = catalog
         self._numbering = ""
         self._number = 0
-        self._open: set[str] = set()
+        # Episodes that may still change, as the catalog has them.
+        self._open: dict[str, Episode] = {}
         self._verdicts = 0
+        self._latest = _Latest()
 
     def feed(self) -> FedFindings:
         """Bring the catalog up to date.
@@ -57,6 +94,20 @@ class FindingsFeed:
         FatalError, RetryableError
             As ``StateReader``, ``OperatorDecisions`` and ``Catalog``; the next call does what this one has not.
         """
+        latest = self._latest
+        fed = self._feed()
+        # After the writing: what came last before was in the very catalog that has this now.
+        if latest.is_in(self._catalog):
+            return fed
+        self._numbering, self._open, self._verdicts, self._latest = "", {}, 0, _Latest()
+        more = self._feed()
+        return FedFindings(
+            buckets=fed.buckets + more.buckets,
+            episodes=fed.episodes + more.episodes,
+            verdicts=fed.verdicts + more.verdicts,
+        )
+
+    def _feed(self) -> FedFindings:
         verdicts = OperatorDecisions(self._state).verdicts()
         with ChangedFiles.open(self._state) as reader:
             end = reader.changes_end()
@@ -88,31 +139,44 @@ class FindingsFeed:
         changed = 0
         for day_ns in takewhile(lambda day_ns: day_ns <= span[1], count(first_ns // DAY_NS * DAY_NS, DAY_NS)):
             begin_ns = max(day_ns, first_ns)
-            known = set(self._catalog.triplet_buckets(begin_ns, day_ns + DAY_NS))
-            fresh = [bucket for bucket in _buckets(reader, begin_ns, day_ns + DAY_NS) if bucket not in known]
+            known = {bucket.id: bucket for bucket in self._catalog.triplet_buckets(begin_ns, day_ns + DAY_NS)}
+            found = list(_buckets(reader, begin_ns, day_ns + DAY_NS))
+            fresh = [bucket for bucket in found if bucket != known.get(bucket.id)]
             if fresh:
                 self._catalog.add_triplet_buckets(fresh)
                 changed += len(fresh)
+            self._latest = replace(self._latest, bucket=_latest(self._latest.bucket, found, known))
         return changed
 
     def _feed_episodes(self, reader: ChangedFiles, from_ns: int | None) -> int:
-        known = {episode.id: episode for episode in self._catalog.episodes(from_ns, None)}
+        known = self._open | {episode.id: episode for episode in self._catalog.episodes(from_ns, None)}
         found = [_episode(alert, links) for alert, links in reader.alerts(from_ns, self._open)]
         fresh = [episode for episode in found if episode != known.get(episode.id)]
         if fresh:
             self._catalog.add_episodes(fresh)
-        self._open = {episode.id for episode in found if episode.status == AlertStatus.OPEN}
+        self._latest = replace(self._latest, episode=_latest(self._latest.episode, found, known))
+        self._open = {episode.id: episode for episode in found if episode.status == AlertStatus.OPEN}
         return len(fresh)
 
     def _feed_verdicts(self, given: Sequence[EpisodeVerdict]) -> int:
         """None of them is ever changed or removed."""
         after = self._verdicts if self._verdicts <= len(given) else 0
-        known = {verdict.id for verdict in self._catalog.verdicts()} if after == 0 and given else set()
-        fresh = [verdict for verdict in map(_verdict, given[after:]) if verdict.id not in known]
+        known = {verdict.id: verdict for verdict in self._catalog.verdicts()} if after == 0 and given else {}
+        found = list(map(_verdict, given[after:]))
+        fresh = [verdict for verdict in found if verdict.id not in known]
         if fresh:
             self._catalog.add_verdicts(fresh)
+        self._latest = replace(self._latest, verdict=_latest(self._latest.verdict, found, known))
         self._verdicts = len(given)
         return len(fresh)
+
+
+def _latest(before: Finding | None, found: Sequence[Finding], known: Collection[str]) -> Finding | None:
+    """What the catalog got now for the first time; else what it got before, or any that it has."""
+    new = [finding for finding in found if finding.id not in known]
+    if new:
+        return new[-1]
+    return before or next(reversed(found), None)
 
 
 def _buckets(reader: ChangedFiles, from_ns: int, to_ns: int) -> Iterator[TripletBucket]:

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from connectors.catalog.catalog import Catalog
-from connectors.catalog.opening import open_catalog
+from connectors.catalog.opening import CATALOG_NAME, open_catalog
 from connectors.catalog.settings import CatalogSettings
+from connectors.operator_decisions import OperatorDecisions
 from connectors.state.commit import Commit
 from connectors.state.database import DATABASE_NAME
 from connectors.state.directory import StateDirectory
 from models.alerts.alert import AlertChange, AlertEvent, AlertSource
+from models.alerts.verdicts import EpisodeVerdict, Verdict
 from models.event_time import HOUR_NS
 from streams.archive.cataloguing.findings_feed import FedFindings, FindingsFeed
 from tests.unit.connectors.state.examples import START_NS, alert_event, file_record, source, triplets
@@ -97,3 +99,60 @@ def test_an_alert_without_a_content_leads_to_no_file(state: StateDirectory, cata
     state.commit(Commit(alerts=[AlertEvent(change=event.change, alert=nowhere)]))
     FindingsFeed(state.path, catalog).feed()
     assert [episode.file_id for episode in catalog.episodes(None, None)] == [""]
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_a_catalog_that_forgets_what_it_was_given_gets_it_again(
+    state: StateDirectory, catalog: Catalog, tmp_path: Path, kept: int
+) -> None:
+    feed = FindingsFeed(state.path, catalog)
+    file = tmp_path / "archive" / CATALOG_NAME
+    for step in range(3):
+        if step == kept:
+            backup_of(file, tmp_path / "backup.sqlite")
+        hour = 9 * (3 - step)  # the latest ones are not the newest by their event time
+        state.commit(news(f"{step}", hour, alert_event(START_NS + hour * HOUR_NS)))
+        feed.feed()
+    decide(state.path)
+    assert feed.feed().verdicts == 1
+    whole = everything(catalog)
+    assert [len(each) for each in whole] == [3, 3, 1]
+    put_back(tmp_path / "backup.sqlite", file)
+    state.commit(news("later", 1))
+    feed.feed()
+    assert [len(each) for each in everything(catalog)] == [4, 3, 1]
+    assert feed.feed() == NOTHING
+
+
+def test_a_verdict_alone_is_given_again(state: StateDirectory, catalog: Catalog, tmp_path: Path) -> None:
+    feed = FindingsFeed(state.path, catalog)
+    state.commit(news("a", 0, alert_event()))
+    feed.feed()
+    file = tmp_path / "archive" / CATALOG_NAME
+    backup_of(file, tmp_path / "backup.sqlite")
+    decide(state.path)
+    feed.feed()
+    put_back(tmp_path / "backup.sqlite", file)
+    assert feed.feed().verdicts == 1
+    assert len(catalog.verdicts()) == 1
+
+
+def decide(state: Path) -> None:
+    OperatorDecisions(state).add_verdict(
+        EpisodeVerdict(alert_id="alert", verdict=Verdict.FALSE, reason="", by="someone", at_ns=START_NS)
+    )
+
+
+def everything(catalog: Catalog) -> list[list[object]]:
+    return [[*catalog.triplet_buckets(None, None)], [*catalog.episodes(None, None)], [*catalog.verdicts()]]
+
+
+def backup_of(file: Path, backup: Path) -> None:
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(backup)) as target:
+        source.backup(target)
+
+
+def put_back(backup: Path, file: Path) -> None:
+    """The content of an earlier moment, in the same file: as a server's database is restored behind its address."""
+    with closing(sqlite3.connect(backup)) as source, closing(sqlite3.connect(file)) as target:
+        source.backup(target)
