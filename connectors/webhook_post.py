@@ -58,7 +58,7 @@ def split_address(url: str) -> SplitResult:
     except ValueError:
         valid = False
     if not valid or not url.isascii() or any(character <= " " for character in url):
-        raise ValueError(f"{url!r} is no webhook address; write for example https://example.org/petawatch")
+        raise ValueError(f"{url!r} is no http or https address; write for example https://example.org/petawatch")
     return address
 
 

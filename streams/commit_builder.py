@@ -22,6 +22,8 @@ class CommitBuilder:
     ----------
     webhook_urls
         Each gets a message for every opening and closing of an alert.
+    links
+        ``links.address``.
     tell
         Called with a sentence when the work has to wait.
     on_commit
@@ -38,6 +40,7 @@ class CommitBuilder:
         state: StateDirectory,
         evidence: EvidenceStore,
         webhook_urls: Sequence[str],
+        links: str = "",
         clock: Clock,
         metrics: WatchMetrics,
         on_commit: Callable[[list[AlertEvent]], None],
@@ -48,6 +51,7 @@ class CommitBuilder:
         self._state = state
         self._evidence = evidence
         self._webhook_urls = webhook_urls
+        self._links = links
         self._clock = clock
         self._metrics = metrics
         self._on_commit = on_commit
@@ -109,13 +113,14 @@ class CommitBuilder:
 
     def _messages(self, commit: Commit) -> Iterable[OutboxMessage]:
         now_ns = self._clock.now_ns()
-        links: dict[str, list[EvidenceLink]] = {}
+        written: dict[str, list[EvidenceLink]] = {}
         for link in commit.evidence:
-            links.setdefault(link.alert_id, []).append(link)
+            written.setdefault(link.alert_id, []).append(link)
         for event in commit.alerts:
             if event.change is AlertChange.UPDATED:
                 continue
-            body = alert_body(event, now_ns=now_ns, evidence=links.get(event.alert.id, []))
+            evidence = written.get(event.alert.id, [])
+            body = alert_body(event, now_ns=now_ns, evidence=evidence, links=self._links)
             for url in self._webhook_urls:
                 yield OutboxMessage(
                     url=url, alert_id=event.alert.id, event_id=alert_event_id(event), body=body, created_ns=now_ns

@@ -1,4 +1,4 @@
-"""Metrics and health over HTTP: ``/metrics`` for Prometheus, ``/healthz`` and ``/readyz`` for supervisors."""
+"""Over HTTP: ``/metrics`` for Prometheus, ``/healthz`` and ``/readyz`` for supervisors, ``/alerts/ID`` for people."""
 
 import errno
 import json
@@ -7,7 +7,8 @@ import socket
 import socketserver
 import sys
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -16,8 +17,11 @@ from typing import Any, Self
 
 from prometheus_client.exposition import choose_encoder
 
+from connectors.alert_documents import ALERT_PATH
 from connectors.clock import Clock
+from dashboards.html_page import PAGE_POLICY
 from models.errors import FatalError
+from streams.alert_pages import AlertPages
 from streams.metrics import WatchMetrics
 
 #: The processing loop has hung when it has not moved for so long: the slowest step (a huge file) takes a few seconds.
@@ -27,6 +31,7 @@ _ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%a-z]+)\]|(?P<host>[^\s:/\[\]]+)
 _REQUEST_TIMEOUT_S = 10.0
 _MAX_REQUESTS = 16
 _POLL_S = 0.1
+_PAGE_HEADERS = {"Content-Security-Policy": PAGE_POLICY, "Referrer-Policy": "no-referrer"}
 
 
 class ReadyPart(StrEnum):
@@ -42,6 +47,8 @@ class _Answer:
     status: HTTPStatus
     content_type: str
     body: bytes
+    #: Besides those that every answer has.
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse_http_address(text: str) -> tuple[str, int]:
@@ -69,6 +76,8 @@ class HealthServer:
         ``HOST:PORT``; with port 0 a free one is taken, see ``port``.
     stalled_after_s
         ``/healthz`` says 503 when the processing loop has not moved for so long.
+    pages
+        Of alerts; closed with it. None: there are none here.
 
     Raises
     ------
@@ -77,12 +86,19 @@ class HealthServer:
     """
 
     def __init__(
-        self, address: str, metrics: WatchMetrics, clock: Clock, *, stalled_after_s: float = STALLED_AFTER_S
+        self,
+        address: str,
+        metrics: WatchMetrics,
+        clock: Clock,
+        *,
+        stalled_after_s: float = STALLED_AFTER_S,
+        pages: AlertPages | None = None,
     ) -> None:
         self._metrics = metrics
         self._clock = clock
         self._started_s = clock.monotonic_s()
         self._stalled_after_s = stalled_after_s
+        self._pages = pages
         self._ready: set[ReadyPart] = set()
         host, port = parse_http_address(address)
         self._server = _listen(host, port, self)
@@ -120,6 +136,8 @@ class HealthServer:
 
     def close(self) -> None:
         """Stop serving and give the port back."""
+        if self._pages is not None:
+            self._pages.close()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -133,6 +151,9 @@ class HealthServer:
             return self._health()
         if path == "/readyz":
             return self._readiness()
+        if self._pages is not None and path.startswith(ALERT_PATH):
+            page = self._pages.page(path)
+            return _Answer(page.status, "text/html; charset=utf-8", page.html.encode(), _PAGE_HEADERS)
         return _json(HTTPStatus.NOT_FOUND, {"error": "there are /metrics, /healthz and /readyz"})
 
     def _health(self) -> _Answer:
@@ -227,6 +248,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(answer.body)))
         self.send_header("Cache-Control", "no-store")
         self.send_header("Connection", "close")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
         self.end_headers()
         if with_body:
             self.wfile.write(answer.body)

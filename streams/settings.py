@@ -3,16 +3,18 @@
 Each option is written where it is used, as a dataclass beside its stage or connector; this module only nests them.
 """
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings import PydanticBaseSettingsSource as _Source
 
+from connectors.alert_documents import LinkSettings
 from connectors.catalog.settings import CatalogSettings
 from connectors.evidence_store import EvidenceSettings
 from connectors.kafka.settings import KafkaSettings
@@ -92,6 +94,7 @@ class Settings(BaseSettings):
     tape: TapeSettings = TapeSettings()
     catalog: CatalogSettings = CatalogSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    links: LinkSettings = LinkSettings()
     kafka: KafkaSettings = KafkaSettings()
     topics: TopicSettings = TopicSettings()
     connect: ConnectSettings = ConnectSettings()
@@ -123,6 +126,20 @@ def set_environment_defaults(options: Mapping[str, str]) -> None:
 def default_settings() -> Settings:
     """Every option's default: nothing of the installation, neither its webhooks nor its thresholds."""
     return _reading_from(lambda _, options, __: (options,))()
+
+
+def settings_text(settings: Settings) -> str:
+    """All values as JSON for a process of our own, secrets included: never for a file, a log or a command line."""
+
+    def plain(value: object) -> str:
+        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+    return json.dumps(settings.model_dump(), default=plain)
+
+
+def settings_of_text(text: str) -> Settings:
+    """What ``settings_text`` wrote, and nothing of the environment."""
+    return _reading_from(lambda _, options, __: (options,))(**json.loads(text))
 
 
 def load_settings(config: Path | None, **overrides: Any) -> Settings:

@@ -77,6 +77,7 @@ def open_state_writing(
         state=state,
         evidence=evidence,
         webhook_urls=settings.webhook_urls,
+        links=settings.links.address,
         clock=clock,
         metrics=metrics,
         on_commit=committed,

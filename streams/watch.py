@@ -13,6 +13,7 @@ from connectors.state.reader import StateReader
 from models.alerts.alert import AlertEvent
 from models.snapshot_sequence import SnapshotSequence
 from streams.accepted_baselines import AcceptedBaselines
+from streams.alert_pages import AlertPages
 from streams.archive.places import archive_folder
 from streams.archive.states.state_archivist import StateArchivist
 from streams.archive.uploading.archive_chores import Report, with_archive
@@ -72,7 +73,10 @@ def open_watch(
     return_large_arrays()
     with ExitStack() as stack:
         metrics = WatchMetrics(clock)
-        health = None if http == "off" else stack.enter_context(HealthServer(http, metrics, clock))
+        health = None
+        if http != "off":
+            pages = AlertPages(state_path, settings)
+            health = stack.enter_context(HealthServer(http, metrics, clock, pages=pages))
         writing = open_state_writing(
             stack,
             state_path,

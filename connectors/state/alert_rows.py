@@ -61,7 +61,7 @@ def read_alerts(
             (*after, *asked),
         ).fetchall()
         for row in rows:
-            yield _alert(row), _evidence(connection, row[0])
+            yield _alert(row), find_evidence(connection, row[0])
         if len(rows) < _PAGE:
             return
         after = (rows[-1][8], rows[-1][0])
@@ -73,7 +73,8 @@ def find_alert(connection: sqlite3.Connection, alert_id: str) -> Alert | None:
     return None if row is None else _alert(row)
 
 
-def _evidence(connection: sqlite3.Connection, alert_id: str) -> tuple[EvidenceLink, ...]:
+def find_evidence(connection: sqlite3.Connection, alert_id: str) -> tuple[EvidenceLink, ...]:
+    """The evidence of an alert by event time, then role."""
     rows = connection.execute(
         "SELECT role, event_time_ns, png, npz FROM evidence WHERE alert_id = ? ORDER BY event_time_ns, role",
         (alert_id,),

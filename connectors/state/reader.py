@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from connectors.evidence_store import EvidenceLink
-from connectors.state.alert_rows import find_alert, read_alerts
+from connectors.state.alert_rows import find_alert, find_evidence, read_alerts
 from connectors.state.commit import FileRecord
 from connectors.state.database import open_for_reading
 from connectors.state.export import export_rows
@@ -94,6 +94,11 @@ class StateReader:
         """The alert of this id as it stands; None when there is none."""
         with clear_failures(self.path):
             return find_alert(self._connection, alert_id)
+
+    def evidence(self, alert_id: str) -> tuple[EvidenceLink, ...]:
+        """The evidence of an alert; links to what is no longer kept say ``expired``."""
+        with clear_failures(self.path):
+            return tuple(link.as_kept(self.path) for link in find_evidence(self._connection, alert_id))
 
     def alert_ids(self, beginning: str) -> list[str]:
         """The ids of all alerts that begin so, in their order."""

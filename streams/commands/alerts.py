@@ -14,6 +14,7 @@ def register(app: typer.Typer) -> None:
 def alerts(
     state: Annotated[Path, typer.Option(help="State directory of the watch.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document a line.")] = False,
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings: links.address is wanted of it.")] = None,
 ) -> None:
     """List the alerts, oldest first."""
     import json
@@ -23,11 +24,13 @@ def alerts(
     from connectors.alert_documents import alert_document
     from connectors.state.reader import StateReader
     from dashboards.alert_table import print_alerts
+    from streams.settings import load_settings
 
+    links = load_settings(config).links.address
     with StateReader.open(state) as reader:
         found = reader.alerts()
         if as_json:
             for alert, evidence in found:
-                typer.echo(json.dumps(alert_document(alert, evidence)))
+                typer.echo(json.dumps(alert_document(alert, evidence, links=links)))
         else:
             print_alerts(found, Console())

@@ -14,9 +14,7 @@ from models.replay_comparison import ReplayComparison
 from streams.replay.comparison import FoundAlert, alerts_of_stretch, compare_replays, comparison_document
 from streams.replay.plan import ReplayPlan
 from streams.replay.replay import Replays
-
-#: Of these shots of an episode the evidence is shown, the first that is kept.
-SHOWN_ROLES = ("worst", "first", "last")
+from streams.replay.shown_shot import SHOWN_ROLES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from models.model_bundle import ModelBundle
 from streams.agents.device_task import DeviceTask
 from streams.agents.join_task import JoinTask
 from streams.agents.task import PartitionTask
+from streams.alert_pages import AlertPages
 from streams.facility.checkpoint_store import open_checkpoint_store
 from streams.facility.facility_metrics import WorkerMetrics
 from streams.facility.lag import LagMonitor
@@ -83,7 +84,11 @@ def run_worker(
     with ExitStack() as stack:
         metrics = WatchMetrics(clock)
         signs = WorkerMetrics(metrics, clock, agents)
-        health = None if http == "off" else stack.enter_context(HealthServer(http, metrics, clock))
+        health = None
+        if http != "off":
+            # Where the recorder's state directory is, its standby can show what is in it, too.
+            pages = None if state is None else AlertPages(state, settings)
+            health = stack.enter_context(HealthServer(http, metrics, clock, pages=pages))
         bundle = _model(settings) if _DEVICE_AGENTS.intersection(agents) else None
         limits = _limits(settings, agents)
         promoted = _promoted(settings, agents, bundle, clock, metrics, tell)

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from connectors.alert_documents import alert_body, alert_document
+from connectors.alert_documents import LinkSettings, alert_body, alert_document
 from connectors.clock import Clock, SystemClock
 from connectors.evidence_store import EvidenceLink
 from connectors.webhook_post import checked_addresses, receiver_name
@@ -361,7 +361,7 @@ def test_an_address_in_the_outbox_that_is_none_is_a_failure_like_others(outbox: 
     outbox.put("file:///etc/passwd", "a")
     start(first_retry_s=60.0, max_retry_s=60.0)
     wait_until(lambda: outbox.waiting[1].attempts == 1)
-    assert "no webhook address" in outbox.waiting[1].error
+    assert "no http or https address" in outbox.waiting[1].error
 
 
 def test_credentials_go_into_a_header_and_not_into_names(
@@ -464,6 +464,25 @@ def test_the_document_has_the_fields_of_the_alerts_command() -> None:
     assert alert_document(replace(ALERT, score=float("inf")))["score"] is None
     unexplained = alert_document(replace(ALERT, explanation=NO_EXPLANATION))
     assert [unexplained[name] for name in ("explanation", "cause", "cause_probability")] == ["", "", None]
+
+
+def test_a_link_only_where_somebody_can_follow_it() -> None:
+    assert "link" not in alert_document(ALERT)
+    linked = alert_document(ALERT, links="http://control-room:9464")
+    assert linked == alert_document(ALERT) | {"link": "http://control-room:9464/alerts/0123456789abcdef"}
+    event = AlertEvent(change=AlertChange.OPENED, alert=ALERT)
+    assert json.loads(alert_body(event, now_ns=0, links="https://lab/watch"))["link"] == (
+        "https://lab/watch/alerts/0123456789abcdef"
+    )
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["control-room:9464", "http://a/", "http://me:secret@a", "http://a?b", "http://a#b", "javascript:x", "ftp://a"],
+)
+def test_an_address_for_links_is_one_of_http_and_complete(address: str) -> None:
+    with pytest.raises(ValueError, match="http"):
+        LinkSettings(address=address)
 
 
 @pytest.mark.parametrize(
