@@ -2,32 +2,16 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import IO, BinaryIO
 
 from connectors.object_store.bucket import PIECE_BYTES, Bucket
-from connectors.object_store.checksums import CHECKSUM, WITH_CHECKSUM, checksum_of, content_sha256, need_computed
+from connectors.object_store.checksums import CHECKSUM, checksum_of, content_sha256, need_computed
 from connectors.object_store.client import asking_again
 from connectors.object_store.failures import one_sentence
 from models.errors import FatalError, RecordError, RetryableError
 
 #: An object is sent in one piece, so it may not be larger (the protocol's limit), and it is held in memory.
 MAX_OBJECT_BYTES = 5 << 30
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredObject:
-    """An object as the store describes it.
-
-    Attributes
-    ----------
-    sha256
-        Hex, as the store computed it; empty when it did not: another program wrote the object without it, or in parts.
-    """
-
-    key: str
-    size: int
-    sha256: str
 
 
 class PlainBucket(Bucket):
@@ -37,7 +21,7 @@ class PlainBucket(Bucket):
     ``FatalError`` or ``RetryableError`` as ``one_sentence`` has them. The bucket must be there.
     """
 
-    def put(self, key: str, source: BinaryIO, size: int) -> StoredObject:
+    def put(self, key: str, source: BinaryIO, size: int) -> None:
         """Write an object: it is there whole or not at all, and the store itself has checked its SHA-256.
 
         Parameters
@@ -72,9 +56,8 @@ class PlainBucket(Bucket):
             else:
                 break
         need_computed(self._settings, self.address(key), written.http_headers, expected)
-        return StoredObject(key=key, size=size, sha256=digest.hex())
 
-    def get(self, key: str, into: IO[bytes]) -> StoredObject:
+    def get(self, key: str, into: IO[bytes]) -> None:
         """Copy an object to the end of a stream, and check it against the store's SHA-256.
 
         Parameters
@@ -92,26 +75,11 @@ class PlainBucket(Bucket):
             into.seek(start)
             into.truncate()
             try:
-                return self._copy(key, into)
+                self._copy(key, into)
             except RetryableError as error:
                 left = self._next_try(left, key, error)
-
-    def stat(self, key: str) -> StoredObject | None:
-        """What the store says of an object; None when there is none.
-
-        Raises
-        ------
-        FatalError
-            ``object_store_bucket``: there is no such bucket.
-        """
-        try:
-            with one_sentence(self._settings, self.address(key), "read"):
-                found = self._client.stat_object(self._name, key, extra_headers=dict(WITH_CHECKSUM))
-        except RecordError:
-            self._need_bucket(key)
-            return None
-        checksum = (found.metadata or {}).get(CHECKSUM, "")
-        return StoredObject(key=key, size=int(found.size or 0), sha256=content_sha256(checksum))
+            else:
+                return
 
     def keys(self, prefix: str, *, deep: bool = True) -> Iterator[str]:
         """The keys that begin with a prefix, in their order.
@@ -130,26 +98,18 @@ class PlainBucket(Bucket):
         with one_sentence(self._settings, self.address(key), "removed"):
             self._client.remove_object(self._name, key)
 
-    def _need_bucket(self, key: str) -> None:
-        # The answer to this question has no words: it does not tell a missing bucket from a missing object. A listing's
-        # has, and who may not list has been refused before.
-        with one_sentence(self._settings, self.address(key), "read"):
-            next(iter(self._client.list_objects(self._name, key)), None)
-
-    def _copy(self, key: str, into: IO[bytes]) -> StoredObject:
-        digest, size = hashlib.sha256(), 0
+    def _copy(self, key: str, into: IO[bytes]) -> None:
+        digest = hashlib.sha256()
         with self._opened(key) as response:
             for piece in response.stream(PIECE_BYTES):
                 into.write(piece)
                 digest.update(piece)
-                size += len(piece)
             stored = content_sha256(response.headers.get(CHECKSUM, ""))
         if stored and stored != digest.hexdigest():
             raise RecordError(
                 f"{self.address(key)} is damaged: it does not fit its SHA-256; copy or export it again",
                 reason="object_damaged",
             )
-        return StoredObject(key=key, size=size, sha256=digest.hexdigest())
 
 
 def _digest(source: BinaryIO, size: int) -> bytes:
