@@ -27,6 +27,7 @@ _TAPE = {
     "content_missing": "a file that is to go to tape is nowhere as it was archived",
     "copies_missing": "a bundle has too few copies, and is no longer on the disk",
     "catalog_older": "the catalog lacks bundles that were made before",
+    "disk_full": "the disk has no room for a bundle besides the reserve",
     "no_room": "no mounted cartridge has room for what waits",
     "remount": "the cartridges are to be mounted anew, so that they can be read back",
 }

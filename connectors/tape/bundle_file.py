@@ -5,14 +5,14 @@ import hashlib
 import io
 import os
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from connectors.disk_failures import DISK_FULL
-from connectors.durable_files import put_in_place
+from connectors.durable_files import file_aside, put_in_place
 from connectors.tape.bounded_wait import Step
 from connectors.tape.bundle_layout import front, member_header, plan_manifest
 from connectors.tape.bundle_reading import BundleReading, read_through
@@ -78,7 +78,12 @@ class NothingToBundleError(RecordError):
         self.refused = tuple(refused)
 
 
-def build_bundle(folder: Path, installation: str, files: Sequence[tuple[ArchivedFile, Path]]) -> BuiltBundle:
+def build_bundle(
+    folder: Path,
+    installation: str,
+    files: Sequence[tuple[ArchivedFile, Path]],
+    before: Callable[[ArchivedFile], None] = lambda _: None,
+) -> BuiltBundle:
     """Build the bundle of these files, in their order; the same files give the same bytes.
 
     An uncompressed POSIX tar: ``MANIFEST.json``, ``SHA256SUMS``, the files. It is there under its name only when it is
@@ -91,6 +96,8 @@ def build_bundle(folder: Path, installation: str, files: Sequence[tuple[Archived
         Where ``BUNDLEID.tar`` is put; it exists.
     files
         Each with the place that its content is read from.
+    before
+        Called with each file before it is written; what it raises ends the building, and nothing is left.
 
     Raises
     ------
@@ -102,7 +109,7 @@ def build_bundle(folder: Path, installation: str, files: Sequence[tuple[Archived
     refused: list[tuple[ArchivedFile, RecordError]] = []
     left = _fitting(files)
     while left:
-        outcome = _attempt(folder, installation, left)
+        outcome = _attempt(folder, installation, left, before)
         if isinstance(outcome, BuiltBundle):
             return replace(outcome, refused=tuple(refused))
         refused += outcome
@@ -250,7 +257,10 @@ def _fitting(files: Sequence[tuple[ArchivedFile, Path]]) -> list[tuple[ArchivedF
 
 
 def _attempt(
-    folder: Path, installation: str, files: Sequence[tuple[ArchivedFile, Path]]
+    folder: Path,
+    installation: str,
+    files: Sequence[tuple[ArchivedFile, Path]],
+    before: Callable[[ArchivedFile], None],
 ) -> BuiltBundle | list[tuple[ArchivedFile, RecordError]]:
     """The bundle, or the files that it can't have."""
     manifest = plan_manifest(installation, [file for file, _ in files])
@@ -258,7 +268,7 @@ def _attempt(
     hidden = folder / f".{path.name}{_PARTIAL}"
     done = 0
     try:
-        with hidden.open("wb", buffering=0) as stream, SideHash() as whole:
+        with file_aside(hidden) as stream, SideHash() as whole:
             target = _HashedTarget(stream, whole)
             with tarfile.open(
                 fileobj=target,  # type: ignore[call-overload]
@@ -271,17 +281,15 @@ def _attempt(
                 for header, text in front(manifest):
                     tar.addfile(header, io.BytesIO(text))
                 for member, (file, source) in zip(manifest.members, files, strict=True):
+                    before(file)
                     with _content_of(file, source) as content:
                         tar.addfile(member_header(member), content)
                     done += 1
-            os.fsync(stream.fileno())
             sha256, size_bytes = whole.hexdigest(), target.written
         put_in_place(hidden, path)
     except RecordError as error:
-        hidden.unlink(missing_ok=True)
         return [(files[done][0], error), *_refused(files[done + 1 :])]
     except OSError as error:
-        hidden.unlink(missing_ok=True)
         raise _disk_failure(error, folder) from error
     return BuiltBundle(path=path, manifest=manifest, sha256=sha256, size_bytes=size_bytes)
 
@@ -302,7 +310,7 @@ def _refused(files: Sequence[tuple[ArchivedFile, Path]]) -> list[tuple[ArchivedF
 class _HashedTarget:
     """A file that is hashed while it is written."""
 
-    def __init__(self, stream: io.FileIO, whole: SideHash) -> None:
+    def __init__(self, stream: BinaryIO, whole: SideHash) -> None:
         self._stream = stream
         self._whole = whole
         self.written = 0
@@ -310,9 +318,7 @@ class _HashedTarget:
     def write(self, data: bytes) -> int:
         """All of it."""
         self._whole.update(data)
-        view = memoryview(data)
-        while view:
-            view = view[self._stream.write(view) :]
+        self._stream.write(data)
         self.written += len(data)
         return len(data)
 

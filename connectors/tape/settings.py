@@ -22,6 +22,8 @@ class TapeSettings:
         A bundle is closed before it is larger; a single larger file is a bundle of its own.
     oldest_unbundled_s
         A bundle that is not full is closed once its oldest file has waited for so long; 0 waits for ever.
+    disk_reserve_bytes
+        Left free on the disk of the archive's folder: with less room bundles are made smaller, or wait.
     headroom_bytes
         Left free on a cartridge: a drive that can't write its last index loses more.
     remount
@@ -37,6 +39,7 @@ class TapeSettings:
     copies: int = 2
     bundle_bytes: int = 16 * GIB
     oldest_unbundled_s: float = 86_400.0
+    disk_reserve_bytes: int = 10 * GIB
     headroom_bytes: int = 8 * GIB
     remount: tuple[str, ...] = ()
     remount_timeout_s: float = 900.0
@@ -47,5 +50,11 @@ class TapeSettings:
         # Small ones are for tests and slow links; the recommended range is 1 to 64 GiB.
         if not 1 << 16 <= self.bundle_bytes <= 64 * GIB:
             raise ValueError("bundle_bytes must lie between 64 KiB and 64 GiB")
-        if self.oldest_unbundled_s < 0 or self.headroom_bytes < 0 or self.remount_timeout_s <= 0:
-            raise ValueError("oldest_unbundled_s, headroom_bytes and remount_timeout_s must not be negative")
+        if (
+            min(self.oldest_unbundled_s, self.disk_reserve_bytes, self.headroom_bytes) < 0
+            or self.remount_timeout_s <= 0
+        ):
+            raise ValueError(
+                "oldest_unbundled_s, disk_reserve_bytes and headroom_bytes must not be negative, and remount_timeout_s "
+                "above 0"
+            )

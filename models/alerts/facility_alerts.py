@@ -57,6 +57,8 @@ class TapeReason(StrEnum):
     COPIES_MISSING = "copies_missing"
     #: The catalog lacks bundles that were made before: nothing is bundled until it has them again.
     CATALOG_OLDER = "catalog_older"
+    #: The disk that bundles are built on has no room besides the reserve.
+    DISK_FULL = "disk_full"
     #: No mounted cartridge has room for what waits.
     NO_ROOM = "no_room"
     #: What was written can be read back only after the cartridge was mounted anew.

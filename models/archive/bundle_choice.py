@@ -1,6 +1,6 @@
 """Which files become a bundle."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from models.archive.archived_file import ArchivedFile
 from models.archive.bundle_manifest import MAX_MEMBERS, TAR_BLOCK_BYTES, manifest_line_bytes
@@ -10,6 +10,8 @@ from models.event_time import SECOND_NS
 _MEMBER_BYTES = 5 * TAR_BLOCK_BYTES
 # A line of the sums: the digits and two blanks before the name, a line's end behind it.
 _SUM_BYTES = 67
+# What a bundle has besides its files: the rest of its lists, and the end of the tar.
+_REST_BYTES = 64 << 10
 
 
 def choose_bundle(
@@ -53,6 +55,34 @@ def choose_bundle(
         if waited_s >= oldest_unbundled_s:
             return chosen
     return []
+
+
+def with_room(
+    chosen: Iterable[tuple[ArchivedFile, int]], *, free_bytes: int, smallest_bytes: int
+) -> tuple[list[ArchivedFile], int]:
+    """As many of a bundle's files as the disk has room for, and the bytes that they take there while it is built.
+
+    None where they would make a bundle that is too small for a tape, unless it holds all of them; then the bytes are
+    more than there are.
+
+    Parameters
+    ----------
+    chosen
+        Each with what has to be fetched for it before.
+    free_bytes
+        Of the disk.
+    smallest_bytes
+        A bundle that was made smaller for the disk has at least so many bytes.
+    """
+    fitting: list[ArchivedFile] = []
+    size = taken = _REST_BYTES
+    for file, fetched_bytes in chosen:
+        more = bytes_in_bundle(file)
+        if taken + more + fetched_bytes > free_bytes:
+            return (fitting, taken) if fitting and size >= smallest_bytes else ([], taken + more + fetched_bytes)
+        fitting.append(file)
+        size, taken = size + more, taken + more + fetched_bytes
+    return fitting, taken
 
 
 def bytes_in_bundle(file: ArchivedFile) -> int:

@@ -36,6 +36,8 @@ class TapeArchive:
     mounts: Sequence[Path]
     copies: int = 2
     remount: Sequence[str] = ()
+    disk_reserve_bytes: int = 0
+    bundle_bytes: int = BUNDLE_BYTES
     more: str = ""
     told: list[str] = field(default_factory=list)
     clock: Clock = field(default_factory=SystemClock)
@@ -48,8 +50,9 @@ class TapeArchive:
         self.config.write_text(
             f"[archive]\nstore = '{self.folder}/store'\nfolder = '{self.folder}/archive'\ninstallation = 'hpls'\n"
             f"{self.more}\n"
-            f"[tape]\nmounts = {mounts}\ncopies = {self.copies}\nbundle_bytes = {BUNDLE_BYTES}\n"
-            f"headroom_bytes = {64 * KIB}\nremount = {remount}\nremount_timeout_s = 60.0\n",
+            f"[tape]\nmounts = {mounts}\ncopies = {self.copies}\nbundle_bytes = {self.bundle_bytes}\n"
+            f"headroom_bytes = {64 * KIB}\ndisk_reserve_bytes = {self.disk_reserve_bytes}\n"
+            f"remount = {remount}\nremount_timeout_s = 60.0\n",
             encoding="utf-8",
         )
 

@@ -1,6 +1,7 @@
 """Takes bundles that lie on a mounted cartridge into the catalog, by what they say of themselves."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -55,6 +56,55 @@ def take_in(cartridge: Cartridge, path: str, catalog: Catalog, installation: str
     catalog.add_bundle(bundle)
     catalog.put_bundle_copy(copy)
     return TakenIn(copy=copy, new_files=new_files)
+
+
+class BundleIntake:
+    """Takes in what lies on each cartridge that is mounted, once a mount; a bundle that can't be is told and left out.
+
+    Parameters
+    ----------
+    installation
+        Ours.
+    tell
+        Called with a sentence about what was taken in, and what was left out.
+    """
+
+    def __init__(self, catalog: Catalog, installation: str, tell: Callable[[str], None]) -> None:
+        self._catalog = catalog
+        self._installation = installation
+        self._tell = tell
+        # By uuid, the mount in which all of a cartridge was looked at.
+        self._seen: dict[str, str] = {}
+
+    def take_in(self, cartridge: Cartridge) -> bool:
+        """Take in what the catalog does not know of a cartridge; whether there was any.
+
+        Raises
+        ------
+        RetryableError
+            The cartridge can't be read, or the catalog is away: the rest is taken in the next time.
+        """
+        if self._seen.get(cartridge.uuid) == cartridge.mount_id:
+            return False
+        there = self._catalog.bundle_copies(volume=cartridge.uuid)
+        bundles = set(self._catalog.bundle_ids())
+        known = {copy.path for copy in there if copy.bundle_id in bundles}
+        taken = sum(self._is_taken_in(cartridge, path) for path in cartridge.bundle_paths() if path not in known)
+        self._seen[cartridge.uuid] = cartridge.mount_id
+        if taken:
+            self._tell(
+                f"the cartridge {cartridge.label} holds {taken} bundles that the catalog did not know; they are in it "
+                "now, and count once they were read back"
+            )
+        return taken > 0
+
+    def _is_taken_in(self, cartridge: Cartridge, path: str) -> bool:
+        try:
+            take_in(cartridge, path, self._catalog, self._installation)
+        except RecordError as error:
+            self._tell(str(error))
+            return False
+        return True
 
 
 def _manifest_of(cartridge: Cartridge, path: str, installation: str) -> BundleManifest:

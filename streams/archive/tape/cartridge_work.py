@@ -11,12 +11,13 @@ from models.archive.volume_steps import filled
 from models.archive.volumes import VolumeState
 from models.errors import RetryableError
 from streams.archive.opened_archive import OpenedArchive
+from streams.archive.tape.bundle_intake import BundleIntake
 from streams.archive.tape.bundle_needs import wanting_bundles
 from streams.archive.tape.bundle_writing import write_batch
 from streams.archive.tape.cartridge_choice import OpenCartridge, WantingBundle, choose_cartridges
 from streams.archive.tape.inventory import Inventory
 from streams.archive.tape.local_bundles import LocalBundles
-from streams.archive.tape.reading_back import Reading, read_back, to_be_proven
+from streams.archive.tape.reading_back import INTERRUPTED, Reading, read_back, to_be_proven
 from streams.archive.tape.tape_drives import Mounted
 from streams.archive.tape.tape_needs import Troubles
 
@@ -47,7 +48,15 @@ class CartridgeWork:
         self._troubles = troubles
         self._clock = clock
         self._tell = tell
+        self._intake = BundleIntake(archive.catalog, archive.settings.archive.installation, tell)
         self._remount_failure = ""
+
+    def take_in(self, mounted: Mounted) -> bool:
+        """Take bundles into the catalog that it does not know on what was mounted since; whether there were any.
+
+        A catalog that was restored from a backup lacks them, and their files would be written once more.
+        """
+        return sum(self._take_in(cartridge, mounted) for cartridge in mounted.cartridges.values()) > 0
 
     def read_back(self, mounted: Mounted) -> bool:
         """Read what waits for a remount which has been; whether anything was found out."""
@@ -95,6 +104,19 @@ class CartridgeWork:
                 self._remount_failure = error.reason
         return done
 
+    def _take_in(self, cartridge: Cartridge, mounted: Mounted) -> bool:
+        if mounted.volumes[cartridge.uuid].state in {VolumeState.SUSPECT, VolumeState.RETIRED}:
+            return False
+        try:
+            return self._intake.take_in(cartridge)
+        except RetryableError as error:
+            if not error.reason.startswith("tape_"):
+                raise
+            if error.reason not in INTERRUPTED:
+                self._tell(str(error))
+                self._distrust(cartridge, mounted, TapeReason.READ_FAILED)
+            return False
+
     def _judge(self, reading: Reading, cartridge: Cartridge, mounted: Mounted) -> None:
         label = cartridge.label
         for copy in reading.good:
@@ -117,7 +139,7 @@ class CartridgeWork:
             self._tell(f"bundle {copy.bundle_id} is written to the cartridge {label}; it counts when it was read back")
         for id_ in batch.spoiled:
             self._local.remove(id_)
-            self._tell(f"bundle {id_} on the disk is not what was built, and was removed; `archive verify --repair`")
+            self._tell(f"bundle {id_} on the disk is not what was built, and was removed")
         if batch.unfit is not None:
             mounted.unfit[str(cartridge.root)] = str(batch.unfit)
         if batch.failed is not None:

@@ -9,8 +9,8 @@ from connectors.tape.cartridge import Cartridge
 from models.archive.copies import BundleCopy, CopyState, Damage
 from models.errors import RecordError, RetryableError
 
-# The cartridge was taken out, or its file system ended: what was not read yet is read when it is mounted again.
-_INTERRUPTED = frozenset({"tape_vanished", "tape_not_mounted", "tape_wrong_volume"})
+#: The cartridge was taken out, or its file system ended: what was not read yet is read when it is mounted again.
+INTERRUPTED = frozenset({"tape_vanished", "tape_not_mounted", "tape_wrong_volume"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,7 +69,7 @@ def read_back(cartridge: Cartridge, copies: Iterable[BundleCopy], catalog: Catal
         except RecordError as error:
             _note_bad(copy, error, catalog, clock, reading)
         except RetryableError as error:
-            reading.failed = None if error.reason in _INTERRUPTED else error
+            reading.failed = None if error.reason in INTERRUPTED else error
             break
         else:
             if copy.state is not CopyState.SAFE and copy.mount_id == cartridge.mount_id:

@@ -1,4 +1,4 @@
-"""The bundles that a keeper knows of, remembered beside the catalog: an older catalog is found out by them."""
+"""The bundles that are on cartridges, remembered beside the catalog: an older catalog is found out by them."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -25,7 +25,7 @@ class RememberedBundles:
     def missing(self) -> str:
         """One sentence about bundles that the catalog does not have any more; empty when it has all.
 
-        What it has besides is remembered from now on.
+        What it has on cartridges besides is remembered from now on: one that was on none may have been forgotten.
 
         Raises
         ------
@@ -33,11 +33,8 @@ class RememberedBundles:
             ``disk_full``, ``disk_failed``; the catalog is away.
         """
         there = set(self._catalog.bundle_ids())
-        with disk_failures(self._file.parent):
-            known = self._ids if self._ids is not None else self._read()
-            if not there <= known:
-                replace_file(self._file, "".join(f"{id_}\n" for id_ in sorted(there | known)).encode())
-        self._ids = there | known
+        known = self._known() | {copy.bundle_id for copy in self._catalog.bundle_copies()} & there
+        self._remember(known)
         gone = len(known - there)
         if not gone:
             return ""
@@ -46,6 +43,26 @@ class RememberedBundles:
             "that were made before; run `petawatch archive rebuild-catalog MOUNT...` with each cartridge, until then "
             f"nothing is bundled (if no cartridge has them any more, remove {self._file})"
         )
+
+    def forget(self, id_: str) -> None:
+        """A bundle is to be forgotten by the catalog, too.
+
+        Raises
+        ------
+        RetryableError
+            ``disk_full``, ``disk_failed``.
+        """
+        self._remember(self._known() - {id_})
+
+    def _known(self) -> set[str]:
+        with disk_failures(self._file.parent):
+            return self._ids if self._ids is not None else self._read()
+
+    def _remember(self, ids: set[str]) -> None:
+        if ids != self._known():
+            with disk_failures(self._file.parent):
+                replace_file(self._file, "".join(f"{id_}\n" for id_ in sorted(ids)).encode())
+        self._ids = ids
 
     def _read(self) -> set[str]:
         with suppress(FileNotFoundError):

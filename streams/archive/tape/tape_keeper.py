@@ -19,10 +19,19 @@ from streams.archive.tape.bundling_lease import BundlingLease
 from streams.archive.tape.cartridge_choice import WantingBundle
 from streams.archive.tape.cartridge_work import CartridgeWork
 from streams.archive.tape.local_bundles import MOST_LOCAL, LocalBundles
+from streams.archive.tape.lost_bundles import LostBundles
 from streams.archive.tape.remembered_bundles import RememberedBundles
 from streams.archive.tape.tape_alerts import Need, TapeAlerts
 from streams.archive.tape.tape_drives import Mounted, TapeDrives
-from streams.archive.tape.tape_needs import Troubles, content_needs, copy_needs, older_needs, remount_needs, room_needs
+from streams.archive.tape.tape_needs import (
+    Troubles,
+    content_needs,
+    copy_needs,
+    disk_needs,
+    older_needs,
+    remount_needs,
+    room_needs,
+)
 
 _ROUND_S = 30.0
 
@@ -49,7 +58,8 @@ class TapeKeeper:
         self._tell = tell
         self._local = LocalBundles(archive.folder, archive.catalog)
         self._local.prepare()
-        self._maker = BundleMaker(archive, self._local.folder, clock)
+        self._lost = LostBundles(archive.folder, archive.catalog, self._local, self._remembered, tell)
+        self._maker = BundleMaker(archive, self._local.folder, clock, tell)
         self._troubles = Troubles(alerts.needs)
         self._work = CartridgeWork(archive, self._local, self._troubles, clock, tell)
 
@@ -109,8 +119,10 @@ class TapeKeeper:
         """
         self._local.tell_catalog()
         mounted = self._drives.look()
-        busy = self._work.read_back(mounted)
+        busy = self._work.take_in(mounted)
+        busy |= self._work.read_back(mounted)
         self._drop_finished()
+        busy |= self._lost.forget()
         waits_for: RetryableError | None = None
         if len(self._local.ids()) < MOST_LOCAL:
             try:
@@ -121,7 +133,7 @@ class TapeKeeper:
         busy |= written
         if not busy or len(self._local.ids()) >= MOST_LOCAL:
             busy |= self._work.remount(mounted)
-        self._show(self._needs(mounted, without), busy=busy)
+        self._show(self._needs(mounted, without) | disk_needs(waits_for), busy=busy)
         if waits_for is not None and not busy:
             raise waits_for
         return busy
@@ -130,10 +142,7 @@ class TapeKeeper:
         """Make a bundle, if none could be made twice by that: by another keeper, or since the catalog is older."""
         self._lease.require()
         self._catalog_is_older = self._remembered.missing()
-        if self._catalog_is_older or not self._maker.make(close=close):
-            return False
-        self._remembered.missing()  # from now on the new one is known, whatever becomes of the catalog
-        return True
+        return not self._catalog_is_older and self._maker.make(close=close)
 
     def _show(self, needs: dict[Need, str], *, busy: bool) -> None:
         """Trouble at once; what is wanted only when nothing more can be done without it."""

@@ -8,6 +8,7 @@ from models.alerts.alert import AlertKind
 from models.alerts.facility_alerts import TapeReason
 from models.archive.copies import BundleCopy, CopyState
 from models.archive.volumes import Volume, VolumeState
+from models.errors import RetryableError
 from streams.archive.tape.bundle_needs import short_bundles
 from streams.archive.tape.cartridge_choice import WantingBundle
 from streams.archive.tape.tape_alerts import Need
@@ -88,8 +89,8 @@ def copy_needs(catalog: Catalog, copies: int, local: Collection[str]) -> dict[Ne
     found = {}
     if short:
         found[Need(_TROUBLE, ALL, TapeReason.COPIES_MISSING)] = (
-            f"{len(short)} bundles have fewer than {copies} copies that count and are not on the disk any more; run "
-            "`petawatch archive verify --repair`"
+            f"{len(short)} bundles have fewer than {copies} copies that count and are not on the disk any more; "
+            "mount the cartridges that hold them, or run `petawatch archive verify --repair`"
         )
     for copy in there:
         volume = volumes.get(copy.volume)
@@ -106,6 +107,13 @@ def content_needs(missing: Sequence[str]) -> dict[Need, str]:
         return {}
     more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
     return {Need(_TROUBLE, ALL, TapeReason.CONTENT_MISSING): f"{missing[0]}{more}"}
+
+
+def disk_needs(waits_for: RetryableError | None) -> dict[Need, str]:
+    """Why no bundle can be built on the disk, where that is why."""
+    if waits_for is None or waits_for.reason != "disk_full":
+        return {}
+    return {Need(_TROUBLE, ALL, TapeReason.DISK_FULL): str(waits_for)}
 
 
 def older_needs(sentence: str) -> dict[Need, str]:

@@ -10,7 +10,6 @@ from connectors.state.reader import StateReader
 from models.archive.copies import CopyState
 from models.archive.volumes import VolumeState
 from models.errors import FatalError, RetryableError
-from streams.command_line import run
 from tests.support.commands import run_with
 from tests.support.ltfs.drive import Drive, TapeShelf
 from tests.support.ltfs.faults import Faults
@@ -330,11 +329,9 @@ def test_a_bundle_that_went_bad_on_the_disk_is_not_written(tmp_path: Path, ltfs:
     for drive in drives:
         drive.load(ltfs.cartridge())
     archive.keep()
-    assert archive.copies_by_state() == {}
-    assert ("tape_trouble", "tape", "copies_missing") in archive.needs()
-    code = run(["archive", "verify", "--config", str(archive.config), "--repair"])
-    assert code == 0
+    assert any("is not what was built" in sentence for sentence in archive.told)
     assert archive.copies_by_state() == {WRITTEN: 2}
+    assert b"rotten" not in archive.bundles[0].read_bytes()
     assert archive.needs() == [("tape_wanted", "PW0001L8", "remount"), ("tape_wanted", "PW0002L8", "remount")]
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from models.archive import bundle_choice
 from models.archive.archived_file import ArchivedFile
-from models.archive.bundle_choice import choose_bundle
+from models.archive.bundle_choice import bytes_in_bundle, choose_bundle, with_room
 from models.event_time import SECOND_NS
 
 KIB = 1024
@@ -85,3 +85,29 @@ def test_every_bundle_keeps_its_size_and_nothing_is_left_out(sizes: list[int], b
         seen += chosen
         waiting = [file for file in waiting if file not in chosen]
     assert [file.size_bytes for file in seen] == sizes
+
+
+def needs(*files: ArchivedFile) -> int:
+    """Of a bundle of these on the disk."""
+    return with_room([(file, 0) for file in files], free_bytes=1 << 60, smallest_bytes=0)[1]
+
+
+def test_a_bundle_is_made_smaller_where_the_disk_has_too_little_room() -> None:
+    files = [a_file(name) for name in "abcd"]
+    chosen = [(file, 0) for file in files]
+    whole = needs(*files)
+    assert whole > sum(map(bytes_in_bundle, files))
+    assert with_room(chosen, free_bytes=whole, smallest_bytes=1 << 60) == (files, whole)
+    three = needs(*files[:3])
+    assert with_room(chosen, free_bytes=whole - 1, smallest_bytes=three) == (files[:3], three)
+    assert with_room(chosen, free_bytes=whole - 1, smallest_bytes=three + 1) == ([], whole)
+    assert with_room(chosen, free_bytes=needs(files[0]) - 1, smallest_bytes=0) == ([], needs(files[0]))
+    assert with_room([], free_bytes=0, smallest_bytes=0)[0] == []
+
+
+def test_what_is_fetched_wants_room_of_its_own() -> None:
+    files = [a_file(name) for name in "abc"]
+    chosen = [(files[0], 0), (files[1], 1000), (files[2], 500)]
+    whole = needs(*files) + 1500
+    assert with_room(chosen, free_bytes=whole, smallest_bytes=0) == (files, whole)
+    assert with_room(chosen, free_bytes=whole - 1, smallest_bytes=0) == (files[:2], needs(*files[:2]) + 1000)
