@@ -17,11 +17,10 @@ from connectors.object_store.object_notes import note_headers, notes_that_fit
 from connectors.object_store.settings import ObjectStoreSettings
 from connectors.object_store.versioned_bucket import ObjectVersion, VersionedBucket
 from models.errors import FatalError, PetawatchError, RecordError, RetryableError
-from models.event_time import DAY_NS
+from models.event_time import DAY_NS, SECOND_NS
 
 #: Larger files are sent in parts, so that little is sent twice after a break.
 ONE_REQUEST_BYTES = 256 << 20
-_SECOND_NS = 1_000_000_000
 # What a bucket that keeps no versions calls the one content that it has.
 _UNVERSIONED = frozenset({"", "null"})
 # What a failure of the object store means to the archive; its sentence stays.
@@ -174,7 +173,7 @@ class BucketStore:
         if not self._retention_days:
             return {}
         until_ns = self._clock.now_ns() + self._retention_days * DAY_NS
-        until = datetime.fromtimestamp(until_ns // _SECOND_NS, UTC)
+        until = datetime.fromtimestamp(until_ns // SECOND_NS, UTC)
         return {
             "x-amz-object-lock-mode": "COMPLIANCE",
             "x-amz-object-lock-retain-until-date": until.strftime("%Y-%m-%dT%H:%M:%SZ"),

@@ -22,7 +22,7 @@ def file_pieces(source: Path) -> Iterator[memoryview]:
         ``file_gone``; ``file_unreadable``.
     """
     buffer = memoryview(bytearray(PIECE_BYTES))
-    with _readable(source), source.open("rb", buffering=0) as stream:
+    with readable(source), source.open("rb", buffering=0) as stream:
         while size := stream.readinto(buffer):
             # A failure of whoever takes the piece is not one of this file.
             yield buffer[:size]
@@ -38,18 +38,6 @@ def copy_pieces(pieces: Iterator[memoryview], into: BinaryIO) -> tuple[str, int]
     return digest.hexdigest(), size
 
 
-def file_gone(source: Path) -> RecordError:
-    """A file that is not there any more."""
-    return RecordError(f"{source} is gone; it was moved or removed before it was copied", reason="file_gone")
-
-
-def unreadable(source: Path, error: OSError) -> RecordError:
-    """A file that the system can't read."""
-    return RecordError(
-        f"{source} can't be read ({error.strerror or error}); look at its rights and its disk", reason="file_unreadable"
-    )
-
-
 def file_changed(source: Path) -> RecordError:
     """A file whose content is not the one that was announced."""
     return RecordError(
@@ -61,15 +49,27 @@ def file_changed(source: Path) -> RecordError:
 
 def sha256_of_file(source: Path) -> str:
     """SHA-256 (hex) of a file; raises as ``file_pieces``."""
-    with _readable(source):
+    with readable(source):
         return file_sha256(source)
 
 
 @contextmanager
-def _readable(source: Path) -> Iterator[None]:
+def readable(source: Path) -> Iterator[None]:
+    """Turn what the system says of a file that is read into a failure of ours.
+
+    Raises
+    ------
+    RecordError
+        ``file_gone``: it is not there any more; ``file_unreadable``.
+    """
     try:
         yield
     except FileNotFoundError as error:
-        raise file_gone(source) from error
+        raise RecordError(
+            f"{source} is gone; it was moved or removed before it was copied", reason="file_gone"
+        ) from error
     except OSError as error:
-        raise unreadable(source, error) from error
+        raise RecordError(
+            f"{source} can't be read ({error.strerror or error}); look at its rights and its disk",
+            reason="file_unreadable",
+        ) from error

@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from connectors.archive.contents import PIECE_BYTES, file_changed, unreadable
-from connectors.archive.contents import file_gone as gone
+from connectors.archive.contents import PIECE_BYTES, file_changed, readable
 
 
 class SentFile:
@@ -32,10 +31,8 @@ class SentFile:
         """The next bytes, a piece at most where no number is given."""
         left = self._size_bytes - self._stream.tell()
         wanted = min(left, PIECE_BYTES if size < 0 else size)
-        try:
+        with readable(self._source):
             data = self._stream.read(wanted)
-        except OSError as error:
-            raise unreadable(self._source, error) from error
         if len(data) < wanted:
             raise file_changed(self._source)
         return data
@@ -58,11 +55,7 @@ def sent_file(source: Path, size_bytes: int) -> Iterator[SentFile]:
     RecordError
         ``file_gone``; and as ``SentFile``.
     """
-    try:
+    with readable(source):
         stream = source.open("rb")
-    except FileNotFoundError as error:
-        raise gone(source) from error
-    except OSError as error:
-        raise unreadable(source, error) from error
     with stream:
         yield SentFile(source, stream, size_bytes)
