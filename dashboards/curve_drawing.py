@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from dashboards.html_page import text
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 760, 220, 70, 30, 14
+# At the ends of the vertical axis, as a part of it.
+_ROOM = 0.06
 _COLOURS = ("#5bb8c9", "#6b7280", "#e5b454")
 
 
@@ -37,7 +39,7 @@ def draw_curves(curves: Sequence[Curve], *, x_label: str, y_label: str, mark_x: 
     known = np.isfinite(x) & np.isfinite(y)
     if not known.any():
         return ""
-    x_span, y_span = _span(x[known]), _span(np.append(y[known], 0.0))
+    x_span, y_span = _span(x[known]), _with_room(_span(np.append(y[known], 0.0)))
     lines = [_line(curve, _COLOURS[place % len(_COLOURS)], x_span, y_span) for place, curve in enumerate(curves)]
     mark = ""
     if mark_x is not None:
@@ -60,6 +62,13 @@ def draw_curves(curves: Sequence[Curve], *, x_label: str, y_label: str, mark_x: 
 def _span(values: NDArray[np.float64]) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
     return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def _with_room(span: tuple[float, float]) -> tuple[float, float]:
+    """The same with some room at its ends, 0 excepted, so that no curve runs along the frame."""
+    low, high = span
+    room = _ROOM * (high - low)
+    return low - room if low else 0.0, high + room if high else 0.0
 
 
 def _place(values: NDArray[np.float64], span: tuple[float, float], first: int, last: int) -> NDArray[np.float64]:

@@ -17,8 +17,10 @@ article { background: #22252b; border-left: 4px solid #6b7280; border-radius: 4p
 article.high { border-color: #f26d6d; } article.medium { border-color: #e5b454; } article.low { border-color: #5bb8c9; }
 img { display: block; height: auto; margin-top: 8px; max-width: 100%; } svg { max-width: 100%; height: auto; }
 table { border-collapse: collapse; } td, th { padding: 3px 14px 3px 0; text-align: left; vertical-align: top; }
+td:not(:first-child) { overflow-wrap: anywhere; }
 td.number, th.number { font-variant-numeric: tabular-nums; text-align: right; }
-.row { display: flex; flex-wrap: wrap; gap: 16px; } figure { margin: 8px 0; } figcaption { color: #a5aab2; }
+.row { display: flex; flex-wrap: wrap; gap: 16px; }
+figure { margin: 8px 0; max-width: 100%; width: 256px; } figcaption { color: #a5aab2; font-size: 13px; }
 code { color: #9cc4f0; overflow-wrap: anywhere; }
 """
 

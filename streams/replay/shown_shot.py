@@ -149,7 +149,7 @@ def _facts(alert: Alert, at_ns: int) -> list[tuple[str, str]]:
         ("where", place_of(alert)),
         ("found", f"{alert.kind.value}: {', '.join(alert.reasons)}"),
         ("severity", alert.severity.value),
-        ("episode", f"{format_iso(alert.first_shot_ns)} to {format_iso(alert.last_shot_ns)}, {alert.shots} shots"),
+        ("episode", f"{format_iso(alert.first_shot_ns)} to {format_iso(alert.last_shot_ns)}, {_shots(alert.shots)}"),
         ("score", f"{alert.score:.1f}" if alert.score else ""),
         ("likely cause", cause),
         ("model", alert.model),
@@ -157,6 +157,10 @@ def _facts(alert: Alert, at_ns: int) -> list[tuple[str, str]]:
         ("sha256", alert.source.sha256),
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def _shots(number: int) -> str:
+    return "1 shot" if number == 1 else f"{number} shots"
 
 
 def _window(blocks: list[RecordBlock], at_ns: int, reach: int) -> list[tuple[int, int, NDArray[np.float64]]]:
