@@ -12,6 +12,7 @@ from connectors.archive.store import ArchiveStore, StoredVersion
 from connectors.disk_failures import disk_failures
 from connectors.snapshots.limits import ReadLimits
 from models.archive.archived_file import ArchivedFile
+from models.archive.copies import StoreCopy
 from models.archive.keys import archive_key
 from models.errors import RecordError
 from streams.archive.cataloguing.file_description import describe_file
@@ -70,6 +71,17 @@ class StoredDescriptions:
         return describe_file(path, root=root, limits=self._limits, zone=self._zone)
 
 
+def copy_of(file: str, store: ArchiveStore, version: StoredVersion, now_ns: int, *, read: bool) -> StoreCopy:
+    """What the catalog says of a file's version in a store, which has compared it, or of which all was just read."""
+    return StoreCopy(
+        file_id=file,
+        store=store.address,
+        version=version.version,
+        checked_ns=now_ns if version.checked else None,
+        read_back_ns=now_ns if read else None,
+    )
+
+
 def _relative_path(stored: StoredVersion) -> str:
     """Where the file lay below its watched folder, as it was noted; else a path that has the version's key."""
     key, noted = stored.key, stored.metadata.get("path", "")
@@ -80,4 +92,7 @@ def _relative_path(stored: StoredVersion) -> str:
         if noted and archive_key(noted) == key:
             return noted
     pure = PurePosixPath(key)
-    return (pure.parent.parent / pure.name).as_posix()
+    path = (pure.parent.parent / pure.name).as_posix()
+    if archive_key(path) != key:
+        raise RecordError(f"{key} is no key of a snapshot: another program has put it there", reason="archive_key")
+    return path

@@ -12,7 +12,7 @@ from models.archive.copies import StoreCopy
 from models.archive.sampling import is_in_share
 from models.errors import RecordError, RetryableError
 from streams.archive.cataloguing.file_description import describe_file
-from streams.archive.cataloguing.stored_description import StoredDescriptions
+from streams.archive.cataloguing.stored_description import StoredDescriptions, copy_of
 from streams.archive.own_files import local_file
 from streams.archive.states.stage_states import archived_state_file, is_state_key
 from streams.archive.uploading.waiting_file import WaitingFile, as_known
@@ -90,15 +90,7 @@ class Uploader:
             version = self._store.put(file.key, path, file.sha256, file.size_bytes, metadata_of(file))
         if version is None or (version.sha256, version.size_bytes) != (file.sha256, file.size_bytes):
             raise self._differs(file)
-        now_ns = self._clock.now_ns()
-        copy = StoreCopy(
-            file_id=file.id,
-            store=self._store.address,
-            version=version.version,
-            checked_ns=now_ns if version.checked else None,
-            read_back_ns=now_ns if read_back else None,
-        )
-        return Uploaded(file, copy)
+        return Uploaded(file, copy_of(file.id, self._store, version, self._clock.now_ns(), read=read_back))
 
     def find(self, waiting: WaitingFile) -> Uploaded | None:
         """A version that is gone from the recorders' disks, as the store has it; None when it does not.
@@ -116,14 +108,7 @@ class Uploader:
         """
         for version in self._store.versions(waiting.key):
             if _is_of(version, waiting) and (file := self._stored.describe(version)) is not None:
-                now_ns = self._clock.now_ns()
-                copy = StoreCopy(
-                    file_id=file.id,
-                    store=self._store.address,
-                    version=version.version,
-                    checked_ns=now_ns if version.checked else None,
-                    read_back_ns=now_ns,
-                )
+                copy = copy_of(file.id, self._store, version, self._clock.now_ns(), read=True)
                 return Uploaded(as_known(file, waiting), copy)
         return None
 

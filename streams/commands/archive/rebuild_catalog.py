@@ -1,9 +1,14 @@
-"""`petawatch archive rebuild-catalog`: the catalog anew, from cartridges alone."""
+"""`petawatch archive rebuild-catalog`: the catalog anew, from cartridges or from the store alone."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from streams.archive.cataloguing.catalog_rebuild import RebuildCounts
+    from streams.archive.cataloguing.store_rebuild import StoreRebuildCounts
+    from streams.archive.opened_archive import OpenedArchive
 
 
 def register(app: typer.Typer) -> None:
@@ -22,6 +27,9 @@ def rebuild_catalog(
     verify: Annotated[
         bool, typer.Option("--verify", help="Read all of each bundle; those mounted anew since count as safe.")
     ] = False,
+    store: Annotated[
+        bool, typer.Option("--store", help="Instead of cartridges: read what lies in the store and in no catalog.")
+    ] = False,
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> int:
@@ -30,25 +38,36 @@ def rebuild_catalog(
     Put in one cartridge after the other: each run adds what is mounted, and forgets nothing.
     """
     import json
+
+    from streams.archive.opened_archive import opened_archive
+
+    if store and (mounts or verify):
+        raise typer.BadParameter("--store takes in the store alone: leave out the mount points and --verify")
+    with opened_archive(state, config) as archive:
+        counts = _from_store(archive) if store else _from_cartridges(archive, mounts, verify=verify)
+    typer.echo(json.dumps(counts.to_json()) if as_json else counts.sentence())
+    return int(counts.problems > 0)
+
+
+def _from_store(archive: "OpenedArchive") -> "StoreRebuildCounts":
+    from connectors.clock import SystemClock
+    from dashboards.progress import progress_bar
+    from streams.archive.cataloguing.store_rebuild import StoreRebuild
+    from streams.commands.usage import tell
+
+    with progress_bar("keys") as advance:
+        return StoreRebuild(archive, SystemClock(), tell=tell, advance=advance).run()
+
+
+def _from_cartridges(archive: "OpenedArchive", mounts: list[Path] | None, *, verify: bool) -> "RebuildCounts":
     from dataclasses import replace
 
     from connectors.clock import SystemClock
-    from dashboards.printable import printable
     from dashboards.progress import progress_bar
     from streams.archive.cataloguing.catalog_rebuild import CatalogRebuild
-    from streams.archive.opened_archive import opened_archive
+    from streams.commands.usage import tell
 
-    with opened_archive(state, config) as archive, progress_bar("bundles") as advance:
-        tape = replace(archive.settings.tape, mounts=tuple(mounts or archive.settings.tape.mounts))
-        counts = CatalogRebuild(
-            replace(archive, settings=archive.settings.model_copy(update={"tape": tape})),
-            SystemClock(),
-            verify=verify,
-            tell=lambda sentence: typer.echo(printable(sentence), err=True),
-            advance=advance,
-        ).run()
-    if as_json:
-        typer.echo(json.dumps(counts.to_json()))
-    else:
-        typer.echo(counts.sentence())
-    return int(counts.problems > 0)
+    tape = replace(archive.settings.tape, mounts=tuple(mounts or archive.settings.tape.mounts))
+    mounted = replace(archive, settings=archive.settings.model_copy(update={"tape": tape}))
+    with progress_bar("bundles") as advance:
+        return CatalogRebuild(mounted, SystemClock(), verify=verify, tell=tell, advance=advance).run()
