@@ -200,6 +200,21 @@ class SpoolLoop(Generic[Runner]):
         self._chores.drain_outbox()
         (progress or _ignore)(len(due), len(due))
 
+    def go_on_with(self, files: Iterable[SpoolFile]) -> None:
+        """Process these files and nothing else, one after the other as they are given; the input goes on after them."""
+        due = []
+        for file in files:
+            if not self._runner.is_done(file.relative, file.size, file.mtime_ns):
+                self._sequence.offer(file, file.relative, self._clock.now_ns())
+                due += [snapshot.item for snapshot in self._sequence.flush()]
+        self._report_series()
+        self._runner.process(due)
+        self._runner.go_on()
+
+    def silence(self, series: Iterable[str]) -> None:
+        """These recorders deliver nothing for now: nobody waits for their devices."""
+        self._runner.silence(series)
+
     def run(self) -> None:
         """Watch the folders until ``stop`` is called."""
         self._spool = SpoolWatcher(self._paths, self._clock, self._settings.spool, self._runner.is_done)

@@ -25,9 +25,7 @@ def export_rows(sources: RowSources, out: Path) -> int:
     FatalError
         ``export`` when ``out`` can't be written; nothing is left behind.
     """
-    whole = SCHEMAS[sources.what]
-    columns = [name for name in whole.names if name not in INTERNAL_COLUMNS]
-    schema = plain_schema(pa.schema([whole.field(name) for name in columns]))
+    schema = _exported_schema(sources)
     partial = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     rows = 0
     with _clear_sentence(out):
@@ -35,7 +33,7 @@ def export_rows(sources: RowSources, out: Path) -> int:
     try:
         for table in sources.tables():
             with _clear_sentence(out):
-                writer.write_table(table.select(columns).cast(schema))
+                writer.write_table(table.select(schema.names).cast(schema))
             rows += len(table)
         with _clear_sentence(out):
             writer.close()
@@ -47,6 +45,18 @@ def export_rows(sources: RowSources, out: Path) -> int:
             partial.unlink()
         raise
     return rows
+
+
+def exported_rows(sources: RowSources) -> pa.Table:
+    """Rows as ``export_rows`` writes them; they must fit into the memory."""
+    schema = _exported_schema(sources)
+    tables = [table.select(schema.names).cast(schema) for table in sources.tables()]
+    return pa.concat_tables([schema.empty_table(), *tables]).combine_chunks()
+
+
+def _exported_schema(sources: RowSources) -> pa.Schema:
+    whole = SCHEMAS[sources.what]
+    return plain_schema(pa.schema([whole.field(name) for name in whole.names if name not in INTERNAL_COLUMNS]))
 
 
 @contextmanager

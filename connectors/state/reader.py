@@ -15,7 +15,7 @@ from connectors.evidence_store import EvidenceLink
 from connectors.state.alert_rows import find_alert, find_evidence, read_alerts
 from connectors.state.commit import FileRecord
 from connectors.state.database import open_for_reading
-from connectors.state.export import export_rows
+from connectors.state.export import export_rows, exported_rows
 from connectors.state.failures import PartGoneError, clear_failures
 from connectors.state.ledger import SourceAccount, file_records, find_account, find_file, read_ledger, unreadable_files
 from connectors.state.lost_records import find_lost
@@ -164,6 +164,10 @@ class StateReader:
     def export(self, out: Path, from_ns: int | None = None, to_ns: int | None = None, what: str = Rows.SHOTS) -> int:
         """Write ``shots`` or ``triplets`` as one Parquet file; the number of rows. See ``export_rows``."""
         return self._read(Rows(what), from_ns, to_ns, lambda sources: export_rows(sources, out))
+
+    def exported(self, what: Rows, from_ns: int, to_ns: int) -> pa.Table:
+        """The rows of a stretch as ``export`` writes them, in memory."""
+        return self._read(what, from_ns, to_ns, exported_rows)
 
     def rows_between(self, devices: Iterable[Device], from_ns: int | None, to_ns: int | None) -> list[DecidedBlock]:
         """The decided rows of some devices that still count: blocks by device and file, each in order of event time."""

@@ -105,6 +105,15 @@ class RowStore:
         self._put_in_place()
         return len(staged)
 
+    def forget(self, before_ns: int) -> None:
+        """Remove the parts whose rows all lie before a time."""
+        old = [part for part in list_parts(self._connection) if part.last_ns < before_ns]
+        with transaction(self._connection, durable=True):
+            self._connection.executemany("DELETE FROM parts WHERE id = ?", [(part.id,) for part in old])
+        # What is left of them after a kill goes when the directory is opened.
+        for part in old:
+            (self._directory / part.path).unlink(missing_ok=True)
+
     def _put_in_place(self) -> None:
         """After the listing; what fails here is done by the next flush, or when the directory is opened."""
         publish(self._directory, self._listed)

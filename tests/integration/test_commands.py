@@ -26,7 +26,7 @@ GROUPS = {
     "models": ["list", "compare", "promote", "rollback", "shadow", "upload"],
     "tfrecord": ["export", "info"],
     "catalog": ["index", "find"],
-    "archive": ["run", "status", "restore", "tape", "volumes", "free", "verify", "rebuild-catalog"],
+    "archive": ["run", "states", "status", "restore", "tape", "volumes", "free", "verify", "rebuild-catalog"],
 }
 
 

@@ -5,9 +5,9 @@ from types import ModuleType
 
 import typer
 
-from streams.commands.archive import free, rebuild_catalog, restore, run, status, tape, verify, volumes
+from streams.commands.archive import free, rebuild_catalog, restore, run, states, status, tape, verify, volumes
 
-_COMMANDS: Sequence[ModuleType] = (run, status, restore, tape, volumes, free, verify, rebuild_catalog)
+_COMMANDS: Sequence[ModuleType] = (run, states, status, restore, tape, volumes, free, verify, rebuild_catalog)
 
 
 def register(app: typer.Typer) -> None:
