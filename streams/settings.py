@@ -33,7 +33,7 @@ from models.snapshot_sequence import SequenceSettings
 from models.spectra.spectrometer_stage import SpectrometerSettings
 from models.training_choice import TrainingChoice
 from models.triplets.join_settings import JoinSettings
-from streams.archive.settings import ArchiveSettings
+from streams.archive.settings import ArchiveSettings, require_installation
 from streams.facility.settings import CheckpointSettings, ConnectSettings, WorkerSettings
 from streams.topology import TopicSettings
 from streams.work_units import UnitSettings
@@ -165,7 +165,7 @@ def load_settings(config: Path | None, **overrides: Any) -> Settings:
         return options, environment, *own_file
 
     try:
-        return _reading_from(layers)(**overrides)
+        settings = _reading_from(layers)(**overrides)
     except ValidationError as error:
         first = error.errors()[0]
         option = ".".join(str(part) for part in first["loc"]) or "the configuration"
@@ -173,6 +173,8 @@ def load_settings(config: Path | None, **overrides: Any) -> Settings:
         raise FatalError(f"{option} {where}: {first['msg']}", reason="configuration") from error
     except ValueError as error:  # TOML syntax
         raise FatalError(f"the configuration {config} can't be read: {error}", reason="configuration") from error
+    require_installation(settings.archive, settings.tape)
+    return settings
 
 
 def _reading_from(

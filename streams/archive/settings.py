@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from connectors.tape.settings import TapeSettings
+from models.errors import FatalError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveSettings:
@@ -14,7 +17,8 @@ class ArchiveSettings:
     store
         ``s3://BUCKET``, or a folder; empty archives nothing.
     installation
-        Names the installation on its cartridges: those of others are never written to.
+        Names the installation on its cartridges: those of others are never written to. It must be given where there
+        are any.
     folder
         Of the archive's own files (outbox, bundles under construction); empty takes ``archive`` in the state directory.
     uploads
@@ -34,7 +38,7 @@ class ArchiveSettings:
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     store: str = ""
-    installation: str = "hpls"
+    installation: str = ""
     folder: Path | None = None
     uploads: int = 4
     read_back_share: float = 0.01
@@ -44,7 +48,8 @@ class ArchiveSettings:
     free_store: bool = False
 
     def __post_init__(self) -> None:
-        if not self.installation or not self.installation.isascii() or not self.installation.replace("-", "").isalnum():
+        letters = self.installation.replace("-", "")
+        if self.installation and not (self.installation.isascii() and letters.isalnum()):
             raise ValueError("installation must be made of ASCII letters, digits and hyphens")
         if not 1 <= self.uploads <= 64:
             raise ValueError("uploads must lie between 1 and 64")
@@ -54,3 +59,19 @@ class ArchiveSettings:
             raise ValueError("retention_days must lie between 0 and 36500")
         if self.oldest_waiting_s <= 0 or self.state_every_s < 0:
             raise ValueError("oldest_waiting_s must be above 0, and state_every_s not below")
+
+
+def require_installation(archive: ArchiveSettings, tape: TapeSettings) -> None:
+    """Two installations of one name would write to each other's cartridges: whoever has any says his.
+
+    Raises
+    ------
+    FatalError
+        ``configuration``.
+    """
+    if tape.mounts and not archive.installation:
+        raise FatalError(
+            "archive.installation is not given, and tape.mounts is: name this installation as no other one is called, "
+            "in ASCII letters, digits and hyphens (where it was not given before, its cartridges are those of hpls)",
+            reason="configuration",
+        )

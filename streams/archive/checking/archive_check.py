@@ -32,7 +32,9 @@ def check_archive(settings: Settings, state: Path | None) -> Iterator[Finding]:
     archive = settings.archive
     if not (archive.store or settings.tape.mounts or settings.catalog.address):
         return
-    yield Finding("archive installation", True, f"{archive.installation}: what is written to cartridges has this name")
+    if archive.installation:
+        named = f"{archive.installation}: what is written to cartridges has this name"
+        yield Finding("archive installation", True, named)
     folder = None if state is None and archive.folder is None else archive_folder(archive, state or Path())
     if folder is None:
         yield Finding("archive folder", True, "was not looked at: give --state, or archive.folder")

@@ -12,6 +12,7 @@ from models.archive.volumes import Volume, VolumeState
 from models.errors import RetryableError
 from models.event_time import HOUR_NS
 from streams.archive.opened_archive import OpenedArchive
+from streams.archive.settings import require_installation
 from streams.archive.tape.inventory import Inventory
 
 # An empty drive is no trouble; if a cartridge is wanted, it is said that one is.
@@ -38,9 +39,16 @@ class Mounted:
 
 
 class TapeDrives:
-    """The drives and libraries of the settings, which one keeper alone has."""
+    """The drives and libraries of the settings, which one keeper alone has.
+
+    Raises
+    ------
+    FatalError
+        ``configuration``: the installation has no name.
+    """
 
     def __init__(self, archive: OpenedArchive, clock: Clock) -> None:
+        require_installation(archive.settings.archive, archive.settings.tape)
         self._archive = archive
         self._inventory = Inventory(archive.catalog, archive.folder)
         self._clock = clock

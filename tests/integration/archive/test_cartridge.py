@@ -260,7 +260,7 @@ def test_the_lock_does_not_outlive_the_writing(ltfs: TapeShelf, built: BuiltBund
 def test_bundles_are_measured_on_the_cartridge_that_is_set(ltfs: TapeShelf, tmp_path: Path) -> None:
     drive = ltfs.drive(ltfs.cartridge())
     config = tmp_path / "petawatch.toml"
-    config.write_text(f'[tape]\nmounts = ["{drive.mount}"]\n', encoding="utf-8")
+    config.write_text(f'[archive]\ninstallation = "hpls"\n[tape]\nmounts = ["{drive.mount}"]\n', encoding="utf-8")
     target = first_cartridge(config)
     figures = list(measure_archive(ArchiveSize(files=1, file_mib=1, repeats=2, target=target)))
     assert [figure.name for figure in figures if str(drive.mount) in figure.name]

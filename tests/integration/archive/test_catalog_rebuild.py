@@ -45,9 +45,10 @@ class Tapes:
     def rebuild(self, *arguments: str | Path) -> tuple[int, dict[str, object], str]:
         """Run the command: exit code, its document, what it told."""
         mounts = [] if arguments and isinstance(arguments[0], Path) else [drive.mount for drive in self.drives]
-        code, out, told = self.run(
-            "archive", "rebuild-catalog", *mounts, *arguments, "--json", "--state", self.folder / "state"
-        )
+        config = self.folder / "named.toml"
+        config.write_text("[archive]\ninstallation = 'hpls'\n", encoding="utf-8")
+        where = ("--state", self.folder / "state", "--config", config)
+        code, out, told = self.run("archive", "rebuild-catalog", *mounts, *arguments, "--json", *where)
         return code, json.loads(out) if out else {}, told
 
     def catalog(self) -> Catalog:
@@ -147,7 +148,8 @@ def rebuild_with(
     config = tapes.folder / "petawatch.toml"
     told: list[str] = []
     done: list[str] = []
-    config.write_text(f"[tape]\nmounts = {[str(drive.mount) for drive in tapes.drives]}\n", encoding="utf-8")
+    mounts = [str(drive.mount) for drive in tapes.drives]
+    config.write_text(f"[archive]\ninstallation = 'hpls'\n[tape]\nmounts = {mounts}\n", encoding="utf-8")
     read_back = Cartridge.read_back
 
     def reading(cartridge: Cartridge, path: str, expected: Bundle) -> None:

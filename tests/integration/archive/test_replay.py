@@ -266,7 +266,7 @@ def test_from_tapes_alone(ltfs: TapeShelf, day: Path, undisturbed: WatchResults,
     """All that is left of an installation is a cartridge."""
     drive = ltfs.drive(ltfs.cartridge(capacity_bytes=128 << 20))
     config, site = tmp_path / "petawatch.toml", tmp_path / "site"
-    archive = {"store": str(site / "store"), "state_every_s": 60.0}
+    archive = {"store": str(site / "store"), "installation": "lab-2", "state_every_s": 60.0}
     tape = {"mounts": [str(drive.mount)], "copies": 1, "headroom_bytes": 0, "remount": list(ltfs.remount_command)}
     config.write_text(
         "".join(

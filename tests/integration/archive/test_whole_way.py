@@ -23,7 +23,7 @@ def config(tmp_path: Path, minio: MinioServer, drives: list[Drive], ltfs: TapeSh
     """Of an installation with a store, two drives, and bundles that hold half of the day."""
     file = tmp_path / "petawatch.toml"
     sections = {
-        "archive": {"store": f"s3://{_BUCKET}", "state_every_s": 60.0, "read_back_share": 1.0},
+        "archive": {"store": f"s3://{_BUCKET}", "installation": "lab-2", "state_every_s": 60.0, "read_back_share": 1.0},
         "tape": {
             "mounts": [str(drive.mount) for drive in drives],
             "bundle_bytes": 30 << 20,

@@ -79,3 +79,14 @@ def test_a_mistake_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_configuration_that_is_missing(tmp_path: Path) -> None:
     with pytest.raises(FatalError, match="is no file"):
         load_settings(tmp_path / "missing.toml")
+
+
+def test_whoever_has_tapes_names_his_installation(tmp_path: Path) -> None:
+    """Two that took the same default would write to each other's cartridges."""
+    config = tmp_path / "petawatch.toml"
+    config.write_text("[tape]\nmounts = ['/mnt/tape']\n")
+    with pytest.raises(FatalError, match=r"^archive\.installation is not given, and tape\.mounts is: name this"):
+        load_settings(config)
+    config.write_text("[archive]\ninstallation = 'lab-2'\n[tape]\nmounts = ['/mnt/tape']\n")
+    assert load_settings(config).archive.installation == "lab-2"
+    assert default_settings().archive.installation == ""

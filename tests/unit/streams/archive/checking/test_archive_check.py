@@ -87,7 +87,7 @@ def test_room_for_ten_bundles(tmp_path: Path) -> None:
     bundles = tmp_path / "archive/bundles"
     bundles.mkdir(parents=True)
     tape = {"mounts": [str(tmp_path / "drive")], "bundle_bytes": 64 << 30}
-    settings = load_settings(None, tape=tape, archive={"folder": str(tmp_path / "archive")})
+    settings = load_settings(None, tape=tape, archive={"folder": str(tmp_path / "archive"), "installation": "lab-2"})
     finding = look(settings, None)[f"archive folder {tmp_path}/archive"]
     assert not finding.ok
     assert "may take 640 GiB (ten of tape.bundle_bytes)" in finding.sentence
@@ -149,6 +149,6 @@ def test_a_catalog_that_is_damaged_or_no_address(tmp_path: Path) -> None:
 
 def test_a_command_for_remounting_that_is_none(tmp_path: Path) -> None:
     tape = {"mounts": [str(tmp_path)], "remount": ["/no/such/program", "{mount}"]}
-    found = look(load_settings(None, tape=tape), None)
+    found = look(load_settings(None, tape=tape, archive={"installation": "lab-2"}), None)
     assert "no program that can be run" in found["tape remount"].sentence
     assert "nothing is mounted" in found[f"tape {tmp_path}"].sentence
