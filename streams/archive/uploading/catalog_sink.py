@@ -1,6 +1,7 @@
 """The catalog as a sink: what the store has is written down, many files at a time."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from connectors.archive.outbox import ArchiveOutbox
 from connectors.archive.outbox_lines import Line, NewLine, Sink, Step
@@ -9,7 +10,7 @@ from connectors.clock import Clock
 from models.archive.archived_file import ArchivedFile
 from models.archive.copies import StoreCopy
 from models.archive.safety import KnownCopies
-from models.errors import FatalError, RecordError, RetryableError
+from models.errors import FatalError, PetawatchError, RecordError, RetryableError
 from streams.archive.cataloguing.known_copies import known_copies
 from streams.archive.uploading.sink_pause import SinkPause
 from streams.archive.uploading.waiting_file import WaitingFile, as_known, stored_file
@@ -74,6 +75,8 @@ class CatalogSink:
             work(self._catalog)
         except (RetryableError, FatalError, RecordError) as error:
             self._trouble = (error.reason, str(error))
+            with suppress(PetawatchError):  # opened anew, it is made ready: a server's database may have been removed
+                self.close()
             if self.pause.failed(error, self._clock.monotonic_s()):
                 self._tell(f"{error}; what is archived is written into the catalog when it can be used again")
             return False
@@ -88,10 +91,10 @@ class CatalogSink:
         return found.get(file_id)
 
     def close(self) -> None:
-        """Let the catalog go."""
-        if self._catalog is not None:
-            self._catalog.close()
-            self._catalog = None
+        """Let the catalog go; it is opened again when it is wanted."""
+        catalog, self._catalog = self._catalog, None
+        if catalog is not None:
+            catalog.close()
 
     def _look(self) -> bool:
         now_s = self._clock.monotonic_s()
@@ -114,6 +117,7 @@ class CatalogSink:
         )
         self._follow_anew()
         self._outbox.set_note(_LATEST_NOTE, "")  # last: killed before, it is found out once more
+        self.close()  # what it remembers of itself belongs to the one before
         return True
 
     def _write(self, catalog: Catalog, lines: list[Line]) -> None:
