@@ -43,6 +43,11 @@ def open_store(address: str, object_store: ObjectStoreSettings, *, retention_day
     return DirectoryStore(_folder(address))
 
 
+def folder_of(address: str) -> Path | None:
+    """The folder of a store by its address; None of a bucket."""
+    return None if is_address(address) else _folder(address)
+
+
 def _folder(address: str) -> Path:
     host, _, path = address.removeprefix(_FILE).partition("/")
     if address.startswith(_FILE) and host in {"", "localhost"}:

@@ -15,8 +15,10 @@ class WhyNot(StrEnum):
     UNFINISHED = "unfinished"
     #: What lies there is not what was archived, or can't be read.
     CHANGED = "changed"
-    #: A symbolic link, or not below a watched folder.
+    #: A symbolic link, not below a watched folder, or the very file that is the store's copy.
     NOT_OURS = "not_ours"
+    #: Its folder is missing or empty, as that of a file system that is not mounted; its copies would not be enough.
+    FOLDER_AWAY = "folder_away"
     #: The catalog does not have this content under this key.
     NOT_CATALOGED = "not_cataloged"
     #: There is no copy in the store that the settings name.

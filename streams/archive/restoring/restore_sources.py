@@ -35,12 +35,15 @@ class RestoreSources:
         What is mounted now.
     earlier
         Opens another store by its address in the catalog; None reads from no other one.
+    damaged
+        Whether copies in stores that were damaged when they were last read are tried once more.
     """
 
     catalog: Catalog
     store: ArchiveStore | None
     cartridges: Callable[[], MountedCartridges]
     earlier: Callable[[str], ArchiveStore] | None = None
+    damaged: bool = True
 
     @classmethod
     def of(cls, archive: OpenedArchive) -> "RestoreSources":
@@ -135,7 +138,7 @@ def _near(file: ArchivedFile, stored: Collection[StoreCopy], sources: RestoreSou
     present = sources.store.address if sources.store is not None else ""
     # One that was damaged when it was last read may be whole again, and costs a try only.
     for copy in sorted(stored, key=lambda copy: (bool(copy.damaged), copy.store != present)):
-        if copy.store == present or sources.earlier is not None:
+        if (sources.damaged or not copy.damaged) and (copy.store == present or sources.earlier is not None):
             yield NearCopy(source="store", fill=_reading(sources, file.key, copy), copy=copy)
 
 

@@ -1,11 +1,13 @@
 """Removes recorders' files that are safe to delete, the oldest first, until their file systems have room."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from connectors.archive.opening import folder_of
+from connectors.catalog.batches import batches
 from connectors.removable_file import RemovableFile, removable_file
 from connectors.state.commit import FileStatus
 from connectors.state.file_changes import ChangedVersion
@@ -13,7 +15,7 @@ from connectors.state.file_progress import FileProgress
 from models.archive.archived_file import file_id
 from models.archive.keys import archive_key
 from models.archive.safety import KnownCopies, Obstacle, SafetyRule, WhyNot, obstacles
-from models.errors import FatalError, PetawatchError, RecordError
+from models.errors import FatalError, RecordError, RetryableError
 from streams.archive.cataloguing.known_copies import known_copies
 from streams.archive.opened_archive import OpenedArchive
 from streams.archive.own_files import local_file
@@ -80,7 +82,7 @@ class Freeing:
         self._freed: dict[int, int] = {}
 
     def run(self, decided: Callable[[Decision], None]) -> bool:
-        """Go through the files, the oldest first; whether every file system has room in the end.
+        """Go through the files, the oldest first; whether every file system that is there has room in the end.
 
         A file that its watch is in the middle of, or has not decided all records of, is never removed; nor one of
         which any proof is missing at the very moment.
@@ -97,40 +99,73 @@ class Freeing:
         FatalError
             What catalog, store and state directory raise.
         """
-        there = sorted(self._there(), key=lambda one: (one[0].first_ns or one[0].mtime_ns, one[0].path))
-        for begin in range(0, len(there), _TOGETHER):
-            waiting = [one for one in there[begin : begin + _TOGETHER] if not self._has_room(one[1])]
-            unfinished = self._files.unfinished(version for version, _ in waiting)
-            waiting = [(_hashed(version, path), path) for version, path in waiting]
-            # What was read of the state directory survives a power failure: no watch wants these files again.
-            self._files.make_durable()
-            known = known_copies(self._archive.catalog, [_id(version) for version, _ in waiting])
-            for version, path in waiting:
-                if not self._has_room(path):
-                    decided(self._decide(version, path, known[_id(version)], unfinished))
-        return all(self._has_room(path) for _, path in there)
+        folders = set[Path]()
+        for numbers in batches(self._by_age(), _TOGETHER):
+            there: list[tuple[ChangedVersion, Path]] = []
+            away: list[ChangedVersion] = []
+            for version in self._versions(numbers):
+                with suppress(RecordError):  # gone meanwhile
+                    path = _place(version)
+                    if path is None:
+                        away.append(version)
+                    else:
+                        there.append((version, path))
+            folders.update(path.parent for _, path in there)
+            self._free([(version, path) for version, path in there if not self._has_room(path.parent)], decided)
+            self._tell_away(away, decided)
+        return all(self._has_room(folder) for folder in folders)
 
-    def _there(self) -> Iterator[tuple[ChangedVersion, Path]]:
-        """What lies in the watched folders now, by its latest version; nothing is read of it yet."""
-        latest: dict[str, ChangedVersion] = {}
+    def _by_age(self) -> list[int]:
+        """Numbers of the latest versions of files that lie in the watched folders now, or whose folder is away.
+
+        Nothing else is held of each file, and nothing at all of those that are gone: they are more from year to year.
+        """
+        latest: dict[str, tuple[int, int, int]] = {}
         number = 0
         while page := self._files.file_versions_after(number, _PAGE):
             number = page[-1].number
             for version in page:
-                before = latest.get(version.path)
-                if version.root and (before is None or before.version < version.version):
-                    latest[version.path] = version
-        for version in latest.values():
-            if version.status is FileStatus.IGNORED:  # no snapshot: it is not archived, and nobody looks at it here
-                continue
-            with suppress(PetawatchError):  # gone, or its folder is away: there is nothing to free
-                yield version, local_file(version.root, version.path)
+                known = latest.get(version.path)
+                if version.root and (known is None or known[-1] < version.version):
+                    with suppress(RecordError):
+                        _place(version)
+                        time_ns = version.first_ns or version.mtime_ns
+                        latest[version.path] = time_ns, version.number, version.version
+        by_age = sorted(latest, key=lambda path: (latest[path][0], path))
+        return [latest[path][1] for path in by_age]
+
+    def _versions(self, numbers: Iterable[int]) -> Iterator[ChangedVersion]:
+        """The versions of these changes; one that has changed since is left for the next time."""
+        for number in numbers:
+            for version in self._files.file_versions_after(number - 1, 1):
+                # What is no snapshot is not archived, and nobody looks at it here.
+                if version.number == number and version.status is not FileStatus.IGNORED:
+                    yield version
+
+    def _free(self, waiting: list[tuple[ChangedVersion, Path]], decided: Callable[[Decision], None]) -> None:
+        unfinished = self._files.unfinished(version for version, _ in waiting)
+        waiting = [(_hashed(version, path), path) for version, path in waiting]
+        # What was read of the state directory survives a power failure: no watch wants these files again.
+        self._files.make_durable()
+        known = known_copies(self._archive.catalog, [_id(version) for version, _ in waiting])
+        for version, path in waiting:
+            if not self._has_room(path.parent):
+                decided(self._decide(version, path, known[_id(version)], unfinished))
+
+    def _tell_away(self, away: list[ChangedVersion], decided: Callable[[Decision], None]) -> None:
+        """Tell of files that nobody can look at now; of what was freed once and is safe nothing is to be told."""
+        away = [version for version in away if version.sha256]
+        known = known_copies(self._archive.catalog, [_id(version) for version in away]) if away else {}
+        for version in away:
+            if missing := obstacles(known[_id(version)], self._rule):
+                path = Path(version.root) / version.path
+                decided(Decision(path=path, size_bytes=version.size_bytes, why_not=(_AWAY, *missing)))
 
     def _decide(self, version: ChangedVersion, path: Path, known: KnownCopies, unfinished: set[str]) -> Decision:
         why_not = _UNFINISHED if version.path in unfinished else tuple(obstacles(known, self._rule))
         size_bytes = version.size_bytes
         if not why_not:
-            device = _device(path)
+            device = path.parent.stat().st_dev
             why_not = self._remove(version, path)
             if not why_not and self._dry:
                 self._freed[device] = self._freed.get(device, 0) + size_bytes
@@ -142,7 +177,7 @@ class Freeing:
         try:
             with removable_file(root, path.relative_to(root).as_posix()) as file:
                 # As late as can be: only with the file in hand catalog and store are asked for their last word.
-                why_not = _differences(file, version) or self._missing_proofs(version)
+                why_not = self._overlap(path, version) or _differences(file, version) or self._missing_proofs(version)
                 if not why_not and not self._dry:
                     file.remove()
         except RecordError as error:
@@ -150,6 +185,18 @@ class Freeing:
         except OSError as error:
             why_not = _changed(f"it can't be read or removed ({error.strerror or error})")
         return why_not
+
+    def _overlap(self, path: Path, version: ChangedVersion) -> tuple[Obstacle, ...]:
+        """Whether the file is the one that the store itself holds: the watched folder and the store's overlap."""
+        store = self._archive.store
+        folder = folder_of(store.address) if store is not None else None
+        if folder is None:
+            return ()
+        kept = folder / archive_key(version.path)
+        if path.resolve().is_relative_to(folder.resolve()) or (kept.exists() and path.samefile(kept)):
+            sentence = f"it is the copy in {folder}, which is the archive's store; watch another folder"
+            return (Obstacle(why=WhyNot.NOT_OURS, sentence=sentence),)
+        return ()
 
     def _missing_proofs(self, version: ChangedVersion) -> tuple[Obstacle, ...]:
         id_ = _id(version)
@@ -168,10 +215,10 @@ class Freeing:
             return (Obstacle(why=WhyNot.NO_STORE_COPY, sentence=sentence),)
         return ()
 
-    def _has_room(self, path: Path) -> bool:
-        """Whether the file system of a file, there or removed, is not fuller than it may be."""
-        space = os.statvfs(path.parent)
-        freed = self._freed.get(_device(path), 0) / space.f_frsize
+    def _has_room(self, folder: Path) -> bool:
+        """Whether the file system of a folder is not fuller than it may be."""
+        space = os.statvfs(folder)
+        freed = self._freed.get(folder.stat().st_dev, 0) / space.f_frsize
         used = space.f_blocks - space.f_bfree - freed
         # As df counts: what only root may use is neither used nor available.
         return 100 * used <= self._to_percent * (used + space.f_bavail + freed)
@@ -191,10 +238,23 @@ def _hashed(version: ChangedVersion, path: Path) -> ChangedVersion:
     return version
 
 
-def _device(path: Path) -> int:
-    return path.parent.stat().st_dev
+def _place(version: ChangedVersion) -> Path | None:
+    """Where a file lies; None when its folder is away.
+
+    Raises
+    ------
+    RecordError
+        ``file_gone``.
+    """
+    try:
+        return local_file(version.root, version.path)
+    except RetryableError:
+        return None
 
 
+_AWAY = Obstacle(
+    why=WhyNot.FOLDER_AWAY, sentence="its folder is missing or empty, mount it; its copies would not be enough"
+)
 _UNFINISHED = (Obstacle(why=WhyNot.UNFINISHED, sentence="the watch or the connector has not finished with it"),)
 
 

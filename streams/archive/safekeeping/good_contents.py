@@ -44,6 +44,7 @@ class GoodContents:
             store=archive.store,
             cartridges=lambda: MountedCartridges(cartridges=tuple(cartridges.values()), problems=()),
             earlier=EarlierStores(archive.settings.object_store),
+            damaged=False,  # one that happens to be read well now is removed before the new one is written
         )
 
     @contextmanager

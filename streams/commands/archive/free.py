@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections import Counter
-
     from models.archive.safety import Obstacle
 
 
@@ -24,47 +22,48 @@ def free(
         str, typer.Option(help="Also remove versions before this event time (ISO 8601) from the store.")
     ] = "",
     dry: Annotated[bool, typer.Option("--dry", help="Say what would be removed, and remove nothing.")] = False,
-) -> None:
-    """Remove files that are safe to delete, the oldest first, until there is room; say why each other one stays."""
+) -> int:
+    """Remove files that are safe to delete, the oldest first, until there is room; say why each other one stays.
+
+    The exit code is 1 when a disk has not enough room then, a folder with files that are not safe is away, or a version
+    that was to leave the store stays.
+    """
     from collections import Counter
     from contextlib import closing
 
     from connectors.state.file_progress import FileProgress
-    from dashboards.printable import printable
+    from dashboards.archive_sums import freed_line, freeing_line
+    from models.archive.safety import WhyNot
     from streams.archive.opened_archive import opened_archive
     from streams.archive.safekeeping.freeing import Decision, Freeing
     from streams.archive.safekeeping.store_freeing import free_store
     from streams.commands.usage import time_option
 
     before_ns = time_option("--store-before", store_before)
-    done: Counter[str] = Counter()
-    verb = "would free" if dry else "freed"
+    kept: Counter[str] = Counter()
+    freed = freed_bytes = kept_in_store = 0
 
     def show(name: str, size_bytes: int, why_not: "tuple[Obstacle, ...]") -> None:
-        for obstacle in why_not:
-            done[obstacle.why.value] += 1
-        if not why_not:
-            done[verb] += 1
-            done["bytes"] += size_bytes
-        words = "; ".join(f"{obstacle.sentence} ({obstacle.why.value})" for obstacle in why_not)
-        typer.echo(printable(f"kept {name}: {words}" if why_not else f"{verb} {name}"))
+        nonlocal freed, freed_bytes
+        kept.update(obstacle.why.value for obstacle in why_not)
+        freed += not why_not
+        freed_bytes += 0 if why_not else size_bytes
+        typer.echo(freed_line(name, why_not, dry=dry))
 
     def local(decision: Decision) -> None:
         show(str(decision.path), decision.size_bytes, decision.why_not)
+
+    def in_store(name: str, size_bytes: int, why_not: "tuple[Obstacle, ...]") -> None:
+        nonlocal kept_in_store
+        kept_in_store += bool(why_not)
+        show(name, size_bytes, why_not)
 
     with opened_archive(state, config, must_exist=True) as archive, closing(FileProgress.open(state)) as files:
         has_room = Freeing(archive, files, to_percent=to, dry=dry).run(local)
         if before_ns is not None:
             address = archive.store.address if archive.store else ""
             free_store(
-                archive, before_ns, lambda file, why: show(f"{address}/{file.key}", file.size_bytes, why), dry=dry
+                archive, before_ns, lambda file, why: in_store(f"{address}/{file.key}", file.size_bytes, why), dry=dry
             )
-    typer.echo(_summary(done, verb, has_room=has_room, to=to))
-    if not has_room:
-        raise typer.Exit(1)
-
-
-def _summary(done: "Counter[str]", verb: str, *, has_room: bool, to: float) -> str:
-    kept = ", ".join(f"{name} {number}" for name, number in sorted(done.items()) if name not in {verb, "bytes"})
-    reached = f"no disk is fuller than {to:g} %" if has_room else f"a disk is still fuller than {to:g} %"
-    return f"{verb} {done[verb]} files, {done['bytes'] / 1e9:.3f} GB; {reached}" + (f"; kept: {kept}" if kept else "")
+    typer.echo(freeing_line(freed, freed_bytes, kept, to_percent=to, has_room=has_room, dry=dry))
+    return int(not has_room or bool(kept_in_store) or WhyNot.FOLDER_AWAY in kept)

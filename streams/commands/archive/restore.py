@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from streams.archive.restoring.restore_plan import RestorePlan
     from streams.archive.restoring.restore_report import RestoreReport
 
-_GB = 1e9
-
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -39,16 +37,17 @@ def restore(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> int:
-    """Bring files back, each from its nearest good copy and compared; exit code 1 when one is left out."""
+    """Bring files back, each from its nearest good copy and compared; exit code 1 when one is left out or none fits."""
     import json
 
+    from dashboards.archive_sums import restored_line, restoring_lines
     from dashboards.progress import progress_bar
     from models.archive.file_query import FileQuery
     from streams.archive.opened_archive import opened_archive
     from streams.archive.restoring.restore import RestoreOptions, restore_files
-    from streams.archive.restoring.restore_plan import plan_restore
+    from streams.archive.restoring.restore_plan import NOWHERE, plan_restore
     from streams.archive.restoring.restore_sources import RestoreSources
-    from streams.commands.usage import time_option
+    from streams.commands.usage import tell, time_option
 
     query = FileQuery(
         from_ns=time_option("--from", from_), to_ns=time_option("--to", to), device=device, latest_only=True
@@ -56,23 +55,29 @@ def restore(
     with opened_archive(state, config, must_exist=True) as archive:
         sources = RestoreSources.of(archive)
         files = list(archive.catalog.find_files(query))
+        if not files:
+            tell("the catalog knows no file that fits; look with petawatch catalog find")
         if plan:
             planned = plan_restore(files, into, sources)
-            typer.echo(json.dumps(_plan_document(planned)) if as_json else _plan_text(planned))
-            return 0
+            document = _plan_document(planned)
+            typer.echo(json.dumps(document) if as_json else "\n".join(restoring_lines(document)))
+            return int(not files or bool(planned.files[NOWHERE]))
         with progress_bar("restoring") as advance:
             report = restore_files(
                 files, into, sources, RestoreOptions(replace=replace, wait_s=wait), advance=advance, wanted=_say_wanted
             )
     for sentence in [*report.problems, *(refused.sentence for refused in report.refused)]:
-        typer.echo(f"petawatch: {sentence}", err=True)
-    typer.echo(json.dumps(_document(report)) if as_json else _text(report, into))
-    return int(bool(report.refused))
+        tell(sentence)
+    document = _document(report)
+    typer.echo(json.dumps(document) if as_json else restored_line(document, into))
+    return int(not files or bool(report.refused))
 
 
 def _say_wanted(cartridges: "list[tuple[str, WantedVolume]]") -> None:
+    from dashboards.archive_sums import wanted_line
+
     for label, wanted in cartridges:
-        typer.echo(f"wanted: cartridge {label} for {wanted.files} files, {wanted.size_bytes / _GB:.1f} GB", err=True)
+        typer.echo(wanted_line(label, wanted), err=True)
 
 
 def _plan_document(plan: "RestorePlan") -> dict[str, object]:
@@ -92,17 +97,6 @@ def _plan_document(plan: "RestorePlan") -> dict[str, object]:
     }
 
 
-def _plan_text(plan: "RestorePlan") -> str:
-    lines = [f"{count} files: {source}" for source, count in sorted(plan.files.items())]
-    lines.append(f"{plan.size_bytes / _GB:.1f} GB to copy")
-    lines += [
-        f"cartridge {each.label}{', mounted' if each.mounted else ''}: {each.wanted.files} files, "
-        f"{each.wanted.size_bytes / _GB:.1f} GB"
-        for each in plan.cartridges
-    ]
-    return "\n".join(lines)
-
-
 def _document(report: "RestoreReport") -> dict[str, object]:
     return {
         "restored": dict(report.restored),
@@ -114,12 +108,3 @@ def _document(report: "RestoreReport") -> dict[str, object]:
         ],
         "problems": report.problems,
     }
-
-
-def _text(report: "RestoreReport", into: Path) -> str:
-    sources = "".join(f", {count} from {source}" for source, count in sorted(report.restored.items()))
-    refused = f"; {len(report.refused)} left out" if report.refused else ""
-    return (
-        f"restored {report.restored.total()} files ({report.size_bytes / _GB:.1f} GB) to {into}{sources}; "
-        f"{report.there} were there{refused}"
-    )

@@ -33,7 +33,7 @@ def test_a_day_comes_back_and_what_is_left_out_is_told(tmp_path: Path, execute: 
     into = tmp_path / "again"
     options = ["--from", FROM, "--to", TO, "--into", into, "--config", archive.config]
     code, out, _ = execute("archive", "restore", *options, "--plan", "--json")
-    assert code == 0
+    assert code == 1
     assert json.loads(out)["files"] == {"local": 2, "store": 1, "nowhere": 1}
     assert not into.exists()
     code, out, complaints = execute("archive", "restore", *options)
@@ -46,8 +46,9 @@ def test_a_day_comes_back_and_what_is_left_out_is_told(tmp_path: Path, execute: 
     assert (code, document["there"], document["restored"]) == (1, 3, {})
     assert [refused["reason"] for refused in document["refused"]] == ["no_good_copy"]
     assert sorted(path.name for path in into.rglob("*.h5")) == sorted(Path(file.key).name for file in files)
-    code, out, _ = execute("archive", "restore", "--from", TO, "--into", into, "--config", archive.config)
-    assert (code, out) == (0, f"restored 0 files (0.0 GB) to {into}; 0 were there\n")
+    code, out, complaints = execute("archive", "restore", "--from", TO, "--into", into, "--config", archive.config)
+    assert (code, out) == (1, f"restored 0 files (0.0 GB) to {into}; 0 were there\n")
+    assert "the catalog knows no file that fits" in complaints
 
 
 def test_files_come_from_a_cartridge_that_is_put_in(tmp_path: Path, ltfs: TapeShelf, execute: Run) -> None:

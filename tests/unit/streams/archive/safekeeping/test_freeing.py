@@ -12,7 +12,7 @@ from connectors.state.commit import Commit, FileRecord, FileStatus
 from connectors.state.directory import StateDirectory
 from connectors.state.file_progress import FileProgress
 from models.archive.archived_file import ArchivedFile
-from models.archive.copies import Bundle, BundleCopy, BundleMember, CopyState
+from models.archive.copies import Bundle, BundleCopy, BundleMember, CopyState, StoreCopy
 from models.archive.volume_steps import retired, suspected
 from models.archive.volumes import Volume, VolumeState
 from models.errors import FatalError, RetryableError
@@ -169,6 +169,15 @@ def link(archive: TapeArchive, file: ArchivedFile) -> None:
     path.symlink_to(archive.folder / "moved.h5")
 
 
+def put_the_store_there(archive: TapeArchive, file: ArchivedFile) -> None:
+    """The folder that is watched becomes a link to the store's: what lies there is the store's own copy."""
+    archive.data.rename(archive.folder / "recorders")
+    archive.data.mkdir()
+    (archive.folder / "store/10Hz").rename(archive.data / "10Hz")
+    (archive.folder / "store/10Hz").symlink_to(archive.data / "10Hz")
+    os.utime(archive.data / file.path, ns=(file.mtime_ns, file.mtime_ns))
+
+
 @pytest.mark.parametrize(
     ("take", "why"),
     [
@@ -179,14 +188,42 @@ def link(archive: TapeArchive, file: ArchivedFile) -> None:
         (touch, "changed"),
         (rewrite, "changed"),
         (link, "not_ours"),
+        (put_the_store_there, "not_ours"),
     ],
-    ids=["damaged", "store lost it", "retired", "suspect", "touched", "rewritten", "link"],
+    ids=["damaged", "store lost it", "retired", "suspect", "touched", "rewritten", "link", "the store's own copy"],
 )
 def test_without_a_proof_it_stays(
     archive: TapeArchive, take: Callable[[TapeArchive, ArchivedFile], None], why: str
 ) -> None:
     take(archive, safe_file(archive))
     assert reasons(archive) == [why]
+
+
+def test_what_lies_below_the_store_is_its_copy(tmp_path: Path) -> None:
+    archive = TapeArchive(tmp_path / "site", [])
+    file = archive.add("a.h5")
+    store = archive.folder / "store"
+    os.utime(store / file.key, ns=(file.mtime_ns, file.mtime_ns))
+    watched(archive, replace(file, root=str(store)))
+    bundled(archive, file)
+    assert reasons(archive) == ["not_ours"]
+
+
+def test_of_a_folder_that_is_away_is_told_what_would_not_be_safe(archive: TapeArchive, command: Run) -> None:
+    safe, unsafe = safe_file(archive), archive.add("b.h5", stored=False)
+    watched(archive, safe, unsafe)
+    archive.data.rename(archive.folder / "unmounted")
+    (decision,) = free(archive)
+    assert decision.path == archive.data / unsafe.path
+    assert [obstacle.why.value for obstacle in decision.why_not] == ["folder_away", "no_store_copy", "unbundled"]
+    code, out, _ = command("archive", "free", "--state", state_of(archive), "--config", archive.config, "--to", "100")
+    assert (code, "kept: folder_away 1, no_store_copy 1, unbundled 1" in out) == (1, True)
+    archive.data.mkdir()
+    assert len(free(archive)) == 1
+    with archive.catalog() as catalog:
+        catalog.add_store_copies([StoreCopy(file_id=unsafe.id, store=archive.store.address, version="1", checked_ns=1)])
+    bundled(archive, safe, unsafe)
+    assert free(archive) == []
 
 
 def test_what_only_the_disk_has_stays(archive: TapeArchive) -> None:
@@ -333,7 +370,7 @@ def test_versions_leave_the_store_only_where_it_is_allowed(tmp_path: Path, comma
     assert (code, out.splitlines()[0].startswith("freed 0 files")) == (0, True)
     other = allowing.add("b.h5")
     code, out, _ = command(*arguments, "--store-before", "2030-01-01")
-    assert code == 0
+    assert code == 1
     assert f"kept {allowing.store.address}/{other.key}: it is in no bundle for tape yet (unbundled)" in out
     assert allowing.store.versions(file.key) == []
     assert len(allowing.store.versions(other.key)) == 1
