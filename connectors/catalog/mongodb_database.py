@@ -11,7 +11,7 @@ from pymongo.read_concern import ReadConcern
 
 from connectors.catalog.batches import batches
 from connectors.catalog.documents import record_of
-from connectors.catalog.mongodb_failures import DUPLICATE, codes_of, damaged, one_sentence
+from connectors.catalog.mongodb_failures import DUPLICATE, codes_of, damaged, one_sentence, place_of
 from connectors.catalog.mongodb_schema import make_ready
 from connectors.catalog.settings import CatalogSettings
 from connectors.secret_file import secret_of
@@ -49,7 +49,7 @@ class MongodbDatabase:
     @property
     def address(self) -> str:
         """The server and the database."""
-        return f"{self._settings.address} (database {self._settings.database})"
+        return place_of(self._settings)
 
     def close(self) -> None:
         """Let the server go."""

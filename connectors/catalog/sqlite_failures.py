@@ -4,30 +4,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from connectors.catalog.failures import BUSY, DAMAGED, DISK_FULL, UNFIT
 from connectors.failure_sentence import FailureSentence
 from connectors.sqlite_troubles import SqliteTrouble, sentences_for
 from models.errors import FatalError, PetawatchError, RetryableError
 
 _SENTENCES = {
-    SqliteTrouble.FULL: FailureSentence(
-        RetryableError,
-        "disk_full",
-        "the disk of the catalog {place} is full; make room, the work goes on by itself",
-    ),
-    SqliteTrouble.BUSY: FailureSentence(
-        RetryableError,
-        "catalog_busy",
-        "another program holds the catalog {place}; the work goes on when it lets go",
-    ),
+    SqliteTrouble.FULL: DISK_FULL,
+    SqliteTrouble.BUSY: BUSY,
     SqliteTrouble.DISK: FailureSentence(
         RetryableError, "catalog_away", "the disk of the catalog {place} fails ({error}); look at the disk"
     ),
-    SqliteTrouble.DAMAGED: FailureSentence(
-        FatalError,
-        "catalog_damaged",
-        "the catalog {place} is damaged ({error}); restore it from a copy, or move it away and make it anew from the "
-        "cartridges",
-    ),
+    SqliteTrouble.DAMAGED: DAMAGED,
     SqliteTrouble.UNUSABLE: FailureSentence(
         FatalError,
         "catalog_refused",
@@ -51,11 +39,9 @@ def one_sentence(file: Path) -> Iterator[None]:
         try:
             yield
         except (OverflowError, UnicodeEncodeError) as error:
-            raise FatalError(
-                f"the catalog {file} can't hold a value ({error}); look at what is archived", reason="catalog_refused"
-            ) from error
+            raise UNFIT.of(place=file, error=error) from error
 
 
 def damaged(file: Path, what: object) -> PetawatchError:
     """The file holds something that can't be read."""
-    return _SENTENCES[SqliteTrouble.DAMAGED].of(place=file, error=what)
+    return DAMAGED.of(place=file, error=what)
