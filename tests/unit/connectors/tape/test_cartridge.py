@@ -14,6 +14,7 @@ from connectors.tape.bundle_file import BuiltBundle, build_bundle
 from connectors.tape.cartridge import HASH_ATTRIBUTE, Cartridge
 from connectors.tape.library import lock_drive, mounted_cartridges
 from connectors.tape.mount import probe_volume
+from connectors.tape.ownership import claim, held_folder
 from connectors.tape.remount import remount
 from connectors.tape.sequential_copy import copy_sequentially
 from connectors.tape.settings import TapeSettings
@@ -333,3 +334,22 @@ def test_a_mount_that_hangs_is_told(root: Path, system: PlainVolumes, monkeypatc
         probe_volume(root, system, wait_s=0.01)
     woken.set()
     assert failure.value.reason == "tape_silent"
+
+
+def test_something_else_in_a_cartridges_place_is_waited_for(root: Path, system: PlainVolumes) -> None:
+    cartridge = cartridge_of(root, system)
+    system.lines.clear()
+    system.mount(root, source="sshfs:host")
+    with pytest.raises(RetryableError, match="sshfs:host") as failure:
+        cartridge.probe()
+    assert failure.value.reason == "tape_vanished"
+
+
+def test_a_folder_is_held_whatever_takes_its_name(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    with held_folder(tmp_path / "root") as held:
+        (tmp_path / "root").rename(tmp_path / "former")
+        claim(held, "lab-2")
+    assert not (tmp_path / "root").exists()
+    assert (tmp_path / "former/petawatch/lab-2").is_dir()
+    assert (tmp_path / "former/README-PETAWATCH.txt").is_file()

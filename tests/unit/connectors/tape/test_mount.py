@@ -174,3 +174,56 @@ def test_each_answer_of_the_system_is_one_sentence(name: str, reason: str) -> No
     with pytest.raises(RetryableError, match=r"/mnt/tape.*while writing") as failure, tape_failures(place, "writing"):
         raise OSError(number, os.strerror(number))
     assert failure.value.reason == reason
+
+
+class Vanishing(PlainVolumes):
+    """A volume that is unmounted after so many questions; its folder stays, as folders under mounts do."""
+
+    left = 1_000_000
+
+    def mounts(self) -> list[MountLine]:
+        self._ask()
+        return super().mounts()
+
+    def attribute(self, path: Path, name: str) -> str | None:
+        self._ask()
+        return super().attribute(path, name)
+
+    def server(self, mount: MountLine) -> str:
+        self._ask()
+        return super().server(mount)
+
+    def _ask(self) -> None:
+        self.left -= 1
+        if not self.left:
+            self.lines.clear()
+            self.attributes.clear()
+            self.served_by = ""
+
+
+def test_a_volume_that_goes_between_two_questions_is_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "whole").mkdir()
+    whole = Vanishing()
+    probe_volume(whole.mount(tmp_path / "whole/drive", "abc-1"), whole)
+    questions = Vanishing.left - whole.left
+    for number in range(1, questions + 1):
+        system = Vanishing()
+        root = system.mount(tmp_path / f"drive{number}", "abc-1")
+        system.left = number
+        with pytest.raises(RetryableError) as failure:
+            probe_volume(root, system)
+        assert failure.value.reason in {"tape_not_mounted", "tape_vanished"}, number
+
+
+def test_a_volume_that_is_mounted_anew_meanwhile_is_looked_at_again(tmp_path: Path) -> None:
+    class Remounted(PlainVolumes):
+        def attribute(self, path: Path, name: str) -> str | None:
+            self.served_by = "boot/2@2"
+            return super().attribute(path, name)
+
+    system = Remounted()
+    root = system.mount(tmp_path / "drive", "abc-1")
+    with pytest.raises(RetryableError, match="looked at again") as failure:
+        probe_volume(root, system)
+    assert failure.value.reason == "tape_vanished"
+    assert probe_volume(root, system).server == "boot/2@2"
