@@ -19,6 +19,7 @@ from streams.archive.opened_archive import OpenedArchive
 from streams.archive.safekeeping.good_contents import GoodContents, few_at_once
 from streams.archive.stored_contents import damage_in
 from streams.archive.tape.bundle_needs import short_bundles
+from streams.archive.tape.disk_room import DiskRoom
 from streams.archive.tape.local_bundles import MOST_LOCAL, LocalBundles
 from streams.archive.tape.tape_drives import TapeDrives
 from streams.archive.whole_copies import put_whole
@@ -40,6 +41,7 @@ class Repair:
         self._tell = tell
         self._cartridges = TapeDrives(archive, clock).look().cartridges if archive.settings.tape.mounts else {}
         self._contents = GoodContents(archive, self._cartridges, clock, tell)
+        self._room = DiskRoom((archive.folder,), archive.settings.tape.disk_reserve_bytes)
 
     def stored(self, store: ArchiveStore, copies: Iterable[StoreCopy]) -> int:
         """Put damaged copies into the store again; how many are there now, read back and compared.
@@ -81,7 +83,7 @@ class Repair:
         Raises
         ------
         RetryableError
-            The catalog or the disk fails for now.
+            The catalog or the disk fails for now; ``disk_full`` also when less than the reserve would be left.
         """
         local = LocalBundles(self._archive.folder, self._catalog)
         with disk_failures(local.folder):
@@ -158,6 +160,7 @@ class Repair:
         """Copy the whole bundle from a cartridge; it is what it should be, or it is not there."""
         fresh = local.folder / f".{bundle.id}.tar.again"
         for cartridge, copy in self._readable(copies):
+            self._room.require(bundle.size_bytes)
             try:
                 with disk_failures(local.folder):
                     sha256 = _copy(cartridge, copy, fresh)
@@ -179,6 +182,7 @@ class Repair:
     def _from_contents(self, bundle: Bundle, local: LocalBundles) -> bool:
         """Build the bundle anew of its files: the same files give the same bytes."""
         files = [file for member in bundle.members if (file := self._catalog.file(member.file_id)) is not None]
+        self._room.require(2 * bundle.size_bytes)  # at the most: what is fetched lies beside it
         with self._contents.of(files) as places:
             if len(places) < len(bundle.members):
                 return False

@@ -14,6 +14,7 @@ from models.archive.bundle_choice import with_room
 from models.archive.bundle_manifest import ManifestMember
 from models.archive.copies import CopyState
 from models.errors import RetryableError
+from streams.archive.safekeeping.repair import Repair
 from tests.support.ltfs.drive import MIB, Drive, TapeShelf
 from tests.support.tape_archive import BUNDLE_BYTES, KIB, TapeArchive
 
@@ -102,6 +103,22 @@ def test_contents_that_are_fetched_want_room_as_well(archive: TapeArchive) -> No
     assert failure.value.reason == "disk_full"
     with_free(archive, needed(archive, 1, fetched=1) + 100 * KIB).keep()
     assert members(archive) == [1]
+
+
+def test_a_repair_looks_for_room_as_well(archive: TapeArchive, drives: list[Drive], ltfs: TapeShelf) -> None:
+    fill(archive, 1)
+    drives[0].load(ltfs.cartridge())
+    archive.keep()
+    (tar,) = archive.bundles
+    size_bytes = tar.stat().st_size
+    tar.unlink()
+    tight = with_free(archive, size_bytes - 1)
+    with tight.opened() as opened, pytest.raises(RetryableError) as failure:
+        Repair(opened, tight.clock, tight.told.append).bundles()
+    assert failure.value.reason == "disk_full"
+    tight = with_free(archive, size_bytes + 100 * KIB)
+    with tight.opened() as opened:
+        assert Repair(opened, tight.clock, tight.told.append).bundles() == [tar.stem]
 
 
 def test_what_a_killed_keeper_fetched_takes_no_room(archive: TapeArchive) -> None:
