@@ -120,7 +120,7 @@ def test_every_query_uses_an_index(settings: CatalogSettings, asked: _Asked) -> 
             assert whole or "COLLSCAN" not in steps, command
     for command in asked.commands:
         assert not {"aggregate", "distinct", "count"} & command.keys()
-        assert all(list(each["q"]) == ["_id"] for each in (*command.get("updates", ()), *command.get("deletes", ())))
+        assert all("_id" in each["q"] for each in (*command.get("updates", ()), *command.get("deletes", ())))
 
 
 def test_documents_of_another_shape_are_refused_by_the_server(catalog: MongodbCatalog) -> None:

@@ -59,6 +59,8 @@ def ask_everything(catalog: Catalog) -> None:
     catalog.episodes(None, None)
     catalog.verdicts()
     catalog.verdicts("a")
+    catalog.take_lease("bundling", "A", 60)
+    catalog.end_lease("bundling", "A")
     catalog.remove_store_copy(store_copy(file).id)
     catalog.remove_bundle_copy(bundle_copy(bundle.id).id)
     catalog.remove_bundle(bundle.id)

@@ -19,7 +19,7 @@ from servers.kafka_server import free_port
 from servers.minio_binary import MinioBuild
 from servers.minio_server import MinioServer
 from streams.archive.uploading import archive_service
-from streams.archive.uploading.archiver import _LOCK
+from streams.archive.uploading.archiver import LOCK_NAME
 from streams.settings import Settings, load_settings
 from tests.support.archiving import archive_once, assert_archived_once, read_archive, record, snapshot
 from tests.support.commands import Run
@@ -110,7 +110,7 @@ def test_while_another_process_archives_a_watch_waits_and_takes_over(
     folder.mkdir(parents=True)
     path = min(day.rglob("*.h5"))
     deliver(path, tmp_path / "data" / path.parent.relative_to(day))
-    with ProcessLock.of_file(folder / _LOCK):
+    with ProcessLock.of_file(folder / LOCK_NAME):
         live_watch = watch_live(tmp_path / "data", tmp_path / "state", archive={"store": str(tmp_path / "store")})
         live = live_watch.__enter__()
         wait_until(lambda: any("archives into" in sentence for sentence in live.told))
@@ -248,7 +248,7 @@ def test_what_is_wrong_at_the_start_is_one_sentence(many: list[FileRecord], tmp_
     assert (code, error.count("\n")) == (1, 1)
     assert "nothing was archived" in error
     (state / "archive").mkdir()
-    with ProcessLock.of_file(state / "archive" / _LOCK):
+    with ProcessLock.of_file(state / "archive" / LOCK_NAME):
         code, _, error = command("archive", "run", "--state", state, "--config", config)
     assert (code, error.count("\n")) == (1, 1)
     assert "archives into" in error
