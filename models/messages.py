@@ -59,12 +59,15 @@ class RecordMessage:
         Of the device's blocks in the file, from 0; depends on how the file was cut.
     first_record
         Position of the block's first record among the device's records in the file: does not depend on the cut.
+    begins_unit
+        Whether a unit of the file's work begins with it that is not the file's first: the device's model may change.
     """
 
     block: RecordBlock
     block_number: int
     first_record: int
     moment: FileMoment
+    begins_unit: bool = False
 
 
 class NoticeKind(StrEnum):

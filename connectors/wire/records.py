@@ -42,7 +42,7 @@ def _write(message: RecordMessage) -> tuple[bytes, Headers]:
     block = message.block
     if not len(block) or parse_device(block.device.name) != block.device:
         raise ValueError(f"a message holds at least one record of a device that its name says, got {block.device!r}")
-    headers = {
+    headers: dict[str, object] = {
         "file": block.source.file,
         "sha256": block.source.sha256,
         "device": block.device.name,
@@ -55,6 +55,8 @@ def _write(message: RecordMessage) -> tuple[bytes, Headers]:
         "start_ns": message.moment.start_ns,
         "closed_ns": message.moment.closed_ns,
     }
+    if message.begins_unit:
+        headers["begins_unit"] = True
     data = serialise_da00(block.device.name, int(block.event_time_ns[0]), _variables(block))
     return check_size(data), write_headers(headers)
 
@@ -90,7 +92,13 @@ def _read(incoming: Incoming, fields: HeaderFields) -> RecordMessage:
         interval_hz=interval_hz,
         replacement=replacement,
     )
-    return RecordMessage(block=block, block_number=block_number, first_record=first_record, moment=moment)
+    return RecordMessage(
+        block=block,
+        block_number=block_number,
+        first_record=first_record,
+        moment=moment,
+        begins_unit="begins_unit" in fields and fields.flag("begins_unit"),
+    )
 
 
 def read_device(fields: HeaderFields) -> Device:

@@ -24,7 +24,7 @@ from models.messages import (
 )
 from models.records import rows_of
 from models.results import ScoredBlock
-from models.state import decode_state, encode_state
+from models.state import State, decode_state, encode_state
 from streams.agents.file_memory import FileMemory
 from streams.agents.model_in_use import ModelInUse, PromotedStages
 from streams.agents.outputs import Outputs
@@ -111,9 +111,7 @@ class DeviceTask:
     def take_changed(self) -> dict[str, bytes]:
         """The encoded states of the devices that gave something since the last call."""
         states = {
-            device_key(device): encode_state(
-                {"stage": self._stages.state_of(device), "files": self._files[device].state()}
-            )
+            device_key(device): written_device(self._stages.state_of(device), self._files[device])
             for device in sorted(self._changed)
         }
         if self._retries_changed:
@@ -166,8 +164,8 @@ class DeviceTask:
             block = rows_of(block, known, len(block))
         if not len(block):
             return
-        if not (known or message.first_record):
-            # A file of this device begins, as a unit of work of the embedded watch does.
+        if not known and (message.begins_unit or not message.first_record):
+            # As in the embedded watch.
             self._stages.begin_unit(device)
         for output in self._stages.process(block):
             self._scored(output.scored)
@@ -236,6 +234,11 @@ class DeviceTask:
 
     def _files_of(self, device: Device) -> FileMemory:
         return self._files.setdefault(device, FileMemory())
+
+
+def written_device(stage: State, files: FileMemory) -> bytes:
+    """A device in a checkpoint: the state of its stage, and which records came before."""
+    return encode_state({"stage": stage, "files": files.state()})
 
 
 def _add_evidence(frames: Iterable[EvidenceFrame], outputs: Outputs) -> None:

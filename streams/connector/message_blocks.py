@@ -40,13 +40,19 @@ def record_messages(
     messages: list[RecordMessage] = []
     for device, blocks in unit.blocks.items():
         position = positions.get(device.name, DevicePosition())
+        begins_unit = unit.index > 0
         for block in blocks:
             for piece in cut_block(block, block_bytes):
                 messages.append(
                     RecordMessage(
-                        block=piece, block_number=position.blocks, first_record=position.records, moment=moment
+                        block=piece,
+                        block_number=position.blocks,
+                        first_record=position.records,
+                        moment=moment,
+                        begins_unit=begins_unit,
                     )
                 )
+                begins_unit = False
                 position = DevicePosition(position.blocks + 1, position.records + len(piece))
         positions[device.name] = position
     return messages, positions
@@ -58,7 +64,7 @@ def halves(message: RecordMessage) -> tuple[RecordMessage, RecordMessage]:
     first, second = rows_of(message.block, 0, middle), rows_of(message.block, middle, len(message.block))
     return (
         replace(message, block=first),
-        replace(message, block=second, first_record=message.first_record + middle),
+        replace(message, block=second, first_record=message.first_record + middle, begins_unit=False),
     )
 
 

@@ -81,7 +81,13 @@ def record_messages(draw: st.DrawFn) -> RecordMessage:
         replacement=draw(st.booleans()),
     )
     positions = st.integers(0, 2**63 - 1)
-    return RecordMessage(block=block, block_number=draw(positions), first_record=draw(positions), moment=draw(MOMENTS))
+    return RecordMessage(
+        block=block,
+        block_number=draw(positions),
+        first_record=draw(positions),
+        moment=draw(MOMENTS),
+        begins_unit=draw(st.booleans()),
+    )
 
 
 @given(record_messages())

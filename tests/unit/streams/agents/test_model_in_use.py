@@ -1,5 +1,7 @@
 """Which model a partition is scored by, from which message on, and what of it is in its checkpoints."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -152,12 +154,19 @@ def test_where_no_model_is_promoted_its_word_is_refused() -> None:
     assert raised.value.reason == "wrong_type"
 
 
-def records(frames: NDArray[np.uint16], first: int, file: str = "a.h5", first_record: int = 0) -> RecordMessage:
+def records(
+    frames: NDArray[np.uint16], first: int, file: str = "a.h5", first_record: int = 0, *, begins_unit: bool = False
+) -> RecordMessage:
     block = camera_block(frames, first, file=file)
-    return RecordMessage(block=block, block_number=0, first_record=first_record, moment=MOMENT)
+    return RecordMessage(block=block, block_number=0, first_record=first_record, moment=MOMENT, begins_unit=begins_unit)
 
 
-def test_a_camera_changes_where_a_file_begins_once_the_new_model_has_learned() -> None:
+@pytest.mark.parametrize(
+    "next_unit",
+    [{"file": "b.h5"}, {"first_record": 660, "begins_unit": True}],
+    ids=["where a file begins", "inside of a large file"],
+)
+def test_a_camera_changes_where_a_unit_begins_once_the_new_model_has_learned(next_unit: dict[str, Any]) -> None:
     partition, task = Partition("images", first=0), task_with(Models("new"))
     frames = beam_frames(900)
 
@@ -170,4 +179,4 @@ def test_a_camera_changes_where_a_file_begins_once_the_new_model_has_learned() -
     task.process(partition.message(word("new")))
     assert models_of(records(frames[300:560], 360, first_record=360)) == {"first"}
     assert models_of(records(frames[560:600], 620, first_record=620)) == {"first"}  # inside of the file
-    assert models_of(records(frames[600:640], 660, file="b.h5")) == {"new"}
+    assert models_of(records(frames[600:640], 660, **next_unit)) == {"new"}

@@ -1,5 +1,7 @@
 """Messages of a unit: every record once, in order, at the position that it has in the file."""
 
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 from connectors.snapshots.limits import ReadLimits
 from connectors.spool_listing import SpoolFile
+from models.devices import Device
 from models.event_time import parse_iso
 from models.messages import FileMoment, RecordMessage
 from streams.connector.message_blocks import (
@@ -61,6 +64,21 @@ def test_every_record_comes_once_at_its_position(file: SpoolFile, cut: UnitSetti
         assert sum((message.block.hdf5_group for message in own), ()) == block.hdf5_group
         largest = max(block_bytes, block.payload.nbytes // len(block))
         assert all(message.block.payload.nbytes <= largest for message in own)
+
+
+def test_where_a_unit_begins_that_is_not_the_first_is_told_with_each_device(file: SpoolFile) -> None:
+    cut = UnitSettings(block_records=7, unit_bytes=300_000)
+    units = units_of(file, cut)
+    assert len(units) > 1
+    told = [(each.block.device, each.first_record) for each in messages_of(file, cut, IMAGE_BYTES) if each.begins_unit]
+    expected, before = [], Counter[Device]()
+    for unit in units:
+        expected += [(device, before[device]) for device in unit.blocks if unit.index]
+        before.update({device: sum(map(len, blocks)) for device, blocks in unit.blocks.items()})
+    assert told == expected
+    [whole] = units_of(file, UnitSettings())
+    first, second = halves(replace(record_messages(whole, {}, 1 << 20, MOMENT)[0][0], begins_unit=True))
+    assert (first.begins_unit, second.begins_unit) == (True, False)
 
 
 def test_pieces_are_views(file: SpoolFile) -> None:
