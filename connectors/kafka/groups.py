@@ -1,6 +1,6 @@
-"""Consumer groups of the cluster: who is in them, and taking one out."""
+"""Consumer groups of the cluster: who is in them, taking one out, and removing groups."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -43,10 +43,23 @@ class GroupAdmin:
         self._settings = settings
         self._client = client
 
+    def names(self, prefix: str) -> list[str]:
+        """All groups whose names begin so."""
+        with clear_failures(self._settings, "consumer groups"):
+            found = self._client.list_groups()
+        return sorted(group["group_id"] for group in found if group["group_id"].startswith(prefix))
+
+    def delete(self, groups: Iterable[str]) -> None:
+        """Remove groups with what they have committed; one that has members stays until it has none, and expires."""
+        names = list(groups)
+        if names:
+            with clear_failures(self._settings, "consumer groups"):
+                self._client.delete_groups(names)
+
     def members(self, prefix: str) -> dict[str, list[GroupMember]]:
         """The members of all groups whose names begin so, by group; groups without any are left out."""
+        names = self.names(prefix)
         with clear_failures(self._settings, "consumer groups"):
-            names = [group["group_id"] for group in self._client.list_groups() if group["group_id"].startswith(prefix)]
             described = self._client.describe_groups(names) if names else {}
         members = {name: [_member(member) for member in group["members"]] for name, group in described.items()}
         return {name: of_group for name, of_group in members.items() if of_group}

@@ -43,6 +43,17 @@ class JoinedStage:
         self._expected_ends: set[str] = set()
         self._announced = False  # whether it is known who records
 
+    @property
+    def pending(self) -> dict[SourceReference, int]:
+        """How many records wait here, by file."""
+        pending = self._files.held_records()
+        if self._stage in self._joins:
+            for (file, sha256), count in self._joins.of(self._stage).pending_records().items():
+                source = SourceReference(file=file, sha256=sha256)
+                pending[source] = pending.get(source, 0) + count
+        # A stage that was restored has its devices in another order; it says the same all the same.
+        return dict(sorted(pending.items(), key=lambda item: (item[0].file, item[0].sha256)))
+
     def add(self, message: ScoredMessage, *, retried: bool) -> StageStep:
         """Take in the rows of a device."""
         block = message.scored
@@ -146,21 +157,12 @@ class JoinedStage:
             moment=moment,
             decided=decided,
             triplets=triplets,
-            pending=self._pending(),
+            pending=self.pending,
             ended=ended,
             retried=retried or {},
         )
         messages = [*_in_pieces(last), *self._replacements(moment)]
         return StageStep(messages, output.alerts if output is not None else [])
-
-    def _pending(self) -> dict[SourceReference, int]:
-        pending = self._files.held_records()
-        if self._stage in self._joins:
-            for (file, sha256), count in self._joins.of(self._stage).pending_records().items():
-                source = SourceReference(file=file, sha256=sha256)
-                pending[source] = pending.get(source, 0) + count
-        # A stage that was restored has its devices in another order; it says the same all the same.
-        return dict(sorted(pending.items(), key=lambda item: (item[0].file, item[0].sha256)))
 
     def _replacements(self, moment: FileMoment) -> list[DecidedMessage]:
         """The replacing files that everybody has ended and of whose shots none waits in the live join any more."""
@@ -176,7 +178,7 @@ class JoinedStage:
                     join_state=encode_state(join.state_without_waiting()),
                 )
                 messages.append(
-                    DecidedMessage(stage=self._stage, moment=moment, pending=self._pending(), replacement=part)
+                    DecidedMessage(stage=self._stage, moment=moment, pending=self.pending, replacement=part)
                 )
         return messages
 

@@ -25,6 +25,10 @@ def replay(
     to_time: Annotated[str, typer.Option("--to", help="Its end, not included.")] = "",
     alert: Annotated[str, typer.Option(help="Instead of a stretch: make the page of this alert's shot.")] = "",
     speed: Annotated[str, typer.Option(help="Seconds of event time in a second, or max.")] = _FASTEST,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=0, max=1024, help="Through Kafka, with so many workers here; else in this process alone."),
+    ] = None,
     model: Annotated[str, typer.Option(help="Another model, by name or folder: it is compared with the first.")] = "",
     dry: Annotated[bool, typer.Option("--dry", help="Say what would be replayed, and from which state.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start without a state: all devices learn anew.")] = False,
@@ -48,6 +52,8 @@ def replay(
 
     if bool(alert) == bool(from_time or to_time):
         raise typer.BadParameter("give --from and --to, or --alert")
+    if alert and workers is not None:
+        raise typer.BadParameter("--workers: the shot of an alert is replayed in this process")
     give_way()
     from_ns, to_ns, pace = (0, 0, None) if alert else _stretch(from_time, to_time, speed)
     with open_replays(
@@ -60,7 +66,7 @@ def replay(
         if dry:
             _show_plan(replays, plan, model, as_json=as_json)
             return
-        _replay(replays, plan, model, into, pace, as_json=as_json, page=page)
+        _replay(replays, plan, model, into, pace, workers, as_json=as_json, page=page)
 
 
 def _stretch(from_time: str, to_time: str, speed: str) -> tuple[int, int, float | None]:
@@ -112,6 +118,7 @@ def _replay(
     model: str,
     into: Path | None,
     speed: float | None,
+    workers: int | None,
     *,
     as_json: bool,
     page: Path | None,
@@ -126,7 +133,9 @@ def _replay(
     from streams.replay.results import replay_stretch
 
     with progress_bar("replaying") as advance:
-        results = replay_stretch(replays, plan, other_model=model, into=into, speed=speed, progress=advance)
+        results = replay_stretch(
+            replays, plan, other_model=model, into=into, speed=speed, workers=workers, progress=advance
+        )
     if page is not None:
         page.write_text(results.page(), encoding="utf-8")
     if as_json:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
@@ -36,6 +37,78 @@ _PATIENCE_S = 2.0
 Connector = SpoolLoop[SendingRunner]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """What sends files to Kafka, with what it remembers and how far ahead of the agents it may be."""
+
+    journal: SendingJournal
+    messages: MessageSender
+    limit: FlowLimit
+    follower: ProgressFollower
+    runner: SendingRunner
+    sequence: SnapshotSequence[SpoolFile]
+    signs: ConnectorMetrics
+
+
+def open_sending(
+    stack: ExitStack,
+    state: StateDirectory,
+    settings: Settings,
+    *,
+    clock: Clock,
+    metrics: WatchMetrics,
+    stop: Event,
+    tell: Callable[[str], None],
+) -> Sending:
+    """Open all that sends files, for any loop around it; closed with ``stack``.
+
+    Parameters
+    ----------
+    state
+        Of the journal.
+
+    Raises
+    ------
+    FatalError
+        The topics are missing or other than configured, or Kafka refuses the login.
+    """
+    signs = ConnectorMetrics(metrics.registry, clock)
+    sequence: SnapshotSequence[SpoolFile] = SnapshotSequence(settings.sequence, settings.zone)
+    journal = SendingJournal(
+        state, settings, sequence, clock, tell=tell, stalled=metrics.set_stalled, stopping=stop.is_set
+    )
+    name = connector_name(settings)
+    producer = stack.enter_context(BlockProducer(settings.kafka, settings.topics.installation, patience_s=_PATIENCE_S))
+    messages = MessageSender(producer, name, signs)
+    limit = FlowLimit(settings.connect, clock)
+    follower = ProgressFollower(lambda: TopicReader(settings.kafka, settings.topics.installation), limit)
+    runner = SendingRunner(
+        journal=journal,
+        sender=messages,
+        limit=limit,
+        settings=settings,
+        name=name,
+        clock=clock,
+        signs=signs,
+        tell=tell,
+        stalled=metrics.set_stalled,
+        stopping=stop.is_set,
+        gate=_topics_gate(settings),
+    )
+    stack.callback(runner.close)
+    stack.callback(follower.stop)
+    follower.start()
+    return Sending(
+        journal=journal,
+        messages=messages,
+        limit=limit,
+        follower=follower,
+        runner=runner,
+        sequence=sequence,
+        signs=signs,
+    )
+
+
 @contextmanager
 def open_connector(
     paths: Sequence[Path],
@@ -67,54 +140,28 @@ def open_connector(
     with ExitStack() as stack:
         locks = stack.enter_context(FolderLocks(list(paths)))
         metrics = WatchMetrics(clock)
-        signs = ConnectorMetrics(metrics.registry, clock)
         health = None if http == "off" else stack.enter_context(HealthServer(http, metrics, clock))
         state = stack.enter_context(StateDirectory.open(state_path))
         outbox = state.outbox()
         webhooks = WebhookSender(outbox, clock, settings.webhooks)
         stack.callback(webhooks.stop)
-        sequence: SnapshotSequence[SpoolFile] = SnapshotSequence(settings.sequence, settings.zone)
-        journal = SendingJournal(
-            state, settings, sequence, clock, tell=tell, stalled=metrics.set_stalled, stopping=stop.is_set
-        )
-        name = connector_name(settings)
-        producer = stack.enter_context(
-            BlockProducer(settings.kafka, settings.topics.installation, patience_s=_PATIENCE_S)
-        )
-        messages = MessageSender(producer, name, signs)
-        limit = FlowLimit(settings.connect, clock)
-        follower = ProgressFollower(lambda: TopicReader(settings.kafka, settings.topics.installation), limit)
-        runner = SendingRunner(
-            journal=journal,
-            sender=messages,
-            limit=limit,
-            settings=settings,
-            name=name,
-            clock=clock,
-            signs=signs,
-            tell=tell,
-            stalled=metrics.set_stalled,
-            stopping=stop.is_set,
-            gate=_topics_gate(settings),
-        )
-        stack.callback(runner.close)
-        stack.callback(follower.stop)
-        follower.start()
+        parts = open_sending(stack, state, settings, clock=clock, metrics=metrics, stop=stop, tell=tell)
+        runner = parts.runner
         webhooks.start()
         chores = ConnectorChores(
             runner=runner,
-            journal=journal,
-            messages=messages,
-            limit=limit,
-            follower=follower,
+            journal=parts.journal,
+            messages=parts.messages,
+            limit=parts.limit,
+            follower=parts.follower,
             locks=locks,
             outbox=outbox,
             webhooks=webhooks,
             webhook_urls=settings.webhook_urls,
             metrics=metrics,
-            signs=signs,
+            signs=parts.signs,
             clock=clock,
-            name=name,
+            name=connector_name(settings),
         )
 
         def beside() -> None:
@@ -127,7 +174,7 @@ def open_connector(
             settings=settings,
             clock=clock,
             runner=runner,
-            sequence=sequence,
+            sequence=parts.sequence,
             chores=with_archive(
                 stack,
                 chores,

@@ -71,6 +71,19 @@ def announce_model(
     sender.flush()
 
 
+def provide_models(sender: AnnouncementSender, bundles: Iterable[ModelBundle]) -> None:
+    """Write the files of models that checkpoints name, without a word to anybody; the last counts as the latest.
+
+    Raises
+    ------
+    RetryableError, FatalError
+        As ``BlockProducer``.
+    """
+    for bundle in bundles:
+        _send(sender, TopicName.MODELS, bundle.name, ModelFiles(model=bundle.name, files=_files(bundle)))
+    sender.flush()
+
+
 def announce_shadow(
     reader: AnnouncementReader, sender: AnnouncementSender, bundle: ModelBundle, partitions: int, now_ns: int
 ) -> None:

@@ -98,6 +98,8 @@ class WorkerSettings:
         A worker whose checkpoints have not moved for so long while messages wait ends with an error.
     shutdown_s
         Work in flight is finished for so long at a SIGTERM; what is not done then is done by the next owner.
+    warm_up
+        Whether it first does once, on simulated shots, what it is to do: the first alert is then as fast as others.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -110,6 +112,7 @@ class WorkerSettings:
     lag_alert_s: float = 180.0
     stuck_after_s: float = 120.0
     shutdown_s: float = 8.0
+    warm_up: bool = True
 
     def __post_init__(self) -> None:
         if not 3.0 <= self.session_timeout_s <= 300.0:

@@ -1,20 +1,18 @@
 """A replay from the question to its results: where the files are, what is run, where the results lie."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from connectors.clock import Clock
-from connectors.durable_files import replace_file
 from connectors.state.database import DATABASE_NAME
 from connectors.state.reader import StateReader
 from models.archive.archived_file import ArchivedFile
-from models.errors import FatalError
 from models.event_time import format_iso
 from streams.archive.opened_archive import opened_archive
 from streams.archive.restoring.restore_sources import RestoreSources
+from streams.replay.mark import ReplayMark, claim
 from streams.replay.models import ReplayModelFinder
 from streams.replay.places import ReplayFiles
 from streams.replay.plan import ReplayPlan, make_plan
@@ -22,7 +20,7 @@ from streams.replay.run import ReplayModels, run_replay
 from streams.replay.sources import CatalogSource, FolderSource, JoinedSource, ReplaySource, StateSource
 from streams.settings import Settings
 
-_REPLAYS, _FILES, _MARK = "replays", "files", "replay.json"
+_REPLAYS, _FILES = "replays", "files"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +31,14 @@ class Replays:
     ----------
     state_dir
         Of the watch, which goes on undisturbed.
+    config
+        The file of the settings, for workers.
     folder
         Of replays that are given no other one.
     """
 
     settings: Settings
+    config: Path | None
     state_dir: Path
     folder: Path
     source: ReplaySource
@@ -64,6 +65,7 @@ class Replays:
         into: Path | None,
         *,
         speed: float | None = None,
+        workers: int | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Path:
         """Replay with one model; the state directory of the results.
@@ -72,17 +74,35 @@ class Replays:
         ----------
         into
             Its parent; None: a folder with a computed name.
+        workers
+            Through Kafka, with so many of them on this computer; None: in this process.
 
         Raises
         ------
         FatalError
-            ``replay_other`` when that place holds something else; and what ``run_replay`` raises.
+            ``replay_other`` when that place holds something else; and as ``run_replay`` or ``replay_on_kafka``.
         """
         name = models.in_use.name
         parent = into or self.folder / f"{_day_and_time(plan.from_ns)}_{plan.id('', self.settings)}"
-        directory = parent / name
-        finished = _claim(directory, plan.id(name, self.settings))
-        if not finished:
+        directory, id_ = parent / name, plan.id(name, self.settings)
+        if workers is not None:
+            from streams.replay.on_kafka.run import replay_on_kafka  # noqa: PLC0415 - what only this needs is an extra
+
+            replay_on_kafka(
+                plan,
+                models,
+                lambda: self.files.fetch(plan.files, parent / _FILES),
+                directory,
+                id_,
+                self.settings,
+                config=self.config,
+                workers=workers,
+                clock=self.clock,
+                speed=speed,
+                progress=progress,
+                tell=self.tell,
+            )
+        elif not claim(directory, ReplayMark(replay=id_)).finished:
             run_replay(
                 plan,
                 models,
@@ -94,7 +114,7 @@ class Replays:
                 progress=progress,
                 tell=self.tell,
             )
-            _note(directory, plan.id(name, self.settings), finished=True)
+            ReplayMark(replay=id_, finished=True).write(directory)
         return directory
 
 
@@ -128,6 +148,7 @@ def open_replays(
             sources.append(CatalogSource(archive.catalog, zone))
         yield Replays(
             settings=archive.settings.model_copy(update={"webhook_urls": tuple(webhooks)}),
+            config=config,
             state_dir=state,
             folder=archive.folder / _REPLAYS,
             source=JoinedSource(sources),
@@ -137,30 +158,6 @@ def open_replays(
             clock=clock,
             tell=tell,
         )
-
-
-def _claim(directory: Path, id_: str) -> bool:
-    """Take a directory for one replay and no other; whether that is done already."""
-    mark = directory / _MARK
-    try:
-        known = json.loads(mark.read_bytes())
-        if known["replay"] == id_:
-            return bool(known["finished"])
-    except FileNotFoundError:
-        if not directory.exists() or all(path.name.startswith(".") for path in directory.iterdir()):
-            directory.mkdir(parents=True, exist_ok=True)
-            _note(directory, id_, finished=False)
-            return False
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    raise FatalError(
-        f"{directory} holds something else than this replay; remove it, or name another folder with --into",
-        reason="replay_other",
-    )
-
-
-def _note(directory: Path, id_: str, *, finished: bool) -> None:
-    replace_file(directory / _MARK, json.dumps({"replay": id_, "finished": finished}).encode())
 
 
 def _day_and_time(event_time_ns: int) -> str:

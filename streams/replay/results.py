@@ -57,10 +57,11 @@ def replay_stretch(
     *,
     other_model: str,
     into: Path | None,
-    speed: float | None,
-    progress: Callable[[int, int], None] | None,
+    speed: float | None = None,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> ReplayResults:
-    """Replay with the model of the stretch, and with another one if it is named.
+    """Replay with the model of the stretch, and with another one if it is named; see ``Replays.run``.
 
     Raises
     ------
@@ -70,7 +71,9 @@ def replay_stretch(
     finder = replays.models()
     first = finder.first(plan.state)
     models = [first, finder.other(other_model, first)] if other_model else [first]
-    directories = tuple(replays.run(plan, each, into, speed=speed, progress=progress) for each in models)
+    directories = tuple(
+        replays.run(plan, each, into, speed=speed, workers=workers, progress=progress) for each in models
+    )
     return ReplayResults(
         plan=plan,
         directories=directories,

@@ -51,7 +51,7 @@ def _replayed(replays: Replays, alert: Alert) -> ShotEvidence:
         return ShotEvidence(None, alert.first_shot_ns, "no image was found odd: there is no reconstruction to be shown")
     try:
         plan = replays.plan(alert.first_shot_ns, min(alert.last_shot_ns + 1, alert.first_shot_ns + MINUTE_NS))
-        results = replay_stretch(replays, plan, other_model="", into=None, speed=None, progress=None)
+        results = replay_stretch(replays, plan, other_model="", into=None)
     except PetawatchError as error:
         return ShotEvidence(None, alert.first_shot_ns, f"the evidence is not kept, and can't be made anew: {error}")
     for found, links in results.alerts:

@@ -95,8 +95,9 @@ def run_worker(
         model = (promoted.latest() or promoted.first) if promoted is not None else ""
         if model:
             metrics.set_model(model)
-        # Before the group gives it work: nobody waits for it yet.
-        warm_up_if_possible(tell)
+        if settings.worker.warm_up:
+            # Before the group gives it work: nobody waits for it yet.
+            warm_up_if_possible(tell)
         identity = stack.enter_context(_membership(settings, agents, clock))
         if model:
             _tell_other_models(settings, identity, model, tell)

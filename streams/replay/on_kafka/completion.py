@@ -1,0 +1,97 @@
+"""Whether everything that was sent has gone through all agents into the results."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from connectors.kafka.reader import TopicReader
+from connectors.state.commit import FileStatus
+from connectors.state.reader import StateReader
+from connectors.wire.progress import Progress
+from models.state import State, decode_state
+from streams.agents.recorder import RECORDER_KEY
+from streams.agents.recorder_positions import RecorderPositions
+from streams.facility.progress_thread import progress_of
+from streams.settings import Settings
+from streams.topology import AgentName, TopicName, inputs_of
+
+# In the order in which the work goes: what the first ones have done can't become more while the next are looked at.
+_STEPS = ((AgentName.IMAGE, AgentName.ENERGY, AgentName.SPECTRUM, AgentName.OTHER), (AgentName.JOIN,))
+_PROGRESS = TopicName.PROGRESS.value
+
+
+class Completion:
+    """Looks at the ends of the topics and at how far everybody has come; of use once all is sent.
+
+    A partition's word is written when its outputs are acknowledged and its checkpoint is durable.
+
+    Parameters
+    ----------
+    results
+        The recorder's state directory.
+    """
+
+    def __init__(self, settings: Settings, results: Path) -> None:
+        self._results = results
+        self._reader = TopicReader(settings.kafka, settings.topics.installation)
+        self._reader.follow([_PROGRESS], from_beginning=True)
+        self._progress: dict[str, Progress] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._reader.close()
+
+    def is_reached(self) -> bool:
+        """Whether nothing is left to be done.
+
+        Raises
+        ------
+        RetryableError, FatalError
+            As ``TopicReader``.
+        """
+        return all(self._have_done_all(agents) for agents in _STEPS) and self._all_is_recorded()
+
+    def _have_done_all(self, agents: Iterable[AgentName]) -> bool:
+        for agent in agents:
+            name = inputs_of(agent)[0]
+            ends = self._reader.end_offsets([name.value])
+            self._hear()
+            if any(end > self._next_offset(agent, number) for (_, number), end in ends.items()):
+                return False
+        return True
+
+    def _next_offset(self, agent: AgentName, partition: int) -> int:
+        told = self._progress.get(f"{agent}/{partition}")
+        return 0 if told is None else told.next_offset or 0
+
+    def _all_is_recorded(self) -> bool:
+        ends = self._reader.end_offsets([name.value for name in inputs_of(AgentName.RECORDER)])
+        positions = RecorderPositions()
+        with StateReader.open(self._results) as state:
+            positions.restore(_recorder(state)["positions"])
+        return all(end <= positions.next_offsets.get(name, 0) for (name, _), end in ends.items())
+
+    def _hear(self) -> None:
+        while messages := self._reader.poll(0.1):
+            for message in messages:
+                progress = progress_of(message)
+                if progress is not None:
+                    self._progress[(message.key or b"").decode(errors="replace")] = progress
+
+
+def finished_files(results: Path) -> int:
+    """How many files of a recorder's directory have an outcome for each of their records."""
+    with StateReader.open(results) as state:
+        files = state.ledger()["files"]
+        under_way = {path for path, *_ in _recorder(state)["files"]["under_way"]}
+    return max(0, int(files[FileStatus.ACCEPTED]) + int(files[FileStatus.REJECTED]) - len(under_way))
+
+
+def _recorder(state: StateReader) -> State:
+    saved: State = decode_state(state.load_states()[RECORDER_KEY])
+    return saved

@@ -1,0 +1,273 @@
+"""One replay through Kafka, from its first checkpoints to the results of one process."""
+
+import json
+import math
+import shlex
+import shutil
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+from connectors.clock import Clock
+from connectors.state.directory import StateDirectory
+from models.errors import FatalError, RetryableError
+from streams.archive.settings import ArchiveSettings
+from streams.facility.settings import StoreKind
+from streams.processes.installation import InstallationProcesses
+from streams.replay.beginning import files_before
+from streams.replay.mark import ReplayMark, claim
+from streams.replay.on_kafka.completion import Completion, finished_files
+from streams.replay.on_kafka.seeds import first_checkpoints, first_record, write_first_journal, write_seeds
+from streams.replay.on_kafka.sending import send_files
+from streams.replay.on_kafka.topics import ReplayTopics
+from streams.replay.plan import ReplayPlan
+from streams.replay.run import EventTimePace, ReplayModels, compare_files, install_models, planned_files
+from streams.settings import Settings
+from streams.topology import AgentName
+
+#: Below the results while they come: journal and the workers' output.
+WORKING = "working"
+
+_JOURNAL = "journal"
+_SCORING = ",".join(agent for agent in AgentName if agent is not AgentName.RECORDER)
+# Workers that end more often than this won't ever come through.
+_MOST_RESTARTS = 10
+_LOOK_EVERY_S = 1.0
+# What is seen done must be seen so twice: a dead letter may be on its way.
+_SEEN_DONE = 2
+
+
+def replay_topics(settings: Settings, replay: str, directory: Path) -> ReplayTopics:
+    """The topics of a replay into a directory of this computer: the same one again has the same ones.
+
+    Parameters
+    ----------
+    replay
+        The replay's id.
+    """
+    place = f"{replay} {socket.gethostname()} {directory.resolve()}"
+    id_ = sha256(place.encode()).hexdigest()[:12]
+    return ReplayTopics.of(settings.kafka, settings.topics, id_, settings.connect.block_bytes)
+
+
+def replay_on_kafka(
+    plan: ReplayPlan,
+    models: ReplayModels,
+    fetch: Callable[[], Mapping[str, Path]],
+    directory: Path,
+    replay: str,
+    settings: Settings,
+    *,
+    config: Path | None,
+    workers: int,
+    clock: Clock,
+    speed: float | None,
+    progress: Callable[[int, int], None] | None,
+    tell: Callable[[str], None],
+) -> None:
+    """Replay into a state directory with workers; what was cut off goes on, and at the end nothing is on Kafka.
+
+    Parameters
+    ----------
+    fetch
+        Gives the places of the planned files on this computer, by their ids.
+    replay
+        The replay's id.
+    config
+        The file of the settings.
+    workers
+        Processes on this computer beside the recorder; 0 where others do all the work.
+
+    Raises
+    ------
+    FatalError
+        ``replay_other``, and as ``KafkaReplay.run``.
+    """
+    topics = replay_topics(settings, replay, directory)
+    mark = claim(directory, ReplayMark(replay=replay, topics=topics.topics.installation))
+    run = KafkaReplay(
+        plan, models, directory, settings, topics=topics, config=config, workers=workers, clock=clock, tell=tell
+    )
+    if not mark.finished:
+        run.run(fetch(), speed=speed, progress=progress)
+        # Only what is complete may lose its topics.
+        mark = replace(mark, finished=True)
+        mark.write(directory)
+    if mark.topics:
+        run.clean_up()
+        replace(mark, topics="").write(directory)
+
+
+class KafkaReplay:
+    """A replay with workers.
+
+    Parameters
+    ----------
+    directory
+        Of this replay and model alone; the recorder writes its results there.
+    settings
+        Only the addresses in ``webhook_urls`` are sent anything, and nothing is archived.
+    """
+
+    def __init__(
+        self,
+        plan: ReplayPlan,
+        models: ReplayModels,
+        directory: Path,
+        settings: Settings,
+        *,
+        topics: ReplayTopics,
+        config: Path | None,
+        workers: int,
+        clock: Clock,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._plan = plan
+        self._models = models
+        self._directory = directory
+        self._topics = topics
+        self._config = config
+        self._workers = workers
+        self._clock = clock
+        self._tell = tell
+        self._settings = settings.model_copy(
+            update={
+                "topics": topics.topics,
+                "archive": ArchiveSettings(),
+                "checkpoints": replace(settings.checkpoints, store=StoreKind.TOPIC),
+            }
+        )
+
+    def run(
+        self, places: Mapping[str, Path], *, speed: float | None, progress: Callable[[int, int], None] | None
+    ) -> None:
+        """Replay; one that was cut off goes on where it stood.
+
+        Parameters
+        ----------
+        places
+            Where the files lie on this computer, by their ids.
+        speed
+            Of event time against the clock; None: as fast as it goes.
+
+        Raises
+        ------
+        FatalError
+            ``replay_differs``, ``replay_state``, ``replay_topics`` when its topics are gone, ``process_ended`` when a
+            worker ends again and again, ``state_in_use`` while it runs already.
+        """
+        working = self._directory / WORKING
+        with StateDirectory.open(working / _JOURNAL) as journal:
+            self._begin(journal)
+            with InstallationProcesses(
+                working, self._config, self._options(), most_restarts=_MOST_RESTARTS
+            ) as processes:
+                self._start(processes)
+                look = _Look(processes, self._plan, self._directory, self._clock, progress)
+                pace = None if speed is None else EventTimePace(self._clock, speed, self._plan, look)
+                send_files(
+                    planned_files(self._plan, places, self._clock),
+                    journal,
+                    self._settings,
+                    clock=self._clock,
+                    pace=pace,
+                    beside=look,
+                    tell=self._tell,
+                )
+                self._wait_until_done(look)
+                processes.stop()
+        with StateDirectory.open(self._directory) as state:
+            state.flush()
+        compare_files(self._plan.files, places, self._directory)
+
+    def clean_up(self) -> None:
+        """Remove the topics, and what nobody needs beside the results; done again it changes nothing."""
+        self._topics.wait_for_no_members(self._clock, self._tell)
+        self._topics.remove(self._clock)
+        shutil.rmtree(self._directory / WORKING, ignore_errors=True)
+
+    def _begin(self, journal: StateDirectory) -> None:
+        """Make the topics and what all partitions begin with; the recorder's first commit comes last."""
+        install_models(self._models, self._directory)
+        with StateDirectory.open(self._directory) as state:
+            if state.sequence:
+                self._require_topics()
+                return
+            seeds = first_checkpoints(self._plan, self._models, self._settings)
+            self._topics.make(self._clock)
+            write_seeds(seeds, self._models, self._settings)
+            write_first_journal(self._plan, journal, self._settings, self._clock)
+            state.commit(first_record(self._plan, state, self._settings))
+
+    def _require_topics(self) -> None:
+        if not self._topics.are_there():
+            raise FatalError(
+                f"topics of this replay are gone ({self._topics.topics.installation}.*), so that it can't go on; "
+                f"remove {self._directory} and begin anew",
+                reason="replay_topics",
+            )
+
+    def _options(self) -> dict[str, str]:
+        """What workers anywhere need beside the site's settings."""
+        return {
+            "PETAWATCH_TOPICS__INSTALLATION": self._topics.topics.installation,
+            "PETAWATCH_CHECKPOINTS__STORE": StoreKind.TOPIC.value,
+            "PETAWATCH_ARCHIVE__STORE": "",
+        }
+
+    def _start(self, processes: InstallationProcesses) -> None:
+        urls = json.dumps(self._settings.webhook_urls)
+        # How far the work is behind what was sent says something of a live watch; here it is the speed.
+        here = {"PETAWATCH_WORKER__WARM_UP": "false"}
+        recorder = {**here, "PETAWATCH_WEBHOOK_URLS": urls, "PETAWATCH_WORKER__LAG_ALERT_S": str(math.inf)}
+        processes.start_worker("recorder", agents=AgentName.RECORDER, state=self._directory, options=recorder)
+        for number in range(1, self._workers + 1):
+            processes.start_worker(f"worker-{number}", agents=_SCORING, options=here)
+        own = " ".join(f"{name}={shlex.quote(value)}" for name, value in self._options().items())
+        self._tell(
+            f"more workers can join on other computers: {own} petawatch worker --agents {_SCORING} --config FILE"
+        )
+
+    def _wait_until_done(self, look: Callable[[], None]) -> None:
+        with Completion(self._settings, self._directory) as completion:
+            seen = 0
+            while seen < _SEEN_DONE:
+                look()
+                try:
+                    seen = seen + 1 if completion.is_reached() else 0
+                except RetryableError as error:
+                    self._tell(f"{error}; the replay waits and tries again")
+                    seen = 0
+                self._clock.sleep(_LOOK_EVERY_S)
+
+
+class _Look:
+    """What is looked after now and then: that the workers live, and how far they have come."""
+
+    def __init__(
+        self,
+        processes: InstallationProcesses,
+        plan: ReplayPlan,
+        results: Path,
+        clock: Clock,
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
+        self._processes = processes
+        self._results = results
+        self._before = 0 if plan.state is None else len(files_before(plan.state))
+        self._files = len(plan.files)
+        self._clock = clock
+        self._progress = progress
+        self._due_s = clock.monotonic_s()
+
+    def __call__(self) -> None:
+        now_s = self._clock.monotonic_s()
+        if now_s < self._due_s:
+            return
+        self._due_s = now_s + _LOOK_EVERY_S
+        self._processes.supervise()
+        if self._progress is not None:
+            done = finished_files(self._results) - self._before
+            self._progress(min(max(0, done), self._files), self._files)

@@ -1,0 +1,50 @@
+"""On a real broker a replay removes its own topics and groups, and none of those that are called like them."""
+
+import pytest
+
+from connectors.clock import SystemClock
+from connectors.kafka.admin import open_admin
+from connectors.kafka.producer import BlockProducer
+from connectors.wire.message import Outgoing
+from servers.kafka_server import KafkaServer
+from streams.replay.on_kafka.topics import ReplayTopics
+from streams.topology import TOPICS, TopicName
+from tests.support.kafka import kafka_settings, make_topic, own_installation
+from tests.support.watching import wait_until
+
+ID = "0123456789ab"
+
+
+@pytest.fixture
+def own(kafka: KafkaServer) -> ReplayTopics:
+    return ReplayTopics.of(kafka_settings(kafka), own_installation(), ID, 1 << 20)
+
+
+def names(own: ReplayTopics) -> list[str]:
+    with open_admin(own.kafka) as admin:
+        return admin.names(own.topics.installation.removesuffix(f"-replay-{ID}"))
+
+
+def test_they_are_made_empty_and_removed_and_nothing_else_is(own: ReplayTopics, kafka: KafkaServer) -> None:
+    clock, installation = SystemClock(), own.topics.installation
+    live = installation.removesuffix(f"-replay-{ID}")
+    others = [
+        *(f"{live}.images", f"{live}-replay.images", f"{live}-replay-{ID[:-1]}c.images"),
+        *(f"{installation}0.images", f"{installation}-images", f"{installation}.mine"),
+    ]
+    for name in others:
+        make_topic(kafka, name)
+    own.make(clock)
+    assert own.are_there()
+    assert names(own) == sorted([*others, *own.names])
+    with BlockProducer(own.kafka, installation) as producer:
+        producer.send(Outgoing(topic=TopicName.IMAGES, key=b"of a replay", value=b"that was cut off"))
+        producer.flush()
+    own.make(clock)
+    with open_admin(own.kafka) as admin:
+        admin.remove([own.topics.full_name(TopicName.EVIDENCE)])
+    wait_until(lambda: not own.are_there())
+    own.remove(clock)
+    own.remove(clock)
+    assert names(own) == sorted(others)
+    assert len(own.names) == len(TOPICS)
