@@ -15,6 +15,10 @@ import pytest
 import typer
 from ruamel.yaml import YAML
 
+from connectors.process_lock import ProcessLock
+from connectors.state.directory import LOCK_NAME as STATE_LOCK
+from streams.archive.tape.tape_alerts import ALERTS_FOLDER
+from streams.archive.uploading.archiver import LOCK_NAME as ARCHIVER_LOCK
 from streams.command_line import app
 from streams.facility.settings import WorkerSettings
 from streams.http_health import HealthServer, ReadyPart
@@ -25,6 +29,7 @@ from tests.support.manual_clock import ManualClock
 
 ROOT = Path(__file__).parents[2]
 COMPOSE, SCRAM = "docker-compose.yml", "deploy/docker-compose.scram.yml"
+ARCHIVE = "deploy/docker-compose.archive.yml"
 CONFIGURATION, SCRAPE = "deploy/petawatch.toml", "deploy/prometheus.yml"
 #: Where the settings' file lies in every container of Petawatch.
 INSIDE = "/etc/petawatch.toml"
@@ -40,7 +45,11 @@ def text(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-SERVICES: dict[str, dict[str, Any]] = document(COMPOSE)["services"]
+FACILITY: dict[str, dict[str, Any]] = document(COMPOSE)["services"]
+#: Services that come with the archive; the other entries of its file add something to those of the facility.
+ARCHIVING = {name: service for name, service in document(ARCHIVE)["services"].items() if name not in FACILITY}
+SERVICES = FACILITY | ARCHIVING
+VOLUMES: dict[str, Any] = document(COMPOSE)["volumes"] | document(ARCHIVE)["volumes"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("petawatch:")}
 SERVED = {name: service for name, service in OURS.items() if "--http" in service["command"]}
 
@@ -51,17 +60,22 @@ def instructions(*names: str) -> list[str]:
     return [rest.strip() for name, _, rest in (line.partition(" ") for line in lines) if name in names]
 
 
+def defaults(text: str) -> str:
+    """What compose makes of it when no variable is set."""
+    return re.sub(r"\$\{[A-Z_]+:-([^}]*)\}", r"\1", text)
+
+
 def mounts(service: dict[str, Any]) -> dict[str, tuple[str, bool]]:
     """By path in the container: what is mounted there, and whether read-only."""
     found = {}
     for entry in service.get("volumes", []):
-        bare = re.sub(r"\$\{RECORDERS:-([^}]*)\}", r"\1", entry)
+        bare = defaults(entry)
         source, target, *mode = bare.split(":")
         found[target] = (source, mode == ["ro"])
     return found
 
 
-@pytest.mark.parametrize("name", [COMPOSE, SCRAM])
+@pytest.mark.parametrize("name", [COMPOSE, SCRAM, ARCHIVE])
 def test_compose_files_follow_the_specification(name: str) -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(ROOT / name)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -70,8 +84,19 @@ def test_compose_files_follow_the_specification(name: str) -> None:
 
 def test_the_services_are_those_of_a_facility() -> None:
     expected = {"kafka", "topics", "connector", "worker-1", "worker-2", "watch", "prometheus"}
-    assert set(SERVICES) == expected
-    assert {name for name, service in SERVICES.items() if "profiles" in service} == {"watch"}
+    assert set(FACILITY) == expected
+    assert {name for name, service in FACILITY.items() if "profiles" in service} == {"watch"}
+
+
+def test_the_services_of_an_archive() -> None:
+    profiles = {name: service.get("profiles") for name, service in ARCHIVING.items()}
+    assert profiles == {
+        "archiver": None,
+        "states": None,
+        "tape": ["tape"],
+        "minio": ["store"],
+        "mongodb": ["store"],
+    }
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -84,7 +109,7 @@ def test_every_command_is_understood(name: str) -> None:
     assert parameters.get("http", f"0.0.0.0:{METRICS_PORT}") == f"0.0.0.0:{METRICS_PORT}"
     if "state" in parameters:
         source, read_only = mounts(OURS[name])[str(parameters["state"])]
-        assert source in document(COMPOSE)["volumes"]
+        assert source in VOLUMES
         assert not read_only
 
 
@@ -121,7 +146,7 @@ def test_the_brokers_own_topics_fit_one_broker() -> None:
 
 
 def environments() -> Iterator[tuple[str, dict[str, str]]]:
-    for file in (COMPOSE, SCRAM):
+    for file in (COMPOSE, SCRAM, ARCHIVE):
         for name, service in document(file)["services"].items():
             ours = {key: value for key, value in service.get("environment", {}).items() if key.startswith("PETAWATCH")}
             if ours:
@@ -132,32 +157,38 @@ def environments() -> Iterator[tuple[str, dict[str, str]]]:
 def test_the_environment_names_settings(
     where: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    defaults = Settings()
+    known = Settings()
     for name, value in environment.items():
-        monkeypatch.setenv(name, "broker:9093" if value.startswith("${") else value)
-        target: Any = defaults
+        monkeypatch.setenv(name, "broker:9093" if value.startswith("${KAFKA:?") else defaults(value))
+        target: Any = known
         for part in name.removeprefix("PETAWATCH_").lower().split("__"):
             assert hasattr(target, part), f"{where}: {name}"
             target = getattr(target, part)
     settings = load_settings(ROOT / CONFIGURATION)
-    assert settings.kafka.bootstrap_servers == "broker:9093"
-    assert settings.kafka.security_protocol == "SASL_SSL"
+    if where.startswith(SCRAM):
+        assert settings.kafka.bootstrap_servers == "broker:9093"
+        assert settings.kafka.security_protocol == "SASL_SSL"
+    else:
+        assert settings.archive.store == "s3://petawatch"
 
 
 def test_secrets_come_as_files() -> None:
-    for file in (COMPOSE, SCRAM):
+    for file in (COMPOSE, SCRAM, ARCHIVE):
         for service in document(file)["services"].values():
             named = {key for key in service.get("environment", {}) if re.search("PASSWORD|SECRET|TOKEN|URL", key)}
             assert all(key.endswith("_FILE") for key in named)
     assert "webhook_urls = []" in text(CONFIGURATION)
-    secured = document(SCRAM)
-    for name in ("topics", "connector", "worker-1", "worker-2"):
-        service = secured["services"][name]
-        given = {f"/run/secrets/{secret}" for secret in service["secrets"]}
-        wanted = {value for key, value in service["environment"].items() if key.endswith("_FILE")}
-        assert wanted == given
-        assert set(service["secrets"]) == set(secured["secrets"])
-    assert all(set(secret) == {"file"} for secret in secured["secrets"].values())
+    for file in (SCRAM, ARCHIVE):
+        secured = document(file)
+        for service in secured["services"].values():
+            given = {f"/run/secrets/{secret}" for secret in service.get("secrets", [])}
+            wanted = {value for key, value in service.get("environment", {}).items() if key.endswith("_FILE")}
+            assert wanted == given
+            if any(key.startswith("PETAWATCH") for key in service.get("environment", {})):
+                assert set(service["secrets"]) == set(secured["secrets"])
+        for name, secret in secured["secrets"].items():
+            assert re.fullmatch(rf"\./deploy/secrets/{name}(\.pem)?", secret["file"])
+            assert set(secret) == {"file"}
     assert "deploy/secrets/" in text(".gitignore").splitlines()
 
 
@@ -175,7 +206,9 @@ def test_nothing_is_privileged(name: str) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert not {"privileged", "cap_add", "network_mode", "pid", "ipc", "devices", "userns_mode"} & set(service)
+    assert not {"privileged", "cap_add", "network_mode", "ipc", "devices", "userns_mode"} & set(service)
+    # Only who must see whether a cartridge was mounted anew sees the host's processes.
+    assert service.get("pid") == ("host" if name == "tape" else None)
     assert not any("docker.sock" in source for source, _ in mounts(service).values())
     assert not str(service.get("user", "")).startswith(("0", "root"))
 
@@ -206,7 +239,7 @@ def test_images_are_pinned() -> None:
     images = [service["image"] for service in SERVICES.values()]
     images += [line.split()[0] for line in instructions("FROM")]
     for image in images:
-        assert re.search(r":v?\d+\.\d+\.\d+", image), image
+        assert re.search(r":(v?\d+\.\d+\.\d+|RELEASE\.\d{4}(-\d\d){2}T(\d\d-){2}\d\dZ$)", image), image
     version = tomllib.loads(text("pyproject.toml"))["project"]["version"]
     assert {service["image"] for service in OURS.values()} == {f"petawatch:{version}"}
     assert len({line.split()[0] for line in instructions("FROM")}) == 1
@@ -216,20 +249,23 @@ def test_images_are_pinned() -> None:
 
 def test_volumes_are_declared_and_used() -> None:
     used = {source for service in SERVICES.values() for source, _ in mounts(service).values()}
-    assert {source for source in used if not source.startswith(".")} == set(document(COMPOSE)["volumes"])
+    assert {source for source in used if not source.startswith(".")} == set(VOLUMES)
     for source in used:
         if source.startswith("./deploy"):
             assert (ROOT / source).is_file()
 
 
 def test_what_must_last_is_no_ones_elses() -> None:
-    """Each state directory and journal belongs to one watch; only the workers share theirs, as standbys."""
+    """Each state directory and journal belongs to one watch; only the workers share theirs, as standbys.
+
+    The archiver and the states behind the recorder write into the archive's folder below it.
+    """
     holders: dict[str, list[str]] = {}
     for name, service in SERVICES.items():
         for source, read_only in mounts(service).values():
             if not read_only and source != "kernels":
                 holders.setdefault(source, []).append(name)
-    assert holders.pop("state") == ["worker-1", "worker-2"]
+    assert holders.pop("state") == ["worker-1", "worker-2", "archiver", "states"]
     assert all(len(names) == 1 for names in holders.values())
 
 
@@ -286,10 +322,59 @@ def test_metrics_are_served_where_prometheus_asks() -> None:
         connection.close()
 
 
-def test_every_service_but_the_one_that_ends_is_checked() -> None:
+@pytest.mark.parametrize(
+    ("name", "lock"),
+    [
+        ("archiver", ARCHIVER_LOCK),
+        ("tape", f"{ALERTS_FOLDER}/{STATE_LOCK}"),
+    ],
+)
+def test_health_checks_ask_for_the_lock(name: str, lock: str, tmp_path: Path) -> None:
+    arguments = list(ARCHIVING[name]["command"])
+    folder = f"{arguments[arguments.index('--state') + 1]}/archive"
+    kind, _, flag, program = ARCHIVING[name]["healthcheck"]["test"]
+    assert (kind, f'"{folder}/{lock}"' in program) == ("CMD", True)
+    command = [sys.executable, flag, program.replace(folder, str(tmp_path))]
+    (tmp_path / lock).parent.mkdir(exist_ok=True)
+    with ProcessLock.of_file(tmp_path / lock):
+        assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 1
+
+
+def test_the_archives_servers_are_those_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ARCHIVING["tape"]["environment"].items():
+        monkeypatch.setenv(name, defaults(value))
+    settings = load_settings(ROOT / CONFIGURATION)
+    minio, mongodb = ARCHIVING["minio"], ARCHIVING["mongodb"]
+    (port,) = re.findall(r"^:(\d+)$", "\n".join(minio["command"]), re.MULTILINE)
+    assert settings.object_store.endpoint == f"minio:{port}"
+    assert settings.object_store.access_key == minio["environment"]["MINIO_ROOT_USER"]
+    assert str(settings.object_store.secret_key_file) == minio["environment"]["MINIO_ROOT_PASSWORD_FILE"]
+    assert minio["command"][1] in mounts(minio)
+    assert settings.catalog.address == "mongodb://mongodb:27017"
+    assert settings.catalog.user == mongodb["environment"]["MONGO_INITDB_ROOT_USERNAME"]
+    assert str(settings.catalog.password_file) == mongodb["environment"]["MONGO_INITDB_ROOT_PASSWORD_FILE"]
+    assert settings.archive.installation
+    (cartridges,) = [target for target in mounts(ARCHIVING["tape"]) if target.startswith("/mnt")]
+    assert [mount.parent for mount in settings.tape.mounts] == [Path(cartridges)] * 2
+    assert any(entry.endswith(f":{cartridges}:rslave") for entry in ARCHIVING["tape"]["volumes"])
+
+
+def test_all_of_an_archive_is_told_the_same_of_it() -> None:
+    """Who archives, who keeps the tapes, and who shows what lies in the store."""
+    told = {
+        name: {key: value for key, value in service["environment"].items() if "TAPE" not in key}
+        for name, service in document(ARCHIVE)["services"].items()
+        if service.get("image") not in {ARCHIVING["minio"]["image"], ARCHIVING["mongodb"]["image"]}
+    }
+    assert set(told) == {"connector", "worker-1", "worker-2", "archiver", "states", "tape"}
+    assert all(environment == told["tape"] for environment in told.values())
+
+
+def test_every_service_but_those_that_end_is_checked() -> None:
     for name, service in SERVICES.items():
         check = service["healthcheck"]
-        assert ("test" in check) == (name != "topics")
+        assert ("test" in check) == (name not in {"topics", "states"})
 
 
 def test_services_wait_for_what_they_need() -> None:
@@ -299,6 +384,7 @@ def test_services_wait_for_what_they_need() -> None:
 
 
 def test_the_image_has_all_packages_and_no_training() -> None:
+    assert all("--extra mongodb" in line for line in instructions("RUN") if "uv sync" in line)
     project = tomllib.loads(text("pyproject.toml"))
     packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     copied = {word for line in instructions("COPY") if "--from" not in line for word in line.split()[:-1]}
