@@ -210,10 +210,11 @@ class FacilityStates:
     def _stretches(self, found: StateReader, since_ns: int, until_ns: int) -> list[int]:
         """Those of which there are records."""
         every_ns = self._every_ns
+        begin = -(-since_ns // every_ns)  # not the one in the middle of which all began
         touched: set[int] = set()
         for file in found.files_between(since_ns, until_ns) if since_ns < until_ns else ():
-            first_ns, last_ns = max(file.first_ns or 0, since_ns), min(file.last_ns or 0, until_ns - 1)
-            touched.update(range(first_ns // every_ns, last_ns // every_ns + 1))
+            first_ns, last_ns = file.first_ns or 0, min(file.last_ns or 0, until_ns - 1)
+            touched.update(range(max(first_ns // every_ns, begin), last_ns // every_ns + 1))
         return sorted(touched)
 
 

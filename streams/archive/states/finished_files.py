@@ -6,8 +6,10 @@ from connectors.state.file_progress import FileProgress
 from models.event_time import HOUR_NS
 
 _PAGE = 500
-# A snapshot that lacks records for so much event time never gets them: nothing waits for it any more.
+# A snapshot that lacks records for so much event time is taken as it is: nothing waits for it any more.
 _PATIENCE_NS = HOUR_NS
+# Of the latest ones, so that a recorder whose clock is wrong says nothing about the time.
+_LATEST = 9
 
 
 def finished_files(reader: FileProgress, number: int, from_ns: int) -> tuple[list[ChangedVersion], int]:
@@ -29,18 +31,24 @@ def finished_files(reader: FileProgress, number: int, from_ns: int) -> tuple[lis
     # What is not announced yet gets another number when it is.
     wanted = [version for version in page if _is_announced(version) and (version.last_ns or 0) >= from_ns]
     unfinished = reader.unfinished(wanted)
-    newest_ns = max((version.last_ns or 0 for version in wanted), default=0)
+    overdue_ns = _newest_ns(reader) - _PATIENCE_NS
     numbers = {version.number for version in wanted}
     found: list[ChangedVersion] = []
     for version in page:
         if version.number in numbers:
-            if version.path not in unfinished:
-                found.append(version)
-            elif (version.last_ns or 0) + _PATIENCE_NS > newest_ns:
+            if version.path in unfinished and (version.last_ns or 0) > overdue_ns:
                 break
+            found.append(version)
         number = version.number
     return found, number
 
 
 def _is_announced(version: ChangedVersion) -> bool:
     return version.status is not FileStatus.IGNORED and bool(version.root and version.sha256)
+
+
+def _newest_ns(reader: FileProgress) -> int:
+    """Event time up to which snapshots have come."""
+    latest = reader.file_versions_after(reader.changes_end().number - _LATEST, _LATEST)
+    ends_ns = sorted(version.last_ns for version in latest if version.last_ns is not None)
+    return ends_ns[(len(ends_ns) - 1) // 2] if ends_ns else 0

@@ -81,7 +81,7 @@ class FollowingWatch:
         Parameters
         ----------
         places
-            Where they lie on this computer, by their SHA-256.
+            Where they lie on this computer, by their SHA-256; each ends with the path below the watched root.
 
         Raises
         ------
@@ -145,7 +145,7 @@ class FollowingWatch:
 
     def _spool_file(self, version: ChangedVersion, place: Path) -> SpoolFile:
         return SpoolFile(
-            root=Path(version.root),
+            root=place.parents[version.path.count("/")],
             path=place,
             relative=version.path,
             size=version.size_bytes,
