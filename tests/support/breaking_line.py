@@ -52,13 +52,13 @@ class BreakingLine:
         with suppress(OSError):
             while True:
                 client = self._listening.accept()[0]
-                thread = threading.Thread(target=self._carry, args=(client, socket.create_connection(self._server)))
+                thread = threading.Thread(target=self._carry, args=(client,))
                 self._threads.append(thread)
                 thread.start()
 
-    def _carry(self, client: socket.socket, server: socket.socket) -> None:
+    def _carry(self, client: socket.socket) -> None:
         carried, losing = 0, False
-        with client, server, suppress(OSError):
+        with suppress(OSError), client, socket.create_connection(self._server) as server:
             while self._listening.fileno() != -1:
                 for end in select.select([client, server], [], [], 0.05)[0]:
                     data = end.recv(_PIECE_BYTES)
