@@ -162,7 +162,14 @@ def test_where_a_damaged_version_is_locked_a_whole_one_is_written_beside_it(mini
     waiting = WaitingFile(
         path=KEY, root=str(tmp_path / "data"), sha256=digest, size_bytes=len(CONTENT), mtime_ns=status.st_mtime_ns
     )
-    uploader = Uploader(store, clock, read_back_share=1.0, limits=settings.reading, zone=settings.zone)
+    uploader = Uploader(
+        store,
+        clock,
+        read_back_share=1.0,
+        limits=settings.reading,
+        zone=settings.zone,
+        folder=tmp_path / "from-store",
+    )
     first = uploader.upload(waiting)
     damage(minio, bucket, KEY)
     second = uploader.upload(waiting)
