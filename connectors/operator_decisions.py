@@ -107,6 +107,18 @@ class OperatorDecisions:
             announce(baseline)
         return RecordedBaseline(baseline=baseline, reason=reason, by=by)
 
+    def take_over(self, recorded: RecordedBaseline) -> None:
+        """Make a baseline of another state directory durable, under its own id; one that is known stays as it is."""
+        baseline = recorded.baseline
+        with self._writing() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO baselines (id, device, kind, from_ns, reason, who) VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    *(baseline.id, baseline.device.name, baseline.device.kind, baseline.from_ns),
+                    *(recorded.reason, recorded.by),
+                ),
+            )
+
     def baselines(self, after_id: int = 0) -> list[RecordedBaseline]:
         """The accepted baselines with larger ids, in their order."""
         rows = self._read(

@@ -22,6 +22,7 @@ from models.errors import RetryableError
 from models.event_time import SECOND_NS
 from models.records import SourceReference
 from streams.archive.settings import ArchiveSettings
+from streams.archive.states.followed_baselines import FollowedBaselines
 from streams.series_progress import series_of
 from streams.settings import Settings
 from streams.watch import Watch, open_watch
@@ -47,6 +48,7 @@ class FollowingWatch:
         self._settings = settings.model_copy(update={"archive": ArchiveSettings(), "webhook_urls": ()})
         self._clock = clock
         self._tell = tell
+        self._baselines = FollowedBaselines(recorder, directory)
         self._opened = ExitStack()
         self._watch: Watch | None = None
         # By series, the end of its last snapshot, as long as its devices are waited for.
@@ -88,6 +90,8 @@ class FollowingWatch:
         RetryableError
             ``storage``: one of them can't be read now.
         """
+        if self._baselines.take_over(versions):
+            self.close()  # opened anew, it asks for all of them
         watch = self._take()
         files: list[SpoolFile] = []
         for version in versions:

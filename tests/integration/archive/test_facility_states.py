@@ -12,19 +12,26 @@ from threading import Event
 import pytest
 
 from connectors.clock import SystemClock
+from connectors.operator_decisions import OperatorDecisions
+from connectors.spool_listing import scan
 from connectors.state.commit import Commit
 from connectors.state.directory import StateDirectory
 from connectors.state.reader import StateReader
 from connectors.state.row_columns import Rows
 from connectors.state.stage_moment import RUNNER_KEY
+from models.devices import parse_device
 from models.errors import FatalError
 from models.event_time import HOUR_NS, MINUTE_NS, SECOND_NS, parse_iso
+from models.results import Scoring
+from models.snapshot_sequence import snapshot_order
 from models.state import encode_state
 from streams.agents.recorder import RECORDER_KEY
 from streams.archive.opened_archive import opened_archive
 from streams.archive.states.facility_states import FacilityStates
 from streams.archive.states.stage_states import read_stage_states
 from streams.archive.states.stretch_comparison import stretch_differences
+from streams.settings import load_settings
+from streams.watch import open_watch
 from tests.support.commands import Run
 from tests.support.crashes import Crash, crash_at
 from tests.support.watch_results import assert_tidy
@@ -226,6 +233,27 @@ def test_what_replaces_a_snapshot_is_passed_over(done: Path) -> None:
     with StateDirectory.open(done) as directory:
         directory.commit(Commit(files=[replacement]))
     assert follow(done)["number"] == int(str(number)) + 1
+
+
+def test_accepted_baselines_take_effect_at_the_same_record(day: Path, tmp_path: Path) -> None:
+    """One whose time had passed already when it was accepted: nothing else says with which record it took effect."""
+    device = parse_device("LA_A3_31-EM_1-EnergyMeter-1")
+    files = sorted(scan([day], SystemClock())[0], key=lambda file: snapshot_order(file.relative))
+    with open_watch([], tmp_path / "state", load_settings(None, join=JOIN)) as watch:
+        watch.go_on_with(files[:4])
+        decisions = OperatorDecisions(tmp_path / "state")
+        decisions.accept_baseline(device, BEGIN, reason="realigned", by="somebody", now_ns=SystemClock().now_ns())
+        watch.go_on_with(files[4:])
+        watch.run_files([])
+    becomes_recorders(tmp_path / "state")
+    recorder, told = recorder_in(tmp_path / "state", tmp_path), list[str]()
+    follow(recorder, told.append)
+    assert [sentence.partition(":")[0] for sentence in told] == [device.name]
+    begin, end = BEGIN + 2 * MINUTE_NS, BEGIN + 2 * MINUTE_NS + 50 * SECOND_NS
+    with StateReader.open(recorder) as one, StateReader.open(recorder / "archive" / "following" / "state") as other:
+        assert {*one.rows_between([device], begin, end)[0].scored.scoring[:10]} == {Scoring.LEARNING}
+        for what in Rows:
+            assert other.exported(what, begin, end).equals(one.exported(what, begin, end))
 
 
 def test_it_begins_where_it_is_told(recorder: Path) -> None:
