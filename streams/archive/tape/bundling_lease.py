@@ -1,18 +1,22 @@
 """Which keeper chooses the files of new bundles, where several on different computers share a catalog."""
 
 import socket
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Self
 
-from models.errors import RetryableError
+from connectors.catalog.opening import open_catalog
+from models.errors import FatalError, RetryableError
 from models.event_time import format_iso
 from streams.archive.opened_archive import OpenedArchive
 
 _NAME = "bundling"
-#: Longer than any bundle takes to be built. So long nobody makes bundles after a computer is lost with its keeper; one
-#: that is started again in the same place has the same name and goes on at once.
-LENGTH_S = 3600.0
+#: So long nobody makes bundles after a computer is lost with its keeper; one that is started again in the same place
+#: has the same name and goes on at once.
+LENGTH_S = 900.0
+# While a bundle is built, which may take longer.
+_RENEW_S = LENGTH_S / 4
 
 
 class BundlingLease:
@@ -25,6 +29,7 @@ class BundlingLease:
     """
 
     def __init__(self, archive: OpenedArchive, host: str) -> None:
+        self._archive = archive
         self._catalog = archive.catalog
         self._holder = f"{archive.settings.archive.installation}, {host}, {archive.folder.resolve()}"
 
@@ -36,11 +41,12 @@ class BundlingLease:
         try:
             yield lease
         finally:
-            with suppress(RetryableError):
+            with suppress(RetryableError, FatalError):
                 archive.catalog.end_lease(_NAME, lease._holder)
 
-    def require(self) -> None:
-        """Take or renew the lease; called before each bundle.
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Take or renew the lease for the making of one bundle, and renew it while that lasts.
 
         Raises
         ------
@@ -54,3 +60,20 @@ class BundlingLease:
                 f"{format_iso(lease.until_ns)} if it does not go on; this one only writes and reads what it has",
                 reason="bundled_elsewhere",
             )
+        done = threading.Event()
+        renewing = threading.Thread(target=self._renew, args=(done,), name="bundling lease", daemon=True)
+        renewing.start()
+        try:
+            yield
+        finally:
+            done.set()
+            renewing.join()
+
+    def _renew(self, done: threading.Event) -> None:
+        """On a thread, with a catalog of its own. What can't be renewed now may be the next time, or ends."""
+        while not done.wait(_RENEW_S):
+            with (
+                suppress(RetryableError, FatalError),
+                closing(open_catalog(self._archive.settings.catalog, self._archive.folder)) as catalog,
+            ):
+                catalog.take_lease(_NAME, self._holder, LENGTH_S)

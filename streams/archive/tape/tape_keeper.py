@@ -122,13 +122,13 @@ class TapeKeeper:
         busy = self._work.take_in(mounted)
         busy |= self._work.read_back(mounted)
         self._drop_finished()
-        busy |= self._lost.forget()
         waits_for: RetryableError | None = None
         if len(self._local.ids()) < MOST_LOCAL:
             try:
                 busy |= self._make(close=close)
             except RetryableError as error:
                 waits_for = error  # a store that is away, or a full disk: what is bundled goes to tape all the same
+        busy |= self._lost.forget()
         written, without = self._work.write(mounted)
         busy |= written
         if not busy or len(self._local.ids()) >= MOST_LOCAL:
@@ -140,9 +140,9 @@ class TapeKeeper:
 
     def _make(self, *, close: bool) -> bool:
         """Make a bundle, if none could be made twice by that: by another keeper, or since the catalog is older."""
-        self._lease.require()
-        self._catalog_is_older = self._remembered.missing()
-        return not self._catalog_is_older and self._maker.make(close=close)
+        with self._lease.held():
+            self._catalog_is_older = self._remembered.missing()
+            return not self._catalog_is_older and self._maker.make(close=close)
 
     def _show(self, needs: dict[Need, str], *, busy: bool) -> None:
         """Trouble at once; what is wanted only when nothing more can be done without it."""

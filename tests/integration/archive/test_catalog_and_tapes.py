@@ -10,10 +10,12 @@ import pytest
 from models.archive.copies import CopyState
 from models.errors import RetryableError
 from streams.archive.opened_archive import OpenedArchive
+from streams.archive.tape import bundling_lease
 from streams.archive.tape.bundling_lease import LENGTH_S, BundlingLease
 from tests.support.commands import run_with
 from tests.support.ltfs.drive import Drive, TapeShelf
 from tests.support.tape_archive import TapeArchive
+from tests.support.watching import wait_until
 
 SAFE, WRITTEN = CopyState.SAFE, CopyState.WRITTEN
 OLDER = ("tape_trouble", "tape", "catalog_older")
@@ -44,8 +46,7 @@ def test_a_second_keeper_of_a_catalog_makes_no_bundles_while_the_first_one_does(
 ) -> None:
     archive.fill(4)
     with archive.opened() as opened, BundlingLease.opened(elsewhere(opened, tmp_path)) as first:
-        first.require()
-        with pytest.raises(RetryableError) as caught:
+        with first.held(), pytest.raises(RetryableError) as caught:
             archive.keep()
         assert caught.value.reason == "bundled_elsewhere"
         assert str(tmp_path / "elsewhere") in str(caught.value)
@@ -61,16 +62,26 @@ def test_a_keeper_that_lost_its_lease_stops_before_the_next_bundle(archive: Tape
         made = bundle_ids(archive)
         holder = opened.catalog.take_lease("bundling", "nobody", LENGTH_S).holder
         with BundlingLease.opened(elsewhere(opened, tmp_path)) as other:
-            with pytest.raises(RetryableError, match=re.escape(holder)):
-                other.require()
+            with pytest.raises(RetryableError, match=re.escape(holder)), other.held():
+                pass
             opened.catalog.end_lease("bundling", holder)  # as if the clock had jumped ahead
-            other.require()
+            with other.held():
+                pass
             archive.add("LA_R_60s_snapshot_2022-07-01_10-00.h5")
             with pytest.raises(RetryableError, match="elsewhere"):
                 keeper.run_once()
             assert bundle_ids(archive) == made
         keeper.run_once()
         assert len(bundle_ids(archive)) == len(made) + 1
+
+
+def test_a_lease_is_renewed_while_a_bundle_is_built(archive: TapeArchive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundling_lease, "_RENEW_S", 0.05)
+    with archive.opened() as opened, BundlingLease.opened(opened) as lease, lease.held():
+        before = opened.catalog.take_lease("bundling", "nobody", LENGTH_S)
+        wait_until(lambda: opened.catalog.take_lease("bundling", "nobody", LENGTH_S).until_ns > before.until_ns)
+    with archive.opened() as opened:
+        assert opened.catalog.take_lease("bundling", "nobody", LENGTH_S).holder == "nobody", "it was let go"
 
 
 def test_nothing_is_taped_twice_for_an_older_catalog(
