@@ -35,6 +35,11 @@ def _lines(status: Mapping[str, Any]) -> Iterator[str]:
         yield f"{name.replace('_', ' ')} {count}"
     for left_out in status["left_out"]:
         yield f"left out {left_out['at']} {left_out['reason']} {left_out['sentence']}"
+    if status["states"]:
+        yield f"stretches that give the same again {status['states']['same']}"
+        yield f"stretches that give something else {status['states']['different']}"
+    for each in status["states"].get("differing", ()):
+        yield f"something else from {each['from']} to {each['to']} {'; '.join(each['differences'])}"
     for state, count in status["cartridges"].items():
         yield f"cartridges {state} {count}"
     if status["catalog_error"]:

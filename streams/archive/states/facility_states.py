@@ -19,15 +19,12 @@ from models.event_time import SECOND_NS, format_iso
 from streams.archive.opened_archive import OpenedArchive
 from streams.archive.restoring.restore_sources import RestoreSources
 from streams.archive.states.finished_files import finished_files
-from streams.archive.states.following_progress import FollowingProgress
+from streams.archive.states.following_progress import FOLLOWING, FollowingProgress
 from streams.archive.states.following_watch import FollowingWatch
 from streams.archive.states.stage_states import write_moment
 from streams.archive.states.stretch_comparison import stretch_differences
 from streams.deciding import is_of_facility
 from streams.replay.places import ReplayFiles, local_places
-
-#: Below the archive's folder.
-FOLLOWING = "following"
 
 _STATE, _FILES = "state", "files"
 _AT_ONCE = 16

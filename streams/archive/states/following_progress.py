@@ -11,6 +11,9 @@ from connectors.state.file_changes import ChangedVersion, ChangesEnd
 from models.errors import FatalError
 from models.event_time import DAY_NS, format_iso
 
+#: The folder of all of it, below the archive's.
+FOLLOWING = "following"
+
 _NAME = "progress.json"
 _MOST_NAMED = 24
 

@@ -11,13 +11,14 @@ from connectors.catalog.opening import catalog_file, open_catalog
 from models.errors import PetawatchError
 from models.event_time import SECOND_NS, format_iso
 from streams.archive.places import archive_folder, archive_missing
+from streams.archive.states.following_progress import FOLLOWING, FollowingProgress
 from streams.settings import Settings
 
 _LEFT_OUT = 20
 
 
 def archive_status(state: Path, settings: Settings, now_ns: int) -> dict[str, Any]:
-    """What waits by sink, what was counted and left out, and the cartridges by their state.
+    """What waits by sink, what was counted and left out, a facility's hours, and the cartridges by their state.
 
     Parameters
     ----------
@@ -43,6 +44,7 @@ def archive_status(state: Path, settings: Settings, now_ns: int) -> dict[str, An
                 {"path": each.path, "reason": each.reason, "sentence": each.sentence, "at": format_iso(each.at_ns)}
                 for each in outbox.left_out(_LEFT_OUT)
             ],
+            "states": _states(folder),
             **_cartridges(settings, folder),
         }
 
@@ -56,6 +58,14 @@ def _lag(lag: SinkLag, now_ns: int) -> dict[str, Any]:
         "reason": lag.reason,
         "error": lag.error,
     }
+
+
+def _states(folder: Path) -> dict[str, Any]:
+    """What was found when a facility's snapshots were gone through once more; nothing where they were not."""
+    progress = FollowingProgress.read(folder / FOLLOWING)
+    if not progress.identity:
+        return {}
+    return {"same": progress.same, "different": progress.different, "differing": progress.differing}
 
 
 def _cartridges(settings: Settings, folder: Path) -> dict[str, Any]:

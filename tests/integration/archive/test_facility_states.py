@@ -164,6 +164,13 @@ def test_what_differs_is_told_and_counted(recorded: Path, tmp_path: Path, comman
     assert told.count("is not what the recorder has: shots differ in 1 minutes; outcome at 2022-07-01T09:30") == 5
     progress = progress_of(recorder)
     assert (progress["same"], progress["different"]) == (0, 5)
+    where = ("--state", recorder, "--config", tmp_path / "petawatch.toml")
+    assert command("archive", "run", "--once", *where)[0] == 0
+    status = command("archive", "status", *where)[1]
+    assert "stretches that give something else 5" in status
+    assert "something else from 2022-07-01T09:30:40.000Z to 2022-07-01T09:30:50.000Z shots differ" in status
+    found = json.loads(command("archive", "status", "--json", *where)[1])["states"]
+    assert (found["same"], found["different"], len(found["differing"])) == (0, 5, 5)
 
 
 def test_episodes_that_differ_are_named(recorded: Path, tmp_path: Path) -> None:
