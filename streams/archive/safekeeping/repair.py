@@ -153,7 +153,12 @@ class Repair:
         if self._from_tape(bundle, copies, local) or self._from_contents(bundle, local):
             self._tell(f"bundle {id_} is on the disk again, to be written to another cartridge")
             return True
-        self._tell(f"bundle {id_} lacks copies, and can't be made again from what can be reached; mount its cartridges")
+        if not copies and self._catalog.remove_bundle(id_):
+            self._tell(f"bundle {id_} is on no cartridge and can't be made again; its files are bundled anew")
+        else:
+            self._tell(
+                f"bundle {id_} lacks copies, and can't be made again from what can be reached; mount its cartridges"
+            )
         return False
 
     def _from_tape(self, bundle: Bundle, copies: Sequence[BundleCopy], local: LocalBundles) -> bool:

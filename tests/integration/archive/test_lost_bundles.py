@@ -1,12 +1,16 @@
 """A bundle is lost before any cartridge had it: its files are bundled anew, and the one that is lost, too, is named."""
 
+import os
 import random
 from pathlib import Path
 
 import pytest
 
+from connectors.tape.bundle_file import BuiltBundle
 from models.archive.archived_file import ArchivedFile
 from models.archive.copies import CopyState
+from streams.archive.safekeeping.repair import Repair
+from streams.archive.tape.local_bundles import LocalBundles
 from tests.support.killed_keeper import KilledKeepers
 from tests.support.ltfs.drive import Drive, TapeShelf
 from tests.support.tape_archive import TapeArchive
@@ -92,6 +96,45 @@ def test_bundles_on_another_keepers_disk_are_not_forgotten(archive: TapeArchive,
     elsewhere.keep()
     with archive.catalog() as catalog:
         assert len(catalog.bundle_ids()) == 1
+
+
+def test_a_repair_forgets_what_was_lost_with_the_archives_folder(
+    archive: TapeArchive, drives: list[Drive], ltfs: TapeShelf
+) -> None:
+    others, lost = lose_bundle_and_file(archive)
+    (archive.folder / "archive/bundles.here").unlink()
+    archive.keep()
+    assert ("tape_trouble", "tape", "copies_missing") in archive.needs()
+    with archive.opened() as opened:
+        assert Repair(opened, archive.clock, archive.told.append).bundles() == []
+    assert any("is on no cartridge and can't be made again" in sentence for sentence in archive.told)
+    for drive in drives:
+        drive.load(ltfs.cartridge())
+    check(archive, others, lost)
+
+
+def test_a_bundle_that_goes_bad_at_once_is_forgotten(
+    archive: TapeArchive, drives: list[Drive], ltfs: TapeShelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the very round in which it was built."""
+    others = archive.fill(2)
+    for drive in drives:
+        drive.load(ltfs.cartridge())
+    opened = LocalBundles.opened
+
+    def spoiled(local: LocalBundles, id_: str) -> BuiltBundle | None:
+        monkeypatch.setattr(LocalBundles, "opened", opened)
+        with (local.folder / f"{id_}.tar").open("r+b") as stream:
+            stream.seek(-40_000, os.SEEK_END)
+            stream.write(b"rotten")
+        return opened(local, id_)
+
+    monkeypatch.setattr(LocalBundles, "opened", spoiled)
+    archive.keep()
+    assert any("was lost from the disk" in sentence for sentence in archive.told)
+    assert (archive.copies_by_state(), archive.needs()) == ({CopyState.SAFE: 2}, [])
+    with archive.catalog() as catalog:
+        assert len(catalog.bundles_of([file.id for file in others])) == 2
 
 
 def test_what_was_forgotten_makes_no_catalog_older(archive: TapeArchive, drives: list[Drive], ltfs: TapeShelf) -> None:

@@ -44,6 +44,7 @@ class TapeSchedule:
             self._unmount: 1,
             self._swap: 1,
             self._rot: 1,
+            self._lose_bundle: 1,
             self._free: 2,
             self._verify: 1,
         }
@@ -155,8 +156,8 @@ class TapeSchedule:
         one, other = first.medium, second.medium
         first.unmount()
         second.unmount()
-        first.load(other)
-        second.load(one)
+        _put(first, other)
+        _put(second, one)
         return "swap"
 
     def _rot(self) -> str:
@@ -171,6 +172,15 @@ class TapeSchedule:
                 self._rotten[copy.id] = copy.bundle_id
                 return f"{self.world.medium(copy).label.barcode}: rot {copy.bundle_id}"
         return "no rot"
+
+    def _lose_bundle(self) -> str:
+        """One that waits on the disk for its copies; what it was made of is there."""
+        waiting = self.world.archive.bundles
+        if not waiting:
+            return "no bundle to lose"
+        tar = self.random.choice(waiting)
+        tar.unlink()
+        return f"lose {tar.name}"
 
     def _free(self) -> str:
         self.world.free_recorders()
@@ -224,8 +234,15 @@ class TapeSchedule:
 
     def _change(self, drive: Drive, medium: Medium) -> None:
         drive.unmount()
-        drive.load(medium)
+        _put(drive, medium)
         self.history.append(f"{drive.mount.name}: {medium.label.barcode} is put in")
 
     def _scratch(self) -> Medium:
         return self.world.shelf.cartridge(capacity_bytes=4 * MIB)
+
+
+def _put(drive: Drive, medium: Medium) -> None:
+    """As an operator does: what was taken out of a drive that failed is checked before it is mounted."""
+    if medium.inconsistent:
+        medium.ltfsck()
+    drive.load(medium)
