@@ -133,8 +133,9 @@ class TapeKeeper:
         busy |= written
         if not busy or len(self._local.ids()) >= MOST_LOCAL:
             busy |= self._work.remount(mounted)
-        self._show(self._needs(mounted, without) | disk_needs(waits_for), busy=busy)
-        if waits_for is not None and not busy:
+        no_room = disk_needs(waits_for)
+        self._show(self._needs(mounted, without) | no_room, busy=busy)
+        if waits_for is not None and not busy and not no_room:  # of which an alert tells
             raise waits_for
         return busy
 
