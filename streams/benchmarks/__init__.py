@@ -72,7 +72,7 @@ BENCHMARKS: dict[str, Callable[[BenchmarkOptions], Iterator[Figure]]] = {
 NEEDS = {
     "false-alarms": "half an hour of a core",
     "archive": "1 GB of disk, and 4 GB of a cartridge where one is set",
-    "indexing": "minutes, and 3 GB of disk",
+    "indexing": "minutes, and 2 GB of disk",
     "wire": "the development package blosc2",
     "kafka": "a broker",
 }

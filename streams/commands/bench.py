@@ -17,7 +17,7 @@ def bench(
         typer.Argument(
             help="Which: kernels, reading, throughput, latency, memory; false-alarms (takes half an hour of a core), "
             "archive (needs 1 GB of disk; with --config also its object store and 4 GB of a cartridge of tape.mounts), "
-            "indexing (needs 3 GB of disk), wire (needs blosc2), kafka (needs a broker). The first five when left out."
+            "indexing (needs 2 GB of disk), wire (needs blosc2), kafka (needs a broker). The first five when left out."
         ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,

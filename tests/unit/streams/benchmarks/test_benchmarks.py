@@ -47,8 +47,8 @@ def test_reading_counts_all_records_of_both_kinds_of_files() -> None:
 
 
 def test_indexing_reads_every_file_once() -> None:
-    figures = _checked(measure_indexing(IndexingSize(files=30, shots=1, large_files=1, repeats=1)))
-    assert [figure.wanted for figure in figures.values()] == [">= 250", *[""] * 7]
+    figures = _checked(measure_indexing(IndexingSize(files=30, shots=1, large_files=18, large_shots=1, repeats=1)))
+    assert [figure.wanted for figure in figures.values()] == [">= 250", *[""] * 9]
     assert all(figure.value > 0 for figure in figures.values())
 
 
