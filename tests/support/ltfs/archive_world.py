@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +10,6 @@ from typing import cast
 
 from connectors.catalog.catalog import Catalog
 from connectors.catalog.opening import open_catalog
-from connectors.state.commit import FileStatus
-from connectors.state.file_changes import ChangedVersion
 from connectors.state.file_progress import FileProgress
 from models.archive.archived_file import ArchivedFile
 from models.archive.copies import Bundle, BundleCopy, StoreCopy
@@ -28,6 +26,7 @@ from streams.archive.safekeeping.repair import Repair
 from streams.archive.safekeeping.store_freeing import free_store
 from streams.archive.safekeeping.verification import DamagedCopy, Scope, Verification
 from streams.settings import load_settings
+from tests.support.finished_files import FinishedFiles
 from tests.support.ltfs.drive import MIB, TapeShelf
 from tests.support.ltfs.medium import Medium
 from tests.support.manual_clock import ManualClock
@@ -69,7 +68,7 @@ class ArchiveWorld:
     def free_recorders(self) -> list[Decision]:
         """Remove all files of the recorders that may go; what was decided."""
         decisions: list[Decision] = []
-        progress = cast("FileProgress", _AllFinished([self._version(file) for file in self.files.values()]))
+        progress = cast("FileProgress", FinishedFiles(list(self.files.values())))
         with self.archive.opened() as archive:
             Freeing(archive, progress, to_percent=0.0).run(decisions.append)
         return decisions
@@ -152,23 +151,6 @@ class ArchiveWorld:
                 found.add(copy.id)
         return found
 
-    def _version(self, file: ArchivedFile) -> ChangedVersion:
-        number = list(self.files).index(file.id)
-        return ChangedVersion(
-            number=number + 1,
-            version=number + 1,
-            path=file.path,
-            root=file.root,
-            sha256=file.sha256,
-            size_bytes=file.size_bytes,
-            mtime_ns=file.mtime_ns,
-            status=FileStatus.ACCEPTED,
-            reason="",
-            first_ns=None,
-            last_ns=None,
-            records=0,
-        )
-
 
 @dataclass
 class _QuickArchive(TapeArchive):
@@ -184,22 +166,6 @@ class _QuickArchive(TapeArchive):
         folder.mkdir(exist_ok=True)
         with closing(open_catalog(self._settings.catalog, folder)) as catalog:
             yield OpenedArchive(settings=self._settings, folder=folder, catalog=catalog, store=self.store)
-
-
-@dataclass(frozen=True)
-class _AllFinished:
-    """Stands for the state directory of a watch that has finished with all files."""
-
-    versions: list[ChangedVersion]
-
-    def file_versions_after(self, number: int, limit: int) -> list[ChangedVersion]:
-        return [version for version in self.versions if version.number > number][:limit]
-
-    def unfinished(self, versions: Iterable[ChangedVersion]) -> set[str]:
-        return set()
-
-    def make_durable(self) -> None:
-        """It has nothing on a disk."""
 
 
 def _sha256(content: bytes) -> str:

@@ -1,0 +1,41 @@
+"""Stands for the state directory of a watch that has finished with all its files."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from connectors.state.commit import FileStatus
+from connectors.state.file_changes import ChangedVersion
+from models.archive.archived_file import ArchivedFile
+
+
+@dataclass
+class FinishedFiles:
+    """As ``FileProgress`` answers; the files in the order in which the watch has read them."""
+
+    files: Sequence[ArchivedFile]
+
+    def file_versions_after(self, number: int, limit: int) -> list[ChangedVersion]:
+        return [_version(at, self.files[at - 1]) for at in range(number + 1, len(self.files) + 1)][:limit]
+
+    def unfinished(self, versions: Iterable[ChangedVersion]) -> set[str]:
+        return set()
+
+    def make_durable(self) -> None:
+        """It has nothing on a disk."""
+
+
+def _version(number: int, file: ArchivedFile) -> ChangedVersion:
+    return ChangedVersion(
+        number=number,
+        version=number,
+        path=file.path,
+        root=file.root,
+        sha256=file.sha256,
+        size_bytes=file.size_bytes,
+        mtime_ns=file.mtime_ns,
+        status=FileStatus.ACCEPTED,
+        reason="",
+        first_ns=None,
+        last_ns=None,
+        records=0,
+    )
