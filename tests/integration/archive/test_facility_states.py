@@ -12,6 +12,7 @@ from threading import Event
 import pytest
 
 from connectors.clock import SystemClock
+from connectors.model_files import default_model, install_model
 from connectors.operator_decisions import OperatorDecisions
 from connectors.spool_listing import scan
 from connectors.state.commit import Commit
@@ -30,6 +31,7 @@ from streams.archive.opened_archive import opened_archive
 from streams.archive.states.facility_states import FacilityStates
 from streams.archive.states.stage_states import read_stage_states
 from streams.archive.states.stretch_comparison import stretch_differences
+from streams.series_progress import series_of
 from streams.settings import load_settings
 from streams.watch import open_watch
 from tests.support.commands import Run
@@ -136,7 +138,6 @@ def test_states_are_archived_and_results_compared(done: Path, whole: dict[str, d
     ("where", "name", "times"),
     [
         ("connectors.state.directory", "StateDirectory.commit", 4),
-        ("streams.archive.states.following_progress", "FollowingProgress.compared", 3),
         ("streams.archive.states.following_progress", "FollowingProgress.went_to", 2),
     ],
 )
@@ -263,11 +264,33 @@ def test_accepted_baselines_take_effect_at_the_same_record(day: Path, tmp_path: 
             assert other.exported(what, begin, end).equals(one.exported(what, begin, end))
 
 
-def test_it_begins_where_it_is_told(recorder: Path) -> None:
+def test_it_begins_where_it_is_told_with_the_model_of_the_facility(recorder: Path) -> None:
+    model = replace(default_model(), seeds={})
+    install_model(recorder, model)
     follow(recorder, from_ns=BEGIN + MINUTE_NS)
     assert list(archived(recorder)) == ["09-31-59"]
+    [file] = (recorder / "archive" / "states").rglob("*.petawatch-state")
+    state = read_stage_states(file)
+    assert (state.model, list(state.models)) == (model.name, [model.name])
     with StateReader.open(recorder / "archive" / "following" / "state") as reader:
         assert reader.ledger()["files"]["accepted"] == 4
+
+
+def test_a_recorder_that_has_stopped_is_not_waited_for(day: Path, tmp_path: Path) -> None:
+    files = sorted(scan([day], SystemClock())[0], key=lambda file: snapshot_order(file.relative))
+    stopped = series_of(files[0].relative)
+    delivered = [file for file in files if series_of(file.relative) != stopped or file is files[0]]
+    with open_watch([], tmp_path / "state", load_settings(None)) as watch:
+        watch.run_files(delivered)
+    becomes_recorders(tmp_path / "state")
+    recorder = recorder_in(tmp_path / "state", tmp_path)
+    # As long as whom to expect is not known, its shots wait.
+    (tmp_path / "petawatch.toml").write_text("silence_after_s = 30.0\n[archive]\nstate_every_s = 60.0\n")
+    follow(recorder)
+    with StateReader.open(recorder / "archive" / "following" / "state") as reader:
+        moment = reader.stage_moment()
+    assert moment is not None
+    assert files[0].relative not in {path for path, _, _ in moment.pending}
 
 
 def test_rows_that_were_compared_are_let_go(done: Path) -> None:
