@@ -1,10 +1,9 @@
 """What is wrong with an archive: its folder, store, catalog, cartridges. Who works in it is named, not disturbed."""
 
-import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from connectors.process_lock import ProcessLock
 from connectors.state.directory import LOCK_NAME as STATE_LOCK_NAME
 from streams.archive.checking.catalog_check import check_catalog
 from streams.archive.checking.store_check import check_store
@@ -13,7 +12,7 @@ from streams.archive.places import archive_folder
 from streams.archive.tape.local_bundles import BUNDLES_FOLDER, MOST_LOCAL
 from streams.archive.tape.tape_alerts import ALERTS_FOLDER
 from streams.archive.uploading.archiver import LOCK_NAME as ARCHIVER_LOCK_NAME
-from streams.installation_finding import LOW_DISK_BYTES, Finding, gib, place_finding
+from streams.installation_finding import LOW_DISK_BYTES, Finding, found, gib, lock_holder, place_finding
 from streams.settings import Settings
 
 # One that is being built, and one that comes back for a repair.
@@ -49,10 +48,15 @@ def check_archive(settings: Settings, state: Path | None) -> Iterator[Finding]:
 def _folder(settings: Settings, folder: Path) -> Iterator[Finding]:
     what = f"archive folder {folder}"
     if settings.tape.mounts and settings.tape.copies:
-        wanted = (MOST_LOCAL + _MORE_BUNDLES) * settings.tape.bundle_bytes
-        why = f", and bundles that wait for their copies may take {gib(wanted)} (ten of tape.bundle_bytes)"
+        bundles = (MOST_LOCAL + _MORE_BUNDLES) * settings.tape.bundle_bytes
+        reserve = max(settings.tape.disk_reserve_bytes, LOW_DISK_BYTES)
+        why = (
+            f", and bundles that wait for their copies may take {gib(bundles)} (ten of tape.bundle_bytes) besides "
+            f"{gib(reserve)} for others"
+        )
         # What waits already has its room.
-        yield place_finding(what, folder, wanted_bytes=max(wanted - _bundled_bytes(folder), LOW_DISK_BYTES), why=why)
+        wanted = max(bundles - _bundled_bytes(folder), 0) + reserve
+        yield place_finding(what, folder, wanted_bytes=wanted, why=why)
     else:
         yield place_finding(what, folder)
     yield _holder("archiver", folder / ARCHIVER_LOCK_NAME)
@@ -61,15 +65,17 @@ def _folder(settings: Settings, folder: Path) -> Iterator[Finding]:
 
 
 def _bundled_bytes(folder: Path) -> int:
-    bundles = folder / BUNDLES_FOLDER
-    return sum(path.stat().st_size for path in bundles.iterdir()) if os.access(bundles, os.R_OK | os.X_OK) else 0
+    size_bytes = 0
+    with suppress(FileNotFoundError, PermissionError):
+        for path in (folder / BUNDLES_FOLDER).iterdir():
+            with suppress(FileNotFoundError):  # a keeper has just removed it
+                size_bytes += path.stat().st_size
+    return size_bytes
 
 
 def _holder(what: str, lock: Path) -> Finding:
-    try:
-        holder = ProcessLock.holder_of(lock)
-    except OSError as error:
-        return Finding(
-            what, False, f"{lock} can't be read by this user ({error.strerror}); run as who runs the archive"
-        )
-    return Finding(what, True, f"{holder} works in this folder" if holder else "none works in this folder now")
+    def look() -> str:
+        holder = lock_holder(lock)
+        return f"{holder} works in this folder" if holder else "none works in this folder now"
+
+    return found(what, look)

@@ -3,12 +3,14 @@
 import hashlib
 import io
 import tempfile
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from connectors.archive.opening import open_store
 from connectors.archive.outbox import OUTBOX_NAME
 from connectors.archive.store import ArchiveStore
+from connectors.disk_failures import disk_failures
 from models.errors import FatalError, PetawatchError, RecordError, RetryableError
 from streams.installation_finding import Finding
 from streams.settings import Settings
@@ -44,9 +46,10 @@ def check_store(settings: Settings, folder: Path | None) -> Finding:
 def _write_and_read(store: ArchiveStore, *, must_remove: bool) -> str:
     """What became of the object in the end."""
     sha256 = hashlib.sha256(_PROBE).hexdigest()
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / PROBE_KEY
-        source.write_bytes(_PROBE)
+    with ExitStack() as stack:
+        with disk_failures(Path(tempfile.gettempdir())):
+            source = Path(stack.enter_context(tempfile.TemporaryDirectory())) / PROBE_KEY
+            source.write_bytes(_PROBE)
         version = store.put(PROBE_KEY, source, sha256, len(_PROBE), {"sha256": sha256})
     into = io.BytesIO()
     if store.read(PROBE_KEY, version.version, into) != sha256:

@@ -6,12 +6,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from connectors.process_lock import ProcessLock
 from connectors.tape.cartridge import Cartridge
 from connectors.tape.library import drive_lock_file, mounted_cartridges
 from connectors.tape.settings import TapeSettings
 from models.errors import RetryableError
-from streams.installation_finding import Finding, found, gib
+from streams.installation_finding import Finding, found, gib, lock_holder
 from streams.settings import Settings
 
 
@@ -32,17 +31,20 @@ def check_tapes(settings: Settings, folder: Path | None) -> Iterator[Finding]:
             "(without any tape set tape.copies = 0)",
         )
     for mount in tape.mounts:
-        holder = "" if folder is None else ProcessLock.holder_of(drive_lock_file(mount, folder))
-        if holder:
-            yield Finding(
-                f"tape {mount}",
-                True,
-                f"{holder} works with this drive, which is not disturbed; archive volumes shows its cartridge",
-            )
+        user = found(f"tape {mount}", partial(_user_of, mount, folder))
+        if user.sentence:
+            yield user
         else:
             yield from _mounted(replace(tape, mounts=(mount,)), settings.archive.installation)
     if tape.remount:
         yield _remount_command(tape.remount[0])
+
+
+def _user_of(mount: Path, folder: Path | None) -> str:
+    """Who works with a drive; empty when nobody does."""
+    holder = "" if folder is None else lock_holder(drive_lock_file(mount, folder))
+    words = "works with this drive, which is not disturbed; archive volumes shows its cartridge"
+    return f"{holder} {words}" if holder else ""
 
 
 def _mounted(tape: TapeSettings, installation: str) -> Iterator[Finding]:

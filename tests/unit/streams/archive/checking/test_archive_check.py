@@ -3,6 +3,7 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -83,16 +84,20 @@ def test_who_works_in_the_folder_is_named(settings: Settings, tmp_path: Path) ->
     assert look(settings, tmp_path / "state")["archiver"].sentence == "none works in this folder now"
 
 
-def test_room_for_ten_bundles(tmp_path: Path) -> None:
+def test_room_for_ten_bundles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=100 << 30))
     bundles = tmp_path / "archive/bundles"
     bundles.mkdir(parents=True)
     tape = {"mounts": [str(tmp_path / "drive")], "bundle_bytes": 64 << 30}
     settings = load_settings(None, tape=tape, archive={"folder": str(tmp_path / "archive"), "installation": "lab-2"})
     finding = look(settings, None)[f"archive folder {tmp_path}/archive"]
     assert not finding.ok
-    assert "may take 640 GiB (ten of tape.bundle_bytes)" in finding.sentence
+    assert (
+        "only 100 GiB are free there, and bundles that wait for their copies may take 640 GiB (ten of"
+        in finding.sentence
+    )
     with (bundles / "a.tar").open("wb") as stream:
-        stream.truncate(640 << 30)  # what waits already takes none of the room that is left
+        stream.truncate(560 << 30)  # what waits already takes none of the room that is left
     assert look(settings, None)[f"archive folder {tmp_path}/archive"].ok
 
 
@@ -152,3 +157,16 @@ def test_a_command_for_remounting_that_is_none(tmp_path: Path) -> None:
     found = look(load_settings(None, tape=tape, archive={"installation": "lab-2"}), None)
     assert "no program that can be run" in found["tape remount"].sentence
     assert "nothing is mounted" in found[f"tape {tmp_path}"].sentence
+
+
+def test_locks_that_this_user_may_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(ProcessLock, "holder_of", refuse)
+    tape = {"mounts": [str(tmp_path)]}
+    settings = load_settings(None, tape=tape, archive={"installation": "lab-2", "folder": str(tmp_path)})
+    found = look(settings, None)
+    for what in ("archiver", "tape keeper", f"tape {tmp_path}"):
+        assert "run this as the user who runs the archive" in found[what].sentence
+        assert not found[what].ok
