@@ -10,7 +10,7 @@ from connectors.clock import Clock
 from models.event_time import SECOND_NS
 
 #: What becomes of a version of a file in the archive.
-ARCHIVE_RESULTS = ("stored", "file_gone", "file_changed", "archive_key")
+ARCHIVE_RESULTS = ("stored", "archived_elsewhere", "file_gone", "file_changed", "archive_key")
 
 
 class ArchiveMetrics:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from connectors.archive.opening import open_store
 from connectors.archive.outbox import ArchiveOutbox
-from connectors.archive.outbox_lines import Sink, SinkLag
 from connectors.archive.store import ArchiveStore
 from connectors.catalog.catalog import Catalog
 from connectors.catalog.opening import open_catalog
@@ -169,10 +168,6 @@ class Archiver:
     def waiting_files(self) -> int:
         """How many versions wait for store or catalog."""
         return sum(lag.files for lag in self._outbox.lags().values())
-
-    def lags(self) -> dict[Sink, SinkLag]:
-        """What waits."""
-        return self._outbox.lags()
 
     def _follow_anew(self) -> None:
         self._feed.follow_anew()

@@ -69,7 +69,7 @@ class Installation:
         """One run; what waits afterwards."""
         with self.archiver() as archiver:
             archiver.run_once()
-            return {sink.value: lag.files for sink, lag in archiver.lags().items()}
+            return {sink.value: lag.files for sink, lag in archiver._outbox.lags().items()}
 
     def another_store(self) -> None:
         """The settings name another folder."""
@@ -164,8 +164,8 @@ def test_a_store_that_is_away_delays(there: Installation, failure: PetawatchErro
         for _ in range(40):
             archiver.run_once()
             there.clock.advance(20)
-        assert archiver.lags()[Sink.STORE].files == 20
-        assert archiver.lags()[Sink.STORE].reason == failure.reason
+        assert archiver._outbox.lags()[Sink.STORE].files == 20
+        assert archiver._outbox.lags()[Sink.STORE].reason == failure.reason
         tries = len(there.store.puts)
         assert 4 + 10 < tries < 4 + 25, "after the first ones only a scout tries, once a minute"
         there.store.failure = None
@@ -313,7 +313,7 @@ def test_a_folder_that_is_away_is_waited_for(there: Installation, empty: bool) -
         for _ in range(10):
             archiver.run_once()
             there.clock.advance(600)
-        assert archiver.lags()[Sink.STORE].reason == "folder_away"
+        assert archiver._outbox.lags()[Sink.STORE].reason == "folder_away"
         assert archiver.waiting_files() == 2
         shutil.rmtree(there.root, ignore_errors=True)
         there.root.with_name("unmounted").rename(there.root)
@@ -333,7 +333,7 @@ def test_a_file_system_in_the_watched_folder_that_is_away_is_waited_for(there: I
     inner.mkdir()
     with there.archiver() as archiver:
         archiver.run_once()
-        assert archiver.lags()[Sink.STORE].reason == "folder_away"
+        assert archiver._outbox.lags()[Sink.STORE].reason == "folder_away"
         inner.rmdir()
         aside.rename(inner)
         there.clock.advance(600)
