@@ -6,6 +6,7 @@ import shlex
 import shutil
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +16,7 @@ from connectors.state.directory import StateDirectory
 from models.errors import FatalError, RetryableError
 from streams.archive.settings import ArchiveSettings
 from streams.facility.settings import StoreKind
+from streams.metrics import WatchMetrics
 from streams.processes.installation import InstallationProcesses
 from streams.replay.beginning import files_before
 from streams.replay.mark import ReplayMark, claim
@@ -25,6 +27,7 @@ from streams.replay.on_kafka.topics import ReplayTopics
 from streams.replay.plan import ReplayPlan
 from streams.replay.run import EventTimePace, ReplayModels, compare_files, install_models, planned_files
 from streams.settings import Settings
+from streams.state_writing import open_state_writing
 from streams.topology import AgentName
 
 #: Below the results while they come: journal and the workers' output.
@@ -178,8 +181,7 @@ class KafkaReplay:
                 )
                 self._wait_until_done(look)
                 processes.stop()
-        with StateDirectory.open(self._directory) as state:
-            state.flush()
+        self._close_results()
         compare_files(self._plan.files, places, self._directory)
 
     def clean_up(self) -> None:
@@ -209,22 +211,38 @@ class KafkaReplay:
                 reason="replay_topics",
             )
 
+    def _close_results(self) -> None:
+        """As a watch ends: rows become files, and receivers of alerts get a last moment."""
+        with ExitStack() as stack:
+            writing = open_state_writing(
+                stack,
+                self._directory,
+                self._settings,
+                clock=self._clock,
+                metrics=WatchMetrics(self._clock),
+                tell=self._tell,
+                stopping=lambda: False,
+            )
+            writing.builder.flush_rows()
+            writing.sender.start()
+            writing.housekeeping.drain_outbox()
+
     def _options(self) -> dict[str, str]:
         """What workers anywhere need beside the site's settings."""
         return {
             "PETAWATCH_TOPICS__INSTALLATION": self._topics.topics.installation,
             "PETAWATCH_CHECKPOINTS__STORE": StoreKind.TOPIC.value,
             "PETAWATCH_ARCHIVE__STORE": "",
+            "PETAWATCH_WORKER__WARM_UP": "false",
         }
 
     def _start(self, processes: InstallationProcesses) -> None:
         urls = json.dumps(self._settings.webhook_urls)
         # How far the work is behind what was sent says something of a live watch; here it is the speed.
-        here = {"PETAWATCH_WORKER__WARM_UP": "false"}
-        recorder = {**here, "PETAWATCH_WEBHOOK_URLS": urls, "PETAWATCH_WORKER__LAG_ALERT_S": str(math.inf)}
+        recorder = {"PETAWATCH_WEBHOOK_URLS": urls, "PETAWATCH_WORKER__LAG_ALERT_S": str(math.inf)}
         processes.start_worker("recorder", agents=AgentName.RECORDER, state=self._directory, options=recorder)
         for number in range(1, self._workers + 1):
-            processes.start_worker(f"worker-{number}", agents=_SCORING, options=here)
+            processes.start_worker(f"worker-{number}", agents=_SCORING)
         own = " ".join(f"{name}={shlex.quote(value)}" for name, value in self._options().items())
         self._tell(
             f"more workers can join on other computers: {own} petawatch worker --agents {_SCORING} --config FILE"

@@ -19,18 +19,23 @@ from connectors.wire.message import Outgoing
 from models.errors import FatalError
 from servers.kafka_server import KafkaServer
 from streams.drills.comparison import differences
-from streams.processes.command_process import CommandProcess
+from streams.processes.command_process import COMMAND, CommandProcess
 from streams.topology import TopicName, TopicSettings
 from tests.integration.archive.test_replay import STRETCH, assert_same_stretch, watched
 from tests.support.commands import Run
 from tests.support.kafka import kafka_settings, make_topics, own_installation
+from tests.support.receiver import receiving
 from tests.support.watch_results import WatchResults, read_results
 from tests.support.watching import wait_until
 
 __all__ = ["watched"]
 
+pytestmark = pytest.mark.timeout(600)
+
 #: So long that the cameras come to change to another model.
 LONGER = ("--from", "2022-07-01T09:31", "--to", "2022-07-01T09:33")
+# As in the tests' own process: a busy computer would hardly get on with it.
+NOT_GIVING_WAY = f"import connectors.process_priority as own; own.give_way = lambda: None; {COMMAND}"
 JOIN = "more workers can join on other computers: "
 
 
@@ -120,7 +125,9 @@ def test_killed_and_taken_up_again_it_is_the_same_bit_for_bit(
 ) -> None:
     before = site.names()
     assert len(before) > 10
-    with CommandProcess(site.replay("--workers", "1", into="workers"), log=site.folder / "killed.log") as killed:
+    with CommandProcess(
+        site.replay("--workers", "1", into="workers"), log=site.folder / "killed.log", program=NOT_GIVING_WAY
+    ) as killed:
         wait_until(lambda: has_recorded(site.results("workers")) or not killed.running, within_s=200)
         assert killed.running, killed.tail()
         assert len(site.running()) == 2
@@ -150,17 +157,30 @@ def test_another_model_is_the_same_too_with_a_worker_that_was_started_elsewhere(
         more: tuple[str | Path, ...] = ("--model", folder) if into.startswith("one") else ()
         code, _, told = command(*site.replay(*more, into=into, stretch=LONGER))
         assert code == 0, told
-    words = site.replay("--model", folder, "--workers", "0", into="workers of two models", stretch=LONGER)
     log = site.folder / "replay.log"
-    with CommandProcess(words, log=log) as replay:
+    with receiving() as receiver:
+        more = ("--model", folder, "--workers", "0", "--webhook", receiver.url)
+        words = site.replay(*more, into="workers of two models", stretch=LONGER)
+        finish_with_a_worker_elsewhere(words, log, site)
+    found = site.results("workers of two models", name)
+    assert differences(found, site.results("one for two models", name)) == []
+    assert {id_ for id_, event in receiver.events() if event == "closed"} == alerts_of(found)
+    assert site.names() == before
+
+
+def finish_with_a_worker_elsewhere(words: list[str | Path], log: Path, site: Site) -> None:
+    with CommandProcess(words, log=log, program=NOT_GIVING_WAY) as replay:
         wait_until(lambda: JOIN in log.read_text() or not replay.running, within_s=200)
         with started_by(log, site) as worker:
             wait_until(lambda: "stop its workers elsewhere" in log.read_text() or not replay.running, within_s=200)
             assert replay.running, replay.tail()
             assert worker.stop() == 0
         assert replay.wait(200) == 0, replay.tail()
-    assert differences(site.results("workers of two models", name), site.results("one for two models", name)) == []
-    assert site.names() == before
+
+
+def alerts_of(results: Path) -> set[str]:
+    with StateReader.open(results) as reader:
+        return {alert.id for alert, _ in reader.alerts()}
 
 
 def started_by(log: Path, site: Site) -> CommandProcess:
