@@ -35,12 +35,9 @@ def damage_told_by(error: RecordError) -> Damage:
     return Damage.MISSING if error.reason == "copy_missing" else Damage.UNREADABLE
 
 
-def note_reading(catalog: Catalog, copy: StoreCopy, damage: Damage | None, now_ns: int) -> None:
+def note_damage(catalog: Catalog, copy: StoreCopy, damage: Damage) -> None:
     """Note what reading all of a copy has shown."""
-    if damage:
-        catalog.add_store_copies([replace(copy, damaged=damage, checked_ns=None, read_back_ns=None)])
-    else:
-        catalog.add_store_copies([replace(copy, damaged="", read_back_ns=now_ns)])
+    catalog.add_store_copies([replace(copy, damaged=damage, checked_ns=None, read_back_ns=None)])
 
 
 class _Nowhere(io.RawIOBase):

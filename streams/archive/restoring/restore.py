@@ -13,7 +13,7 @@ from streams.archive.restoring.restore_report import RestoreReport
 from streams.archive.restoring.restore_sources import FileCopies, NearCopy, RestoreSources, copies_of
 from streams.archive.restoring.restore_tape import OF_THE_FOLDER, TapeRestore, Wanted, no_good_copy
 from streams.archive.restoring.restore_target import Fill, Found, RestoreTarget
-from streams.archive.stored_contents import damage_told_by, note_reading
+from streams.archive.stored_contents import damage_told_by, note_damage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +59,7 @@ def restore_files(
     RetryableError
         ``disk_full``, ``disk_failed``: of the folder; and what the catalog raises.
     """
-    clock = clock or SystemClock()
-    restore = _Restore(RestoreTarget(into), sources, options or RestoreOptions(), clock)
+    restore = _Restore(RestoreTarget(into), sources, options or RestoreOptions())
     total = len(files)
     on_tape: dict[str, tuple[TapePlace, ...]] = {}
     for copies in copies_of(files, sources):
@@ -73,7 +72,9 @@ def restore_files(
         advance(restore.report.done, total)
         return same
 
-    tape = TapeRestore(sources, put, restore.report, clock, wait_s=restore.options.wait_s, wanted=wanted)
+    tape = TapeRestore(
+        sources, put, restore.report, clock or SystemClock(), wait_s=restore.options.wait_s, wanted=wanted
+    )
     tape.run(on_tape)
     advance(restore.report.done, total)
     return restore.report
@@ -82,12 +83,11 @@ def restore_files(
 class _Restore:
     """One restore under way."""
 
-    def __init__(self, target: RestoreTarget, sources: RestoreSources, options: RestoreOptions, clock: Clock) -> None:
+    def __init__(self, target: RestoreTarget, sources: RestoreSources, options: RestoreOptions) -> None:
         self.options = options
         self.report = RestoreReport()
         self._target = target
         self._sources = sources
-        self._clock = clock
         self._placed: set[str] = set()
         self._away: set[str] = set()
 
@@ -149,4 +149,4 @@ class _Restore:
         word = "missing" if damage is Damage.MISSING else "damaged"
         self.report.problem(f"{file.key} is {word} in {copy.store}; verify it with petawatch archive verify")
         if not copy.damaged:
-            note_reading(self._sources.catalog, copy, damage, self._clock.now_ns())
+            note_damage(self._sources.catalog, copy, damage)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from connectors.archive.store import ArchiveStore
+from connectors.catalog.batches import batches
 from connectors.catalog.catalog import Catalog
 from models.archive.archived_file import ArchivedFile
 from models.archive.copies import StoreCopy
@@ -55,9 +56,8 @@ def free_store(
 
 
 def _in_store(catalog: Catalog, store: ArchiveStore, before_ns: int) -> Iterator[tuple[ArchivedFile, StoreCopy]]:
-    files = [file for file in catalog.find_files(FileQuery(to_ns=before_ns)) if (file.last_ns or 0) < before_ns]
-    for begin in range(0, len(files), _TOGETHER):
-        together = files[begin : begin + _TOGETHER]
+    files = (file for file in catalog.find_files(FileQuery(to_ns=before_ns)) if (file.last_ns or 0) < before_ns)
+    for together in batches(files, _TOGETHER):
         copies = catalog.store_copies([file.id for file in together])
         for file in together:
             yield from ((file, copy) for copy in copies.get(file.id, []) if copy.store == store.address)

@@ -1,6 +1,7 @@
 """Reads the copies in the store back, and finds the files that have none there."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from connectors.archive.store import ArchiveStore
 from connectors.catalog.batches import batches
@@ -13,14 +14,16 @@ from models.archive.safety import KnownCopies
 from models.errors import FatalError, RetryableError
 from streams.archive.cataloguing.known_copies import known_copies
 from streams.archive.own_files import own_file
-from streams.archive.stored_contents import damage_in, note_reading
+from streams.archive.stored_contents import damage_in, note_damage
 
 #: Files whose copies are asked for at once.
 _TOGETHER = 500
+# A commit takes longer than reading a small file; what a kill takes away is read again.
+_NOTED_EVERY_S = 1.0
 
 
 class StoreReading:
-    """One pass over the copies in a store; each finding is noted before the next copy is read.
+    """One pass over the copies in a store; damage is noted at once, and what is good each second.
 
     Parameters
     ----------
@@ -44,6 +47,8 @@ class StoreReading:
         self._catalog = catalog
         self._clock = clock
         self._is_due = is_due
+        self._good: list[StoreCopy] = []
+        self._noted_s = clock.monotonic_s()
         self.read = 0
         self.unread = 0
         self.failure = ""
@@ -62,17 +67,21 @@ class StoreReading:
         RetryableError, FatalError
             What the catalog raises.
         """
-        for page in batches(files, _TOGETHER):
-            known = known_copies(self._catalog, [file.id for file in page])
-            for file in page:
-                copies = known[file.id]
-                self.elsewhere += lies_elsewhere(file, copies, self._store.address)
-                for copy in copies.store_copies:
-                    if copy.store == self._store.address and self._is_due(copy):
-                        damage = self._damage(file, copy)
-                        if damage is not None:
-                            yield copy, damage
-                step()
+        try:
+            for page in batches(files, _TOGETHER):
+                known = known_copies(self._catalog, [file.id for file in page])
+                for file in page:
+                    copies = known[file.id]
+                    self.elsewhere += lies_elsewhere(file, copies, self._store.address)
+                    for copy in copies.store_copies:
+                        if copy.store == self._store.address and self._is_due(copy):
+                            damage = self._damage(file, copy)
+                            if damage is not None:
+                                yield copy, damage
+                    step()
+                self._note_good()
+        finally:
+            self._note_good()
 
     def _damage(self, file: ArchivedFile, copy: StoreCopy) -> Damage | None:
         if not self.failure:
@@ -81,11 +90,24 @@ class StoreReading:
             except (RetryableError, FatalError) as error:
                 self.failure = str(error)
             else:
-                note_reading(self._catalog, copy, damage, self._clock.now_ns())
                 self.read += 1
+                if damage is None:
+                    self._good.append(replace(copy, damaged="", read_back_ns=self._clock.now_ns()))
+                    if self._clock.monotonic_s() - self._noted_s >= _NOTED_EVERY_S:
+                        self._note_good()
+                else:
+                    note_damage(self._catalog, copy, damage)
                 return damage
         self.unread += 1
         return None
+
+    def _note_good(self) -> None:
+        """Note what was read and is good, of copies that nobody has removed or replaced meanwhile."""
+        there = self._catalog.store_copies([copy.file_id for copy in self._good]) if self._good else {}
+        versions = {copy.id: copy.version for copies in there.values() for copy in copies}
+        self._catalog.add_store_copies([copy for copy in self._good if versions.get(copy.id) == copy.version])
+        self._good.clear()
+        self._noted_s = self._clock.monotonic_s()
 
 
 def lies_elsewhere(file: ArchivedFile, copies: KnownCopies, store: str) -> bool:

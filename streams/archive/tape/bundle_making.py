@@ -44,7 +44,7 @@ class BundleMaker:
         self._clock = clock
         self._tell = tell
         self._room = DiskRoom((folder, archive.folder), archive.settings.tape.disk_reserve_bytes)
-        self._contents = FileContents(archive.catalog, archive.store, archive.folder, clock)
+        self._contents = FileContents(archive.catalog, archive.store, archive.folder)
         self._contents.forget()  # what a killed keeper has fetched takes the room that is wanted now
         # Of these the recorders' own file is not what was archived, although its size and time are.
         self._changed: set[str] = set()

@@ -6,13 +6,12 @@ from pathlib import Path
 
 from connectors.archive.store import ArchiveStore
 from connectors.catalog.catalog import Catalog
-from connectors.clock import Clock
 from connectors.disk_failures import disk_failures
 from models.archive.archived_file import ArchivedFile
 from models.archive.copies import Damage, StoreCopy
 from models.errors import RecordError
 from streams.archive.own_files import own_file
-from streams.archive.stored_contents import damage_in, note_reading
+from streams.archive.stored_contents import damage_in, note_damage
 
 _FETCHED = "fetched"
 
@@ -24,17 +23,12 @@ class FileContents:
     ----------
     folder
         The archive's.
-    place
-        A folder below it, which is this object's alone.
     """
 
-    def __init__(
-        self, catalog: Catalog, store: ArchiveStore | None, folder: Path, clock: Clock, *, place: str = _FETCHED
-    ) -> None:
+    def __init__(self, catalog: Catalog, store: ArchiveStore | None, folder: Path) -> None:
         self._catalog = catalog
         self._store = store
-        self.folder = folder / place
-        self._clock = clock
+        self.folder = folder / _FETCHED
 
     def local(self, file: ArchivedFile) -> Path | None:
         """The recorders' file, if its size and time are those of what was archived; who reads it compares it."""
@@ -61,7 +55,7 @@ class FileContents:
                 damage, path = self._read(store, copy, file)
                 if damage is None:
                     return path
-                note_reading(self._catalog, copy, damage, self._clock.now_ns())
+                note_damage(self._catalog, copy, damage)
         raise RecordError(
             f"{file.path} is neither in {file.root} nor in the store with the content that was archived; bring it back",
             reason="content_missing",

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from connectors.catalog.sqlite_catalog import SqliteCatalog
-from connectors.clock import SystemClock
 from models.archive.archived_file import ArchivedFile
 from streams.archive.own_files import own_file
 from streams.archive.tape.file_contents import FileContents
@@ -29,7 +28,7 @@ def test_all_find_a_name_that_is_no_utf_8(file: ArchivedFile, tmp_path: Path) ->
     assert place is not None
     assert place.read_bytes() == b"content"
     assert local_places([file]) == {file.id: place}
-    contents = FileContents(SqliteCatalog(tmp_path / "catalog.sqlite"), None, tmp_path, SystemClock())
+    contents = FileContents(SqliteCatalog(tmp_path / "catalog.sqlite"), None, tmp_path)
     assert contents.local(file) == place
     assert contents.local(replace(file, mtime_ns=1)) is None
 
