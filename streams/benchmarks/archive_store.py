@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from connectors.archive.contents import sha256_of_file
 from connectors.archive.opening import open_store
 from connectors.archive.store import ArchiveStore
+from connectors.file_hash import file_sha256
 from connectors.object_store.client import asking_again, store_client
 from connectors.object_store.settings import ObjectStoreSettings
 from streams.benchmarks.figure import Figure
@@ -105,7 +105,7 @@ def _compare(
 
 
 def _hash_and_put(store: ArchiveStore, file: Path) -> None:
-    sha256 = sha256_of_file(file)
+    sha256 = file_sha256(file)
     store.put(f"bench/{file.name}", file, sha256, file.stat().st_size, {"sha256": sha256})
 
 
