@@ -161,6 +161,6 @@ def test_a_keeper_is_killed_while_it_forgets(archive: TapeArchive, drives: list[
         drive.load(ltfs.cartridge())
     chance = random.Random(7)  # noqa: S311 - steps, no secrets
     with KilledKeepers() as keepers:
-        for _ in range(3):
+        for _ in range(2):
             keepers.run(archive.config, chance.randrange(1, _MOST_STEPS))
     check(archive, others, lost)

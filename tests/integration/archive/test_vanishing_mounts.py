@@ -82,7 +82,7 @@ def test_a_mount_goes_between_two_calls(
 ) -> None:
     vanishing = Vanishing(tmp_path, ltfs, monkeypatch)
     calls = range(1, vanishing.calls() + 1)
-    for at in random.Random(how.__name__).sample(calls, 4):  # noqa: S311 - no secret
+    for at in random.Random(how.__name__).sample(calls, 3):  # noqa: S311 - no secret
         vanishing.vanish(how, at)
 
 
