@@ -250,6 +250,7 @@ def test_the_shot_of_an_alert_opens(replay: Run, watched: Path, undisturbed: Wat
         (["--from", "2022-07-01T09:33", "--to", "2022-07-01T09:32"], "--from must lie before --to"),
         ([*STRETCH, "--alert", "ab"], "give --from and --to, or --alert"),
         ([*STRETCH, "--speed", "fast"], "'fast' is neither a number above 0 nor max"),
+        (["--alert", "ab", "--workers", "1"], "--workers: the shot of an alert is replayed in this process"),
         (["--from", "2021-07-01", "--to", "2021-07-02"], "no snapshot between"),
         (["--alert", "none"], "no alert has an id that begins with 'none'"),
     ],

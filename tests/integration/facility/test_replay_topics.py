@@ -1,13 +1,23 @@
 """On a real broker a replay removes its own topics and groups, and none of those that are called like them."""
 
+from pathlib import Path
+
 import pytest
 
 from connectors.clock import SystemClock
 from connectors.kafka.admin import open_admin
 from connectors.kafka.producer import BlockProducer
+from connectors.model_files import default_model
+from connectors.state.directory import StateDirectory
 from connectors.wire.message import Outgoing
+from models.errors import FatalError
 from servers.kafka_server import KafkaServer
+from streams.replay.on_kafka.run import KafkaReplay
+from streams.replay.on_kafka.seeds import first_record
 from streams.replay.on_kafka.topics import ReplayTopics
+from streams.replay.plan import ReplayPlan
+from streams.replay.run import ReplayModels
+from streams.settings import default_settings
 from streams.topology import TOPICS, TopicName
 from tests.support.kafka import kafka_settings, make_topic, own_installation
 from tests.support.watching import wait_until
@@ -48,3 +58,25 @@ def test_they_are_made_empty_and_removed_and_nothing_else_is(own: ReplayTopics, 
     own.remove(clock)
     assert names(own) == sorted(others)
     assert len(own.names) == len(TOPICS)
+
+
+def test_a_replay_whose_topics_are_gone_is_told_and_nothing_is_made(own: ReplayTopics, tmp_path: Path) -> None:
+    plan = ReplayPlan(from_ns=0, to_ns=1, state_file=None, state=None, files=(), changed_settings=())
+    settings = default_settings().model_copy(update={"kafka": own.kafka})
+    replay = KafkaReplay(
+        plan,
+        ReplayModels(in_use=default_model()),
+        tmp_path,
+        settings,
+        topics=own,
+        config=None,
+        workers=1,
+        clock=SystemClock(),
+        tell=print,
+    )
+    with StateDirectory.open(tmp_path) as state:
+        state.commit(first_record(plan, state, settings))
+    with pytest.raises(FatalError, match="topics of this replay are gone") as failure:
+        replay.run({}, speed=None, progress=None)
+    assert failure.value.reason == "replay_topics"
+    assert names(own) == []
