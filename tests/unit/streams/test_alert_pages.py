@@ -141,6 +141,7 @@ def test_settings_go_to_the_process_with_their_secrets_and_nothing_of_the_enviro
         time_zone="Europe/Bucharest",
         object_store={"secret_key": "s3", "ca_file": str(tmp_path / "ca.pem")},
         tape={"mounts": [str(tmp_path)]},
+        archive={"installation": "lab-2"},
     )
     monkeypatch.setenv("PETAWATCH_TIME_ZONE", "Asia/Tokyo")
     again = settings_of_text(settings_text(settings))
