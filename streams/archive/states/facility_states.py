@@ -66,6 +66,7 @@ class FacilityStates:
         self._archive = archive
         self._recorder = recorder
         self._tell = tell
+        self._stop = Event()
         self._every_ns = round(settings.archive.state_every_s * SECOND_NS)
         self._progress = FollowingProgress.read(folder, from_ns)
         self._fetched = folder / _FILES
@@ -75,8 +76,8 @@ class FacilityStates:
         # Of the stretch in which it stopped, the states were archived when that began.
         self._stretch = None if moment is None else moment.position_ns // self._every_ns
 
-    def run(self, stop: Event, *, once: bool = False) -> None:
-        """Go on until ``stop`` is set, or until there is nothing more to do now.
+    def run(self, *, once: bool = False) -> None:
+        """Go on until ``stop`` is called; with ``once`` no longer than there is something to do now.
 
         Raises
         ------
@@ -84,22 +85,29 @@ class FacilityStates:
             What ``turn`` raises, as far as it is not waited out.
         """
         told = ""
-        while not stop.is_set():
+        while not self._stop.is_set():
             try:
                 moved = self.turn()
             except (RetryableError, FatalError) as error:
+                if self._stop.is_set():
+                    return
                 if once or (isinstance(error, FatalError) and error.reason != _MISSING):
                     raise
                 if str(error) != told:
                     told = str(error)
                     self._tell(f"{error}; it is tried again, and no states are archived meanwhile")
-                stop.wait(_AGAIN_S)
+                self._stop.wait(_AGAIN_S)
                 continue
             told = ""
             if not moved:
                 if once:
                     return
-                stop.wait(_LOOK_S)
+                self._stop.wait(_LOOK_S)
+
+    def stop(self) -> None:
+        """End ``run`` within a moment; what is half done is done anew. For a signal handler, or another thread."""
+        self._stop.set()
+        self._watch.stop()
 
     def turn(self) -> bool:
         """Go through the next snapshots that the recorder has finished; whether there were any.
@@ -137,6 +145,8 @@ class FacilityStates:
             number = versions[begun - 1].number
             versions = versions[:begun]
         self._go_through(versions)
+        if self._stop.is_set():
+            return False  # it may have ended in the middle of them
         return self._progress.went_to(number, versions)
 
     def _begun(self, versions: Sequence[ChangedVersion]) -> int:

@@ -115,6 +115,11 @@ class FollowingWatch:
             state.forget_rows(before_ns)
         shutil.rmtree(self.directory / EVIDENCE, ignore_errors=True)
 
+    def stop(self) -> None:
+        """Let ``process`` return in the middle of a snapshot, and wait for no disk."""
+        if self._watch is not None:
+            self._watch.stop()
+
     def close(self) -> None:
         """Let the directory go; it goes on from there the next time."""
         self._watch = None

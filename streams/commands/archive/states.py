@@ -21,7 +21,6 @@ def states(
 ) -> None:
     """On Kafka: archive the states of the stages each hour, computed once more behind the recorder, and compare."""
     import signal
-    import threading
     from contextlib import closing
 
     from connectors.clock import SystemClock
@@ -32,14 +31,13 @@ def states(
 
     from_ns = time_option("--from", from_time) or 0
     give_way()
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     with (
         opened_archive(state, config) as archive,
         closing(FacilityStates(archive, state, clock=SystemClock(), tell=tell, from_ns=from_ns)) as following,
     ):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: following.stop())
         different = following.different
-        following.run(stop, once=once)
+        following.run(once=once)
         if once and following.different > different:
             raise typer.Exit(1)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
 
 import pytest
 
@@ -84,7 +83,7 @@ def follow(recorder: Path, tell: Callable[[str], None] = print, from_ns: int = 0
         opened_archive(recorder, recorder.parent / "petawatch.toml") as archive,
         closing(FacilityStates(archive, recorder, clock=SystemClock(), tell=tell, from_ns=from_ns)) as states,
     ):
-        states.run(Event(), once=True)
+        states.run(once=True)
     return progress_of(recorder)
 
 
@@ -153,6 +152,28 @@ def test_killed_anywhere_it_goes_on(
         follow(recorder)
     progress = follow(recorder)
     assert (progress["same"], progress["different"]) == (5, 0)
+    assert archived(recorder) == whole
+
+
+def test_stopped_between_two_snapshots_it_goes_on(
+    recorder: Path, monkeypatch: pytest.MonkeyPatch, whole: dict[str, dict[str, bytes]]
+) -> None:
+    commit = StateDirectory.commit
+    with (
+        opened_archive(recorder, recorder.parent / "petawatch.toml") as archive,
+        closing(FacilityStates(archive, recorder, clock=SystemClock(), tell=print)) as states,
+        monkeypatch.context() as patch,
+    ):
+
+        def stopping(directory: StateDirectory, made: Commit) -> int:
+            states.stop()
+            return commit(directory, made)
+
+        patch.setattr(StateDirectory, "commit", stopping)
+        states.run(once=True)
+    with StateReader.open(recorder / "archive" / "following" / "state") as reader:
+        assert 0 < reader.ledger()["files"]["accepted"] < 6
+    follow(recorder)
     assert archived(recorder) == whole
 
 
