@@ -1,7 +1,8 @@
 """Keeps the tapes: bundles go to cartridges, are read back after a remount, and only then count as safe.
 
-What is to be done is found anew in each round, from the catalog, the bundles on the disk and what is mounted. Nothing
-else is remembered, so a keeper that was killed goes on where it was.
+What is to be done is found anew in each round, from the catalog, the bundles on the disk and what is mounted, so a
+keeper that was killed goes on where it was. Besides it remembers only ids: of the bundles that were on its disk, and of
+those that are on cartridges, to find out what a disk or a catalog has lost.
 """
 
 import threading
