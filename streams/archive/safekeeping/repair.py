@@ -1,15 +1,13 @@
 """Writes good copies where damaged ones were, or none: into the store, and bundles onto other cartridges."""
 
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from connectors.archive.store import ArchiveStore
 from connectors.clock import Clock
 from connectors.disk_failures import disk_failures
-from connectors.durable_files import sync_folder
+from connectors.durable_files import file_aside, put_in_place
 from connectors.tape.bundle_file import NothingToBundleError, build_bundle
 from connectors.tape.cartridge import Cartridge
 from models.archive.archived_file import ArchivedFile
@@ -172,11 +170,8 @@ class Repair:
                     if sha256 != bundle.sha256:
                         fresh.unlink(missing_ok=True)
                         continue
-                    fresh.rename(local.folder / f"{bundle.id}.tar")
-                    sync_folder(local.folder)
+                    put_in_place(fresh, local.folder / f"{bundle.id}.tar")
             except RetryableError as error:
-                with suppress(OSError):
-                    fresh.unlink(missing_ok=True)
                 if not error.reason.startswith("tape_"):
                     raise
                 self._leave_silent(cartridge, error)
@@ -218,8 +213,5 @@ class Repair:
 def _copy(cartridge: Cartridge, copy: BundleCopy, fresh: Path) -> str:
     """Copy a bundle from a cartridge, durably; the SHA-256 of what came."""
     cartridge.probe()
-    with fresh.open("wb") as stream:
-        sha256 = cartridge.bundles.copy(copy.path, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    return sha256
+    with file_aside(fresh) as stream:
+        return cartridge.bundles.copy(copy.path, stream)
