@@ -116,7 +116,7 @@ def publish(directory: Path, parts: list[Part]) -> None:
         staged, place = directory / part.staged_path, directory / part.path
         if staged.exists():
             place.parent.mkdir(parents=True, exist_ok=True)
-            staged.rename(place)
+            staged.rename(place)  # each folder is synchronised once, for all of its parts
     for folder in {part.path.parent for part in parts}:
         if (directory / folder).is_dir():
             sync_folder(directory / folder)

@@ -230,7 +230,7 @@ class Cartridge:
             copy_sequentially(built, partial, self._volume.device, step)
             with tape_failures(target, "giving it its name", begun=True):
                 self._system.set_attribute(partial, HASH_ATTRIBUTE, built.sha256)
-                partial.rename(target)
+                partial.rename(target)  # lasts with the sync of the whole cartridge
         except BaseException:
             remove_quietly(partial)
             raise

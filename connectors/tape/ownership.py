@@ -72,5 +72,6 @@ def claim(root: Path, installation: str) -> None:
         if (root / README_NAME).stat().st_size == len(page):
             return
     hidden = root / f".{README_NAME}"
+    # Not as on a disk: what makes it last is the sync of the whole cartridge.
     hidden.write_bytes(page)
     hidden.rename(root / README_NAME)
