@@ -36,6 +36,7 @@ def _lines(status: Mapping[str, Any]) -> Iterator[str]:
     for left_out in status["left_out"]:
         yield f"left out {left_out['at']} {left_out['reason']} {left_out['sentence']}"
     if status["states"]:
+        yield f"a facility's states until {status['states']['until']}"
         yield f"stretches that give the same again {status['states']['same']}"
         yield f"stretches that give something else {status['states']['different']}"
     for each in status["states"].get("differing", ()):

@@ -1,7 +1,7 @@
 """How far the states of a facility have come, and what was found when its results were compared."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
@@ -28,6 +28,8 @@ class FollowingProgress:
         Where it began: snapshots that end before are left out.
     identity, number
         Of the recorder's changes, up to which its snapshots were gone through.
+    until_ns
+        Event time of the last record of the latest of these.
     longest_ns
         Event time from the first to the last record of the longest snapshot; a day at most, whatever the clocks say.
     compared_ns
@@ -42,6 +44,7 @@ class FollowingProgress:
     from_ns: int = 0
     identity: str = ""
     number: int = 0
+    until_ns: int = 0
     longest_ns: int = 0
     compared_ns: int = 0
     same: int = 0
@@ -72,10 +75,11 @@ class FollowingProgress:
         if end.identity != self.identity or end.number < self.number:
             self.identity, self.number = end.identity, 0
 
-    def went_to(self, number: int, versions: Iterable[ChangedVersion]) -> bool:
+    def went_to(self, number: int, versions: Sequence[ChangedVersion]) -> bool:
         """All up to this change was gone through, these versions among it; whether that is further than before."""
         lengths = [min((version.last_ns or 0) - (version.first_ns or 0), DAY_NS) for version in versions]
         moved = number != self.number
+        self.until_ns = next((each.last_ns for each in reversed(versions) if each.last_ns is not None), self.until_ns)
         self.number, self.longest_ns = number, max([self.longest_ns, *lengths])
         if moved:
             self._write()

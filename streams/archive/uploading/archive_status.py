@@ -65,7 +65,12 @@ def _states(folder: Path) -> dict[str, Any]:
     progress = FollowingProgress.read(folder / FOLLOWING)
     if not progress.identity:
         return {}
-    return {"same": progress.same, "different": progress.different, "differing": progress.differing}
+    return {
+        "until": format_iso(progress.until_ns),
+        "same": progress.same,
+        "different": progress.different,
+        "differing": progress.differing,
+    }
 
 
 def _cartridges(settings: Settings, folder: Path) -> dict[str, Any]:

@@ -189,6 +189,7 @@ def test_what_differs_is_told_and_counted(recorded: Path, tmp_path: Path, comman
     where = ("--state", recorder, "--config", tmp_path / "petawatch.toml")
     assert command("archive", "run", "--once", *where)[0] == 0
     status = command("archive", "status", *where)[1]
+    assert "a facility's states until 2022-07-01T09:32:59.800Z" in status
     assert "stretches that give something else 5" in status
     assert "something else from 2022-07-01T09:30:40.000Z to 2022-07-01T09:30:50.000Z shots differ" in status
     found = json.loads(command("archive", "status", "--json", *where)[1])["states"]
