@@ -1,6 +1,6 @@
 """Brings archived files back into a folder, each from its nearest good copy."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,12 +33,12 @@ class RestoreOptions:
 
 
 def restore_files(
-    files: Sequence[ArchivedFile],
+    files: Iterable[ArchivedFile],
     into: Path,
     sources: RestoreSources,
     options: RestoreOptions | None = None,
     *,
-    advance: Callable[[int, int], None] = lambda _done, _total: None,
+    advance: Callable[[int], None] = lambda _done: None,
     wanted: Wanted = lambda _: None,
     clock: Clock | None = None,
 ) -> RestoreReport:
@@ -50,7 +50,7 @@ def restore_files(
     Parameters
     ----------
     advance
-        Told how many files of how many are done.
+        Told how many files are done.
     wanted
         Told which cartridges are wanted.
 
@@ -60,23 +60,22 @@ def restore_files(
         ``disk_full``, ``disk_failed``: of the folder; and what the catalog raises.
     """
     restore = _Restore(RestoreTarget(into), sources, options or RestoreOptions())
-    total = len(files)
     on_tape: dict[str, tuple[TapePlace, ...]] = {}
     for copies in copies_of(files, sources):
         if not restore.from_near(copies):
             on_tape[copies.file.id] = copies.on_tape
-        advance(restore.report.done, total)
+        advance(restore.report.done)
 
     def put(file: ArchivedFile, fill: Fill) -> bool:
         same = restore.put(file, fill, "tape")
-        advance(restore.report.done, total)
+        advance(restore.report.done)
         return same
 
     tape = TapeRestore(
         sources, put, restore.report, clock or SystemClock(), wait_s=restore.options.wait_s, wanted=wanted
     )
     tape.run(on_tape)
-    advance(restore.report.done, total)
+    advance(restore.report.done)
     return restore.report
 
 

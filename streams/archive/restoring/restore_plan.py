@@ -1,7 +1,7 @@
 """What a restore would do."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +42,7 @@ class RestorePlan:
     cartridges: tuple[PlannedCartridge, ...]
 
 
-def plan_restore(files: Sequence[ArchivedFile], into: Path, sources: RestoreSources) -> RestorePlan:
+def plan_restore(files: Iterable[ArchivedFile], into: Path, sources: RestoreSources) -> RestorePlan:
     """Find out what a restore would read; nothing is written, and no content is read."""
     counts: Counter[str] = Counter()
     size_bytes = 0

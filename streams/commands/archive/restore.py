@@ -54,23 +54,25 @@ def restore(
     )
     with opened_archive(state, config, must_exist=True) as archive:
         sources = RestoreSources.of(archive)
-        files = list(archive.catalog.find_files(query))
-        if not files:
+        # Counted first, so that a million files need not be held at once.
+        count, files = sum(1 for _ in archive.catalog.find_files(query)), archive.catalog.find_files(query)
+        if not count:
             tell("the catalog knows no file that fits; look with petawatch catalog find")
         if plan:
             planned = plan_restore(files, into, sources)
             document = _plan_document(planned)
             typer.echo(json.dumps(document) if as_json else "\n".join(restoring_lines(document)))
-            return int(not files or bool(planned.files[NOWHERE]))
+            return int(not count or bool(planned.files[NOWHERE]))
+        options = RestoreOptions(replace=replace, wait_s=wait)
         with progress_bar("restoring") as advance:
             report = restore_files(
-                files, into, sources, RestoreOptions(replace=replace, wait_s=wait), advance=advance, wanted=_say_wanted
+                files, into, sources, options, advance=lambda done: advance(done, count), wanted=_say_wanted
             )
     for sentence in [*report.problems, *(refused.sentence for refused in report.refused)]:
         tell(sentence)
     document = _document(report)
     typer.echo(json.dumps(document) if as_json else restored_line(document, into))
-    return int(not files or bool(report.refused))
+    return int(not count or bool(report.refused))
 
 
 def _say_wanted(cartridges: "list[tuple[str, WantedVolume]]") -> None:
