@@ -232,7 +232,7 @@ def test_a_live_watch_sends_while_it_works(snapshots: list[Path], undisturbed: W
 
 def _get(url: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - of this computer
+        with urllib.request.urlopen(url, timeout=120) as answer:  # noqa: S310 - of this computer
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -262,6 +262,9 @@ def test_metrics_and_health_of_a_live_watch(
         def shown() -> dict[str, float]:
             return _samples(_get(f"http://{address}/metrics")[1])
 
+        alert = results.alerts_of("image_anomaly")[0]
+        status, page = _get(f"http://{address}/alerts/{alert['id']}")
+        assert (status, "from the evidence of the watch" in page) == (200, True)
         read = float(results.ledger["records"]["read"])
         wait_until(lambda: shown()['petawatch_ledger_records{state="read"}'] == read)
         first = shown()
