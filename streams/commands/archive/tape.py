@@ -27,9 +27,7 @@ def tape(
     from streams.archive.opened_archive import opened_archive
     from streams.archive.tape.tape_keeper import open_keeper
     from streams.archive.tape.tape_needs import what_is_left
-
-    def tell(sentence: str) -> None:
-        typer.echo(f"petawatch: {sentence}", err=True)
+    from streams.commands.usage import tell
 
     with opened_archive(state, config) as archive, open_keeper(archive, SystemClock(), tell) as keeper:
         if once:
