@@ -76,6 +76,10 @@ class BundleIntake:
         # By uuid, the mount in which all of a cartridge was looked at.
         self._seen: dict[str, str] = {}
 
+    def look_anew(self) -> None:
+        """Look at all of each cartridge again, though its mount is the same."""
+        self._seen.clear()
+
     def take_in(self, cartridge: Cartridge) -> bool:
         """Take in what the catalog does not know of a cartridge; whether there was any.
 

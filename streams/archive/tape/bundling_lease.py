@@ -12,6 +12,8 @@ from models.event_time import format_iso
 from streams.archive.opened_archive import OpenedArchive
 
 _NAME = "bundling"
+#: Reason of a keeper that has to leave the making of bundles to another one.
+BUNDLED_ELSEWHERE = "bundled_elsewhere"
 #: So long nobody makes bundles after a computer is lost with its keeper; one that is started again in the same place
 #: has the same name and goes on at once.
 LENGTH_S = 900.0
@@ -41,12 +43,13 @@ class BundlingLease:
         try:
             yield lease
         finally:
-            with suppress(RetryableError, FatalError):
-                archive.catalog.end_lease(_NAME, lease._holder)
+            lease._end()
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Take or renew the lease for the making of one bundle, and renew it while that lasts.
+
+        It is let go at once when the bundle can't be made: another keeper may have the room that this one lacks.
 
         Raises
         ------
@@ -58,16 +61,24 @@ class BundlingLease:
             raise RetryableError(
                 f"another keeper ({lease.holder}) makes the bundles of the catalog {self._catalog.address}, until "
                 f"{format_iso(lease.until_ns)} if it does not go on; this one only writes and reads what it has",
-                reason="bundled_elsewhere",
+                reason=BUNDLED_ELSEWHERE,
             )
         done = threading.Event()
         renewing = threading.Thread(target=self._renew, args=(done,), name="bundling lease", daemon=True)
         renewing.start()
         try:
             yield
-        finally:
+        except BaseException:
             done.set()
             renewing.join()
+            self._end()
+            raise
+        done.set()
+        renewing.join()
+
+    def _end(self) -> None:
+        with suppress(RetryableError, FatalError):
+            self._catalog.end_lease(_NAME, self._holder)
 
     def _renew(self, done: threading.Event) -> None:
         """On a thread, with a catalog of its own. What can't be renewed now may be the next time, or ends."""

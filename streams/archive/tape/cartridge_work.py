@@ -58,6 +58,10 @@ class CartridgeWork:
         """
         return sum(self._take_in(cartridge, mounted) for cartridge in mounted.cartridges.values()) > 0
 
+    def look_anew(self) -> None:
+        """Let the next ``take_in`` look at all that is mounted: the catalog is not the one of before."""
+        self._intake.look_anew()
+
     def read_back(self, mounted: Mounted) -> bool:
         """Read what waits for a remount which has been; whether anything was found out."""
         busy = False

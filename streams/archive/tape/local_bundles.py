@@ -36,8 +36,8 @@ class LocalBundles:
                 if path.suffix != _SUFFIX or path.name.startswith("."):
                     path.unlink()
 
-    def tell_catalog(self) -> None:
-        """Tell the catalog of bundles that it does not have, after a kill or since it is an older one.
+    def tell_catalog(self) -> bool:
+        """Tell the catalog of bundles that it does not have, after a kill or since it is an older one; whether any.
 
         What is damaged, or holds files that were bundled otherwise meanwhile, is removed.
 
@@ -48,9 +48,11 @@ class LocalBundles:
         """
         there = self.ids()
         known = set(self._catalog.bundle_ids()) if there else set()
-        for id_ in there:
-            if id_ not in known and not self._is_told(id_):
+        unknown = [id_ for id_ in there if id_ not in known]
+        for id_ in unknown:
+            if not self._is_told(id_):
                 self.remove(id_)
+        return bool(unknown)
 
     def _is_told(self, id_: str) -> bool:
         try:

@@ -69,6 +69,8 @@ class LostBundles:
         return True
 
     def _read(self) -> set[str]:
-        with suppress(FileNotFoundError):
-            return set(self._file.read_text().split())
+        with suppress(
+            FileNotFoundError, UnicodeDecodeError
+        ):  # damaged, it begins anew: `verify --repair` finds the rest
+            return set(self._file.read_text("ascii").split())
         return set()

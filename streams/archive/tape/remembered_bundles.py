@@ -6,6 +6,7 @@ from pathlib import Path
 from connectors.catalog.catalog import Catalog
 from connectors.disk_failures import disk_failures
 from connectors.durable_files import replace_file
+from models.errors import FatalError
 
 _NAME = "bundles.known"
 
@@ -31,6 +32,8 @@ class RememberedBundles:
         ------
         RetryableError
             ``disk_full``, ``disk_failed``; the catalog is away.
+        FatalError
+            ``state_damaged``: the file is none of ours.
         """
         there = set(self._catalog.bundle_ids())
         known = self._known() | {copy.bundle_id for copy in self._catalog.bundle_copies()} & there
@@ -66,5 +69,12 @@ class RememberedBundles:
 
     def _read(self) -> set[str]:
         with suppress(FileNotFoundError):
-            return set(self._file.read_text().split())
+            try:
+                return set(self._file.read_text("ascii").split())
+            except ValueError as error:
+                raise FatalError(
+                    f"{self._file} can't be read ({error}); if the catalog was not restored from a backup, remove it: "
+                    "it is made anew",
+                    reason="state_damaged",
+                ) from error
         return set()

@@ -67,6 +67,10 @@ class TapeDrives:
         for mount in self._archive.settings.tape.mounts:
             stack.enter_context(lock_drive(mount, self._archive.folder))
 
+    def look_anew(self) -> None:
+        """Let the next ``look`` compare each cartridge with the catalog again: it is not the one of before."""
+        self._compared.clear()
+
     def look(self) -> Mounted:
         """What is mounted now; the inventory has it.
 

@@ -16,7 +16,7 @@ from models.archive.safety import proven_volumes
 from models.errors import FatalError, RetryableError
 from streams.archive.opened_archive import OpenedArchive
 from streams.archive.tape.bundle_making import BundleMaker
-from streams.archive.tape.bundling_lease import BundlingLease
+from streams.archive.tape.bundling_lease import BUNDLED_ELSEWHERE, BundlingLease
 from streams.archive.tape.cartridge_choice import WantingBundle
 from streams.archive.tape.cartridge_work import CartridgeWork
 from streams.archive.tape.local_bundles import MOST_LOCAL, LocalBundles
@@ -105,10 +105,15 @@ class TapeKeeper:
         Raises
         ------
         RetryableError, FatalError
-            What would make ``run`` wait ends it.
+            What would make ``run`` wait ends it, but for another keeper that makes the bundles.
         """
-        while self.round(close=close):
-            pass
+        try:
+            while self.round(close=close):
+                pass
+        except RetryableError as error:
+            if error.reason != BUNDLED_ELSEWHERE:
+                raise
+            self._tell(str(error))
 
     def round(self, *, close: bool = False) -> bool:
         """Look at everything once, and do what can be done; whether anything was done.
@@ -118,7 +123,10 @@ class TapeKeeper:
         close
             As ``BundleMaker.make`` takes it.
         """
-        self._local.tell_catalog()
+        if self._local.tell_catalog():
+            self._look_anew()
+        with suppress(RetryableError):  # a full disk keeps nothing from tape that is on it
+            self._look_for_older_catalog()
         mounted = self._drives.look()
         busy = self._work.take_in(mounted)
         busy |= self._work.read_back(mounted)
@@ -142,9 +150,23 @@ class TapeKeeper:
 
     def _make(self, *, close: bool) -> bool:
         """Make a bundle, if none could be made twice by that: by another keeper, or since the catalog is older."""
+        self._look_for_older_catalog()
+        if self._catalog_is_older:
+            return False
         with self._lease.held():
-            self._catalog_is_older = self._remembered.missing()
-            return not self._catalog_is_older and self._maker.make(close=close)
+            return self._maker.make(close=close)
+
+    def _look_for_older_catalog(self) -> None:
+        """Find out whether the catalog lacks bundles that are on cartridges; those that are mounted are taken in."""
+        older = self._remembered.missing()
+        if older and older != self._catalog_is_older:
+            self._look_anew()
+        self._catalog_is_older = older
+
+    def _look_anew(self) -> None:
+        """The catalog is not the one of before: what is mounted is compared with it again."""
+        self._drives.look_anew()
+        self._work.look_anew()
 
     def _show(self, needs: dict[Need, str], *, busy: bool) -> None:
         """Trouble at once; what is wanted only when nothing more can be done without it."""
