@@ -9,8 +9,8 @@ from streams.facility.progress_thread import ProgressThread, progress_of
 from streams.topology import CONNECTOR, AgentName, TopicName, inputs_of
 
 #: The agents whose work is waited for; what the recorder has to write waits in its topics and disturbs nobody.
-_AGENTS = (AgentName.IMAGE, AgentName.ENERGY, AgentName.SPECTRUM, AgentName.OTHER, AgentName.JOIN)
-_TOPICS = tuple(topic.value for agent in _AGENTS for topic in inputs_of(agent))
+WAITED_FOR = (AgentName.IMAGE, AgentName.ENERGY, AgentName.SPECTRUM, AgentName.OTHER, AgentName.JOIN)
+_TOPICS = tuple(topic.value for agent in WAITED_FOR for topic in inputs_of(agent))
 _LOOK_EVERY_S = 1.0
 _END_WITHIN_S = 2.0
 
@@ -84,6 +84,6 @@ class ProgressFollower(ProgressThread[ProgressReader]):
 def _place(key: bytes | None) -> Place | None:
     """``agent/partition``; None for connectors, for agents that are not waited for, and for what is neither."""
     agent, _, partition = (key or b"").decode(errors="replace").rpartition("/")
-    if agent == CONNECTOR or agent not in _AGENTS or not partition.isdecimal():
+    if agent == CONNECTOR or agent not in WAITED_FOR or not partition.isdecimal():
         return None
     return AgentName(agent), int(partition)

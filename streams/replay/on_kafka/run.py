@@ -140,6 +140,8 @@ class KafkaReplay:
                 "topics": topics.topics,
                 "archive": ArchiveSettings(),
                 "checkpoints": replace(settings.checkpoints, store=StoreKind.TOPIC),
+                # However late the first worker comes: what is sent must not be removed before it was worked on.
+                "connect": replace(settings.connect, dead_partition_after_s=math.inf),
             }
         )
 
@@ -199,7 +201,7 @@ class KafkaReplay:
                 return
             seeds = first_checkpoints(self._plan, self._models, self._settings)
             self._topics.make(self._clock)
-            write_seeds(seeds, self._models, self._settings)
+            write_seeds(seeds, self._models, self._settings, self._clock)
             write_first_journal(self._plan, journal, self._settings, self._clock)
             state.commit(first_record(self._plan, state, self._settings))
 

@@ -10,6 +10,9 @@ from connectors.spool_listing import SpoolFile
 from connectors.state.commit import Commit
 from connectors.state.directory import StateDirectory
 from connectors.state.reader import StateReader
+from connectors.wire.codec import encode
+from connectors.wire.message import Outgoing
+from connectors.wire.progress import Progress
 from models.device_stage import StageFactory
 from models.model_bundle import ModelBundle
 from models.snapshot_sequence import SnapshotSequence
@@ -21,6 +24,7 @@ from streams.agents.model_in_use import MODEL_KEY
 from streams.agents.recorder import RECORDER_KEY
 from streams.agents.recorder_book import RecorderBook
 from streams.connector.journal import SendingJournal
+from streams.connector.progress_follower import WAITED_FOR
 from streams.device_stages import DEVICE_KEYS, device_of_key
 from streams.facility.announcements import provide_models
 from streams.facility.checkpoint_store import open_checkpoint_store
@@ -32,6 +36,8 @@ from streams.stage_factory import stage_factory
 from streams.stage_joins import STAGE_KEYS, StageJoins, stage_of_key
 from streams.topology import RECORD_TOPICS, AgentName, TopicName, TopicSettings, inputs_of, partition_count, topic
 
+# Whose word it is where no worker has been yet.
+_NOBODY = "replay"
 #: The states of a partition's first checkpoint, by agent and partition.
 Seeds = dict[tuple[AgentName, int], dict[str, bytes]]
 
@@ -60,8 +66,10 @@ def first_checkpoints(plan: ReplayPlan, models: ReplayModels, settings: Settings
     return seeds
 
 
-def write_seeds(seeds: Seeds, models: ReplayModels, settings: Settings) -> None:
-    """Write the first checkpoints and the models that they name; done again it changes nothing.
+def write_seeds(seeds: Seeds, models: ReplayModels, settings: Settings, clock: Clock) -> None:
+    """Write the first checkpoints, the models that they name, and for each partition that it stands at its beginning.
+
+    So the connector waits for all of them, also before the first worker is there. Done again it changes nothing.
 
     Raises
     ------
@@ -71,6 +79,12 @@ def write_seeds(seeds: Seeds, models: ReplayModels, settings: Settings) -> None:
     with BlockProducer(settings.kafka, settings.topics.installation) as producer:
         others = [bundle for bundle in models.of_state if bundle.name != models.in_use.name]
         provide_models(producer, [*others, models.in_use])
+        encoded = encode(Progress(name=_NOBODY, at_ns=clock.now_ns(), next_offset=0))
+        for agent in WAITED_FOR:
+            for number in range(partition_count(topic(inputs_of(agent)[0]), settings.topics)):
+                key = f"{agent}/{number}".encode()
+                producer.send(Outgoing(topic=TopicName.PROGRESS, key=key, value=encoded.value, headers=encoded.headers))
+        producer.flush()
     asyncio.run(_write(seeds, settings))
 
 

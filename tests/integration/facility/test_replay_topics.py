@@ -1,5 +1,6 @@
 """On a real broker a replay removes its own topics and groups, and none of those that are called like them."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -7,19 +8,25 @@ import pytest
 from connectors.clock import SystemClock
 from connectors.kafka.admin import open_admin
 from connectors.kafka.producer import BlockProducer
+from connectors.kafka.reader import TopicReader
 from connectors.model_files import default_model
 from connectors.state.directory import StateDirectory
 from connectors.wire.message import Outgoing
 from models.errors import FatalError
+from models.event_time import HOUR_NS, parse_iso
 from servers.kafka_server import KafkaServer
+from streams.connector.flow_limit import FlowLimit
+from streams.connector.progress_follower import ProgressFollower
+from streams.facility.settings import ConnectSettings
 from streams.replay.on_kafka.run import KafkaReplay
-from streams.replay.on_kafka.seeds import first_record
+from streams.replay.on_kafka.seeds import first_record, write_seeds
 from streams.replay.on_kafka.topics import ReplayTopics
 from streams.replay.plan import ReplayPlan
 from streams.replay.run import ReplayModels
 from streams.settings import default_settings
 from streams.topology import TOPICS, TopicName
 from tests.support.kafka import kafka_settings, make_topic, own_installation
+from tests.support.manual_clock import ManualClock
 from tests.support.watching import wait_until
 
 ID = "0123456789ab"
@@ -58,6 +65,24 @@ def test_they_are_made_empty_and_removed_and_nothing_else_is(own: ReplayTopics, 
     own.remove(clock)
     assert names(own) == sorted(others)
     assert len(own.names) == len(TOPICS)
+
+
+def test_the_connector_waits_for_partitions_of_which_no_worker_has_said_anything(own: ReplayTopics) -> None:
+    clock, limit = ManualClock(), FlowLimit(ConnectSettings(dead_partition_after_s=math.inf), ManualClock())
+    settings = default_settings().model_copy(update={"kafka": own.kafka, "topics": own.topics})
+    own.make(clock)
+    write_seeds({}, ReplayModels(in_use=default_model()), settings, clock)
+    follower = ProgressFollower(lambda: TopicReader(own.kafka, own.topics.installation), limit)
+    start_ns = parse_iso("2022-07-01")
+    limit.sent(start_ns)
+    assert not limit.holds(start_ns + HOUR_NS)
+    with BlockProducer(own.kafka, own.topics.installation) as producer:
+        producer.send(Outgoing(topic=TopicName.IMAGES, key=b"Camera", value=b"waits"))
+        producer.flush()
+    follower.start()
+    wait_until(lambda: limit.holds(start_ns + HOUR_NS))
+    follower.stop()
+    own.remove(clock)
 
 
 def test_a_replay_whose_topics_are_gone_is_told_and_nothing_is_made(own: ReplayTopics, tmp_path: Path) -> None:
