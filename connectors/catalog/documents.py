@@ -70,10 +70,15 @@ def is_described(file: ArchivedFile) -> bool:
 
 
 def as_known(file: ArchivedFile, known: ArchivedFile | None) -> ArchivedFile:
-    """The file as it is written: with the description that is known when it has none of its own."""
-    if known is None or is_described(file):
+    """The file as it is written: with the description that is known when it has none of its own.
+
+    Of its times of change the later one stays: which version is the latest does not depend on who told of it last.
+    """
+    if known is None:
         return file
-    return replace(file, **{name: getattr(known, name) for name in DESCRIPTION})
+    kept = () if is_described(file) else DESCRIPTION
+    mtime_ns = max(file.mtime_ns, known.mtime_ns)
+    return replace(file, **{"mtime_ns": mtime_ns, **{name: getattr(known, name) for name in kept}})
 
 
 def starts_between(from_ns: int | None, to_ns: int | None, length_ns: int) -> tuple[int, int]:

@@ -28,6 +28,7 @@ from models.archive.archived_file import ArchivedFile
 from models.archive.file_query import FileQuery
 
 _BY_TIME = [("time_ns", 1), ("_id", 1)]
+_VERSION = ("key", "mtime_ns", "sequence")
 _BY_TAPE = [("date", 1), ("recorder", 1), ("time_ns", 1), ("_id", 1)]
 # Kept when a file is added again; those of the description, too, when it comes without one.
 _AS_INSERTED = ("_id", "sequence", "bundled")
@@ -112,12 +113,14 @@ class MongodbFiles(MongodbCopies):
             return
 
     def _latest(self, documents: Iterable[Document]) -> Iterator[Document]:
-        """Those that were archived last of their key."""
+        """The latest versions of their keys."""
         for some in batches(documents, FEW):
-            last: dict[str, int] = {}
-            for version in self._any_of("files", "key", {each["key"] for each in some}, ("key", "sequence")):
-                last[version["key"]] = max(last.get(version["key"], 0), version["sequence"])
-            yield from (each for each in some if each["sequence"] == last.get(each["key"]))
+            last: dict[str, tuple[int, int]] = {}
+            for version in self._any_of("files", "key", {each["key"] for each in some}, _VERSION):
+                key, place = version["key"], (version["mtime_ns"], version["sequence"])
+                last[key] = max(last.get(key, place), place)
+            # By the number alone: its time of change may have become a later one meanwhile.
+            yield from (each for each in some if each["sequence"] == last[each["key"]][1])
 
     def _terms(self, query: FileQuery, not_before_ns: int) -> Document:
         terms: Document = {}
@@ -153,7 +156,7 @@ class MongodbFiles(MongodbCopies):
             self._written_words |= new
 
     def _first_number(self, count: int) -> int:
-        """The first of so many numbers in the order in which files are archived; nobody else gets them."""
+        """The first of so many numbers in the order in which files become known; nobody else gets them."""
         with self._clear():
             noted = self._database[META].find_one_and_update(
                 {"_id": SEQUENCE_ID}, {"$inc": {"n": count}}, return_document=ReturnDocument.AFTER
@@ -179,8 +182,9 @@ def _document(file: ArchivedFile, sequence: int) -> Document:
 
 def _update(document: Document) -> UpdateOne:
     kept = _AS_INSERTED if is_described(record_of(ArchivedFile, document)) else (*_AS_INSERTED, *_OF_DESCRIPTION)
-    changed = {name: value for name, value in document.items() if name not in kept}
-    return UpdateOne({"_id": document["_id"]}, {"$set": changed})
+    changed = {name: value for name, value in document.items() if name not in {*kept, "mtime_ns"}}
+    # The later time of change stays, as in ``as_known``.
+    return UpdateOne({"_id": document["_id"]}, {"$set": changed, "$max": {"mtime_ns": document["mtime_ns"]}})
 
 
 def _index(terms: Document, words: dict[str, list[str]]) -> str:

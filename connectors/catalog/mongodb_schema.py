@@ -18,15 +18,11 @@ from models.errors import FatalError
 
 #: Counts up with every change of the collections; a database of a newer one is refused.
 SCHEMA_VERSION = 2
-#: What makes a database of each earlier format one of the next. Two programs may do it at once, and a killed one does
-#: it again: each must be one that does no harm a second time. Collections that are new need none: 2 brought leases.
-MIGRATIONS: dict[int, Callable[[Database[dict[str, Any]]], None]] = {}
-
-#: Format, and the number of the file that was archived last.
+#: Format, and the number of the file that became known last.
 META = "meta"
 SCHEMA_ID, SEQUENCE_ID = "schema", "sequence"
 
-_EXISTS = 48  # the server's number of it
+_NO_INDEX, _EXISTS = 27, 48  # the server's numbers of them
 _INTEGER = ["int", "long"]
 _BSON = {
     str: {"bsonType": "string"},
@@ -62,7 +58,7 @@ INDEXES: dict[str, dict[str, tuple[str, ...]]] = {
         "by_stage": ("stages", "time_ns", "_id"),
         "by_state": ("states", "time_ns", "_id"),
         "by_validity": ("valid", "time_ns", "_id"),
-        "by_key": ("key", "sequence"),
+        "by_version": ("key", "mtime_ns", "sequence"),
         "for_tape": ("date", "recorder", "time_ns", "_id"),
     },
     "words": {"by_kind": ("kind", "word")},
@@ -79,6 +75,20 @@ INDEXES: dict[str, dict[str, tuple[str, ...]]] = {
 }
 # The few files that wait for a bundle, not the many that lie in one.
 _PARTIAL = {("files", "for_tape"): {"bundled": False}}
+
+
+def _drop_index_by_key(database: Database[dict[str, Any]]) -> None:
+    try:
+        database["files"].drop_index("by_key")
+    except OperationFailure as error:
+        if error.code != _NO_INDEX:  # killed before, or another process has just done it
+            raise
+
+
+#: What makes a database of each earlier format one of the next. Two programs may do it at once, and a killed one does
+#: it again: each must be one that does no harm a second time. New collections and indexes need none: 2 brought leases,
+#: and files by their versions.
+MIGRATIONS: dict[int, Callable[[Database[dict[str, Any]]], None]] = {1: _drop_index_by_key}
 
 
 def make_ready(database: Database[dict[str, Any]], settings: CatalogSettings) -> None:

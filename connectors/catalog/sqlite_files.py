@@ -20,6 +20,10 @@ _OWN = tuple(name for name in names_of(ArchivedFile) if name not in _CONTENT)
 _COLUMNS = ", ".join([*(f"f.{name}" for name in _OWN), *(f"c.{name}" for name in _CONTENT)])
 # CROSS JOIN keeps the order: the files by their index, the content of each by its number.
 _SELECT = f"SELECT {_COLUMNS}, f.time_ns FROM files AS f CROSS JOIN contents AS c ON c.n = f.content"  # noqa: S608 - our own names
+_IS_LATEST = (
+    "NOT EXISTS (SELECT 1 FROM files AS later WHERE later.key = f.key"
+    " AND (later.mtime_ns, later.n) > (f.mtime_ns, f.n))"
+)
 _WRITTEN = (*_OWN, "id", "time_ns", "end_ns", "content")
 _UPSERT = (
     f"INSERT INTO files ({', '.join(_WRITTEN)}, bundled) VALUES ({', '.join(f':{name}' for name in _WRITTEN)}, "  # noqa: S608 - our own names
@@ -103,7 +107,7 @@ class SqliteFiles(SqliteDatabase):
         if query.valid is not None:
             terms.append("f.refused = ''" if query.valid else "f.refused <> ''")
         if query.latest_only:
-            terms.append("NOT EXISTS (SELECT 1 FROM files AS later WHERE later.key = f.key AND later.n > f.n)")
+            terms.append(_IS_LATEST)
         return terms, values
 
     def _contents(self, query: FileQuery) -> list[int]:

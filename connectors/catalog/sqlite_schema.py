@@ -11,13 +11,14 @@ from models.errors import FatalError
 #: Counts up with every change of the tables; a file of a newer one is refused.
 SCHEMA_VERSION = 2
 _LEASES = "CREATE TABLE leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until_ns INTEGER NOT NULL) WITHOUT ROWID"
+_BY_KEY = "CREATE INDEX files_by_key ON files (key, mtime_ns)"
 #: What makes a file of each earlier format one of the next.
-MIGRATIONS: dict[int, tuple[str, ...]] = {1: (_LEASES,)}
+MIGRATIONS: dict[int, tuple[str, ...]] = {1: (_LEASES, "DROP INDEX files_by_key", _BY_KEY)}
 
 _APPLICATION_ID = 0x50574354  # "PWCT"
 
 # Most files of a recorder hold the same devices, stages and states: they are written once, in ``contents``. The ids of
-# an ``n`` count up and are never used again: the order in which files were archived.
+# an ``n`` count up and are never used again: the order in which files became known.
 _TABLES = """
 CREATE TABLE contents (
     n INTEGER PRIMARY KEY, devices TEXT NOT NULL, stages TEXT NOT NULL, states TEXT NOT NULL,
@@ -30,7 +31,6 @@ CREATE TABLE files (
     refused TEXT NOT NULL, time_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL, bundled INTEGER NOT NULL);
 CREATE INDEX files_by_time ON files (time_ns, id, end_ns, content, refused);
 CREATE INDEX files_by_span ON files (end_ns - time_ns);
-CREATE INDEX files_by_key ON files (key);
 CREATE INDEX files_for_tape ON files (date, recorder, time_ns, id) WHERE bundled = 0;
 CREATE TABLE store_copies (
     file_id TEXT NOT NULL, store TEXT NOT NULL, version TEXT NOT NULL, checked_ns INTEGER, read_back_ns INTEGER,
@@ -105,7 +105,7 @@ def _make_ready(connection: sqlite3.Connection, file: Path) -> None:
         version = _version(connection, file)  # another process may have done it meanwhile
         statements = [text for earlier in range(version, SCHEMA_VERSION) for text in MIGRATIONS.get(earlier, ())]
         if not version:
-            statements = [*_TABLES.split(";\n"), _LEASES, f"PRAGMA application_id={_APPLICATION_ID}"]
+            statements = [*_TABLES.split(";\n"), _BY_KEY, _LEASES, f"PRAGMA application_id={_APPLICATION_ID}"]
         for statement in statements:
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")

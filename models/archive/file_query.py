@@ -21,7 +21,8 @@ class FileQuery:
     valid
         Readable wholly (True), or not (False).
     latest_only
-        Of each key the version that was archived last.
+        Of each key the version with the latest time of change; of equal ones that which the catalog learned of last.
+        In which order the catalog learned of the others does not matter. One without a known time is the oldest.
     """
 
     from_ns: int | None = None

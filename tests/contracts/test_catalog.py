@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -167,15 +168,37 @@ def test_files_are_found_by_what_is_in_them(catalog: Catalog) -> None:
     assert found(catalog, device="*", from_ns=START_NS + MINUTE_NS) == [meter]
 
 
-def test_the_latest_version_is_the_one_that_was_archived_last(catalog: Catalog) -> None:
-    first, second, third = archived(0), archived(0, "again", refused="truncated"), archived(0, "third")
-    catalog.add_files([first, second, archived(1)])
-    assert found(catalog, latest_only=True) == [second, archived(1)]
+def test_the_latest_version_is_the_one_that_was_changed_last_whenever_it_became_known(catalog: Catalog) -> None:
+    latest = []
+    for number, order in enumerate(permutations(range(3))):
+        old, new = archived(number, mtime_ns=7), archived(number, "again", mtime_ns=8, refused="truncated")
+        versions = [old, new, archived(number, "without a time", mtime_ns=0)]
+        for place in order:
+            catalog.add_files([versions[place]])
+        latest.append(new)
+    assert found(catalog, latest_only=True) == latest
+    assert found(catalog, latest_only=True, valid=True) == []
+    assert len(found(catalog)) == 18
+
+
+def test_a_version_keeps_its_latest_time_of_change(catalog: Catalog) -> None:
+    first, second = archived(0, mtime_ns=7), archived(0, "again", mtime_ns=8)
+    back = replace(first, mtime_ns=9, root="/moved")
+    catalog.add_files([first, second])
+    for as_in_a_bundle in (first, replace(first, first_ns=None, last_ns=None, devices=(), records=0)):
+        catalog.add_files([back])
+        assert found(catalog, latest_only=True) == [back]
+        catalog.add_files([as_in_a_bundle, second])
+        assert found(catalog, latest_only=True) == [replace(back, root=first.root)]
+
+
+def test_of_versions_of_one_time_the_latest_is_the_one_that_became_known_last(catalog: Catalog) -> None:
+    first, second, third = archived(0), archived(0, "again"), archived(0, "third")
+    catalog.add_files([first, second])
+    assert found(catalog, latest_only=True) == [second]
     catalog.add_files([third])
     catalog.add_files([replace(first, records=1)])
-    assert found(catalog, latest_only=True) == [third, archived(1)]
-    assert found(catalog, latest_only=True, valid=False) == []
-    assert len(found(catalog)) == 4
+    assert found(catalog, latest_only=True) == [third]
 
 
 def test_files_are_found_by_the_episodes_in_them(catalog: Catalog) -> None:

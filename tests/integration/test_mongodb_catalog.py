@@ -229,15 +229,21 @@ def test_an_earlier_format_is_brought_to_this_one(settings: CatalogSettings, mon
         after.close()
 
 
-def test_a_catalog_without_leases_gets_them(settings: CatalogSettings) -> None:
+def test_a_catalog_of_the_first_format_gets_leases_and_the_order_of_versions(settings: CatalogSettings) -> None:
     before = MongodbCatalog(settings)
     before.add_files([archived(0)])
     before._database.leases.drop()
-    before._database.meta.update_one({"_id": "schema"}, {"$set": {"version": 1}})
+    before._database.files.drop_index("by_version")
+    before._database.files.create_index([("key", 1), ("sequence", 1)], name="by_key")
     before.close()
-    with closing(MongodbCatalog(settings)) as after:
-        assert after.take_lease("bundling", "A", 60).holder == "A"
-        assert after.file(archived(0).id) == archived(0)
+    for _ in range(2):  # killed before it noted the format, it does it again
+        with closing(MongodbCatalog(settings)) as unaware:
+            unaware._database.meta.update_one({"_id": "schema"}, {"$set": {"version": 1}})
+        with closing(MongodbCatalog(settings)) as after:
+            assert after.take_lease("bundling", "A", 60).holder == "A"
+            assert after.file(archived(0).id) == archived(0)
+            names = after._database.files.index_information().keys()
+            assert ("by_version" in names, "by_key" in names) == (True, False)
 
 
 def test_a_database_of_another_program_is_left_alone(settings: CatalogSettings) -> None:

@@ -44,7 +44,8 @@ def _version(number: int, content: str, length: int, kind: int) -> ArchivedFile:
         _UNDESCRIBED,
     )
     # "!" sorts before the "@" of the id, and a key that another one begins with is another key.
-    return archived(number, content, **described[kind], key=f"1Hz/{number // 2}{'!' * (number % 2)}")
+    key = f"1Hz/{number // 2}{'!' * (number % 2)}"
+    return archived(number, content, **described[kind], key=key, mtime_ns=START_NS + length)
 
 
 _FILES = st.builds(_version, st.integers(0, 5), st.sampled_from("ab"), st.integers(0, 3), st.integers(0, 4))

@@ -41,6 +41,8 @@ class StoredDescriptions:
     def describe(self, stored: StoredVersion) -> ArchivedFile | None:
         """The file of a version, of no watched folder; None when the store does not give its content.
 
+        Where no time of change is noted with it, that is 0: it is taken for the oldest of its key.
+
         Raises
         ------
         RecordError
@@ -60,7 +62,7 @@ class StoredDescriptions:
                     if damage_in(self._store, stored.key, stored.version, stored.sha256, stream):
                         return None
                 file = self._described(path, root)
-        mtime_ns = file.mtime_ns
+        mtime_ns = 0
         with suppress(ValueError):
             mtime_ns = int(stored.metadata.get("mtime-ns", ""))
         return replace(file, root="", mtime_ns=mtime_ns)

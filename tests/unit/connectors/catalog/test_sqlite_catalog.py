@@ -145,15 +145,19 @@ def test_a_file_that_is_replaced_under_its_log_is_refused(tmp_path: Path) -> Non
     catalog.close()
 
 
-def test_a_catalog_without_leases_gets_them(tmp_path: Path) -> None:
+def test_a_catalog_of_the_first_format_gets_leases_and_the_order_of_versions(tmp_path: Path) -> None:
     file = tmp_path / CATALOG_NAME
     SqliteCatalog(file).close()
     with sqlite3.connect(file) as connection:
         connection.execute("DROP TABLE leases")
+        connection.execute("DROP INDEX files_by_key")
+        connection.execute("CREATE INDEX files_by_key ON files (key)")
         connection.execute("PRAGMA user_version=1")
     connection.close()
     after = SqliteCatalog(file)
     assert after.take_lease("bundling", "A", 60).holder == "A"
+    index = after._connection.execute("SELECT name FROM pragma_index_info('files_by_key')").fetchall()
+    assert [column["name"] for column in index] == ["key", "mtime_ns"]
     after.close()
 
 
