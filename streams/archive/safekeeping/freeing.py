@@ -216,9 +216,12 @@ class Freeing:
         return ()
 
     def _has_room(self, folder: Path) -> bool:
-        """Whether the file system of a folder is not fuller than it may be."""
-        space = os.statvfs(folder)
-        freed = self._freed.get(folder.stat().st_dev, 0) / space.f_frsize
+        """Whether the file system of a folder is not fuller than it may be; nothing is to be freed where none is."""
+        try:
+            space = os.statvfs(folder)
+            freed = self._freed.get(folder.stat().st_dev, 0) / space.f_frsize
+        except FileNotFoundError:  # removed meanwhile, with all that was in it
+            return True
         used = space.f_blocks - space.f_bfree - freed
         # As df counts: what only root may use is neither used nor available.
         return 100 * used <= self._to_percent * (used + space.f_bavail + freed)
