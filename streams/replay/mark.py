@@ -59,8 +59,8 @@ def claim(directory: Path, mark: ReplayMark) -> ReplayMark:
 
 
 def _taken_up(directory: Path, known: ReplayMark, mark: ReplayMark) -> ReplayMark:
-    if not known.finished and known.topics != mark.topics:
-        how = "with --workers (and the same Kafka)" if known.topics else "without --workers"
+    if not known.finished and bool(known.topics) != bool(mark.topics):
+        how = "with --workers" if known.topics else "without --workers"
         raise FatalError(
             f"this replay was begun {how}, and goes on only so; do that, or remove {directory}", reason="replay_other"
         )

@@ -90,6 +90,8 @@ def replay_on_kafka(
     """
     topics = replay_topics(settings, replay, directory)
     mark = claim(directory, ReplayMark(replay=replay, topics=topics.topics.installation))
+    if mark.topics:  # begun when this computer had another name, or the folder lay elsewhere
+        topics = topics.named(mark.topics)
     run = KafkaReplay(
         plan, models, directory, settings, topics=topics, config=config, workers=workers, clock=clock, tell=tell
     )

@@ -53,6 +53,23 @@ class ReplayTopics:
         own = replace(live, installation=f"{live.installation}{_REPLAY}{id_}")
         return cls(kafka=kafka, topics=own, block_bytes=block_bytes)
 
+    def named(self, installation: str) -> Self:
+        """Those of a replay beside the same live installation that was begun under this name.
+
+        Raises
+        ------
+        FatalError
+            ``replay_other`` when it is no such name.
+        """
+        live, _, id_ = installation.rpartition(_REPLAY)
+        if live != self.topics.installation.rpartition(_REPLAY)[0] or not _ID.fullmatch(id_):
+            raise FatalError(
+                f"this replay was begun on the topics {installation}.*, which are none of this installation; use its "
+                "settings, or another folder with --into",
+                reason="replay_other",
+            )
+        return replace(self, topics=replace(self.topics, installation=installation))
+
     @property
     def names(self) -> tuple[str, ...]:
         """The full names: of these topics, and of no others, any may be removed."""

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from connectors.kafka.settings import KafkaSettings
+from models.errors import FatalError
+from streams.replay.mark import ReplayMark, claim
 from streams.replay.on_kafka.run import replay_topics
 from streams.replay.on_kafka.topics import ReplayTopics
 from streams.settings import default_settings
@@ -56,3 +58,21 @@ def test_the_same_replay_into_the_same_folder_has_the_same_ones_and_no_other_has
     assert replay_topics(settings, "0123", tmp_path / "two" / ".." / "one") == first
     others = [replay_topics(settings, "0123", tmp_path / "two"), replay_topics(settings, "0124", tmp_path / "one")]
     assert len({each.topics.installation for each in (first, *others)}) == 3
+
+
+def test_what_was_begun_goes_on_with_its_topics_when_the_computer_has_another_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, begun = default_settings(), replay_topics(default_settings(), "0123", tmp_path)
+    claim(tmp_path, ReplayMark(replay="0123", topics=begun.topics.installation))
+    monkeypatch.setattr("socket.gethostname", lambda: "another")
+    now = replay_topics(settings, "0123", tmp_path)
+    mark = claim(tmp_path, ReplayMark(replay="0123", topics=now.topics.installation))
+    assert now != begun
+    assert now.named(mark.topics) == begun
+
+
+@pytest.mark.parametrize("name", ["hpls", f"other-replay-{ID}", f"petawatch-replay-{ID}0", f"petawatch-replay-{ID}.x"])
+def test_a_mark_that_names_topics_of_others_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(FatalError, match="none of this installation"):
+        replay_topics(default_settings(), "0123", tmp_path).named(name)
