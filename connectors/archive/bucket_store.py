@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -105,7 +106,7 @@ class BucketStore:
             if whole and version.version not in besides:
                 if version.version in _UNVERSIONED:
                     self.check()  # it came while no versions were kept: if that is still so, the next one replaces it
-                return version
+                return replace(version, found=True)
         metadata = notes_that_fit(metadata)  # the longest is a path, which the key tells as well
         headers = {**self._lock(), **note_headers(metadata)}
         with _reasons():

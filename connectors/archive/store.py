@@ -20,6 +20,8 @@ class StoredVersion:
         Whether the store itself computed the SHA-256 of what it keeps and it was the one wanted.
     latest
         Whether it is what the key stands for now.
+    found
+        Given back by ``put``: it was there before, and by what the store says of it; it was not read for that.
     metadata
         What was noted with it: ``sha256``, ``mtime-ns``, ``path``.
     """
@@ -30,6 +32,7 @@ class StoredVersion:
     sha256: str
     checked: bool
     latest: bool = True
+    found: bool = field(default=False, compare=False)
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from connectors.catalog.catalog import Catalog
 from connectors.catalog.settings import CatalogSettings
 from connectors.catalog.sqlite_catalog import SqliteCatalog
+from connectors.catalog.wary_catalog import WaryCatalog
 from models.errors import FatalError
 
 _MONGODB = ("mongodb://", "mongodb+srv://")
@@ -20,7 +21,7 @@ def open_catalog(settings: CatalogSettings, folder: Path) -> Catalog:
     ----------
     folder
         Of the archive; the catalog lies there when no other place is named. A relative file is one below the present
-        directory.
+        directory. What has lost its trust is remembered there.
 
     Raises
     ------
@@ -31,8 +32,8 @@ def open_catalog(settings: CatalogSettings, folder: Path) -> Catalog:
         require_mongodb(settings)
         from connectors.catalog.mongodb_catalog import MongodbCatalog  # noqa: PLC0415 - an extra, for such an address
 
-        return MongodbCatalog(settings)
-    return SqliteCatalog(_file(settings, folder))
+        return WaryCatalog(MongodbCatalog(settings), folder)
+    return WaryCatalog(SqliteCatalog(_file(settings, folder)), folder)
 
 
 def catalog_file(settings: CatalogSettings, folder: Path) -> Path | None:

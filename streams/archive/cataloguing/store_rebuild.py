@@ -1,22 +1,26 @@
 """Makes the catalog anew from what lies in the store: for files of which nothing else is left."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from connectors.archive.store import ArchiveStore, StoredVersion
 from connectors.catalog.batches import batches
 from connectors.clock import Clock
 from connectors.process_lock import LockHeldError, ProcessLock
 from models.archive.archived_file import ArchivedFile, file_id
+from models.archive.safety import KnownCopies
 from models.errors import FatalError, RecordError
 from streams.archive.cataloguing.known_copies import known_copies
 from streams.archive.cataloguing.stored_description import StoredDescriptions, copy_of
+from streams.archive.checking.store_check import PROBE_KEY
 from streams.archive.opened_archive import OpenedArchive
+from streams.archive.stored_contents import damage_in
 
 # Keys that the store and the catalog are asked about in one go.
 _TOGETHER = 200
+Outcome = TypeVar("Outcome")
 _LOCK = "rebuild.lock"
 _FOLDER = "rebuilt"
 
@@ -53,9 +57,10 @@ class StoreRebuildCounts:
 
 
 class StoreRebuild:
-    """Takes each version in the store into the catalog that this does not have; those are read to be described.
+    """Takes each version in the store into the catalog that this does not have, or has without a copy there.
 
-    A portion of keys is durable before the next is looked at. Run again, it reads only what is still lacking.
+    Nothing is believed: what is taken in is read, to be described or compared. A portion of keys is durable before the
+    next is looked at. Run again, it reads only what is still lacking.
 
     Parameters
     ----------
@@ -98,9 +103,8 @@ class StoreRebuild:
             descriptions = StoredDescriptions(
                 store, self._archive.folder / _FOLDER, limits=settings.reading, zone=settings.zone
             )
-            listing = store.keys()
-            total = sum(1 for _ in listing)
-            for keys in batches(store.keys(), _TOGETHER):
+            total = sum(1 for _ in _keys(store))
+            for keys in batches(_keys(store), _TOGETHER):
                 self._take_in(keys, store, descriptions, pool)
                 self._advance(self.counts.keys, max(total, self.counts.keys))
         return self.counts
@@ -124,22 +128,27 @@ class StoreRebuild:
                 stored |= self._contents(found)
         known = known_copies(self._catalog, stored)
         lacking = [id_ for id_ in stored if not known[id_].cataloged]
+        described = self._good(lacking, pool.map(_described(descriptions), [stored[id_] for id_ in lacking]))
+        uncopied = [id_ for id_ in stored if known[id_].cataloged and not _is_copied(known[id_], store)]
+        # It may have been found damaged before the catalog was lost: it is not believed either.
+        whole = self._good(uncopied, pool.map(_whole(store), [stored[id_] for id_ in uncopied]))
         now_ns = self._clock.now_ns()
-        described: dict[str, _Described] = {}
-        outcomes = pool.map(_described(descriptions), [stored[id_] for id_ in lacking])
-        for id_, outcome in zip(lacking, outcomes, strict=True):
-            if isinstance(outcome, str):
-                self._problem(outcome)
-            else:
-                described[id_] = outcome
         self.counts.files += self._catalog.add_files(each.file for each in described.values())
-        copies = [copy_of(id_, store, each.version, now_ns, read=True) for id_, each in described.items()]
-        for id_, versions in stored.items():
-            if known[id_].cataloged and not any(copy.store == store.address for copy in known[id_].store_copies):
-                copies.append(copy_of(id_, store, versions[0], now_ns, read=False))
+        versions = {id_: each.version for id_, each in described.items()} | whole
+        copies = [copy_of(id_, store, version, now_ns, read=True) for id_, version in versions.items()]
         self._catalog.add_store_copies(copies)
         self.counts.copies += len(copies)
         self.counts.keys += len(keys)
+
+    def _good(self, ids: list[str], outcomes: Iterable[Outcome | str]) -> dict[str, Outcome]:
+        """By their ids, those that there is something of; of the others is told why not."""
+        good: dict[str, Outcome] = {}
+        for id_, outcome in zip(ids, outcomes, strict=True):
+            if isinstance(outcome, str):
+                self._problem(outcome)
+            else:
+                good[id_] = outcome
+        return good
 
     def _contents(self, versions: list[StoredVersion]) -> dict[str, list[StoredVersion]]:
         """The contents under a key by their ids, the oldest first, each with its versions, the latest first."""
@@ -160,6 +169,12 @@ class StoreRebuild:
 class _Described:
     file: ArchivedFile
     version: StoredVersion
+
+
+def _keys(store: ArchiveStore) -> Iterator[str]:
+    """All but what ``petawatch check`` has left there, locked."""
+    there = store.keys()
+    return (key for key in there if key != PROBE_KEY)
 
 
 def _versions(store: ArchiveStore) -> Callable[[str], list[StoredVersion] | RecordError]:
@@ -184,6 +199,26 @@ def _described(descriptions: StoredDescriptions) -> Callable[[list[StoredVersion
                     return _Described(file, version)
         except RecordError as error:
             return f"{versions[0].key} can't be described ({error}); it is left out"
-        return f"{versions[0].key} is damaged in the store: its content is not what was archived; it is left out"
+        return _damaged(versions[0].key)
 
     return describe
+
+
+def _whole(store: ArchiveStore) -> Callable[[list[StoredVersion]], StoredVersion | str]:
+    """Finds the first version of a content that is whole; else says that there is none."""
+
+    def whole(versions: list[StoredVersion]) -> StoredVersion | str:
+        for version in versions:
+            if damage_in(store, version.key, version.version, version.sha256) is None:
+                return version
+        return _damaged(versions[0].key)
+
+    return whole
+
+
+def _damaged(key: str) -> str:
+    return f"{key} is damaged in the store: its content is not what was archived; it is left out"
+
+
+def _is_copied(known: KnownCopies, store: ArchiveStore) -> bool:
+    return any(copy.store == store.address for copy in known.store_copies)

@@ -68,7 +68,7 @@ class Uploader:
         self._stored = StoredDescriptions(store, folder, limits=limits, zone=zone)
 
     def upload(self, waiting: WaitingFile) -> Uploaded:
-        """Bring a version into the store, if it is not there yet.
+        """Bring a version into the store, if it is not there yet; one that was there is read back.
 
         Raises
         ------
@@ -83,11 +83,14 @@ class Uploader:
         """
         path = local_file(waiting.root, waiting.path)
         file = self._described(path, waiting)
+        version: StoredVersion | None = None
         read_back = is_in_share(f"read back {file.sha256}", self._read_back_share)
+        if not read_back:
+            version = self._store.put(file.key, path, file.sha256, file.size_bytes, metadata_of(file))
+            # It may have turned out damaged long ago, and whoever knew that is lost.
+            read_back = version.found
         if read_back:
             version = put_whole(self._store, file, path)
-        else:
-            version = self._store.put(file.key, path, file.sha256, file.size_bytes, metadata_of(file))
         if version is None or (version.sha256, version.size_bytes) != (file.sha256, file.size_bytes):
             raise self._differs(file)
         return Uploaded(file, copy_of(file.id, self._store, version, self._clock.now_ns(), read=read_back))

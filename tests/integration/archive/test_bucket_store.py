@@ -185,6 +185,39 @@ def test_where_a_damaged_version_is_locked_a_whole_one_is_written_beside_it(mini
     assert len(store.versions(KEY)) == 3
 
 
+def test_a_version_that_was_there_is_read_before_it_counts(minio: MinioServer, tmp_path: Path) -> None:
+    bucket = versioned_bucket(minio)
+    store, settings = open_store(f"s3://{bucket}", store_settings(minio)), load_settings(None)
+    (tmp_path / "data").mkdir()
+    path = tmp_path / "data" / "a.h5"
+    path.write_bytes(CONTENT)
+    waiting = WaitingFile(
+        path=path.name,
+        root=str(path.parent),
+        sha256=hashlib.sha256(CONTENT).hexdigest(),
+        size_bytes=len(CONTENT),
+        mtime_ns=path.stat().st_mtime_ns,
+    )
+    uploader = Uploader(
+        store,
+        SystemClock(),
+        read_back_share=0.0,
+        limits=settings.reading,
+        zone=settings.zone,
+        folder=tmp_path / "from-store",
+    )
+    sent = uploader.upload(waiting)
+    assert sent.copy.read_back_ns is None
+    found = uploader.upload(waiting)
+    assert (found.copy.version, found.copy.read_back_ns is None) == (sent.copy.version, False)
+    damage(minio, bucket, sent.file.key)
+    with pytest.raises(RetryableError, match="not what it was given; it is sent again"):
+        uploader.upload(waiting)
+    again = uploader.upload(waiting)
+    assert again.copy.version != sent.copy.version
+    assert [version.version for version in store.versions(again.file.key)] == [again.copy.version]
+
+
 def damage(server: MinioServer, bucket: str, key: str) -> None:
     """All versions of an object on the server's disk."""
     for part in (server.folder / "data" / bucket / key).glob("*/part.1"):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import uuid
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -22,6 +23,7 @@ from models.errors import FatalError
 from servers.minio_server import MinioServer
 from streams.archive.cataloguing.file_description import describe_file
 from streams.archive.cataloguing.store_rebuild import StoreRebuild, StoreRebuildCounts
+from streams.archive.checking.store_check import PROBE_KEY
 from streams.archive.opened_archive import OpenedArchive
 from streams.archive.whole_copies import metadata_of
 from streams.settings import load_settings
@@ -51,7 +53,9 @@ class Stored:
         root = folder / "data"
         camera = write_production(root / f"10Hz/{DAY}" / NAME, one(CAMERA, Camera(image=random_images(1)[0])))
         self.put(camera, root)
-        self.put(write_production(camera, one(METER, EnergyMeter(first=1.0))), root)
+        write_production(camera, one(METER, EnergyMeter(first=1.0)))
+        os.utime(camera, ns=(0, self.files[0].mtime_ns + 1))
+        self.put(camera, root)
         strange = root / "1Hz" / "stränge name.h5"
         strange.parent.mkdir()
         strange.write_bytes(b"no snapshot")
@@ -107,15 +111,47 @@ def test_files_that_lie_only_in_the_store_are_entered_as_they_were(stored: Store
     assert (counts, told) == (StoreRebuildCounts(keys=2), [])
 
 
-def test_what_the_catalog_has_is_not_read(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_catalog_has_without_a_copy_is_read_once(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(SqliteCatalog(stored.folder / CATALOG_NAME)) as catalog:
         catalog.add_files(stored.files)
-    monkeypatch.delattr(type(stored.store), "read")
-    counts, _ = stored.rebuild()
-    assert (counts.files, counts.copies) == (0, 3)
+    counts, told = stored.rebuild()
+    assert (counts, told) == (StoreRebuildCounts(keys=2, copies=3), [])
     files, copies = stored.cataloged()
     assert {file.root for file in files} == {str(stored.folder / "data")}
-    assert all(copy.read_back_ns is None for [copy] in copies.values())
+    assert all(copy.read_back_ns is not None for [copy] in copies.values())
+    monkeypatch.delattr(type(stored.store), "read")
+    assert stored.rebuild() == (StoreRebuildCounts(keys=2), [])
+
+
+def test_a_damaged_version_is_no_copy_of_what_the_catalog_has(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "store"), ObjectStoreSettings())
+    store.prepare()
+    stored = Stored(tmp_path, store)
+    with closing(SqliteCatalog(tmp_path / CATALOG_NAME)) as catalog:
+        catalog.add_files(stored.files)
+    (tmp_path / "store" / stored.files[2].key).write_bytes(b"no snapshoT")
+    counts, told = stored.rebuild()
+    assert (counts.copies, counts.problems) == (2, 1)
+    assert "is damaged in the store" in told[0]
+    assert stored.files[2].id not in stored.cataloged()[1]
+
+
+def test_what_a_check_has_left_there_locked_is_passed_over(stored: Stored) -> None:
+    probe = stored.folder / PROBE_KEY
+    probe.write_bytes(b"a probe")
+    sha256 = hashlib.sha256(probe.read_bytes()).hexdigest()
+    stored.store.put(PROBE_KEY, probe, sha256, probe.stat().st_size, {"sha256": sha256})
+    assert stored.rebuild() == (StoreRebuildCounts(keys=2, files=3, copies=3), [])
+
+
+def test_a_version_without_a_noted_time_is_the_oldest(stored: Stored) -> None:
+    replaced = stored.folder / "data" / stored.files[0].path
+    replaced.write_bytes(b"put there by hand")
+    file = describe_file(replaced, root=stored.folder / "data")
+    stored.store.put(file.key, replaced, file.sha256, file.size_bytes, {"sha256": file.sha256, "path": file.path})
+    stored.rebuild()
+    files, _ = stored.cataloged()
+    assert [each.mtime_ns for each in files if each.id == file.id] == [0]
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.catalog.opening import CATALOG_NAME
 from connectors.state.commit import Commit, FileRecord, FileStatus
 from connectors.state.directory import StateDirectory
 from connectors.state.file_progress import FileProgress
@@ -18,6 +19,7 @@ from models.archive.volumes import Volume, VolumeState
 from models.errors import FatalError, RetryableError
 from models.state import encode_state
 from streams.archive.safekeeping.freeing import Decision, Freeing
+from streams.archive.tape.inventory import Inventory
 from tests.support.commands import Run, run_with
 from tests.support.crashes import Crash, crash_at
 from tests.support.tape_archive import TapeArchive
@@ -199,6 +201,56 @@ def test_without_a_proof_it_stays(
     assert reasons(archive) == [why]
 
 
+def damage_bundle_copy(archive: TapeArchive, file: ArchivedFile) -> None:
+    with archive.catalog() as catalog:
+        copy = catalog.bundle_copies()[0]
+        catalog.put_bundle_copy(replace(copy, state=CopyState.DAMAGED, damaged="missing"))
+
+
+def distrust_volume(archive: TapeArchive, file: ArchivedFile) -> None:
+    with archive.opened() as opened:
+        Inventory(opened.catalog, opened.folder).distrust(UUIDS[0], "second")
+
+
+@pytest.mark.parametrize(
+    ("take", "why"),
+    [
+        (damage_store_copy, "store_damaged"),
+        (damage_bundle_copy, "tape_copies"),
+        (distrust_volume, "tape_copies"),
+        (change_volume(retired), "tape_copies"),
+    ],
+    ids=["damaged in the store", "damaged on tape", "suspect", "retired"],
+)
+def test_a_catalog_from_before_something_lost_its_trust_frees_nothing(
+    archive: TapeArchive, take: Callable[[TapeArchive, ArchivedFile], None], why: str
+) -> None:
+    file, catalog = safe_file(archive), archive.folder / "archive" / CATALOG_NAME
+    backup = catalog.read_bytes()
+    take(archive, file)
+    catalog.write_bytes(backup)
+    assert reasons(archive) == [why]
+
+
+def test_damage_that_a_verification_found_keeps_the_file_after_a_backup_was_restored(
+    tmp_path: Path, command: Run
+) -> None:
+    archive = TapeArchive(tmp_path / "site", [], copies=0)
+    file, catalog = archive.add("a.h5"), archive.folder / "archive" / CATALOG_NAME
+    watched(archive, file)
+    backup = catalog.read_bytes()
+    (archive.folder / "store" / file.key).write_bytes(bytes(file.size_bytes))
+    settings = ("--state", state_of(archive), "--config", archive.config)
+    assert command("archive", "verify", *settings)[0] == 1
+    catalog.write_bytes(backup)
+    code, out, _ = command("archive", "free", *settings, "--to", "0")
+    assert (code, "store_damaged" in out) == (1, True)
+    assert (archive.data / file.path).exists()
+    command("archive", "verify", "--repair", *settings)
+    assert command("archive", "verify", *settings)[0] == 0
+    assert reasons(archive) == []
+
+
 def test_what_lies_below_the_store_is_its_copy(tmp_path: Path) -> None:
     archive = TapeArchive(tmp_path / "site", [])
     file = archive.add("a.h5")
@@ -224,6 +276,22 @@ def test_of_a_folder_that_is_away_is_told_what_would_not_be_safe(archive: TapeAr
         catalog.add_store_copies([StoreCopy(file_id=unsafe.id, store=archive.store.address, version="1", checked_ns=1)])
     bundled(archive, safe, unsafe)
     assert free(archive) == []
+
+
+def test_a_folder_that_is_removed_meanwhile_ends_nothing(archive: TapeArchive) -> None:
+    first, second = archive.add("a.h5"), archive.add("b.h5")
+    watched(archive, first, second)
+    bundled(archive, first, second)
+    folder = (archive.data / first.path).parent
+
+    def decided(decision: Decision) -> None:
+        if decision.path.name == "a.h5":
+            (folder / "b.h5").unlink()
+            folder.rmdir()
+
+    with archive.opened() as opened, closing(FileProgress.open(state_of(archive))) as files:
+        assert Freeing(opened, files, to_percent=0.0, dry=False).run(decided)
+    assert not folder.exists()
 
 
 def test_what_only_the_disk_has_stays(archive: TapeArchive) -> None:
