@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from connectors.archive.outbox import ArchiveOutbox
+from connectors.archive.outbox import MOST_LEFT_OUT, ArchiveOutbox
 from connectors.archive.outbox_lines import Line, NewLine, Sink, Step
 from connectors.catalog.catalog import Catalog
 from connectors.clock import Clock
@@ -13,10 +13,10 @@ from models.archive.safety import KnownCopies
 from models.errors import FatalError, PetawatchError, RecordError, RetryableError
 from streams.archive.cataloguing.known_copies import known_copies
 from streams.archive.uploading.sink_pause import SinkPause
-from streams.archive.uploading.waiting_file import WaitingFile, as_known, stored_file
+from streams.archive.uploading.waiting_file import WaitingFile, as_known, come_again, stored_file
 
 _BATCH = 200
-#: Of the outbox: the id of the latest file that the catalog got from here and did not have before.
+#: Of the outbox: the id of the latest file that the catalog got from here and had no copy of before.
 _LATEST_NOTE = "latest in the catalog"
 _LOOK_EVERY_S = 60.0
 
@@ -100,11 +100,23 @@ class CatalogSink:
         now_s = self._clock.monotonic_s()
         if self._looked_s is not None and now_s - self._looked_s < _LOOK_EVERY_S:
             return False
-        found: list[bool] = []
-        self.use(lambda catalog: found.append(self._is_older(catalog)))
-        if found:
+        older: list[bool] = []
+
+        def look(catalog: Catalog) -> None:
+            older.append(self._is_older(catalog))
+            if not older[-1]:
+                self._forget_found(catalog)
+
+        if self.use(look):
             self._looked_s = now_s
-        return any(found)
+        return any(older)
+
+    def _forget_found(self, catalog: Catalog) -> None:
+        """Take out of what is left out the versions that the catalog has by now: they lay on tape, or elsewhere."""
+        left_out = {each.line.name for each in self._outbox.left_out(MOST_LEFT_OUT)}
+        known = known_copies(catalog, left_out)
+        if found := [name for name in left_out if _is_archived(known[name])]:
+            self._outbox.take(Step(found=found))
 
     def _is_older(self, catalog: Catalog) -> bool:
         """Whether the catalog lacks what it got last; then all is followed anew."""
@@ -130,13 +142,13 @@ class CatalogSink:
             if file is not None:
                 files.append(as_known(file, WaitingFile.of_document(line.document)))
             else:  # of a version that came before: it was never archived, or in a catalog that is lost
-                again = NewLine(name=line.name, document=line.document, size_bytes=line.size_bytes)
+                again = NewLine(name=line.name, document=come_again(line.document), size_bytes=line.size_bytes)
                 step.added.append((Sink.STORE, again, line.since_ns))
         catalog.add_files(files)
         catalog.add_store_copies(_with_readings(catalog, [copy for _, copy in stored.values()]))
         # After the writing: what came last before was in the very catalog that has these files now.
         self._is_older(catalog)
-        latest = [file.id for file in files if not known[file.id].cataloged]
+        latest = [file.id for file in files if not _is_archived(known[file.id])]
         if not latest and not self._outbox.note(_LATEST_NOTE):
             latest = [file.id for file in files]
         if latest:

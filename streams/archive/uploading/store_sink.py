@@ -15,14 +15,15 @@ from streams.archive.own_files import local_file
 from streams.archive.uploading.sink_pause import SinkPause, pause_s
 from streams.archive.uploading.upload_threads import UploadThreads
 from streams.archive.uploading.uploader import Uploaded, Uploader
-from streams.archive.uploading.waiting_file import WaitingFile, stored_line
+from streams.archive.uploading.waiting_file import WaitingFile, is_come_again, stored_line
 
 #: What is wrong with a file, and not with the store: the others need not wait for it.
 OF_THE_FILE = frozenset({"folder_away", "storage", "file_unreadable", "file_damaged", "archive_copy_differs"})
 #: The catalog can't say whether a version that is gone was archived.
 CATALOG_AWAY = "catalog_away"
 #: Nothing is left of the version, or no store can hold it: it waits no longer.
-_FOR_GOOD = frozenset({"file_gone", "file_changed", "archive_key"})
+_NOT_THERE = frozenset({"file_gone", "file_changed"})
+_FOR_GOOD = _NOT_THERE | {"archive_key"}
 _FIRST_PAUSE_S = 5.0
 _MOST_TOLD = 20
 
@@ -186,20 +187,31 @@ class StoreSink:
                 )
 
     def _give_up(self, line: Line, error: RecordError) -> None:
+        waiting, reason = WaitingFile.of_document(line.document), error.reason
+        is_lost = reason not in _NOT_THERE or not is_come_again(line.document)
+        sentence = str(error) if is_lost else self._not_found(waiting)
         left_out = LeftOut(
-            path=WaitingFile.of_document(line.document).path,
-            reason=error.reason,
-            sentence=str(error),
+            path=waiting.path,
+            reason=reason,
+            sentence=sentence,
             at_ns=self._clock.now_ns(),
             line=NewLine(name=line.name, document=line.document, size_bytes=line.size_bytes),
         )
-        self._outbox.take(Step(done=[line.id], left_out=[left_out], counts={error.reason: 1}))
+        counts = {reason: 1} if is_lost else {}
+        self._outbox.take(Step(done=[line.id], found=[line.name], left_out=[left_out], counts=counts))
         self._gone.pop(line.id, None)
         self._given_up += 1
         if self._given_up <= _MOST_TOLD:
-            self._tell(f"{error}; this version is not in the archive")
+            self._tell(f"{sentence}; this version is not in the archive" if is_lost else sentence)
         elif self._given_up == _MOST_TOLD + 1:
             self._tell("more versions are left out; petawatch archive status counts them, and lists the latest")
+
+    def _not_found(self, waiting: WaitingFile) -> str:
+        return (
+            f"{waiting.root}/{waiting.path} is not on the recorders' disk any more, and neither the catalog nor "
+            f"{self._address} has this version; should it lie on tape or in an earlier store, petawatch archive "
+            "rebuild-catalog brings it into the catalog again"
+        )
 
     def _file_failed(self, line: Line, error: Exception) -> None:
         reason = error.reason if isinstance(error, PetawatchError) else "internal"

@@ -75,6 +75,16 @@ class WaitingFile:
         return NewLine(name=self.name, document={"known": asdict(self)}, size_bytes=self.size_bytes)
 
 
+def come_again(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What a line says of a version that came before, and of which the catalog has nothing now."""
+    return {**document, "again": True}
+
+
+def is_come_again(document: Mapping[str, Any]) -> bool:
+    """Whether ``come_again`` wrote it: the version may well have been archived."""
+    return "again" in document
+
+
 def stored_line(line: Line, file: ArchivedFile, copy: StoreCopy) -> NewLine:
     """A file that the store has: what the catalog is to be told of it."""
     document = {"known": line.document["known"], "file": asdict(file), "copy": asdict(copy)}

@@ -1,21 +1,26 @@
 """A catalog that is older than the archive, or begun anew, is found out and filled again by itself."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from connectors.archive.outbox import ArchiveOutbox
 from connectors.catalog.catalog import Catalog
 from connectors.catalog.opening import CATALOG_NAME, open_catalog
 from connectors.catalog.settings import CatalogSettings
 from connectors.state.commit import FileRecord
 from models.archive.file_query import FileQuery
 from models.errors import RetryableError
+from streams.archive.cataloguing.file_description import describe_file
 from streams.archive.uploading.archiver import Archiver
 from streams.settings import load_settings
 from tests.support.archiving import FlakyStore, assert_archived_once, read_archive, record, snapshot
+from tests.support.catalog_examples import bundle_of
 from tests.support.crashes import Crash, crash_at
 from tests.support.manual_clock import ManualClock
 from tests.support.snapshot_files import CAMERA, NAME, Camera, one, random_images, write_production
@@ -188,8 +193,66 @@ def test_what_is_nowhere_any_more_is_given_up(site: Site) -> None:
     site.store.remove(gone.path, version.version)
     site.catalog_file.unlink()
     site.archive()
-    assert any("was gone before it was archived" in sentence for sentence in site.told)
+    assert any("neither the catalog nor" in sentence for sentence in site.told)
     del site.records[0]
+    site.assert_whole()
+
+
+def test_what_lies_on_tape_only_is_not_told_as_lost_and_leaves_what_is_left_out(site: Site) -> None:
+    site.watch("a.h5", "b.h5")
+    site.archive()
+    with closing(site.opened()) as catalog:
+        taped = next(file for file in catalog.find_files(FileQuery()) if file.path == site.records[0].path)
+    (site.root / taped.path).unlink()
+    [version] = site.store.versions(taped.key)
+    site.store.remove(taped.key, version.version)
+    site.catalog_file.unlink()
+    for _ in range(2):
+        site.archive()
+    with closing(ArchiveOutbox.open(site.state / "archive")) as outbox:
+        [left_out] = outbox.left_out(10)
+        assert "on tape" in left_out.sentence
+        assert "file_gone" not in outbox.counts()
+    assert not any("is not in the archive" in sentence or "was gone" in sentence for sentence in site.told)
+    with closing(site.opened()) as catalog:  # the cartridge is taken in
+        catalog.add_files([taped])
+        catalog.add_bundle(bundle_of(taped))
+    site.archive()
+    with closing(ArchiveOutbox.open(site.state / "archive")) as outbox:
+        assert outbox.left_out(10) == []
+
+
+@pytest.mark.parametrize("where", ["disk", "store"])
+def test_the_latest_version_of_a_replaced_file_stays_that(site: Site, where: str) -> None:
+    for name, content, mtime_ns in (("a.h5", b"old", 1), ("a.h5", b"new content", 2), ("b.h5", b"another", 3)):
+        written = snapshot(site.root, name, content)
+        os.utime(site.root / written.path, ns=(mtime_ns, mtime_ns))
+        record(site.state, replace(written, mtime_ns=mtime_ns))
+        site.archive()
+    if where == "store":
+        (site.root / DAY / "a.h5").unlink()
+    for _ in range(2):
+        with closing(site.opened()) as catalog:
+            latest = {file.key: file.size_bytes for file in catalog.find_files(FileQuery(latest_only=True))}
+            assert (len(list(catalog.find_files(FileQuery()))), latest[f"{DAY}/a.h5"]) == (3, len(b"new content"))
+        site.catalog_file.unlink()
+        site.archive()
+
+
+def test_an_older_catalog_that_has_the_files_by_their_index_is_found_out(site: Site) -> None:
+    site.watch("a.h5")
+    site.archive()
+    site.watch("b.h5", "c.h5")
+    with closing(site.opened()) as catalog:  # petawatch catalog index
+        limits, zone = site.settings.reading, site.settings.zone
+        catalog.add_files(
+            describe_file(site.root / each.path, root=site.root, limits=limits, zone=zone) for each in site.records
+        )
+    shutil.copy(site.catalog_file, site.backup)
+    site.archive()
+    site.restore_catalog()
+    site.archive()
+    assert site.is_told()
     site.assert_whole()
 
 
