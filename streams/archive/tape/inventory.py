@@ -89,11 +89,15 @@ class Inventory:
         with disk_failures(self._lock.parent):
             lock = ProcessLock.of_file(self._lock, wait=True)
         with lock:
-            known = {volume.uuid: volume for volume in self._catalog.volumes()}.get(uuid, Volume(uuid=uuid))
+            known = self._noted(uuid)
             changed = change(known)
-            if changed != known:
-                self._catalog.put_volume(changed)
-        return changed
+            if changed == known:
+                return known
+            self._catalog.put_volume(changed)
+            return self._noted(uuid)  # a catalog that was begun anew may not have known that it is suspect, or retired
+
+    def _noted(self, uuid: str) -> Volume:
+        return {volume.uuid: volume for volume in self._catalog.volumes()}.get(uuid, Volume(uuid=uuid))
 
     def retire(self, name: str) -> Volume:
         """Take a cartridge out of use for good: nothing is written to it, and its copies count for nothing."""

@@ -18,6 +18,7 @@ from models.archive.volume_steps import cleared, retired, suspected, verified
 from models.archive.volumes import Volume, VolumeState
 from models.errors import RetryableError
 from tests.support.catalog_examples import archived, bundle_copy, store_copy
+from tests.support.crashes import Crash, crash_at
 
 T = TypeVar("T")
 
@@ -132,6 +133,15 @@ def test_a_suspect_cartridge_is_trusted_when_it_was_verified_since(two: Two) -> 
 def test_a_retired_cartridge_is_so_for_good(two: Two) -> None:
     two.here.put_volume(retired(CARTRIDGE))
     assert two.cartridge(replace(CARTRIDGE, last_verified_ns=99)).state is VolumeState.RETIRED
+
+
+def test_what_is_retired_stays_so_when_the_catalog_was_not_told_any_more(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = ("connectors.catalog.sqlite_catalog", "SqliteCatalog.put_volume")
+    with crash_at(monkeypatch, *put, 1), pytest.raises(Crash):
+        two.here.put_volume(retired(CARTRIDGE))
+    assert two.cartridge(CARTRIDGE).state is VolumeState.RETIRED
 
 
 def test_what_is_found_once_more_is_not_remembered_twice(two: Two) -> None:

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from connectors.catalog.catalog import Catalog
-from connectors.catalog.opening import open_catalog
+from connectors.catalog.opening import CATALOG_NAME, open_catalog
 from connectors.catalog.settings import CatalogSettings
 from models.archive.copies import BundleCopy, CopyState
 from models.archive.volume_steps import filled, suspected, verified
@@ -157,3 +158,13 @@ def test_what_was_decided_meanwhile_is_kept(catalog: Catalog, inventory: Invento
     inventory.retire("PW0001L8")
     assert inventory.change("uuid-1", filled).state is VolumeState.RETIRED
     assert inventory.distrust("uuid-1", "first").state is VolumeState.RETIRED
+
+
+@pytest.mark.parametrize("state", [VolumeState.SUSPECT, VolumeState.RETIRED])
+def test_a_cartridge_is_what_it_was_also_in_a_catalog_that_was_begun_anew(tmp_path: Path, state: VolumeState) -> None:
+    folder = tmp_path / "archive"
+    with closing(open_catalog(CatalogSettings(), folder)) as catalog:
+        catalog.put_volume(filling(state=state))
+    (folder / CATALOG_NAME).unlink()
+    with closing(open_catalog(CatalogSettings(), folder)) as catalog:
+        assert Inventory(catalog, folder).change("uuid-1", lambda _: filling()) == filling(state=state)
