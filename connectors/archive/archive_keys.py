@@ -4,6 +4,8 @@ from models.errors import RecordError
 
 #: Of stores' own: earlier versions in a folder, notes of uploads in a bucket.
 VERSIONS, UPLOADS = ".versions", ".uploads"
+#: Of no archived file: what a check of the installation writes, and removes if it can.
+PROBE_KEY = "petawatch-check.txt"
 _MAX_BYTES, _MAX_PART_BYTES = 1024, 255
 
 

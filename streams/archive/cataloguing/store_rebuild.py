@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from connectors.archive.archive_keys import PROBE_KEY
 from connectors.archive.store import ArchiveStore, StoredVersion
 from connectors.catalog.batches import batches
 from connectors.clock import Clock
@@ -14,7 +15,6 @@ from models.archive.safety import KnownCopies
 from models.errors import FatalError, RecordError
 from streams.archive.cataloguing.known_copies import known_copies
 from streams.archive.cataloguing.stored_description import StoredDescriptions, copy_of
-from streams.archive.checking.store_check import PROBE_KEY
 from streams.archive.opened_archive import OpenedArchive
 from streams.archive.stored_contents import damage_in
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from connectors.archive.archive_keys import PROBE_KEY
 from connectors.archive.opening import open_store
 from connectors.archive.outbox import OUTBOX_NAME
 from connectors.archive.store import ArchiveStore
@@ -15,8 +16,7 @@ from models.errors import FatalError, PetawatchError, RecordError, RetryableErro
 from streams.installation_finding import Finding
 from streams.settings import Settings
 
-#: One key and one content, always the same: it is there once at most, however often somebody looks.
-PROBE_KEY = "petawatch-check.txt"
+# One content for one key, always the same: it is there once at most, however often somebody looks.
 _PROBE = b"Written by petawatch check to see whether the archive's store works. It may be removed.\n"
 _PATIENCE_S = 10.0
 

@@ -4,13 +4,13 @@ import uuid
 from contextlib import closing
 from pathlib import Path
 
+from connectors.archive.archive_keys import PROBE_KEY
 from connectors.archive.bucket_store import BucketStore
 from connectors.catalog.opening import open_catalog
 from connectors.clock import SystemClock
 from servers.minio_server import MinioServer
 from servers.mongodb_server import MongodbServer
 from streams.archive.checking.archive_check import check_archive
-from streams.archive.checking.store_check import PROBE_KEY
 from streams.installation_finding import Finding
 from streams.settings import Settings, load_settings
 from tests.support.ltfs.drive import TapeShelf

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.archive.archive_keys import PROBE_KEY
 from connectors.archive.opening import open_store
 from connectors.archive.store import ArchiveStore
 from connectors.catalog.opening import CATALOG_NAME
@@ -23,7 +24,6 @@ from models.errors import FatalError
 from servers.minio_server import MinioServer
 from streams.archive.cataloguing.file_description import describe_file
 from streams.archive.cataloguing.store_rebuild import StoreRebuild, StoreRebuildCounts
-from streams.archive.checking.store_check import PROBE_KEY
 from streams.archive.opened_archive import OpenedArchive
 from streams.archive.whole_copies import metadata_of
 from streams.settings import load_settings

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from connectors.archive.archive_keys import PROBE_KEY
 from connectors.archive.directory_store import DirectoryStore
 from connectors.catalog.opening import CATALOG_NAME, open_catalog
 from connectors.catalog.settings import CatalogSettings
 from connectors.process_lock import ProcessLock
 from streams.archive.checking.archive_check import check_archive
-from streams.archive.checking.store_check import PROBE_KEY
 from streams.installation_finding import Finding
 from streams.settings import Settings, load_settings
 
