@@ -5,31 +5,44 @@ page goes to standard output; else one sentence to standard error, with exit cod
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
+from connectors.own_parent import end_with
 from connectors.process_priority import step_back
 
 #: A page is a few pictures; a larger one is none that a browser should get.
 MOST_BYTES = 32 << 20
 
 
-def question(state: Path, alert_id: str, settings: str) -> bytes:
-    """What the process is asked; ``settings`` as ``settings_text`` writes them."""
-    return json.dumps({"state": str(state), "alert": alert_id, "settings": settings}).encode()
+def question(state: Path, alert_id: str, settings: str, folder: Path) -> bytes:
+    """What the process is asked; it ends with this one.
+
+    Parameters
+    ----------
+    settings
+        As ``settings_text`` writes them.
+    folder
+        What is copied goes there; who asks removes it, as the process may be killed.
+    """
+    asked = {"state": str(state), "alert": alert_id, "settings": settings, "folder": str(folder), "asker": os.getpid()}
+    return json.dumps(asked).encode()
 
 
 def main() -> int:
     """Answer the question on standard input."""
+    asked = json.load(sys.stdin)
+    end_with(asked["asker"])
     step_back()
     # Only now, as they are most of the work.
     from models.errors import PetawatchError  # noqa: PLC0415
     from streams.replay.kept_shot import kept_shot_page  # noqa: PLC0415
     from streams.settings import settings_of_text  # noqa: PLC0415
 
-    asked = json.load(sys.stdin)
+    state, folder = Path(asked["state"]), Path(asked["folder"])
     try:
-        page = kept_shot_page(Path(asked["state"]), settings_of_text(asked["settings"]), asked["alert"]).encode()
+        page = kept_shot_page(state, settings_of_text(asked["settings"]), asked["alert"], folder).encode()
     except PetawatchError as error:
         sys.stderr.write(f"{error}\n")
         return 1

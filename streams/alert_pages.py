@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -23,8 +24,12 @@ from streams.settings import Settings, settings_text
 LIMIT_S = 30.0
 
 _PATH = re.compile(re.escape(ALERT_PATH) + "(?P<id>[0-9a-f]{16})")
-_MOST_KEPT = 8
+#: Pages that are kept, together; they are a few hundred kilobytes each.
+KEPT_BYTES = 16 << 20
 _MOST_WAITING = 4
+# A process that is killed ends at once, unless it waits for a disk that hangs: then with that.
+_ENDING_S = 5.0
+_MOST_HANGING = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +47,25 @@ class AlertPages:
     ----------
     limit_s
         A page that takes longer is given up.
+    kept_bytes
+        The pages that were made last are kept, together up to so much.
     """
 
     #: Of the process that makes a page; nothing is imported from the present directory.
     command: Sequence[str] = (sys.executable, "-P", "-m", "streams.alert_page_process")
 
-    def __init__(self, state: Path, settings: Settings, *, limit_s: float = LIMIT_S) -> None:
+    def __init__(
+        self, state: Path, settings: Settings, *, limit_s: float = LIMIT_S, kept_bytes: int = KEPT_BYTES
+    ) -> None:
         self._state = state
         self._settings = settings_text(settings)
         self._limit_s = limit_s
-        self._kept: OrderedDict[str, tuple[_Standing, str]] = OrderedDict()
+        self._kept_bytes = kept_bytes
+        self._kept: OrderedDict[str, tuple[_Standing, bytes]] = OrderedDict()
         self._places = threading.BoundedSemaphore(_MOST_WAITING)
         self._making = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
+        self._hanging: list[subprocess.Popen[bytes]] = []
         self._closed = False
 
     def page(self, path: str) -> AlertPage:
@@ -79,7 +90,7 @@ class AlertPages:
 
     def _known(self, alert_id: str, standing: "_Standing") -> AlertPage | None:
         kept = self._kept.get(alert_id)
-        return AlertPage(HTTPStatus.OK, kept[1]) if kept is not None and kept[0] == standing else None
+        return AlertPage(HTTPStatus.OK, kept[1].decode()) if kept is not None and kept[0] == standing else None
 
     def _in_turn(self, alert_id: str, standing: "_Standing") -> AlertPage:
         """Wait until the other pages are made; not with too many."""
@@ -97,36 +108,52 @@ class AlertPages:
             self._places.release()
 
     def _made(self, alert_id: str, standing: "_Standing") -> AlertPage:
-        html, failure = self._asked(alert_id)
+        page, failure = self._asked(alert_id)
         if failure:
             return _sentence(HTTPStatus.SERVICE_UNAVAILABLE, f"The page can't be made now: {failure}.")
-        self._kept[alert_id] = standing, html
+        self._kept[alert_id] = standing, page
         self._kept.move_to_end(alert_id)
-        while len(self._kept) > _MOST_KEPT:
+        while sum(len(kept) for _, kept in self._kept.values()) > self._kept_bytes:
             self._kept.popitem(last=False)
-        return AlertPage(HTTPStatus.OK, html)
+        return AlertPage(HTTPStatus.OK, page.decode())
 
-    def _asked(self, alert_id: str) -> tuple[str, str]:
+    def _asked(self, alert_id: str) -> tuple[bytes, str]:
         """The page, or why there is none."""
-        asked = question(self._state, alert_id, self._settings)
+        self._hanging = [child for child in self._hanging if child.poll() is None]
+        if len(self._hanging) >= _MOST_HANGING:
+            return b"", "the processes that make pages wait for a disk that hangs; look after it"
         try:
-            child = subprocess.Popen(  # noqa: S603 - this program
-                self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-            )
+            with tempfile.TemporaryDirectory(prefix="petawatch-page-", ignore_cleanup_errors=True) as folder:
+                return self._answered(alert_id, question(self._state, alert_id, self._settings, Path(folder)))
         except OSError as error:
-            return "", f"no process can be started ({error.strerror})"
-        with child:
-            self._child = child
+            return b"", f"no process can be started for it ({error.strerror})"
+
+    def _answered(self, alert_id: str, asked: bytes) -> tuple[bytes, str]:
+        pipe = subprocess.PIPE
+        child = subprocess.Popen(self.command, stdin=pipe, stdout=pipe, stderr=pipe)  # noqa: S603 - this program
+        self._child = child
+        try:
             if self._closed:
                 child.kill()
-            try:
-                page, words = child.communicate(asked, self._limit_s)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                return "", f"it takes longer than {self._limit_s:g} s; petawatch replay --alert {alert_id} has no limit"
+            page, words = child.communicate(asked, self._limit_s)
+        except subprocess.TimeoutExpired:
+            return b"", f"it takes longer than {self._limit_s:g} s; petawatch replay --alert {alert_id} has no limit"
+        finally:
+            self._end(child)
         if child.returncode:
-            return "", (words.decode(errors="replace").splitlines() or ["its process was ended"])[-1]
-        return page.decode(), ""
+            return b"", (words.decode(errors="replace").splitlines() or ["its process was ended"])[-1]
+        return page, ""
+
+    def _end(self, child: "subprocess.Popen[bytes]") -> None:
+        """It has ended, or is remembered as one that ends when its disk answers; what it would write, nobody wants."""
+        child.kill()
+        for pipe in (child.stdin, child.stdout, child.stderr):
+            if pipe is not None:
+                pipe.close()
+        try:
+            child.wait(_ENDING_S)
+        except subprocess.TimeoutExpired:
+            self._hanging.append(child)
 
 
 @dataclass(frozen=True, slots=True)

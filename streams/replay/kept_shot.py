@@ -1,6 +1,5 @@
 """The page of an alert's shot from what is at hand: nothing is replayed, and no cartridge is wanted."""
 
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from streams.replay.shown_shot import ShotEvidence, kept_evidence, page_of_shot
 from streams.replay.sources import CatalogSource, JoinedSource, ReplaySource, StateSource
 from streams.settings import Settings
 
-# What is larger is not copied for a page: it goes through the temporary folder, which may be a small one.
+# What is larger is not copied for a page: it goes into a temporary folder, which may be a small one.
 _MOST_COPIED_BYTES = 64 << 20
 _PATIENCE_S = 5.0
 
@@ -62,8 +61,13 @@ class KeptFiles:
         return places | ReplayFiles(copies=self.copies, wait_s=0.0, tell=_ignore).fetch(missing, self.folder)
 
 
-def kept_shot_page(state_dir: Path, settings: Settings, alert_id: str) -> str:
+def kept_shot_page(state_dir: Path, settings: Settings, alert_id: str, folder: Path) -> str:
     """The page of an alert's shot, as HTML; what would take a replay or a cartridge is a sentence with the command.
+
+    Parameters
+    ----------
+    folder
+        What is copied goes there, and is not removed.
 
     Raises
     ------
@@ -87,7 +91,7 @@ def kept_shot_page(state_dir: Path, settings: Settings, alert_id: str) -> str:
             settings=settings,
             source=JoinedSource(sources),
             copies=copies,
-            folder=Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="petawatch-page-"))),
+            folder=folder,
         )
         evidence = kept_evidence(state_dir, links) or _no_evidence(alert, command)
         return page_of_shot(alert, evidence, files, hint=f" ({command} brings what is archived)")

@@ -1,8 +1,13 @@
 """How pages are made: each once, one after the other, in bounded time. The process that makes them is a small one."""
 
+import os
+import signal
+import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +18,7 @@ from connectors.state.directory import StateDirectory
 from models.alerts.alert import Alert, AlertChange, AlertEvent, AlertKind, AlertSource, AlertStatus, Severity
 from models.alerts.explanation import NO_EXPLANATION
 from models.devices import Stage
-from streams.alert_pages import AlertPages
+from streams.alert_pages import KEPT_BYTES, AlertPages
 from streams.settings import load_settings, settings_of_text, settings_text
 from tests.support.watching import wait_until
 
@@ -51,9 +56,9 @@ def commit(state: Path, *alerts: Alert) -> None:
 def pages(tmp_path: Path) -> Callable[..., AlertPages]:
     """Pages of some alerts, made by a program."""
 
-    def make(program: str, *, limit_s: float = 60.0) -> AlertPages:
+    def make(program: str, *, limit_s: float = 60.0, kept_bytes: int = KEPT_BYTES) -> AlertPages:
         commit(tmp_path, *(replace(ALERT, id=f"{number:016x}") for number in range(1, 12)))
-        made = AlertPages(tmp_path, load_settings(None), limit_s=limit_s)
+        made = AlertPages(tmp_path, load_settings(None), limit_s=limit_s, kept_bytes=kept_bytes)
         made.command = (sys.executable, "-c", program)
         return made
 
@@ -78,11 +83,15 @@ def test_a_page_is_made_once_as_long_as_its_alert_stands_so(pages: Callable[...,
     assert made_ids(tmp_path) == [1, 1]
 
 
-def test_few_pages_are_kept(pages: Callable[..., AlertPages], tmp_path: Path) -> None:
-    served = pages(COUNTING)
-    for number in [*range(1, 10), 9, 1]:
+def test_pages_are_kept_together_up_to_some_bytes(pages: Callable[..., AlertPages], tmp_path: Path) -> None:
+    served = pages(COUNTING, kept_bytes=3 * len(f"<html>{1:016x}\n"))
+    for number in [1, 2, 3, 1, 4, 4, 1]:
         served.page(path_of(number))
-    assert made_ids(tmp_path) == [*range(1, 10), 1]
+    assert made_ids(tmp_path) == [1, 2, 3, 4, 1]
+    # One that is larger is served, and leaves no other one.
+    served = pages(COUNTING, kept_bytes=5)
+    assert [served.page(path_of(5)).status for _ in range(2)] == [200, 200]
+    assert made_ids(tmp_path)[5:] == [5, 5]
 
 
 def test_a_page_that_takes_too_long_is_given_up(pages: Callable[..., AlertPages]) -> None:
@@ -91,6 +100,82 @@ def test_a_page_that_takes_too_long_is_given_up(pages: Callable[..., AlertPages]
     assert page.status == 503
     assert "takes longer than 0.3 s" in page.html
     assert f"petawatch replay --alert {1:016x}" in page.html
+
+
+def test_what_was_copied_for_a_page_is_removed_however_its_process_ends(
+    pages: Callable[..., AlertPages], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    copying = """
+import json, pathlib, sys, time
+asked = json.load(sys.stdin)
+pathlib.Path(asked["folder"], "copy.h5").write_bytes(b"content")
+pathlib.Path(asked["state"], "copied").touch()
+"""
+    served = pages(copying + "time.sleep(600)", limit_s=60.0)
+    found: list[int] = []
+    thread = threading.Thread(target=lambda: found.append(served.page(path_of(1)).status))
+    thread.start()
+    wait_until((tmp_path / "copied").exists)
+    assert len(list((tmp_path / "temporary").rglob("copy.h5"))) == 1
+    served.close()  # it is killed, as at its limit
+    thread.join()
+    assert found == [503]
+    assert pages(copying + "print('<html>')").page(path_of(1)).status == 200
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+def test_a_process_that_can_not_be_ended_holds_up_no_other_page(
+    pages: Callable[..., AlertPages], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that waits for a disk that hangs."""
+    monkeypatch.setattr("streams.alert_pages._ENDING_S", 0.01)
+    hanging: list[int] = []
+    served, whole = pages("import time; time.sleep(600)", limit_s=0.2), pages(COUNTING)
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess.Popen, "kill", lambda child: hanging.append(child.pid))
+        assert "takes longer" in served.page(path_of(1)).html
+        served.command, served._limit_s = whole.command, 60.0
+        assert served.page(path_of(2)).status == 200
+        served.command, served._limit_s = (sys.executable, "-c", "import time; time.sleep(600)"), 0.2
+        for number in (3, 4):
+            assert "takes longer" in served.page(path_of(number)).html
+        assert "wait for a disk that hangs" in served.page(path_of(5)).html
+    for process in hanging:
+        with suppress(ProcessLookupError):  # one made its page
+            os.kill(process, signal.SIGKILL)
+    wait_until(lambda: all(child.poll() is not None for child in served._hanging))
+    served.command, served._limit_s = whole.command, 60.0
+    assert served.page(path_of(5)).status == 200
+
+
+def test_the_process_ends_with_a_watch_that_is_killed(pages: Callable[..., AlertPages], tmp_path: Path) -> None:
+    pages(COUNTING)  # the alerts
+    making = f"""
+import os, pathlib, time
+import streams.replay.kept_shot as kept_shot
+def hang(*_):
+    pathlib.Path({str(tmp_path / "new")!r}).write_text(str(os.getpid()))
+    os.rename({str(tmp_path / "new")!r}, {str(tmp_path / "pid")!r})
+    time.sleep(600)
+kept_shot.kept_shot_page = hang
+from streams.alert_page_process import main
+main()
+"""
+    watch = f"""
+import pathlib, sys
+from streams.alert_pages import AlertPages
+from streams.settings import load_settings
+served = AlertPages(pathlib.Path({str(tmp_path)!r}), load_settings(None), limit_s=600.0)
+served.command = (sys.executable, "-c", {making!r})
+served.page({path_of(1)!r})
+"""
+    with subprocess.Popen([sys.executable, "-c", watch]) as process:
+        wait_until((tmp_path / "pid").exists, within_s=120.0)
+        process.kill()
+    made_by = Path("/proc", (tmp_path / "pid").read_text())
+    wait_until(lambda: not made_by.exists() or " Z " in (made_by / "stat").read_text())
 
 
 def test_what_the_process_says_is_shown_as_text(pages: Callable[..., AlertPages]) -> None:
