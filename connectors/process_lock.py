@@ -4,11 +4,14 @@ import errno
 import fcntl
 import os
 import socket
+import time
 from pathlib import Path
 from typing import Self
 
 # What file systems say that can't lock a folder; there a second process goes unseen.
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.EBADF})
+# Who only looks has a shared lock for a moment: that is waited out, not taken for a holder.
+_LOOKS, _LOOK_S = 100, 0.02
 
 
 class LockHeldError(Exception):
@@ -113,7 +116,10 @@ class ProcessLock:
 def _lock(descriptor: int, *, holder: bool, wait: bool = False) -> None:
     """Lock an open file that names its holder, or a folder, which can't; it is closed when that fails."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        looks = 0
+        while not _try_lock(descriptor, wait=wait, last=looks == _LOOKS):
+            time.sleep(_LOOK_S)
+            looks += 1
     except BlockingIOError as error:
         name = os.read(descriptor, 200).decode(errors="replace").strip() if holder else ""
         os.close(descriptor)
@@ -122,3 +128,16 @@ def _lock(descriptor: int, *, holder: bool, wait: bool = False) -> None:
         if holder or error.errno not in _NO_LOCKS:
             os.close(descriptor)
             raise
+
+
+def _try_lock(descriptor: int, *, wait: bool, last: bool) -> bool:
+    """Whether it is locked now; False when nobody has it but who only looks. Another holder raises, or the last try."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        if last:
+            raise
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # not beside a holder
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        return False
+    return True
