@@ -1,7 +1,10 @@
 """Copies of archived files: in a store that is read at once, and in bundles on cartridges."""
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from models.archive.volumes import Volume
 
 
 class Damage(StrEnum):
@@ -132,3 +135,27 @@ class BundleCopy:
     def id(self) -> str:
         """One copy of a bundle a cartridge."""
         return f"{self.volume}|{self.bundle_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownCopies:
+    """What the catalog says of one file, read at one moment.
+
+    Attributes
+    ----------
+    cataloged
+        Whether the catalog has the file itself.
+    bundles
+        The ids of those that hold it.
+    bundle_copies
+        Of these bundles.
+    volumes
+        The inventory, by uuid.
+    """
+
+    file_id: str
+    cataloged: bool
+    store_copies: Collection[StoreCopy] = ()
+    bundles: Collection[str] = ()
+    bundle_copies: Collection[BundleCopy] = ()
+    volumes: Mapping[str, Volume] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from models.archive.archived_file import ArchivedFile
-from models.archive.safety import KnownCopies
+from models.archive.copies import KnownCopies
 
 
 class FoundFile(NamedTuple):

@@ -1,10 +1,10 @@
 """Whether a file may be deleted: computed from what is known of its copies, each time anew; never noted anywhere."""
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
-from models.archive.copies import BundleCopy, CopyState, StoreCopy
+from models.archive.copies import BundleCopy, CopyState, KnownCopies
 from models.archive.volumes import Volume, VolumeState
 
 
@@ -67,30 +67,6 @@ class SafetyRule:
     def __post_init__(self) -> None:
         if not self.store and self.tape_copies < 1:
             raise ValueError("a file without any copy is never safe to delete: want one in a store or on tape")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownCopies:
-    """What the catalog says of one file, read at one moment.
-
-    Attributes
-    ----------
-    cataloged
-        Whether the catalog has the file itself.
-    bundles
-        The ids of those that hold it.
-    bundle_copies
-        Of these bundles.
-    volumes
-        The inventory, by uuid.
-    """
-
-    file_id: str
-    cataloged: bool
-    store_copies: Collection[StoreCopy] = ()
-    bundles: Collection[str] = ()
-    bundle_copies: Collection[BundleCopy] = ()
-    volumes: Mapping[str, Volume] = field(default_factory=dict)
 
 
 def obstacles(known: KnownCopies, rule: SafetyRule) -> list[Obstacle]:

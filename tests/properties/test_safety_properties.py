@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.archive.archived_file import ArchivedFile
-from models.archive.copies import BundleCopy, CopyState, StoreCopy
-from models.archive.safety import KnownCopies, SafetyRule, WhyNot, obstacles
+from models.archive.copies import BundleCopy, CopyState, KnownCopies, StoreCopy
+from models.archive.safety import SafetyRule, WhyNot, obstacles
 from models.archive.volumes import Volume, VolumeState
 
 STORE = "file:///archive"

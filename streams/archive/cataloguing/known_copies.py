@@ -4,8 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection
 
 from connectors.catalog.catalog import Catalog
-from models.archive.copies import BundleCopy
-from models.archive.safety import KnownCopies
+from models.archive.copies import BundleCopy, KnownCopies
 
 
 def known_copies(catalog: Catalog, file_ids: Collection[str]) -> dict[str, KnownCopies]:

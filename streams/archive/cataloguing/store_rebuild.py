@@ -11,7 +11,7 @@ from connectors.catalog.batches import batches
 from connectors.clock import Clock
 from connectors.process_lock import LockHeldError, ProcessLock
 from models.archive.archived_file import ArchivedFile, file_id
-from models.archive.safety import KnownCopies
+from models.archive.copies import KnownCopies
 from models.errors import FatalError, RecordError
 from streams.archive.cataloguing.known_copies import known_copies
 from streams.archive.cataloguing.stored_description import StoredDescriptions, copy_of

@@ -13,8 +13,9 @@ from connectors.state.commit import FileStatus
 from connectors.state.file_changes import ChangedVersion
 from connectors.state.file_progress import FileProgress
 from models.archive.archived_file import file_id
+from models.archive.copies import KnownCopies
 from models.archive.keys import archive_key
-from models.archive.safety import KnownCopies, Obstacle, SafetyRule, WhyNot, obstacles
+from models.archive.safety import Obstacle, SafetyRule, WhyNot, obstacles
 from models.errors import FatalError, RecordError, RetryableError
 from streams.archive.cataloguing.known_copies import known_copies
 from streams.archive.opened_archive import OpenedArchive

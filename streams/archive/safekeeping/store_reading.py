@@ -8,9 +8,8 @@ from connectors.catalog.batches import batches
 from connectors.catalog.catalog import Catalog
 from connectors.clock import Clock
 from models.archive.archived_file import ArchivedFile
-from models.archive.copies import Damage, StoreCopy
+from models.archive.copies import Damage, KnownCopies, StoreCopy
 from models.archive.file_query import FileQuery
-from models.archive.safety import KnownCopies
 from models.errors import FatalError, RetryableError
 from streams.archive.cataloguing.known_copies import known_copies
 from streams.archive.own_files import own_file

@@ -8,8 +8,7 @@ from connectors.archive.outbox_lines import Line, NewLine, Sink, Step
 from connectors.catalog.catalog import Catalog
 from connectors.clock import Clock
 from models.archive.archived_file import ArchivedFile
-from models.archive.copies import StoreCopy
-from models.archive.safety import KnownCopies
+from models.archive.copies import KnownCopies, StoreCopy
 from models.errors import FatalError, PetawatchError, RecordError, RetryableError
 from streams.archive.cataloguing.known_copies import known_copies
 from streams.archive.uploading.sink_pause import SinkPause

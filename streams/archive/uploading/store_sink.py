@@ -8,7 +8,7 @@ from connectors.archive.outbox import MAX_PAUSE_S, MOST_LEFT_OUT, ArchiveOutbox
 from connectors.archive.outbox_lines import LeftOut, Line, NewLine, Sink, Step
 from connectors.archive.store import ArchiveStore
 from connectors.clock import Clock
-from models.archive.safety import KnownCopies
+from models.archive.copies import KnownCopies
 from models.errors import FatalError, PetawatchError, RecordError, RetryableError
 from models.event_time import SECOND_NS
 from streams.archive.own_files import local_file

@@ -10,9 +10,8 @@ from rich.console import Console
 
 from dashboards.catalog_table import TERMINAL_LIMIT, file_document, print_files
 from models.archive.archived_file import ArchivedFile
-from models.archive.copies import BundleCopy, CopyState, StoreCopy
+from models.archive.copies import BundleCopy, CopyState, KnownCopies, StoreCopy
 from models.archive.found_file import FoundFile
-from models.archive.safety import KnownCopies
 from models.archive.volumes import Volume, VolumeState
 from models.event_time import parse_iso
 

@@ -8,8 +8,8 @@ import pytest
 
 from connectors.catalog.catalog import Catalog
 from connectors.catalog.sqlite_catalog import SqliteCatalog
+from models.archive.copies import KnownCopies
 from models.archive.file_query import FileQuery
-from models.archive.safety import KnownCopies
 from models.archive.volumes import Volume
 from streams.archive.cataloguing.file_search import search_files
 from streams.archive.cataloguing.known_copies import known_copies
