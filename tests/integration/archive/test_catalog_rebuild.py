@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -87,6 +87,18 @@ def tapes(ltfs: TapeShelf, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         write(drive, bundles)
         drive.remount()
     return Tapes(tmp_path, drives, bundles, run_with(capsys))
+
+
+def test_a_replaced_content_on_a_cartridge_does_not_become_the_latest(tapes: Tapes) -> None:
+    taped = tapes.bundles[0].manifest.members[0].file
+    since = replace(taped, sha256="f" * 64, mtime_ns=taped.mtime_ns + 1)
+    with closing(tapes.catalog()) as catalog:
+        catalog.add_files([since])
+    tapes.rebuild()
+    with closing(tapes.catalog()) as catalog:
+        assert catalog.file(taped.id) == taped
+        latest = [file for file in catalog.find_files(FileQuery(latest_only=True)) if file.key == taped.key]
+    assert latest == [since]
 
 
 def test_all_that_is_on_the_cartridges_is_in_the_catalog(tapes: Tapes) -> None:
