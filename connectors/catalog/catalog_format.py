@@ -4,10 +4,10 @@ from contextlib import closing
 from enum import Enum
 from pathlib import Path
 
+from connectors.catalog import sqlite_schema
 from connectors.catalog.opening import catalog_file, require_mongodb
 from connectors.catalog.settings import CatalogSettings
 from connectors.catalog.sqlite_failures import one_sentence
-from connectors.catalog.sqlite_schema import SCHEMA_VERSION
 from connectors.sqlite_file import connect
 
 
@@ -38,17 +38,17 @@ def catalog_format(settings: CatalogSettings, folder: Path) -> CatalogFormat:
     file = catalog_file(settings, folder)
     if file is None:
         require_mongodb(settings)
-        from connectors.catalog import mongodb_format  # noqa: PLC0415 - an extra, for such an address only
+        from connectors.catalog import mongodb_format, mongodb_schema  # noqa: PLC0415 - an extra, only for its address
 
         version, used = mongodb_format.noted_version(settings)
-        return _of_version(version, mongodb_format.SCHEMA_VERSION, used=used)
+        return _of_version(version, mongodb_schema.SCHEMA_VERSION, used=used)
     if not file.exists():
         return CatalogFormat.NONE
     with one_sentence(file), closing(connect(file, "mode=ro")) as connection:
         version, tables = connection.execute(
             "SELECT user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_user_version"
         ).fetchone()
-    return _of_version(version, SCHEMA_VERSION, used=bool(tables))
+    return _of_version(version, sqlite_schema.SCHEMA_VERSION, used=bool(tables))
 
 
 def _of_version(version: int, present: int, *, used: bool) -> CatalogFormat:

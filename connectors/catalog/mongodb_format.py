@@ -6,10 +6,8 @@ from pymongo import MongoClient
 
 from connectors.catalog.mongodb_database import client_options
 from connectors.catalog.mongodb_failures import one_sentence
-from connectors.catalog.mongodb_schema import META, SCHEMA_ID, SCHEMA_VERSION
+from connectors.catalog.mongodb_schema import META, SCHEMA_ID
 from connectors.catalog.settings import CatalogSettings
-
-__all__ = ["SCHEMA_VERSION", "noted_version"]
 
 
 def noted_version(settings: CatalogSettings) -> tuple[int, bool]:
