@@ -4,6 +4,7 @@ import os
 import stat
 from pathlib import Path, PurePosixPath
 
+from connectors.file_hash import file_sha256
 from connectors.spool_listing import relative_name
 from models.archive.archived_file import ArchivedFile
 from models.errors import PetawatchError, RecordError, RetryableError
@@ -19,6 +20,15 @@ def own_file(file: ArchivedFile) -> Path | None:
     except (PetawatchError, OSError, ValueError):  # gone, or away: there are other copies
         return None
     return path if stat.S_ISREG(status.st_mode) and status.st_size == file.size_bytes else None
+
+
+def own_content(file: ArchivedFile) -> Path | None:
+    """The recorders' own file of what was archived, if it is there with the very content: all of it is read."""
+    path = own_file(file)
+    try:
+        return path if path is not None and file_sha256(path) == file.sha256 else None
+    except OSError:
+        return None
 
 
 def local_file(root: str, relative: str) -> Path:

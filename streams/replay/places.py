@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from connectors.file_hash import file_sha256
 from models.archive.archived_file import ArchivedFile
 from models.archive.restore_order import wanted_volumes
 from models.errors import FatalError
 from models.snapshot_names import is_rate
-from streams.archive.own_files import own_file
+from streams.archive.own_files import own_content, own_file
 from streams.archive.restoring.restore import RestoreOptions, restore_files
 from streams.archive.restoring.restore_sources import RestoreSources, copies_of
 from streams.archive.restoring.restore_tape import volume_labels
@@ -93,8 +92,8 @@ def local_places(files: Iterable[ArchivedFile]) -> dict[str, Path]:
 
     A snapshot whose size is that of the archived one is taken for it: its content is compared when it has been read.
     """
-    places = ((file, own_file(file)) for file in files)
-    return {file.id: place for file, place in places if place is not None and _is_it(place, file)}
+    places = ((file, own_content(file) if is_state_key(file.key) else own_file(file)) for file in files)
+    return {file.id: place for file, place in places if place is not None}
 
 
 def restored_root(folder: Path, file: ArchivedFile) -> Path:
@@ -116,13 +115,6 @@ def _by_path(root: Path, file: ArchivedFile, restored: Path) -> Path:
         os.link(restored, aside)
         aside.replace(place)
     return place
-
-
-def _is_it(place: Path, file: ArchivedFile) -> bool:
-    try:
-        return not is_state_key(file.key) or file_sha256(place) == file.sha256
-    except OSError:
-        return False
 
 
 def _wanted_sentence(labels: Iterable[str]) -> str:

@@ -35,7 +35,7 @@ class RestoreSources:
         What is mounted now.
     earlier
         Opens another store by its address in the catalog; None reads from no other one.
-    damaged
+    try_damaged
         Whether copies in stores that were damaged when they were last read are tried once more.
     """
 
@@ -43,7 +43,7 @@ class RestoreSources:
     store: ArchiveStore | None
     cartridges: Callable[[], MountedCartridges]
     earlier: Callable[[str], ArchiveStore] | None = None
-    damaged: bool = True
+    try_damaged: bool = True
 
     @classmethod
     def of(cls, archive: OpenedArchive) -> "RestoreSources":
@@ -138,7 +138,7 @@ def _near(file: ArchivedFile, stored: Collection[StoreCopy], sources: RestoreSou
     present = sources.store.address if sources.store is not None else ""
     # One that was damaged when it was last read may be whole again, and costs a try only.
     for copy in sorted(stored, key=lambda copy: (bool(copy.damaged), copy.store != present)):
-        if (sources.damaged or not copy.damaged) and (copy.store == present or sources.earlier is not None):
+        if (sources.try_damaged or not copy.damaged) and (copy.store == present or sources.earlier is not None):
             yield NearCopy(source="store", fill=_reading(sources, file.key, copy), copy=copy)
 
 

@@ -6,13 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from connectors.clock import Clock
-from connectors.file_hash import file_sha256
 from connectors.tape.cartridge import Cartridge
 from connectors.tape.library import MountedCartridges
 from models.archive.archived_file import ArchivedFile
 from streams.archive.earlier_stores import EarlierStores
 from streams.archive.opened_archive import OpenedArchive
-from streams.archive.own_files import own_file
+from streams.archive.own_files import own_content
 from streams.archive.restoring.restore import RestoreOptions, restore_files
 from streams.archive.restoring.restore_sources import RestoreSources
 
@@ -44,7 +43,7 @@ class GoodContents:
             store=archive.store,
             cartridges=lambda: MountedCartridges(cartridges=tuple(cartridges.values()), problems=()),
             earlier=EarlierStores(archive.settings.object_store),
-            damaged=False,  # one that happens to be read well now is removed before the new one is written
+            try_damaged=False,  # one that happens to be read well now is removed before the new one is written
         )
 
     @contextmanager
@@ -58,7 +57,7 @@ class GoodContents:
         """
         shutil.rmtree(self._folder, ignore_errors=True)  # what an earlier process has left
         try:
-            places = {file.id: own for file in files if (own := _own_content(file)) is not None}
+            places = {file.id: own for file in files if (own := own_content(file)) is not None}
             missing = [file for file in files if file.id not in places]
             for number, few in enumerate(few_at_once(missing)):
                 places |= self._restored(few, self._folder / str(number))
@@ -91,11 +90,3 @@ def few_at_once(files: Iterable[ArchivedFile]) -> Iterator[list[ArchivedFile]]:
         size_bytes += file.size_bytes
     if part:
         yield part
-
-
-def _own_content(file: ArchivedFile) -> Path | None:
-    path = own_file(file)
-    try:
-        return path if path is not None and file_sha256(path) == file.sha256 else None
-    except OSError:
-        return None

@@ -1,5 +1,6 @@
 """Whoever looks for the recorders' own file finds the same one, also where its name is no UTF-8."""
 
+import hashlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from connectors.catalog.sqlite_catalog import SqliteCatalog
 from models.archive.archived_file import ArchivedFile
-from streams.archive.own_files import own_file
+from streams.archive.own_files import own_content, own_file
 from streams.archive.tape.file_contents import FileContents
 from streams.replay.places import local_places
 from tests.support.catalog_examples import archived
@@ -46,3 +47,14 @@ def test_what_is_not_a_file_of_its_size_is_none(file: ArchivedFile, tmp_path: Pa
         replace(file, root="\0"),
     ):
         assert own_file(other) is None
+
+
+def test_another_content_of_the_same_size_is_none(file: ArchivedFile) -> None:
+    there = replace(file, sha256=hashlib.sha256(b"content").hexdigest())
+    place = own_file(there)
+    assert place is not None
+    assert own_content(there) == place
+    assert own_content(replace(there, path="gone.h5")) is None
+    place.write_bytes(b"another")
+    assert own_content(there) is None
+    assert own_file(there) == place
