@@ -62,8 +62,8 @@ def with_room(
 ) -> tuple[list[ArchivedFile], int]:
     """As many of a bundle's files as the disk has room for, and the bytes that they take there while it is built.
 
-    None where they would make a bundle that is too small for a tape, unless it holds all of them; then the bytes are
-    more than there are.
+    No files where they would make a bundle that is too small for a tape, unless it holds all of them; then the bytes
+    are more than there are.
 
     Parameters
     ----------

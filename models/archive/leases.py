@@ -19,11 +19,10 @@ class Lease:
 
 
 def next_lease(known: Lease | None, wanted: Lease, now_ns: int) -> Lease:
-    """What is noted when somebody asks: the lease that he wants, unless another holder has it still.
+    """What is noted when somebody asks: the lease that they want, unless another holder has it still.
 
     An end that lies further ahead than twice the wanted length was noted before the clock was set back; else a holder
-    who is gone would keep all others out until the clock is there again. One who is not finds that he has lost it when
-    he renews it.
+    who is gone would keep all others out until the clock is there again. One who is not finds it lost when renewing it.
     """
     if known is None or known.holder == wanted.holder:
         return wanted

@@ -62,7 +62,7 @@ class ArchiveSettings:
 
 
 def require_installation(archive: ArchiveSettings, tape: TapeSettings) -> None:
-    """Two installations of one name would write to each other's cartridges: whoever has any says his.
+    """Two installations of one name would write to each other's cartridges: whoever has any gives its name.
 
     Raises
     ------
