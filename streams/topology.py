@@ -148,7 +148,8 @@ class Topic:
 
 
 _RECORDS = ("RecordMessage", "DeviceNotice", "AcceptedBaseline")
-_DEVICE_AGENTS = (AgentName.IMAGE, AgentName.ENERGY, AgentName.SPECTRUM, AgentName.OTHER)
+#: The agents that keep the devices of one kind each.
+DEVICE_AGENTS = (AgentName.IMAGE, AgentName.ENERGY, AgentName.SPECTRUM, AgentName.OTHER)
 _ALL_AGENTS = tuple(AgentName)
 
 
@@ -189,7 +190,7 @@ TOPICS: tuple[Topic, ...] = (
         name=TopicName.SCORED,
         key="laser stage",
         carries=("ScoredMessage", "DeviceNotice", "AcceptedBaseline"),
-        writers=_DEVICE_AGENTS,
+        writers=DEVICE_AGENTS,
         readers=(AgentName.JOIN,),
         partitions="join_partitions",
     ),
@@ -205,7 +206,7 @@ TOPICS: tuple[Topic, ...] = (
         name=TopicName.ALERTS,
         key="alert",
         carries=("AlertMessage",),
-        writers=(CONNECTOR, *_DEVICE_AGENTS, AgentName.JOIN),
+        writers=(CONNECTOR, *DEVICE_AGENTS, AgentName.JOIN),
         readers=(AgentName.RECORDER,),
     ),
     Topic(

@@ -6,10 +6,10 @@ from typing import Protocol
 from connectors.wire.message import Incoming
 from streams.connector.flow_limit import FlowLimit, Place
 from streams.facility.progress_thread import ProgressThread, progress_of
-from streams.topology import CONNECTOR, AgentName, TopicName, inputs_of
+from streams.topology import CONNECTOR, DEVICE_AGENTS, AgentName, TopicName, inputs_of
 
 #: The agents whose work is waited for; what the recorder has to write waits in its topics and disturbs nobody.
-WAITED_FOR = (AgentName.IMAGE, AgentName.ENERGY, AgentName.SPECTRUM, AgentName.OTHER, AgentName.JOIN)
+WAITED_FOR = (*DEVICE_AGENTS, AgentName.JOIN)
 _TOPICS = tuple(topic.value for agent in WAITED_FOR for topic in inputs_of(agent))
 _LOOK_EVERY_S = 1.0
 _END_WITHIN_S = 2.0

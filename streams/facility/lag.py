@@ -16,14 +16,21 @@ from models.state import State
 from streams.facility.connector_silence import ConnectorSilence
 from streams.facility.facility_metrics import Partition
 from streams.facility.model_ids import models_of
-from streams.topology import CONNECTOR, AgentName, TopicName, TopicSettings, inputs_of, partition_count, topic
+from streams.topology import (
+    CONNECTOR,
+    DEVICE_AGENTS,
+    AgentName,
+    TopicName,
+    TopicSettings,
+    inputs_of,
+    partition_count,
+    topic,
+)
 
 #: A lag must last so long before it is an alert: a partition that catches up with an old file in seconds is none.
 CONFIRM_S = 10.0
 #: An alert closes when the lag has come down to this part of the limit, so that it does not flicker around it.
 CLOSE_AT = 0.5
-
-_DEVICE_AGENTS = (AgentName.IMAGE, AgentName.ENERGY, AgentName.SPECTRUM, AgentName.OTHER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,9 +121,9 @@ class LagMonitor:
             By the clock; only how long a lag lasts is told by it.
         """
         # What one device agent has worked on was sent to all, also when the connector has not said so.
-        sent = dict.fromkeys(_DEVICE_AGENTS, _newest(progress, CONNECTOR, *_DEVICE_AGENTS))
+        sent = dict.fromkeys(DEVICE_AGENTS, _newest(progress, CONNECTOR, *DEVICE_AGENTS))
         sent |= {
-            AgentName.JOIN: _newest(progress, *_DEVICE_AGENTS),
+            AgentName.JOIN: _newest(progress, *DEVICE_AGENTS),
             AgentName.RECORDER: _newest(progress, AgentName.JOIN),
         }
         lags = {}

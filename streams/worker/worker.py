@@ -34,7 +34,7 @@ from streams.http_health import HealthServer, ReadyPart
 from streams.metrics import WatchMetrics
 from streams.settings import Settings
 from streams.stage_factory import stage_factory
-from streams.topology import TOPICS, AgentName, TopicName
+from streams.topology import DEVICE_AGENTS, TOPICS, AgentName, TopicName
 from streams.warm_up import warm_up_if_possible
 from streams.worker.facility_worker import FacilityWorker, WorkerIdentity
 from streams.worker.membership import (
@@ -51,7 +51,6 @@ from streams.worker.recording import Recording
 _FAILURE = 1
 _LEAVE_WITHIN_S = 1.5
 _LIMIT = "max.message.bytes"
-_DEVICE_AGENTS = frozenset({AgentName.IMAGE, AgentName.ENERGY, AgentName.SPECTRUM, AgentName.OTHER})
 
 
 def run_worker(
@@ -89,7 +88,7 @@ def run_worker(
             # Where the recorder's state directory is, its standby can show what is in it, too.
             pages = None if state is None else AlertPages(state, settings)
             health = stack.enter_context(HealthServer(http, metrics, clock, pages=pages))
-        bundle = _model(settings) if _DEVICE_AGENTS.intersection(agents) else None
+        bundle = _model(settings) if set(DEVICE_AGENTS).intersection(agents) else None
         limits = _limits(settings, agents)
         promoted = _promoted(settings, agents, bundle, clock, metrics, tell)
         model = (promoted.latest() or promoted.first) if promoted is not None else ""
@@ -227,7 +226,7 @@ def _tasks(
     tasks: dict[AgentName, Callable[[], PartitionTask]] = {}
     if AgentName.JOIN in agents:
         tasks[AgentName.JOIN] = partial(JoinTask, settings.join)
-    for agent in _DEVICE_AGENTS.intersection(agents):
+    for agent in set(DEVICE_AGENTS).intersection(agents):
         if bundle is not None:
             # Each agent has a thread of its own, and so its own network and buffers.
             scores = agent is AgentName.IMAGE

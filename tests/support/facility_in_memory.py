@@ -38,7 +38,7 @@ from streams.connector.series_notices import plain_notices, snapshot_notices
 from streams.device_stages import DEVICE_KEYS
 from streams.series_progress import SeriesProgress
 from streams.settings import Settings
-from streams.topology import RECORD_TOPICS, AgentName, TopicName, inputs_of
+from streams.topology import DEVICE_AGENTS, RECORD_TOPICS, AgentName, TopicName, inputs_of
 from streams.watch_pipeline import PipelineOutput, WatchPipeline
 from streams.work_units import FileHistory, WorkUnit, read_units
 from tests.support.manual_clock import ManualClock
@@ -50,7 +50,7 @@ _SHARED = {
     TopicName.OTHERS,
     TopicName.SCORED,
 }
-_AGENTS = (AgentName.IMAGE, AgentName.ENERGY, AgentName.SPECTRUM, AgentName.OTHER, AgentName.JOIN)
+_AGENTS = (*DEVICE_AGENTS, AgentName.JOIN)
 
 
 @dataclass(frozen=True, slots=True)

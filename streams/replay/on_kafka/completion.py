@@ -14,17 +14,17 @@ from streams.agents.recorder import RECORDER_KEY
 from streams.agents.recorder_positions import RecorderPositions
 from streams.facility.progress_thread import progress_of
 from streams.settings import Settings
-from streams.topology import AgentName, TopicName, inputs_of
+from streams.topology import DEVICE_AGENTS, AgentName, TopicName, inputs_of
 
 # In the order in which the work goes: what the first ones have done can't become more while the next are looked at.
-_STEPS = ((AgentName.IMAGE, AgentName.ENERGY, AgentName.SPECTRUM, AgentName.OTHER), (AgentName.JOIN,))
+_STEPS = (DEVICE_AGENTS, (AgentName.JOIN,))
 _PROGRESS = TopicName.PROGRESS.value
 
 
 class Completion:
     """Looks at the ends of the topics and at how far everybody has come; of use once all is sent.
 
-    A partition's word is written when its outputs are acknowledged and its checkpoint is durable.
+    A partition's progress is written when its outputs are acknowledged and its checkpoint is durable.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class Completion:
                     self._progress[(message.key or b"").decode(errors="replace")] = progress
 
 
-def finished_files(results: Path) -> int:
+def count_finished(results: Path) -> int:
     """How many files of a recorder's directory have an outcome for each of their records."""
     with StateReader.open(results) as state:
         files = state.ledger()["files"]

@@ -20,7 +20,7 @@ from streams.metrics import WatchMetrics
 from streams.processes.installation import InstallationProcesses
 from streams.replay.beginning import files_before
 from streams.replay.mark import ReplayMark, claim
-from streams.replay.on_kafka.completion import Completion, finished_files
+from streams.replay.on_kafka.completion import Completion, count_finished
 from streams.replay.on_kafka.seeds import first_checkpoints, first_record, write_first_journal, write_seeds
 from streams.replay.on_kafka.sending import send_files
 from streams.replay.on_kafka.topics import ReplayTopics
@@ -291,5 +291,5 @@ class _Look:
         self._due_s = now_s + _LOOK_EVERY_S
         self._processes.supervise()
         if self._progress is not None:
-            done = finished_files(self._results) - self._before
+            done = count_finished(self._results) - self._before
             self._progress(min(max(0, done), self._files), self._files)

@@ -36,7 +36,7 @@ from streams.stage_factory import stage_factory
 from streams.stage_joins import STAGE_KEYS, StageJoins, stage_of_key
 from streams.topology import RECORD_TOPICS, AgentName, TopicName, TopicSettings, inputs_of, partition_count, topic
 
-# Whose word it is where no worker has been yet.
+# Whose progress it is where no worker has been yet.
 _NOBODY = "replay"
 #: The states of a partition's first checkpoint, by agent and partition.
 Seeds = dict[tuple[AgentName, int], dict[str, bytes]]
