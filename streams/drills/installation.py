@@ -58,7 +58,7 @@ class TemporaryInstallation(InstallationProcesses):
         super().__init__(folder, config, own, most_restarts=_MOST_RESTARTS)
 
     def __enter__(self) -> Self:
-        with self.start_once(["topics", "apply"]) as topics:
+        with self.start(["topics", "apply"], supervised=False) as topics:
             if topics.wait(_APPLY_S):
                 raise FatalError(f"the topics of the drill could not be made: {topics.tail()}", reason="drill")
         return self

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from models.errors import FatalError
 from streams.processes.command_process import COMMAND, CommandProcess
@@ -53,29 +53,27 @@ class InstallationProcesses:
         options: Mapping[str, str] | None = None,
         program: str = COMMAND,
         before: Sequence[str] = (),
+        supervised: bool = True,
     ) -> CommandProcess:
-        """Start a command of this installation; ``before`` are arguments of another program than the command line."""
-        process = self.start_once(arguments, log=log, options=options, program=program, before=before)
-        self._started.append(process)
-        return process
+        """Start a command of this installation.
 
-    def start_once(
-        self,
-        arguments: Sequence[str | Path],
-        *,
-        log: str = "",
-        options: Mapping[str, str] | None = None,
-        program: str = COMMAND,
-        before: Sequence[str] = (),
-    ) -> CommandProcess:
-        """The same for a command that whoever calls this waits for."""
+        Parameters
+        ----------
+        before
+            Arguments of another program than the command line.
+        supervised
+            Whether it is looked after here; else whoever calls this waits for it.
+        """
         config: list[str | Path] = [] if self._config is None else ["--config", self._config]
-        return CommandProcess(
+        process = CommandProcess(
             [*before, *arguments, *config],
             log=self.folder / f"{log or arguments[0]}.log",
             options={**self._options, **(options or {})},
             program=program,
         )
+        if supervised:
+            self._started.append(process)
+        return process
 
     def start_worker(
         self,
@@ -84,8 +82,7 @@ class InstallationProcesses:
         agents: str = "",
         state: Path | None = None,
         options: Mapping[str, str] | None = None,
-        program: str = COMMAND,
-        before: Sequence[str] = (),
+        **more: Any,
     ) -> CommandProcess:
         """Start a worker with a name of its own, which it keeps over restarts.
 
@@ -95,12 +92,14 @@ class InstallationProcesses:
             As ``--agents`` takes them; all when empty.
         state
             State directory of the recorder.
+        more
+            As ``start`` takes them.
         """
         arguments: list[str | Path] = ["worker"]
         arguments += [] if state is None else ["--state", state]
         arguments += ["--agents", agents] if agents else []
         own = {_INSTANCE: name, **(options or {})}
-        return self.start(arguments, log=name, options=own, program=program, before=before)
+        return self.start(arguments, log=name, options=own, **more)
 
     def supervise(self) -> None:
         """Start again what ended with an error, as a site's supervisor does.
