@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from connectors.own_parent import end_with
+from connectors.end_with_parent import end_with
 from connectors.process_priority import step_back
 
 #: A page is a few pictures; a larger one is none that a browser should get.

@@ -13,7 +13,7 @@ from models.errors import FatalError
 from streams.settings import environment_with
 
 # Whoever started it may be killed: then nobody would end it.
-_BOUND = "from connectors.own_parent import end_with; end_with({parent}); "
+_BOUND = "from connectors.end_with_parent import end_with; end_with({parent}); "
 #: The program of a process that runs the command line.
 COMMAND = "import sys; from streams.command_line import main; main(sys.argv[1:])"
 _TAIL_CHARACTERS = 2_000

@@ -46,7 +46,7 @@ def test_a_process_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
 
 
 def test_a_process_whose_parent_is_gone_already_does_nothing(tmp_path: Path) -> None:
-    program = f"from connectors.own_parent import end_with; end_with({os.getppid()}); print('alive')"
+    program = f"from connectors.end_with_parent import end_with; end_with({os.getppid()}); print('alive')"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
     assert ended.returncode == -signal.SIGKILL
     assert not ended.stdout
