@@ -32,7 +32,7 @@ def free(
     from contextlib import closing
 
     from connectors.state.file_progress import FileProgress
-    from dashboards.archive_sums import freed_line, freeing_line
+    from dashboards.archive_lines import freed_line, freeing_line
     from models.archive.safety import WhyNot
     from streams.archive.opened_archive import opened_archive
     from streams.archive.safekeeping.freeing import Decision, Freeing

@@ -40,7 +40,7 @@ def restore(
     """Bring files back, each from its nearest good copy and compared; exit code 1 when one is left out or none fits."""
     import json
 
-    from dashboards.archive_sums import restored_line, restoring_lines
+    from dashboards.archive_lines import restored_line, restoring_lines
     from dashboards.progress import progress_bar
     from models.archive.file_query import FileQuery
     from streams.archive.opened_archive import opened_archive
@@ -76,7 +76,7 @@ def restore(
 
 
 def _say_wanted(cartridges: "list[tuple[str, WantedVolume]]") -> None:
-    from dashboards.archive_sums import wanted_line
+    from dashboards.archive_lines import wanted_line
 
     for label, wanted in cartridges:
         typer.echo(wanted_line(label, wanted), err=True)

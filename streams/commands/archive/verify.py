@@ -41,7 +41,7 @@ def verify(
     import json
 
     from connectors.clock import SystemClock
-    from dashboards.archive_sums import damaged_line, verified_line
+    from dashboards.archive_lines import damaged_line, verified_line
     from dashboards.progress import progress_bar
     from streams.archive.opened_archive import opened_archive
     from streams.archive.safekeeping.verification import DamagedCopy, Scope, Verification
