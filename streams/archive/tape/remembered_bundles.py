@@ -23,7 +23,7 @@ class RememberedBundles:
         self._catalog = catalog
         self._ids: set[str] | None = None
 
-    def missing(self) -> str:
+    def compare(self) -> str:
         """One sentence about bundles that the catalog does not have any more; empty when it has all.
 
         What it has on cartridges besides is remembered from now on: one that was on none may have been forgotten.

@@ -53,7 +53,7 @@ class TapeKeeper:
         self._copies = archive.settings.tape.copies
         self._lease = lease
         self._remembered = RememberedBundles(archive.folder, archive.catalog)
-        self._catalog_is_older = ""
+        self._older_catalog = ""
         self._drives = drives
         self._alerts = alerts
         self._tell = tell
@@ -125,18 +125,18 @@ class TapeKeeper:
         """
         if self._local.tell_catalog():
             self._look_anew()
-        with suppress(RetryableError):  # a full disk keeps nothing from tape that is on it
-            self._look_for_older_catalog()
+        waits_for = self._look_for_older_catalog()
         mounted = self._drives.look()
         busy = self._work.take_in(mounted)
         busy |= self._work.read_back(mounted)
         self._drop_finished()
-        waits_for: RetryableError | None = None
-        if len(self._local.ids()) < MOST_LOCAL:
+        # What is bundled goes to tape all the same, whatever keeps others from being made.
+        if waits_for is None and not self._older_catalog and len(self._local.ids()) < MOST_LOCAL:
             try:
-                busy |= self._make(close=close)
+                with self._lease.held():
+                    busy |= self._maker.make(close=close)
             except RetryableError as error:
-                waits_for = error  # a store that is away, or a full disk: what is bundled goes to tape all the same
+                waits_for = error
         busy |= self._lost.forget()
         written, without = self._work.write(mounted)
         busy |= written
@@ -148,20 +148,16 @@ class TapeKeeper:
             raise waits_for
         return busy
 
-    def _make(self, *, close: bool) -> bool:
-        """Make a bundle, if none could be made twice by that: by another keeper, or since the catalog is older."""
-        self._look_for_older_catalog()
-        if self._catalog_is_older:
-            return False
-        with self._lease.held():
-            return self._maker.make(close=close)
-
-    def _look_for_older_catalog(self) -> None:
-        """Find out whether the catalog lacks bundles that are on cartridges; those that are mounted are taken in."""
-        older = self._remembered.missing()
-        if older and older != self._catalog_is_older:
+    def _look_for_older_catalog(self) -> RetryableError | None:
+        """Find out whether the catalog lacks bundles that are on cartridges; why that can't be found out, if so."""
+        try:
+            older = self._remembered.compare()
+        except RetryableError as error:
+            return error
+        if older and older != self._older_catalog:
             self._look_anew()
-        self._catalog_is_older = older
+        self._older_catalog = older
+        return None
 
     def _look_anew(self) -> None:
         """The catalog is not the one of before: what is mounted is compared with it again."""
@@ -195,7 +191,7 @@ class TapeKeeper:
             **room_needs(without),
             **copy_needs(self._catalog, self._copies, self._local.ids()),
             **content_needs(self._maker.missing),
-            **older_needs(self._catalog_is_older),
+            **older_needs(self._older_catalog),
         }
 
 

@@ -107,7 +107,7 @@ def test_a_keeper_remembers_what_others_have_taped(archive: TapeArchive, tmp_pat
         other.folder.mkdir()
         with BundlingLease.opened(opened) as first, first.held(), open_keeper(other, archive.clock, print) as keeper:
             keeper.run_once()
-        assert RememberedBundles(other.folder, opened.catalog).missing() == ""
+        assert RememberedBundles(other.folder, opened.catalog).compare() == ""
         known = (other.folder / "bundles.known").read_text().split()
     assert known == bundle_ids(archive)
 
