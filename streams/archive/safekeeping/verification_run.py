@@ -1,13 +1,16 @@
-"""Remembers when a verification began, so that one that was killed goes on and reads nothing twice."""
+"""Runs verifications, and remembers when one began, so that one that was killed goes on and reads nothing twice."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from connectors.clock import Clock
 from connectors.disk_failures import disk_failures
 from connectors.durable_files import replace_file
-from streams.archive.safekeeping.verification import Scope
+from models.errors import FatalError
+from streams.archive.opened_archive import OpenedArchive
+from streams.archive.safekeeping.verification import DamagedCopy, Scope, Verification, Verified
 
 _NAME = "verification.json"
 
@@ -45,3 +48,35 @@ class VerificationRun:
         """It was done to its end."""
         with disk_failures(self._file.parent):
             self._file.unlink(missing_ok=True)
+
+
+def verify_copies(
+    archive: OpenedArchive,
+    scope: Scope,
+    clock: Clock,
+    damaged: Callable[[DamagedCopy], None],
+    advance: Callable[[int, int], None],
+) -> Verified:
+    """Begin a verification, or go on with the one that was broken off, and bring it as far as it goes.
+
+    Parameters
+    ----------
+    damaged, advance
+        As for ``Verification.run``.
+
+    Raises
+    ------
+    FatalError
+        ``configuration``: there are no copies to read; and as ``Verification.run``.
+    RetryableError
+        As ``Verification.run``; ``disk_full``, ``disk_failed``.
+    """
+    if archive.store is None and not archive.settings.tape.mounts:
+        raise FatalError(
+            "the settings name no copies to read back; give archive.store, or tape.mounts", reason="configuration"
+        )
+    run = VerificationRun(archive.folder, clock)
+    found = Verification(archive, run.begin(scope), clock).run(damaged, advance)
+    if not found.broken_off:
+        run.end()
+    return found

@@ -1,18 +1,13 @@
 """`petawatch archive verify`: copies read back and compared."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from streams.archive.opened_archive import OpenedArchive
-    from streams.archive.safekeeping.repair import Repair
-    from streams.archive.safekeeping.verification import Verified
-
-# Another keeper of the tapes runs: it writes what was brought back.
-_KEPT_BY_OTHERS = frozenset({"tape_keeper_running", "drive_in_use"})
+    from streams.archive.safekeeping.repair_run import Repaired
+    from streams.archive.safekeeping.verification import DamagedCopy, Verified
 
 
 def register(app: typer.Typer) -> None:
@@ -41,37 +36,59 @@ def verify(
     import json
 
     from connectors.clock import SystemClock
-    from dashboards.archive_lines import damaged_line, verified_line
+    from dashboards.archive_lines import verified_line
     from dashboards.progress import progress_bar
     from streams.archive.opened_archive import opened_archive
-    from streams.archive.safekeeping.verification import DamagedCopy, Scope, Verification
-    from streams.archive.safekeeping.verification_run import VerificationRun
+    from streams.archive.safekeeping.repair_run import Repaired, RepairRun
+    from streams.archive.safekeeping.verification import Scope
+    from streams.archive.safekeeping.verification_run import verify_copies
     from streams.commands.usage import tell, time_option
 
-    def show(damaged: DamagedCopy) -> None:
-        document = {"place": damaged.place, "subject": damaged.subject, "damage": damaged.damage}
-        typer.echo(json.dumps(document) if as_json else damaged_line(document))
-
-    from_ns = time_option("--since", since)
-    scope, clock = Scope(from_ns=from_ns, volume=volume, mounted=mounted, sample=sample), SystemClock()
+    if volume and mounted:
+        raise typer.BadParameter("--volume names one cartridge, mounted or not; leave --mounted out")
+    clock, show = SystemClock(), _say_document if as_json else _say_line
+    scope = Scope(from_ns=time_option("--since", since), volume=volume, mounted=mounted, sample=sample)
     with opened_archive(state, config, must_exist=True) as archive:
-        _need_copies(archive)
-        run = VerificationRun(archive.folder, clock)
         with progress_bar("verifying") as advance:
-            found = Verification(archive, run.begin(scope), clock).run(show, advance)
-        if not found.broken_off:
-            run.end()
-        for each in found.unread:
-            tell(each.sentence)
-        if found.elsewhere and not repair:
-            tell(
-                f"{found.elsewhere} files are not in the store and lie in an earlier one or on tape only; --repair "
-                "brings them there"
-            )
-        repaired = _Repaired()
-        if repair:
-            _repair(archive, found, from_ns, repaired)
-    sums = {
+            found = verify_copies(archive, scope, clock, show, advance)
+        _tell_left(found, repair=repair)
+        repaired = RepairRun(archive, clock, tell).run(found, scope) if repair else Repaired()
+    sums = _sums(found, repaired)
+    typer.echo(json.dumps(sums) if as_json else verified_line(sums))
+    return int(not _is_well(found, repaired))
+
+
+def _say_document(damaged: "DamagedCopy") -> None:
+    import json
+
+    typer.echo(json.dumps(_document(damaged)))
+
+
+def _say_line(damaged: "DamagedCopy") -> None:
+    from dashboards.archive_lines import damaged_line
+
+    typer.echo(damaged_line(_document(damaged)))
+
+
+def _document(damaged: "DamagedCopy") -> dict[str, object]:
+    return {"place": damaged.place, "subject": damaged.subject, "damage": damaged.damage}
+
+
+def _tell_left(found: "Verified", *, repair: bool) -> None:
+    """What was not read, and what is not in the store and stays so."""
+    from streams.commands.usage import tell
+
+    for each in found.unread:
+        tell(each.sentence)
+    if found.elsewhere and not repair:
+        tell(
+            f"{found.elsewhere} files are not in the store and lie in an earlier one or on tape only; --repair brings "
+            "them there"
+        )
+
+
+def _sums(found: "Verified", repaired: "Repaired") -> dict[str, object]:
+    return {
         "read": found.read,
         "damaged": len(found.damaged),
         "repaired": repaired.copies,
@@ -79,80 +96,8 @@ def verify(
         "elsewhere": found.elsewhere,
         "brought": repaired.files,
     }
-    typer.echo(json.dumps(sums) if as_json else verified_line(sums))
-    is_well = not found.unread and repaired.copies >= len(found.damaged) and repaired.files >= found.elsewhere
-    return int(not is_well or repaired.is_broken_off)
 
 
-def _need_copies(archive: "OpenedArchive") -> None:
-    from models.errors import FatalError
-
-    if archive.store is None and not archive.settings.tape.mounts:
-        raise FatalError(
-            "the settings name no copies to read back; give archive.store, or tape.mounts", reason="configuration"
-        )
-
-
-@dataclass(slots=True)
-class _Repaired:
-    """What a repair has done.
-
-    Attributes
-    ----------
-    copies
-        Damaged ones that have a good one in their place, or will have by the keeper.
-    files
-        That were not in the store and are there now.
-    is_broken_off
-        Whether something failed, which is told.
-    """
-
-    copies: int = 0
-    files: int = 0
-    is_broken_off: bool = False
-
-
-def _repair(archive: "OpenedArchive", found: "Verified", from_ns: int | None, repaired: _Repaired) -> None:
-    """Repair what can be; what is said at the end is said also where the store or a disk fails meanwhile."""
-    from connectors.clock import SystemClock
-    from models.archive.copies import StoreCopy
-    from models.archive.file_query import FileQuery
-    from models.errors import PetawatchError
-    from streams.archive.safekeeping.repair import Repair
-    from streams.archive.safekeeping.store_reading import files_elsewhere
-    from streams.commands.usage import tell
-
-    store = archive.store
-    try:
-        repairing = Repair(archive, SystemClock(), tell)
-        if store is not None and not found.broken_off:
-            in_store = [damaged.copy for damaged in found.damaged if isinstance(damaged.copy, StoreCopy)]
-            repaired.copies = repairing.stored(store, in_store)
-            if found.elsewhere:
-                files = files_elsewhere(archive.catalog, store.address, FileQuery(from_ns=from_ns))
-                repaired.files = repairing.missing(store, files)
-        if archive.settings.tape.mounts and archive.settings.tape.copies:
-            back = _written_again(archive, repairing)
-            repaired.copies += sum(damaged.subject in back for damaged in found.damaged)
-    except PetawatchError as error:
-        repaired.is_broken_off = True
-        tell(str(error))
-
-
-def _written_again(archive: "OpenedArchive", repairing: "Repair") -> set[str]:
-    """Bring bundles that lack copies to the disk, and let the keeper write them; those that are there."""
-    from connectors.clock import SystemClock
-    from models.errors import FatalError
-    from streams.archive.tape.tape_keeper import open_keeper
-    from streams.commands.usage import tell
-
-    back = set(repairing.bundles())
-    try:
-        with open_keeper(archive, SystemClock(), tell) as keeper:
-            back |= set(keeper.bundles_on_disk)
-            keeper.run_once(close=False)
-    except FatalError as error:
-        if error.reason not in _KEPT_BY_OTHERS:
-            raise
-        tell("the keeper of the tapes that runs writes what was brought back")
-    return back
+def _is_well(found: "Verified", repaired: "Repaired") -> bool:
+    all_repaired = repaired.copies >= len(found.damaged) and repaired.files >= found.elsewhere
+    return all_repaired and not found.unread and not repaired.is_broken_off

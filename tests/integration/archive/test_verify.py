@@ -175,6 +175,8 @@ def test_a_cartridge_that_is_not_mounted_is_told_and_counted(
     assert command("archive", "volumes", "--config", archive.config, "--retire", "PW0001L8")[0] == 0
     assert verify(command, archive)[:2] == (0, [sums_of(7)])
     assert verify(command, archive, "--volume", "PW0001L8")[0] == 1
+    code, out, err = command("archive", "verify", "--config", archive.config, "--volume", "PW0001L8", "--mounted")
+    assert (code, out, "leave --mounted out" in err) == (2, "", True)
 
 
 def test_a_store_that_is_away_is_told_and_read_by_the_same_run_when_it_is_back(
