@@ -1,12 +1,15 @@
 """`petawatch archive free`: room on the disks, from what is safe to delete."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from models.archive.archived_file import ArchivedFile
     from models.archive.safety import Obstacle
+    from streams.archive.safekeeping.freeing import Decision
 
 
 def register(app: typer.Typer) -> None:
@@ -28,42 +31,49 @@ def free(
     The exit code is 1 when a disk has not enough room then, a folder with files that are not safe is away, or a version
     that was to leave the store stays.
     """
-    from collections import Counter
     from contextlib import closing
 
     from connectors.state.file_progress import FileProgress
-    from dashboards.archive_lines import freed_line, freeing_line
+    from dashboards.archive_lines import freeing_line
     from models.archive.safety import WhyNot
     from streams.archive.opened_archive import opened_archive
-    from streams.archive.safekeeping.freeing import Decision, Freeing
+    from streams.archive.safekeeping.freeing import Freeing
     from streams.archive.safekeeping.store_freeing import free_store
     from streams.commands.usage import time_option
 
     before_ns = time_option("--store-before", store_before)
-    kept: Counter[str] = Counter()
-    freed = freed_bytes = kept_in_store = 0
-
-    def show(name: str, size_bytes: int, why_not: "tuple[Obstacle, ...]") -> None:
-        nonlocal freed, freed_bytes
-        kept.update(obstacle.why.value for obstacle in why_not)
-        freed += not why_not
-        freed_bytes += 0 if why_not else size_bytes
-        typer.echo(freed_line(name, why_not, dry=dry))
-
-    def local(decision: Decision) -> None:
-        show(str(decision.path), decision.size_bytes, decision.why_not)
-
-    def in_store(name: str, size_bytes: int, why_not: "tuple[Obstacle, ...]") -> None:
-        nonlocal kept_in_store
-        kept_in_store += bool(why_not)
-        show(name, size_bytes, why_not)
-
+    decisions = _Decisions(dry=dry)
     with opened_archive(state, config, must_exist=True) as archive, closing(FileProgress.open(state)) as files:
-        has_room = Freeing(archive, files, to_percent=to, dry=dry).run(local)
+        has_room = Freeing(archive, files, to_percent=to, dry=dry).run(decisions.on_disk)
         if before_ns is not None:
             address = archive.store.address if archive.store else ""
-            free_store(
-                archive, before_ns, lambda file, why: in_store(f"{address}/{file.key}", file.size_bytes, why), dry=dry
-            )
+            free_store(archive, before_ns, lambda file, why: decisions.in_store(address, file, why), dry=dry)
+    freed, freed_bytes, kept = decisions.freed, decisions.freed_bytes, decisions.kept
     typer.echo(freeing_line(freed, freed_bytes, kept, to_percent=to, has_room=has_room, dry=dry))
-    return int(not has_room or bool(kept_in_store) or WhyNot.FOLDER_AWAY in kept)
+    return int(not has_room or decisions.is_kept_in_store or WhyNot.FOLDER_AWAY in kept)
+
+
+class _Decisions:
+    """Says what became of each file, and counts."""
+
+    def __init__(self, *, dry: bool) -> None:
+        self._dry = dry
+        self.freed = self.freed_bytes = 0
+        # How often each reason has kept a file.
+        self.kept: Counter[str] = Counter()
+        self.is_kept_in_store = False
+
+    def on_disk(self, decision: "Decision") -> None:
+        self._add(str(decision.path), decision.size_bytes, decision.why_not)
+
+    def in_store(self, address: str, file: "ArchivedFile", why_not: "tuple[Obstacle, ...]") -> None:
+        self.is_kept_in_store |= bool(why_not)
+        self._add(f"{address}/{file.key}", file.size_bytes, why_not)
+
+    def _add(self, name: str, size_bytes: int, why_not: "tuple[Obstacle, ...]") -> None:
+        from dashboards.archive_lines import freed_line
+
+        self.kept.update(obstacle.why.value for obstacle in why_not)
+        self.freed += not why_not
+        self.freed_bytes += 0 if why_not else size_bytes
+        typer.echo(freed_line(name, why_not, dry=self._dry))

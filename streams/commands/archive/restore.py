@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from models.archive.archived_file import ArchivedFile
     from models.archive.restore_order import WantedVolume
+    from streams.archive.restoring.restore import RestoreOptions
     from streams.archive.restoring.restore_plan import RestorePlan
     from streams.archive.restoring.restore_report import RestoreReport
+    from streams.archive.restoring.restore_sources import RestoreSources
 
 
 def register(app: typer.Typer) -> None:
@@ -38,14 +43,9 @@ def restore(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> int:
     """Bring files back, each from its nearest good copy and compared; exit code 1 when one is left out or none fits."""
-    import json
-
-    from dashboards.archive_lines import restored_line, restoring_lines
-    from dashboards.progress import progress_bar
     from models.archive.file_query import FileQuery
     from streams.archive.opened_archive import opened_archive
-    from streams.archive.restoring.restore import RestoreOptions, restore_files
-    from streams.archive.restoring.restore_plan import NOWHERE, plan_restore
+    from streams.archive.restoring.restore import RestoreOptions
     from streams.archive.restoring.restore_sources import RestoreSources
     from streams.commands.usage import tell, time_option
 
@@ -53,26 +53,58 @@ def restore(
         from_ns=time_option("--from", from_), to_ns=time_option("--to", to), device=device, latest_only=True
     )
     with opened_archive(state, config, must_exist=True) as archive:
-        sources = RestoreSources.of(archive)
         # Counted first, so that a million files need not be held at once.
         count, files = sum(1 for _ in archive.catalog.find_files(query)), archive.catalog.find_files(query)
         if not count:
             tell("the catalog knows no file that fits; look with petawatch catalog find")
+        sources = RestoreSources.of(archive)
         if plan:
-            planned = plan_restore(files, into, sources)
-            document = _plan_document(planned)
-            typer.echo(json.dumps(document) if as_json else "\n".join(restoring_lines(document)))
-            return int(not count or bool(planned.files[NOWHERE]))
-        options = RestoreOptions(replace=replace, wait_s=wait)
-        with progress_bar("restoring") as advance:
-            report = restore_files(
-                files, into, sources, options, advance=lambda done: advance(done, count), wanted=_say_wanted
-            )
+            is_whole = _plan(files, into, sources, as_json=as_json)
+        else:
+            options = RestoreOptions(replace=replace, wait_s=wait)
+            is_whole = _restore(files, count, into, sources, options, as_json=as_json)
+    return int(not count or not is_whole)
+
+
+def _plan(files: "Iterable[ArchivedFile]", into: Path, sources: "RestoreSources", *, as_json: bool) -> bool:
+    """Say where the files would come from; whether there is a copy of each."""
+    import json
+
+    from dashboards.archive_lines import restoring_lines
+    from streams.archive.restoring.restore_plan import NOWHERE, plan_restore
+
+    planned = plan_restore(files, into, sources)
+    document = _plan_document(planned)
+    typer.echo(json.dumps(document) if as_json else "\n".join(restoring_lines(document)))
+    return not planned.files[NOWHERE]
+
+
+def _restore(
+    files: "Iterable[ArchivedFile]",
+    count: int,
+    into: Path,
+    sources: "RestoreSources",
+    options: "RestoreOptions",
+    *,
+    as_json: bool,
+) -> bool:
+    """Bring the files and say what was done; whether none was left out."""
+    import json
+
+    from dashboards.archive_lines import restored_line
+    from dashboards.progress import progress_bar
+    from streams.archive.restoring.restore import restore_files
+    from streams.commands.usage import tell
+
+    with progress_bar("restoring") as advance:
+        report = restore_files(
+            files, into, sources, options, advance=lambda done: advance(done, count), wanted=_say_wanted
+        )
     for sentence in [*report.problems, *(refused.sentence for refused in report.refused)]:
         tell(sentence)
     document = _document(report)
     typer.echo(json.dumps(document) if as_json else restored_line(document, into))
-    return int(not count or bool(report.refused))
+    return not report.refused
 
 
 def _say_wanted(cartridges: "list[tuple[str, WantedVolume]]") -> None:
