@@ -148,6 +148,16 @@ def test_the_documented_example_of_a_configuration_is_right(command: Run) -> Non
     assert code == 0, out + errors
 
 
+def test_settings_that_are_wrong_keep_nobody_from_the_alerts(
+    command: Run, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PETAWATCH_THREADS", "many")
+    code, out, _ = command("alerts", "--state", state)
+    assert (code, bool(out.strip())) == (0, True)
+    code, _, errors = command("alerts", "--state", state, "--json")
+    assert (code, "threads" in errors) == (1, True)
+
+
 def test_results_in_all_forms(command: Run, state: Path, tmp_path: Path, undisturbed: WatchResults) -> None:
     code, out, _ = command("ledger", "--state", state, "--json")
     assert code == 0
