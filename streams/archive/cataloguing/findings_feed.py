@@ -1,6 +1,6 @@
 """Takes what a watch has found out of its state directory into the catalog: triplets, episodes, verdicts."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, takewhile
 from pathlib import Path
@@ -46,25 +46,11 @@ class _Latest:
 
     def is_in(self, catalog: Catalog) -> bool:
         """Whether the catalog has it: an older one, or one that was begun anew, has not."""
-        return self._bucket_is_in(catalog) and self._episode_is_in(catalog) and self._verdict_is_in(catalog)
-
-    def _bucket_is_in(self, catalog: Catalog) -> bool:
-        bucket = self.bucket
-        if bucket is None:
-            return True
-        there = catalog.triplet_buckets(bucket.minute_ns, bucket.minute_ns + 1)
-        return bucket.id in {each.id for each in there}
-
-    def _episode_is_in(self, catalog: Catalog) -> bool:
-        episode = self.episode
-        if episode is None:
-            return True
-        there = catalog.episodes(episode.first_ns, episode.first_ns + 1)
-        return episode.id in {each.id for each in there}
-
-    def _verdict_is_in(self, catalog: Catalog) -> bool:
-        verdict = self.verdict
-        return verdict is None or verdict.id in {each.id for each in catalog.verdicts(verdict.alert_id)}
+        return (
+            _is_among(self.bucket, lambda bucket: catalog.triplet_buckets(bucket.minute_ns, bucket.minute_ns + 1))
+            and _is_among(self.episode, lambda episode: catalog.episodes(episode.first_ns, episode.first_ns + 1))
+            and _is_among(self.verdict, lambda verdict: catalog.verdicts(verdict.alert_id))
+        )
 
 
 class FindingsFeed:
@@ -169,6 +155,11 @@ class FindingsFeed:
         self._latest = replace(self._latest, verdict=_latest(self._latest.verdict, found, known))
         self._verdicts = len(given)
         return len(fresh)
+
+
+def _is_among(given: Finding | None, there: Callable[[Finding], Iterable[Finding]]) -> bool:
+    """Whether the catalog still has a finding that was given, if one was; ``there`` asks for those that may be it."""
+    return given is None or given.id in {each.id for each in there(given)}
 
 
 def _latest(before: Finding | None, found: Sequence[Finding], known: Collection[str]) -> Finding | None:
