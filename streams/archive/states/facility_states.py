@@ -20,7 +20,8 @@ from streams.archive.opened_archive import OpenedArchive
 from streams.archive.restoring.restore_sources import RestoreSources
 from streams.archive.states.finished_files import finished_files
 from streams.archive.states.following_progress import FOLLOWING, FollowingProgress
-from streams.archive.states.following_watch import FollowingWatch
+from streams.archive.states.following_watch import FollowingWatch, is_in_the_future
+from streams.archive.states.lost_snapshots import lost_snapshots
 from streams.archive.states.stage_states import write_moment
 from streams.archive.states.stretch_comparison import stretch_differences
 from streams.deciding import is_of_facility
@@ -65,7 +66,9 @@ class FacilityStates:
         folder = archive.folder / FOLLOWING
         self._archive = archive
         self._recorder = recorder
+        self._clock = clock
         self._tell = tell
+        self._told_lost: set[str] = set()
         self._stop = Event()
         self._every_ns = round(settings.archive.state_every_s * SECOND_NS)
         self._progress = FollowingProgress.read(folder, from_ns)
@@ -115,7 +118,7 @@ class FacilityStates:
         Raises
         ------
         FatalError
-            ``replay_missing``: one of them can't be had now; what a watch raises.
+            ``replay_missing``: one of them can't be had now, and may come yet; what a watch raises.
         RetryableError
             A disk is full, a server away.
         """
@@ -151,11 +154,14 @@ class FacilityStates:
 
     def _begun(self, versions: Sequence[ChangedVersion]) -> int:
         """How many of them come before the first of a new stretch."""
+        now_ns = self._clock.now_ns()
         for place, version in enumerate(versions):
-            stretch = None if version.first_ns is None else version.first_ns // self._every_ns
-            if stretch is not None and self._stretch is None:
+            if version.first_ns is None or is_in_the_future(version, now_ns):
+                continue
+            stretch = version.first_ns // self._every_ns
+            if self._stretch is None:
                 self._stretch = stretch
-            if stretch is not None and self._stretch is not None and stretch > self._stretch:
+            if stretch > self._stretch:
                 return place
         return len(versions)
 
@@ -172,19 +178,48 @@ class FacilityStates:
 
     def _go_through(self, versions: Sequence[ChangedVersion]) -> None:
         due = self._watch.due(versions)
-        if due:
-            self._watch.process(due, self._places(due))
-            shutil.rmtree(self._fetched, ignore_errors=True)
+        if not due:
+            return
+        try:
+            places = self._places(due)
+        except FatalError as error:
+            lost = self._lost(due) if error.reason == _MISSING else []
+            if not lost:
+                raise
+            self._go_through([version for version in versions if version not in lost])
+            return
+        self._watch.process(due, places)
+        shutil.rmtree(self._fetched, ignore_errors=True)
+
+    def _lost(self, due: Sequence[ChangedVersion]) -> list[ChangedVersion]:
+        """Those that nobody can have any more; they are told once."""
+        own = self._own_places([_archived(version) for version in due])
+        elsewhere = [version for version in due if version.sha256 not in own]
+        with StateReader.open(self._recorder) as recorder:
+            lost = lost_snapshots(elsewhere, recorder, self._archive.catalog, self._clock.now_ns())
+        new = [version.path for version in lost if version.content not in self._told_lost]
+        self._told_lost = {version.content for version in lost}
+        if new:
+            others = f" and {len(new) - 1} more" if len(new) > 1 else ""
+            self._tell(
+                f"{new[0]}{others} can't be had any more: replaced or removed before it was archived; the states go on "
+                "without, and its hour is compared without"
+            )
+        return lost
 
     def _places(self, versions: Sequence[ChangedVersion]) -> dict[str, Path]:
         """Where contents lie, by their SHA-256: the recorders' own files, else what the archive gives."""
         files = [_archived(version) for version in versions]
-        local = local_places(files)
-        own = {file.sha256: local[file.id] for file in files if _is_it(file, local.get(file.id))}
+        own = self._own_places(files)
         # Without its root another file is not looked for where that one lies.
         fetched = [replace(file, root="") for file in files if file.sha256 not in own]
         places = self._files.fetch(fetched, self._fetched)
         return own | {file.sha256: places[file.id] for file in fetched}
+
+    def _own_places(self, files: Sequence[ArchivedFile]) -> dict[str, Path]:
+        """Where the recorders' own files lie that are still what they were, by their SHA-256."""
+        local = local_places(files)
+        return {file.sha256: local[file.id] for file in files if _is_it(file, local.get(file.id))}
 
     def _compare(self, until_ns: int, pending: Iterable[tuple[str, str, int]]) -> None:
         """Compare the stretches that were not compared yet, and let their rows go.
@@ -203,7 +238,10 @@ class FacilityStates:
                     until_ns = min(until_ns, file.first_ns)
             until_ns -= until_ns % self._every_ns
             since_ns = self._progress.compared_ns
-            for stretch in self._stretches(found, since_ns, until_ns):
+            # Also what was passed over: it lies in the one directory only.
+            for stretch in sorted(
+                self._stretches(found, since_ns, until_ns) | self._stretches(expected, since_ns, until_ns)
+            ):
                 from_ns, to_ns = stretch * self._every_ns, (stretch + 1) * self._every_ns
                 differences = stretch_differences(found, expected, from_ns, to_ns)
                 self._progress.compared(from_ns, to_ns, differences)
@@ -214,7 +252,7 @@ class FacilityStates:
                     )
         self._watch.forget(until_ns)
 
-    def _stretches(self, found: StateReader, since_ns: int, until_ns: int) -> list[int]:
+    def _stretches(self, found: StateReader, since_ns: int, until_ns: int) -> set[int]:
         """Those of which there are records."""
         every_ns = self._every_ns
         begin = -(-since_ns // every_ns)  # not the one in the middle of which all began
@@ -222,7 +260,7 @@ class FacilityStates:
         for file in found.files_between(since_ns, until_ns) if since_ns < until_ns else ():
             first_ns, last_ns = file.first_ns or 0, min(file.last_ns or 0, until_ns - 1)
             touched.update(range(max(first_ns // every_ns, begin), last_ns // every_ns + 1))
-        return sorted(touched)
+        return touched
 
 
 def _archived(version: ChangedVersion) -> ArchivedFile:

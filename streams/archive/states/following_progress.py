@@ -55,20 +55,33 @@ class FollowingProgress:
     def read(cls, folder: Path, from_ns: int = 0) -> Self:
         """As it was written last; else a beginning.
 
+        Parameters
+        ----------
+        from_ns
+            Of a beginning; 0 of one with the first snapshot.
+
         Raises
         ------
         FatalError
-            ``state_damaged``.
+            ``state_damaged``; ``configuration``: it has begun somewhere else.
         """
         file = folder / _NAME
         try:
-            return cls(folder=folder, **json.loads(file.read_bytes()))
+            begun = cls(folder=folder, **json.loads(file.read_bytes()))
         except FileNotFoundError:
             return cls(folder=folder, from_ns=from_ns, compared_ns=from_ns)
         except (OSError, ValueError, TypeError) as error:
             raise FatalError(
                 f"{file} can't be read ({error}); remove it: it is made anew", reason="state_damaged"
             ) from error
+        if from_ns not in {0, begun.from_ns}:
+            where = f"at {format_iso(begun.from_ns)}" if begun.from_ns else "with the first snapshot"
+            raise FatalError(
+                f"the states have begun {where}, not at {format_iso(from_ns)}; leave --from out, or remove {folder} "
+                "to begin anew",
+                reason="configuration",
+            )
+        return begun
 
     def follow(self, end: ChangesEnd) -> None:
         """These are the recorder's changes now; with other ones, or earlier ones, all of them are looked at anew."""

@@ -19,13 +19,16 @@ from connectors.state.file_progress import FileProgress
 from connectors.state.reader import StateReader
 from connectors.state.stage_moment import StageMoment
 from models.errors import RetryableError
-from models.event_time import SECOND_NS
+from models.event_time import HOUR_NS, SECOND_NS
 from models.records import SourceReference
 from streams.archive.settings import ArchiveSettings
 from streams.archive.states.followed_baselines import FollowedBaselines
 from streams.series_progress import series_of
 from streams.settings import Settings
 from streams.watch import Watch, open_watch
+
+# As far as the clocks of a recorder and of this computer may be apart.
+_CLOCKS_APART_NS = HOUR_NS
 
 
 class FollowingWatch:
@@ -62,16 +65,19 @@ class FollowingWatch:
             return reader.stage_moment()
 
     def due(self, versions: Iterable[ChangedVersion]) -> list[ChangedVersion]:
-        """Those of some versions that it has not gone through; not what replaces a snapshot: no stage learns from it.
+        """Those of some versions that it has not gone through, and would not refuse.
+
+        Without what replaces a snapshot: no stage learns from it.
 
         Raises
         ------
         FatalError
             What opening a watch raises; ``state_in_use`` when another process goes through them, too.
         """
-        first: dict[str, ChangedVersion] = {}
+        first, now_ns = dict[str, ChangedVersion](), self._clock.now_ns()
         for version in versions:
-            first.setdefault(version.path, version)
+            if not is_in_the_future(version, now_ns):
+                first.setdefault(version.path, version)
         self._take()
         with FileProgress.open(self.directory) as known:
             unfinished = known.unfinished(first.values())
@@ -161,6 +167,11 @@ class FollowingWatch:
             mtime_ns=version.mtime_ns,
             closed_ns=self._clock.now_ns(),
         )
+
+
+def is_in_the_future(version: ChangedVersion, now_ns: int) -> bool:
+    """Whether a watch refuses it (``in_the_future``): it says nothing about the time then."""
+    return version.first_ns is not None and version.first_ns > now_ns + _CLOCKS_APART_NS
 
 
 def _replaces(version: ChangedVersion, known: StateReader) -> bool:

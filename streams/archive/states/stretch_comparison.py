@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 
-import pyarrow as pa
-
 from connectors.state.reader import StateReader
 from connectors.state.row_columns import Rows
 from models.alerts.alert import Alert, AlertKind, AlertStatus
-from models.event_time import MINUTE_NS, format_iso
+from models.event_time import MINUTE_NS
+from streams.row_difference import table_difference
 
 # They say how an installation runs, by its clock; all others follow from the records.
 _BY_CLOCK = frozenset(
@@ -33,25 +32,13 @@ def stretch_differences(found: StateReader, expected: StateReader, from_ns: int,
         for minute_ns in range(from_ns, to_ns, MINUTE_NS):
             # Minute by minute: an hour of a facility does not fit into the memory.
             rows = [each.exported(what, minute_ns, min(minute_ns + MINUTE_NS, to_ns)) for each in (found, expected)]
-            if not rows[0].equals(rows[1]):
-                first = first or _difference(what, rows[0], rows[1])
+            difference = table_difference(what, *rows)
+            if difference:
+                first = first or difference
                 minutes += 1
         if minutes:
             sentences.append(f"{what} differ in {minutes} minutes; {first}")
     return sentences + _alert_differences(found, expected, from_ns, to_ns)[:_MOST_NAMED]
-
-
-def _difference(what: Rows, found: pa.Table, expected: pa.Table) -> str:
-    first = format_iso((found if len(found) else expected)["event_time"][0].value)
-    if len(found) != len(expected):
-        return f"from {first} on {len(found)} {what} instead of {len(expected)}"
-    for name in expected.column_names:
-        pairs = zip(found[name].to_pylist(), expected[name].to_pylist(), strict=True)
-        row = next((row for row, (one, other) in enumerate(pairs) if one != other), None)
-        if row is not None:
-            time = format_iso(expected["event_time"][row].value)
-            return f"{name} at {time} is {found[name][row]} instead of {expected[name][row]}"
-    return f"from {first} on"
 
 
 def _alert_differences(found: StateReader, expected: StateReader, from_ns: int, to_ns: int) -> list[str]:

@@ -19,9 +19,12 @@ from connectors.state.directory import StateDirectory
 from connectors.state.reader import StateReader
 from connectors.state.row_columns import Rows
 from connectors.state.stage_moment import RUNNER_KEY
+from models.archive.archived_file import ArchivedFile
+from models.archive.copies import StoreCopy
+from models.archive.keys import archive_key
 from models.devices import parse_device
 from models.errors import FatalError
-from models.event_time import HOUR_NS, MINUTE_NS, SECOND_NS, parse_iso
+from models.event_time import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, parse_iso
 from models.results import Scoring
 from models.snapshot_sequence import snapshot_order
 from models.state import encode_state
@@ -244,6 +247,68 @@ def test_a_snapshot_that_can_not_be_had_is_waited_for(recorder: Path, whole: dic
         database.execute("UPDATE file_versions SET root = ?", (root,))
     follow(recorder)
     assert archived(recorder) == whole
+
+
+def test_snapshots_that_never_come_are_passed_over_and_differ(recorder: Path) -> None:
+    """One was replaced and one removed before its connector's archiver had it, which gives such versions up."""
+    with StateReader.open(recorder) as reader:
+        removed, _, _, replaced, *_ = reader.files_between(0, BEGIN + HOUR_NS)
+    with closing(sqlite3.connect(recorder / "petawatch.sqlite")) as database, database:
+        database.execute("UPDATE file_versions SET root = '/gone' WHERE sha256 = ?", (removed.sha256,))
+        database.execute("UPDATE file_versions SET sha256 = ? WHERE sha256 = ?", ("a" * 64, replaced.sha256))
+    with StateDirectory.open(recorder) as directory:
+        directory.commit(Commit(files=[replace(replaced, replaced_sha256="a" * 64, records_read=0, dead_letters={})]))
+    with pytest.raises(FatalError, match="the replay lacks files"):
+        follow(recorder)
+    later = replace(removed, path=f"{removed.path}_", first_ns=BEGIN + 8 * DAY_NS, last_ns=BEGIN + 8 * DAY_NS)
+    with opened_archive(recorder, recorder.parent / "petawatch.toml") as archive:
+        for record in (replaced, later):
+            file = ArchivedFile(
+                key=archive_key(record.path),
+                path=record.path,
+                root="",
+                sha256=record.sha256,
+                size_bytes=1,
+                mtime_ns=1,
+                first_ns=record.first_ns,
+                last_ns=record.last_ns,
+            )
+            archive.catalog.add_files([file])
+            archive.catalog.add_store_copies([StoreCopy(file_id=file.id, store="s3://elsewhere", version="1")])
+    told = list[str]()
+    progress = follow(recorder, told.append)
+    lost = [sentence.partition(" can't be had any more: ")[0] for sentence in told if "can't be had" in sentence]
+    assert lost == [removed.path, replaced.path]
+    assert len([sentence for sentence in told if "is not what the recorder has" in sentence]) == 5
+    assert (progress["same"], progress["different"]) == (0, 5)
+    assert list(archived(recorder)) == ["09-30-59", "09-31-59"]
+
+
+def test_a_snapshot_of_the_future_ends_no_states(
+    recorder: Path, whole: dict[str, dict[str, bytes]], tmp_path: Path
+) -> None:
+    """A recorder's clock was wrong, and that of its connector with it: what is sent is taken by the facility."""
+    with StateReader.open(recorder) as reader:
+        [first, *_] = reader.files_between(0, BEGIN + HOUR_NS)
+    path, begin_ns = first.path.replace("2022-07-01", "2099-07-01"), parse_iso("2099-07-01T09:30")
+    assert path != first.path
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(Path(first.root) / first.path, tmp_path / path)
+    future = replace(first, path=path, root=str(tmp_path), first_ns=begin_ns, last_ns=begin_ns + SECOND_NS)
+    with StateDirectory.open(recorder) as directory:
+        directory.commit(Commit(files=[replace(future, records_read=0, dead_letters={})]))
+    with closing(sqlite3.connect(recorder / "petawatch.sqlite")) as database, database:
+        database.execute("UPDATE file_changes SET number = number + 100 WHERE number > 3")
+        database.execute("UPDATE file_changes SET number = 4 WHERE number = (SELECT max(number) FROM file_changes)")
+    progress = follow(recorder)
+    assert (progress["same"], progress["different"]) == (5, 0)
+    assert archived(recorder) == whole
+
+
+def test_another_beginning_is_refused(done: Path) -> None:
+    with pytest.raises(FatalError, match="have begun with the first snapshot, not at 2022-07-01T09:31") as failure:
+        follow(done, from_ns=BEGIN + MINUTE_NS)
+    assert failure.value.reason == "configuration"
 
 
 def test_in_a_recorders_directory_only_states_are_archived(done: Path, command: Run) -> None:
