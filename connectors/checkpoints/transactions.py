@@ -160,9 +160,16 @@ async def read_partition(address: PartitionAddress, start: int | None) -> tuple[
             await consumer.start()
         return await _read(address, consumer, start)
     finally:
+        await _stop(consumer)
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    """Let everything go; a consumer that does not end in time leaves no connection open."""
+    for ending in (consumer.stop, consumer._client.close):  # noqa: SLF001 - there is no public way
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_STOP_S):
-                await consumer.stop()
+                await ending()
+                return
 
 
 async def _read(

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError
 
 from connectors.checkpoints.document import decode_position
@@ -375,5 +375,27 @@ def test_a_write_may_take_long_as_long_as_the_broker_answers(
         monkeypatch.setattr(AIOKafkaProducer, "send", slow)
         await checkpoints.write({"images": 1}, {"a": b"1", "b": b"1", "c": b"1"})
         await store.close()
+
+    run_alone(scenario())
+
+
+def test_a_reader_that_does_not_end_in_time_leaves_no_connection_open(
+    stores: TopicStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers: list[AIOKafkaConsumer] = []
+
+    async def stop(reader: AIOKafkaConsumer) -> None:
+        readers.append(reader)
+        reader._closed = True
+        await reader._coordinator.close()
+        await reader._fetcher.close()
+        await asyncio.Event().wait()
+
+    async def scenario() -> None:
+        monkeypatch.setattr(AIOKafkaConsumer, "stop", stop)
+        assert await stores.kept("image", 0) == {}
+        (reader,) = readers
+        connections = reader._client._conns.values()
+        assert [connection for connection in connections if connection.connected()] == []
 
     run_alone(scenario())
