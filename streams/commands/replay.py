@@ -8,6 +8,7 @@ import typer
 if TYPE_CHECKING:
     from streams.replay.plan import ReplayPlan
     from streams.replay.replay import Replays
+    from streams.replay.run import ReplayOptions
 
 _FASTEST = "max"
 
@@ -49,6 +50,7 @@ def replay(
     from connectors.process_priority import give_way
     from streams.commands.usage import tell
     from streams.replay.replay import open_replays
+    from streams.replay.run import ReplayOptions
 
     if bool(alert) == bool(from_time or to_time):
         raise typer.BadParameter("give --from and --to, or --alert")
@@ -66,7 +68,8 @@ def replay(
         if dry:
             _show_plan(replays, plan, model, as_json=as_json)
             return
-        _replay(replays, plan, model, into, pace, workers, as_json=as_json, page=page)
+        options = ReplayOptions(speed=pace, workers=workers)
+        _replay(replays, plan, model, into, options, as_json=as_json, page=page)
 
 
 def _stretch(from_time: str, to_time: str, speed: str) -> tuple[int, int, float | None]:
@@ -117,13 +120,13 @@ def _replay(
     plan: "ReplayPlan",
     model: str,
     into: Path | None,
-    speed: float | None,
-    workers: int | None,
+    options: "ReplayOptions",
     *,
     as_json: bool,
     page: Path | None,
 ) -> None:
     import json
+    from dataclasses import replace
 
     from rich.console import Console
 
@@ -133,9 +136,8 @@ def _replay(
     from streams.replay.results import replay_stretch
 
     with progress_bar("replaying") as advance:
-        results = replay_stretch(
-            replays, plan, other_model=model, into=into, speed=speed, workers=workers, progress=advance
-        )
+        options = replace(options, progress=advance)
+        results = replay_stretch(replays, plan, other_model=model, into=into, options=options)
     if page is not None:
         page.write_text(results.page(), encoding="utf-8")
     if as_json:

@@ -16,7 +16,7 @@ from streams.replay.mark import ReplayMark, claim
 from streams.replay.models import ReplayModelFinder
 from streams.replay.places import ReplayFiles
 from streams.replay.plan import ReplayPlan, make_plan
-from streams.replay.run import ReplayModels, run_replay
+from streams.replay.run import AS_FAST_AS_IT_GOES, ReplayModels, ReplayOptions, run_replay
 from streams.replay.sources import CatalogSource, FolderSource, JoinedSource, ReplaySource, StateSource
 from streams.settings import Settings
 
@@ -63,10 +63,7 @@ class Replays:
         plan: ReplayPlan,
         models: ReplayModels,
         into: Path | None,
-        *,
-        speed: float | None = None,
-        workers: int | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        options: ReplayOptions = AS_FAST_AS_IT_GOES,
     ) -> Path:
         """Replay with one model; the state directory of the results.
 
@@ -74,45 +71,36 @@ class Replays:
         ----------
         into
             Its parent; None: a folder with a computed name.
-        workers
-            Through Kafka, with so many of them on this computer; None: in this process.
 
         Raises
         ------
         FatalError
-            ``replay_other`` when that place holds something else; and as ``run_replay`` or ``replay_on_kafka``.
+            ``replay_other`` when that place holds something else; and as ``run_replay`` or ``KafkaReplay``.
         """
         name = models.in_use.name
         parent = into or self.folder / f"{_day_and_time(plan.from_ns)}_{plan.id('', self.settings)}"
         directory, id_ = parent / name, plan.id(name, self.settings)
-        if workers is not None:
-            from streams.replay.on_kafka.run import replay_on_kafka  # noqa: PLC0415 - what only this needs is an extra
 
-            replay_on_kafka(
+        def fetch() -> dict[str, Path]:
+            return self.files.fetch(plan.files, parent / _FILES)
+
+        if options.workers is not None:
+            from streams.replay.on_kafka.run import KafkaReplay  # noqa: PLC0415 - what only this needs is an extra
+
+            KafkaReplay(
                 plan,
                 models,
-                lambda: self.files.fetch(plan.files, parent / _FILES),
                 directory,
                 id_,
                 self.settings,
                 config=self.config,
-                workers=workers,
+                options=options,
                 clock=self.clock,
-                speed=speed,
-                progress=progress,
                 tell=self.tell,
-            )
+            ).run(fetch)
         elif not claim(directory, ReplayMark(replay=id_)).finished:
             run_replay(
-                plan,
-                models,
-                self.files.fetch(plan.files, parent / _FILES),
-                directory,
-                self.settings,
-                clock=self.clock,
-                speed=speed,
-                progress=progress,
-                tell=self.tell,
+                plan, models, fetch(), directory, self.settings, clock=self.clock, options=options, tell=self.tell
             )
             ReplayMark(replay=id_, finished=True).write(directory)
         return directory

@@ -1,6 +1,5 @@
 """What a replay gave: its alerts, beside those of another model, as documents and as a page."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from models.replay_comparison import ReplayComparison
 from streams.replay.comparison import FoundAlert, alerts_of_stretch, compare_replays, comparison_document
 from streams.replay.plan import ReplayPlan
 from streams.replay.replay import Replays
+from streams.replay.run import AS_FAST_AS_IT_GOES, ReplayOptions
 from streams.replay.shown_shot import SHOWN_ROLES
 
 
@@ -57,9 +57,7 @@ def replay_stretch(
     *,
     other_model: str,
     into: Path | None,
-    speed: float | None = None,
-    workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    options: ReplayOptions = AS_FAST_AS_IT_GOES,
 ) -> ReplayResults:
     """Replay with the model of the stretch, and with another one if it is named; see ``Replays.run``.
 
@@ -71,9 +69,7 @@ def replay_stretch(
     finder = replays.models()
     first = finder.first(plan.state)
     models = [first, finder.other(other_model, first)] if other_model else [first]
-    directories = tuple(
-        replays.run(plan, each, into, speed=speed, workers=workers, progress=progress) for each in models
-    )
+    directories = tuple(replays.run(plan, each, into, options) for each in models)
     return ReplayResults(
         plan=plan,
         directories=directories,

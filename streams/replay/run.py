@@ -36,6 +36,29 @@ class ReplayModels:
     of_state: tuple[ModelBundle, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayOptions:
+    """How a replay goes; what it gives does not depend on it.
+
+    Attributes
+    ----------
+    speed
+        Of event time against the clock; None: as fast as it goes.
+    workers
+        Through Kafka, with so many of them on this computer beside the recorder, 0 where others do all the work; None:
+        in this process.
+    progress
+        Called now and then with the number of finished files, and of all.
+    """
+
+    speed: float | None = None
+    workers: int | None = None
+    progress: Callable[[int, int], None] | None = None
+
+
+AS_FAST_AS_IT_GOES = ReplayOptions()
+
+
 class EventTimePace:
     """Holds each file back until event time has come to its end, at a speed; called from one thread.
 
@@ -93,8 +116,7 @@ def run_replay(
     settings: Settings,
     *,
     clock: Clock,
-    speed: float | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    options: ReplayOptions = AS_FAST_AS_IT_GOES,
     tell: Callable[[str], None] | None = None,
 ) -> None:
     """Replay into a state directory; one that was cut off goes on where it stood.
@@ -107,8 +129,6 @@ def run_replay(
         Of this replay and model alone.
     settings
         Only the addresses in ``webhook_urls`` are sent anything, and nothing is archived.
-    speed
-        Of event time against the clock; None: as fast as it goes.
 
     Raises
     ------
@@ -124,8 +144,8 @@ def run_replay(
     with ExitStack() as stack:
         with taken_up(plan):
             running = stack.enter_context(open_watch([], directory, own, clock=clock, tell=tell))
-        pace = None if speed is None else EventTimePace(clock, speed, plan)
-        running.run_files(planned_files(plan, places, clock), progress, wait_for=pace)
+        pace = None if options.speed is None else EventTimePace(clock, options.speed, plan)
+        running.run_files(planned_files(plan, places, clock), options.progress, wait_for=pace)
     compare_files(plan.files, places, directory)
 
 

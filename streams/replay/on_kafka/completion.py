@@ -1,6 +1,7 @@
 """Whether everything that was sent has gone through all agents into the results."""
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -34,8 +35,9 @@ class Completion:
 
     def __init__(self, settings: Settings, results: Path) -> None:
         self._results = results
-        self._reader = TopicReader(settings.kafka, settings.topics.installation)
-        self._reader.follow([_PROGRESS], from_beginning=True)
+        self._settings = settings
+        self._opened = ExitStack()
+        self._reader: TopicReader | None = None
         self._progress: dict[str, Progress] = {}
 
     def __enter__(self) -> Self:
@@ -44,7 +46,7 @@ class Completion:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._reader.close()
+        self._opened.close()
 
     def is_reached(self) -> bool:
         """Whether nothing is left to be done.
@@ -54,13 +56,22 @@ class Completion:
         RetryableError, FatalError
             As ``TopicReader``.
         """
-        return all(self._have_done_all(agents) for agents in _STEPS) and self._all_is_recorded()
+        # Here, where whoever asks tries again: Kafka may be away just now.
+        reader = self._reader = self._reader or self._open()
+        return all(self._have_done_all(reader, agents) for agents in _STEPS) and self._all_is_recorded(reader)
 
-    def _have_done_all(self, agents: Iterable[AgentName]) -> bool:
+    def _open(self) -> TopicReader:
+        with ExitStack() as stack:
+            reader = stack.enter_context(TopicReader(self._settings.kafka, self._settings.topics.installation))
+            reader.follow([_PROGRESS], from_beginning=True)
+            self._opened = stack.pop_all()
+        return reader
+
+    def _have_done_all(self, reader: TopicReader, agents: Iterable[AgentName]) -> bool:
         for agent in agents:
             name = inputs_of(agent)[0]
-            ends = self._reader.end_offsets([name.value])
-            self._hear()
+            ends = reader.end_offsets([name.value])
+            self._hear(reader)
             if any(end > self._next_offset(agent, number) for (_, number), end in ends.items()):
                 return False
         return True
@@ -69,15 +80,15 @@ class Completion:
         told = self._progress.get(f"{agent}/{partition}")
         return 0 if told is None else told.next_offset or 0
 
-    def _all_is_recorded(self) -> bool:
-        ends = self._reader.end_offsets([name.value for name in inputs_of(AgentName.RECORDER)])
+    def _all_is_recorded(self, reader: TopicReader) -> bool:
+        ends = reader.end_offsets([name.value for name in inputs_of(AgentName.RECORDER)])
         positions = RecorderPositions()
         with StateReader.open(self._results) as state:
             positions.restore(_recorder(state)["positions"])
         return all(end <= positions.next_offsets.get(name, 0) for (name, _), end in ends.items())
 
-    def _hear(self) -> None:
-        while messages := self._reader.poll(0.1):
+    def _hear(self, reader: TopicReader) -> None:
+        while messages := reader.poll(0.1):
             for message in messages:
                 progress = progress_of(message)
                 if progress is not None:

@@ -25,7 +25,7 @@ from streams.replay.on_kafka.seeds import first_checkpoints, first_record, write
 from streams.replay.on_kafka.sending import send_files
 from streams.replay.on_kafka.topics import ReplayTopics
 from streams.replay.plan import ReplayPlan
-from streams.replay.run import EventTimePace, ReplayModels, compare_files, install_models, planned_files
+from streams.replay.run import EventTimePace, ReplayModels, ReplayOptions, compare_files, install_models, planned_files
 from streams.settings import Settings
 from streams.state_writing import open_state_writing
 from streams.topology import AgentName
@@ -55,65 +55,24 @@ def replay_topics(settings: Settings, replay: str, directory: Path) -> ReplayTop
     return ReplayTopics.of(settings.kafka, settings.topics, id_, settings.connect.block_bytes)
 
 
-def replay_on_kafka(
-    plan: ReplayPlan,
-    models: ReplayModels,
-    fetch: Callable[[], Mapping[str, Path]],
-    directory: Path,
-    replay: str,
-    settings: Settings,
-    *,
-    config: Path | None,
-    workers: int,
-    clock: Clock,
-    speed: float | None,
-    progress: Callable[[int, int], None] | None,
-    tell: Callable[[str], None],
-) -> None:
-    """Replay into a state directory with workers; what was cut off goes on, and at the end nothing is on Kafka.
-
-    Parameters
-    ----------
-    fetch
-        Gives the places of the planned files on this computer, by their ids.
-    replay
-        The replay's id.
-    config
-        The file of the settings.
-    workers
-        Processes on this computer beside the recorder; 0 where others do all the work.
-
-    Raises
-    ------
-    FatalError
-        ``replay_other``, and as ``KafkaReplay.run``.
-    """
-    topics = replay_topics(settings, replay, directory)
-    mark = claim(directory, ReplayMark(replay=replay, topics=topics.topics.installation))
-    if mark.topics:  # begun when this computer had another name, or the folder lay elsewhere
-        topics = topics.named(mark.topics)
-    run = KafkaReplay(
-        plan, models, directory, settings, topics=topics, config=config, workers=workers, clock=clock, tell=tell
-    )
-    if not mark.finished:
-        run.run(fetch(), speed=speed, progress=progress)
-        # Only what is complete may lose its topics.
-        mark = replace(mark, finished=True)
-        mark.write(directory)
-    if mark.topics:
-        run.clean_up()
-        replace(mark, topics="").write(directory)
-
-
 class KafkaReplay:
-    """A replay with workers.
+    """A replay with workers; making it claims the directory.
 
     Parameters
     ----------
     directory
         Of this replay and model alone; the recorder writes its results there.
+    replay
+        The replay's id.
     settings
         Only the addresses in ``webhook_urls`` are sent anything, and nothing is archived.
+    config
+        The file of the settings.
+
+    Raises
+    ------
+    FatalError
+        ``replay_other``.
     """
 
     def __init__(
@@ -121,20 +80,24 @@ class KafkaReplay:
         plan: ReplayPlan,
         models: ReplayModels,
         directory: Path,
+        replay: str,
         settings: Settings,
         *,
-        topics: ReplayTopics,
         config: Path | None,
-        workers: int,
+        options: ReplayOptions,
         clock: Clock,
         tell: Callable[[str], None],
     ) -> None:
+        topics = replay_topics(settings, replay, directory)
+        self._mark = claim(directory, ReplayMark(replay=replay, topics=topics.topics.installation))
+        if self._mark.topics:  # begun when this computer had another name, or the folder lay elsewhere
+            topics = topics.named(self._mark.topics)
         self._plan = plan
         self._models = models
         self._directory = directory
         self._topics = topics
         self._config = config
-        self._workers = workers
+        self._options = options
         self._clock = clock
         self._tell = tell
         self._settings = settings.model_copy(
@@ -147,17 +110,13 @@ class KafkaReplay:
             }
         )
 
-    def run(
-        self, places: Mapping[str, Path], *, speed: float | None, progress: Callable[[int, int], None] | None
-    ) -> None:
-        """Replay; one that was cut off goes on where it stood.
+    def run(self, fetch: Callable[[], Mapping[str, Path]]) -> None:
+        """Replay; one that was cut off goes on where it stood, and at the end nothing is on Kafka.
 
         Parameters
         ----------
-        places
-            Where the files lie on this computer, by their ids.
-        speed
-            Of event time against the clock; None: as fast as it goes.
+        fetch
+            Gives the places of the planned files on this computer, by their ids.
 
         Raises
         ------
@@ -165,14 +124,28 @@ class KafkaReplay:
             ``replay_differs``, ``replay_state``, ``replay_topics`` when its topics are gone, ``process_ended`` when a
             worker ends again and again, ``state_in_use`` while it runs already.
         """
+        if not self._mark.finished:
+            self._work(fetch())
+            # Only what is complete may lose its topics.
+            self._note(replace(self._mark, finished=True))
+        if self._mark.topics:
+            self._clean_up()
+            self._note(replace(self._mark, topics=""))
+
+    def _note(self, mark: ReplayMark) -> None:
+        mark.write(self._directory)
+        self._mark = mark
+
+    def _work(self, places: Mapping[str, Path]) -> None:
         working = self._directory / WORKING
         with StateDirectory.open(working / _JOURNAL) as journal:
             self._begin(journal)
             with InstallationProcesses(
-                working, self._config, self._options(), most_restarts=_MOST_RESTARTS
+                working, self._config, self._process_options(), most_restarts=_MOST_RESTARTS
             ) as processes:
                 self._start(processes)
-                look = _Look(processes, self._plan, self._directory, self._clock, progress)
+                look = _Look(processes, self._plan, self._directory, self._clock, self._options.progress)
+                speed = self._options.speed
                 pace = None if speed is None else EventTimePace(self._clock, speed, self._plan, look)
                 send_files(
                     planned_files(self._plan, places, self._clock),
@@ -188,7 +161,7 @@ class KafkaReplay:
         self._close_results()
         compare_files(self._plan.files, places, self._directory)
 
-    def clean_up(self) -> None:
+    def _clean_up(self) -> None:
         """Remove the topics, and what nobody needs beside the results; done again it changes nothing."""
         self._topics.wait_for_no_members(self._clock, self._tell)
         self._topics.remove(self._clock)
@@ -231,7 +204,7 @@ class KafkaReplay:
             writing.sender.start()
             writing.housekeeping.drain_outbox()
 
-    def _options(self) -> dict[str, str]:
+    def _process_options(self) -> dict[str, str]:
         """What workers anywhere need beside the site's settings."""
         return {
             "PETAWATCH_TOPICS__INSTALLATION": self._topics.topics.installation,
@@ -245,9 +218,9 @@ class KafkaReplay:
         # How far the work is behind what was sent says something of a live watch; here it is the speed.
         recorder = {"PETAWATCH_WEBHOOK_URLS": urls, "PETAWATCH_WORKER__LAG_ALERT_S": str(math.inf)}
         processes.start_worker("recorder", agents=AgentName.RECORDER, state=self._directory, options=recorder)
-        for number in range(1, self._workers + 1):
+        for number in range(1, (self._options.workers or 0) + 1):
             processes.start_worker(f"worker-{number}", agents=_SCORING)
-        own = " ".join(f"{name}={shlex.quote(value)}" for name, value in self._options().items())
+        own = " ".join(f"{name}={shlex.quote(value)}" for name, value in self._process_options().items())
         self._tell(
             f"more workers can join on other computers: {own} petawatch worker --agents {_SCORING} --config FILE"
         )

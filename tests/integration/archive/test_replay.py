@@ -20,7 +20,7 @@ from models.event_time import format_iso, parse_iso
 from models.state import encode_state
 from streams.archive.states.stage_states import archivable_files
 from streams.replay.plan import ReplayPlan, make_plan
-from streams.replay.run import ReplayModels, run_replay
+from streams.replay.run import ReplayModels, ReplayOptions, run_replay
 from streams.replay.sources import JoinedSource, StateSource
 from streams.settings import Settings, load_settings
 from tests.support.commands import Run
@@ -123,10 +123,12 @@ def test_a_replay_that_was_ended_goes_on_where_it_stood(
         if done == 1:
             raise KeyboardInterrupt
 
+    pace = ReplayOptions(speed=60.0)
+    cut_off = replace(pace, progress=end)
     with pytest.raises(KeyboardInterrupt):
-        run_replay(plan, models, in_place(plan.files), directory, settings, clock=clock, speed=60.0, progress=end)
+        run_replay(plan, models, in_place(plan.files), directory, settings, clock=clock, options=cut_off)
     assert read_results(directory).ledger["files"]["accepted"] > 0
-    run_replay(plan, models, in_place(plan.files), directory, settings, clock=clock, speed=60.0)
+    run_replay(plan, models, in_place(plan.files), directory, settings, clock=clock, options=pace)
     assert_same_stretch(read_results(directory), undisturbed)
 
 

@@ -1,6 +1,7 @@
 """On a real broker a replay removes its own topics and groups, and none of those that are called like them."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,12 @@ from servers.kafka_server import KafkaServer
 from streams.connector.flow_limit import FlowLimit
 from streams.connector.progress_follower import ProgressFollower
 from streams.facility.settings import ConnectSettings
+from streams.replay.mark import ReplayMark
 from streams.replay.on_kafka.run import KafkaReplay
 from streams.replay.on_kafka.seeds import first_record, write_seeds
 from streams.replay.on_kafka.topics import ReplayTopics
 from streams.replay.plan import ReplayPlan
-from streams.replay.run import ReplayModels
+from streams.replay.run import ReplayModels, ReplayOptions
 from streams.settings import default_settings
 from streams.topology import TOPICS, TopicName
 from tests.support.kafka import kafka_settings, make_topic, own_installation
@@ -87,21 +89,23 @@ def test_the_connector_waits_for_partitions_of_which_no_worker_has_said_anything
 
 def test_a_replay_whose_topics_are_gone_is_told_and_nothing_is_made(own: ReplayTopics, tmp_path: Path) -> None:
     plan = ReplayPlan(from_ns=0, to_ns=1, state_file=None, state=None, files=(), changed_settings=())
-    settings = default_settings().model_copy(update={"kafka": own.kafka})
+    live = replace(own.topics, installation=own.topics.installation.removesuffix(f"-replay-{ID}"))
+    settings = default_settings().model_copy(update={"kafka": own.kafka, "topics": live})
+    ReplayMark(replay="one", topics=own.topics.installation).write(tmp_path)
     replay = KafkaReplay(
         plan,
         ReplayModels(in_use=default_model()),
         tmp_path,
+        "one",
         settings,
-        topics=own,
         config=None,
-        workers=1,
+        options=ReplayOptions(workers=1),
         clock=SystemClock(),
         tell=print,
     )
     with StateDirectory.open(tmp_path) as state:
         state.commit(first_record(plan, state, settings))
-    with pytest.raises(FatalError, match="topics of this replay are gone") as failure:
-        replay.run({}, speed=None, progress=None)
+    with pytest.raises(FatalError, match=rf"topics of this replay are gone \({own.topics.installation}") as failure:
+        replay.run(dict)
     assert failure.value.reason == "replay_topics"
     assert names(own) == []
