@@ -30,6 +30,9 @@ class ChangedVersion:
         Empty when the content was not hashed.
     first_ns, last_ns
         Event times of its records; None without any.
+    replaced_mtime_ns
+        The latest time of change of the file's other contents, if this is what lies there now; None if it is not, or is
+        the only one.
     """
 
     number: int
@@ -44,6 +47,7 @@ class ChangedVersion:
     first_ns: int | None
     last_ns: int | None
     records: int
+    replaced_mtime_ns: int | None = None
 
     @property
     def content(self) -> str:
@@ -71,7 +75,11 @@ _COLUMNS = (
     "number, version, path, root, sha256, size_bytes, mtime_ns, status, reason, first_ns, last_ns,"
     " records_read - dead_lettered"
 )
-_NAMES = (*_COLUMNS.split(", ")[:-1], "records")
+_NAMES = (*_COLUMNS.split(", ")[:-1], "records", "replaced_mtime_ns")
+_REPLACED = (
+    "CASE WHEN latest THEN (SELECT max(mtime_ns) FROM file_versions AS other"
+    " WHERE other.path = file_versions.path AND other.id <> file_versions.id AND other.sha256 <> '') END"
+)
 
 
 class ChangedFiles(StateReader):
@@ -92,7 +100,7 @@ class ChangedFiles(StateReader):
         """The versions that have changed after this number, in the order of their changes; at most ``limit``."""
         with clear_failures(self.path):
             rows = self._connection.execute(
-                f"SELECT {_COLUMNS} FROM file_changes JOIN file_versions ON file_versions.id = version"  # noqa: S608
+                f"SELECT {_COLUMNS}, {_REPLACED} FROM file_changes JOIN file_versions ON file_versions.id = version"  # noqa: S608
                 " WHERE number > ? ORDER BY number LIMIT ?",
                 (number, limit),
             ).fetchall()

@@ -17,6 +17,9 @@ class ArchivedFile:
         The watched folder on the recorder's computer.
     sha256
         Of the content, hex, computed when the file was first read.
+    mtime_ns
+        Its time of change. A content that takes the place of one with a later time, as some copying keeps it, is noted
+        as changed just after that.
     interval, date
         Of the key: ``10Hz``, ``2022-07-01``; the first is empty where the path names no rate.
     front_end, recorder

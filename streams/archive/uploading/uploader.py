@@ -153,4 +153,4 @@ def _is_of(version: StoredVersion, waiting: WaitingFile) -> bool:
     if waiting.sha256:
         return (version.sha256, version.size_bytes) == (waiting.sha256, waiting.size_bytes)
     noted = version.metadata.get("mtime-ns", "")
-    return (version.size_bytes, noted) == (waiting.size_bytes, str(waiting.mtime_ns))
+    return (version.size_bytes, noted) == (waiting.size_bytes, str(waiting.archived_mtime_ns))

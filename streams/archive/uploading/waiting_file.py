@@ -30,6 +30,9 @@ class WaitingFile:
         Empty where the watch refused the file before it was hashed: it is hashed when it is archived.
     refused
         The bounded reason of a file that could not be read wholly; empty otherwise.
+    replaced_at_ns
+        When it took the place of a version with a later time of change, as that and its number in the state directory
+        tell; 0 where it did not. Nothing tells it better, and the latest version is the one that was changed last.
     """
 
     path: str
@@ -38,6 +41,7 @@ class WaitingFile:
     size_bytes: int
     mtime_ns: int
     refused: str = ""
+    replaced_at_ns: int = 0
 
     @classmethod
     def of_change(cls, change: ChangedVersion) -> Self | None:
@@ -53,6 +57,7 @@ class WaitingFile:
             size_bytes=change.size_bytes,
             mtime_ns=change.mtime_ns,
             refused=change.reason if change.status is FileStatus.REJECTED else "",
+            replaced_at_ns=_replaced_at_ns(change),
         )
 
     @classmethod
@@ -64,6 +69,11 @@ class WaitingFile:
     def key(self) -> str:
         """Where it lies in every copy."""
         return self.path if is_state_key(self.path) else archive_key(self.path)
+
+    @property
+    def archived_mtime_ns(self) -> int:
+        """The time of change that the archive notes."""
+        return max(self.mtime_ns, self.replaced_at_ns)
 
     @property
     def name(self) -> str:
@@ -103,4 +113,10 @@ def stored_file(document: Mapping[str, Any]) -> tuple[ArchivedFile, StoreCopy] |
 
 def as_known(file: ArchivedFile, known: WaitingFile) -> ArchivedFile:
     """A file as the watch knows it last: it may have been moved, touched, or accepted after it was refused."""
-    return replace(file, path=known.path, root=known.root, mtime_ns=known.mtime_ns, refused=known.refused)
+    return replace(file, path=known.path, root=known.root, mtime_ns=known.archived_mtime_ns, refused=known.refused)
+
+
+def _replaced_at_ns(change: ChangedVersion) -> int:
+    """Of several in a row that keep earlier times, the later one is the later, too."""
+    replaced_ns = change.replaced_mtime_ns
+    return 0 if replaced_ns is None or replaced_ns < change.mtime_ns else replaced_ns + change.version

@@ -49,6 +49,20 @@ def test_a_content_that_comes_again_is_a_change_of_the_version_that_was(tmp_path
         assert versions[first.sha256] < versions[second.sha256]
 
 
+def test_of_what_lies_there_the_times_of_what_lay_there_before_are_known(tmp_path: Path) -> None:
+    unread = replace(file_record(source("a"), 10), sha256="", mtime_ns=9, status=FileStatus.REJECTED, reason="storage")
+    versions = [
+        replace(file_record(source("a", number), 10), mtime_ns=mtime_ns)
+        for number, mtime_ns in ((1, 7), (2, 8), (3, 6))
+    ]
+    with StateDirectory.open(tmp_path) as state, ChangedFiles.open(tmp_path) as reader:
+        known = []
+        for each in (unread, *versions):
+            state.commit(Commit(files=[each]))
+            known.append([version.replaced_mtime_ns for version in reader.file_versions_after(0, 10)])
+    assert known == [[None], [None, None], [None, None, 7], [None, None, None, 8]]
+
+
 def test_what_could_not_be_read_has_no_content(tmp_path: Path) -> None:
     gone = FileRecord(
         path="a.h5", root="/data", sha256="", size_bytes=7, mtime_ns=8, status=FileStatus.REJECTED, reason="not_hdf5"

@@ -223,18 +223,34 @@ def test_what_lies_on_tape_only_is_not_told_as_lost_and_leaves_what_is_left_out(
 
 
 @pytest.mark.parametrize("where", ["disk", "store"])
-def test_the_latest_version_of_a_replaced_file_stays_that(site: Site, where: str) -> None:
-    for name, content, mtime_ns in (("a.h5", b"old", 1), ("a.h5", b"new content", 2), ("b.h5", b"another", 3)):
-        written = snapshot(site.root, name, content)
+@pytest.mark.parametrize(
+    "versions",
+    [
+        [(b"old", 10), (b"the latest", 20)],
+        [(b"older", 10), (b"old", 10), (b"the latest", 10)],
+        [(b"the latest", 10), (b"old", 20), (b"the latest", 30)],
+        [(b"old", 1000), (b"copied", 20), (b"the latest", 10)],  # with their times of change
+        [(b"the latest", 10), (b"old", 20), (b"the latest", 10)],
+    ],
+    ids=["later", "at the same time", "touched and back", "with earlier times", "back with its time"],
+)
+def test_the_latest_version_of_a_replaced_file_stays_that(
+    site: Site, versions: list[tuple[bytes, int]], where: str
+) -> None:
+    for content, mtime_ns in versions:
+        written = snapshot(site.root, "a.h5", content)
         os.utime(site.root / written.path, ns=(mtime_ns, mtime_ns))
         record(site.state, replace(written, mtime_ns=mtime_ns))
         site.archive()
+    site.watch("b.h5")
+    site.archive()
     if where == "store":
         (site.root / DAY / "a.h5").unlink()
     for _ in range(2):
         with closing(site.opened()) as catalog:
+            assert len(list(catalog.find_files(FileQuery()))) == len({content for content, _ in versions}) + 1
             latest = {file.key: file.size_bytes for file in catalog.find_files(FileQuery(latest_only=True))}
-            assert (len(list(catalog.find_files(FileQuery()))), latest[f"{DAY}/a.h5"]) == (3, len(b"new content"))
+        assert latest[f"{DAY}/a.h5"] == len(b"the latest")
         site.catalog_file.unlink()
         site.archive()
 
