@@ -39,6 +39,20 @@ def snapshot(root: Path, name: str, content: bytes) -> FileRecord:
     )
 
 
+def file_record(file: ArchivedFile) -> FileRecord:
+    """What a watch notes of an archived file that it has read wholly; without its count of records."""
+    return FileRecord(
+        path=file.path,
+        root=file.root,
+        sha256=file.sha256,
+        size_bytes=file.size_bytes,
+        mtime_ns=file.mtime_ns,
+        status=FileStatus.ACCEPTED,
+        first_ns=file.first_ns,
+        last_ns=file.last_ns,
+    )
+
+
 def record(state: Path, *files: FileRecord) -> None:
     """A watch notes files in one commit."""
     with StateDirectory.open(state) as directory:

@@ -1,11 +1,14 @@
 """Stands for the state directory of a watch that has finished with all its files."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-from connectors.state.commit import FileStatus
+from connectors.state.commit import FileRecord
 from connectors.state.file_changes import ChangedVersion
 from models.archive.archived_file import ArchivedFile
+from tests.support.archiving import file_record
+
+_SAME = {field.name for field in fields(FileRecord)} & {field.name for field in fields(ChangedVersion)}
 
 
 @dataclass
@@ -25,17 +28,6 @@ class FinishedFiles:
 
 
 def _version(number: int, file: ArchivedFile) -> ChangedVersion:
-    return ChangedVersion(
-        number=number,
-        version=number,
-        path=file.path,
-        root=file.root,
-        sha256=file.sha256,
-        size_bytes=file.size_bytes,
-        mtime_ns=file.mtime_ns,
-        status=FileStatus.ACCEPTED,
-        reason="",
-        first_ns=None,
-        last_ns=None,
-        records=0,
-    )
+    record = file_record(file)
+    same = {name: getattr(record, name) for name in _SAME}
+    return ChangedVersion(number=number, version=number, records=record.records_read, **same)

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.catalog.sqlite_catalog import SqliteCatalog
 from connectors.spool_listing import SpoolFile
-from connectors.state.commit import Commit, FileRecord, FileStatus
+from connectors.state.commit import Commit, FileStatus
 from connectors.state.directory import StateDirectory
 from connectors.stored_zip import write_stored_zip
 from models.archive.archived_file import ArchivedFile
@@ -20,24 +20,12 @@ from streams.replay.plan import ReplayPlan, make_plan
 from streams.replay.run import EventTimePace
 from streams.replay.sources import CatalogSource, FolderSource, JoinedSource, StateSource
 from streams.settings import default_settings, load_settings
+from tests.support.archiving import file_record
 from tests.support.catalog_examples import START_NS, archived
 from tests.support.manual_clock import ManualClock
 
 SETTINGS = default_settings()
 FILES = [archived(minute) for minute in range(10)]
-
-
-def record(file: ArchivedFile, status: FileStatus = FileStatus.ACCEPTED) -> FileRecord:
-    return FileRecord(
-        path=file.path,
-        root=file.root,
-        sha256=file.sha256,
-        size_bytes=file.size_bytes,
-        mtime_ns=file.mtime_ns,
-        status=status,
-        first_ns=file.first_ns,
-        last_ns=file.last_ns,
-    )
 
 
 def write_state(folder: Path, position_ns: int, files: Sequence[ArchivedFile]) -> ArchivedFile:
@@ -49,7 +37,7 @@ def write_state(folder: Path, position_ns: int, files: Sequence[ArchivedFile]) -
         "models": {},
         "settings": settings_digests(SETTINGS),
         "states": [],
-        "files": [asdict(record(file)) for file in files],
+        "files": [asdict(file_record(file)) for file in files],
         "pending": [],
     }
     time = format_iso(position_ns)
@@ -113,7 +101,7 @@ def test_the_version_counts_that_came_last(catalog: SqliteCatalog) -> None:
 def test_a_watch_and_the_catalog_know_the_same_files_once(catalog: SqliteCatalog, tmp_path: Path) -> None:
     new = replace(archived(10), path="10Hz/2022-07-01/LA_Recorder_60s_snapshot_2022-07-01_09-10-00.h5")
     with StateDirectory.open(tmp_path / "state") as state:
-        state.commit(Commit(files=[record(file) for file in (*FILES[5:], new)]))
+        state.commit(Commit(files=[file_record(file) for file in (*FILES[5:], new)]))
         known = StateSource(state, tmp_path / "state" / "archive", SETTINGS.zone)
         source = JoinedSource([known, CatalogSource(catalog, SETTINGS.zone)])
         found = plan(catalog, 3, 11, source)
@@ -130,7 +118,7 @@ def test_files_of_which_nothing_could_be_read_are_replayed_too(catalog: SqliteCa
     assert damaged in plan(catalog, 5, 6).files  # in the minutes behind the stretch
     assert damaged not in plan(catalog, 7, 8).files
     with StateDirectory.open(tmp_path / "state") as state:
-        state.commit(Commit(files=[record(damaged, FileStatus.REJECTED)]))
+        state.commit(Commit(files=[replace(file_record(damaged), status=FileStatus.REJECTED)]))
         known = StateSource(state, tmp_path, SETTINGS.zone)
         assert [file.path for file in known.snapshots(START_NS + 6 * MINUTE_NS, START_NS + 7 * MINUTE_NS)] == [
             damaged.path

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from connectors.state.commit import Commit, FileRecord, FileStatus
+from connectors.state.commit import Commit, FileStatus
 from connectors.state.directory import StateDirectory
 from models.archive.archived_file import ArchivedFile
 from models.errors import FatalError
 from streams.replay.run import compare_files
+from tests.support.archiving import file_record
 from tests.support.catalog_examples import archived
 
 CONTENT = b"no snapshot"
@@ -29,14 +30,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def results_with(folder: Path, file: ArchivedFile, sha256: str) -> Path:
-    record = FileRecord(
-        path=file.path,
-        root=file.root,
-        sha256=sha256,
-        size_bytes=file.size_bytes,
-        mtime_ns=file.mtime_ns,
-        status=FileStatus.REJECTED,
-    )
+    record = replace(file_record(file), sha256=sha256, status=FileStatus.REJECTED)
     with StateDirectory.open(folder) as state:
         state.commit(Commit(files=[record]))
     return folder

@@ -20,6 +20,7 @@ from models.errors import FatalError, RetryableError
 from models.state import encode_state
 from streams.archive.safekeeping.freeing import Decision, Freeing
 from streams.archive.tape.inventory import Inventory
+from tests.support.archiving import file_record
 from tests.support.commands import Run, run_with
 from tests.support.crashes import Crash, crash_at
 from tests.support.tape_archive import TapeArchive
@@ -43,18 +44,7 @@ def state_of(archive: TapeArchive) -> Path:
 
 def watched(archive: TapeArchive, *files: ArchivedFile, records: int = 0, **states: bytes) -> None:
     """A state directory of a watch that has read these files."""
-    records_of = [
-        FileRecord(
-            path=file.path,
-            root=file.root,
-            sha256=file.sha256,
-            size_bytes=file.size_bytes,
-            mtime_ns=file.mtime_ns,
-            status=FileStatus.ACCEPTED,
-            records_read=records,
-        )
-        for file in files
-    ]
+    records_of = [replace(file_record(file), records_read=records) for file in files]
     with StateDirectory.open(state_of(archive)) as state:
         state.commit(Commit(files=records_of, stage_states=states))
 
