@@ -165,8 +165,8 @@ class StateReader:
         """Write ``shots`` or ``triplets`` as one Parquet file; the number of rows. See ``export_rows``."""
         return self._read(Rows(what), from_ns, to_ns, lambda sources: export_rows(sources, out))
 
-    def exported(self, what: Rows, from_ns: int, to_ns: int) -> pa.Table:
-        """The rows of a stretch as ``export`` writes them, in memory."""
+    def exported(self, what: Rows, from_ns: int | None = None, to_ns: int | None = None) -> pa.Table:
+        """Rows as ``export`` writes them, in memory."""
         return self._read(what, from_ns, to_ns, exported_rows)
 
     def rows_between(self, devices: Iterable[Device], from_ns: int | None, to_ns: int | None) -> list[DecidedBlock]:

@@ -1,14 +1,12 @@
 """What differs between two state directories that should say the same."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from connectors.alert_documents import alert_document
 from connectors.state.reader import StateReader
+from connectors.state.row_columns import Rows
+from streams.row_difference import table_difference
 
 _MOST_NAMED = 10
 
@@ -20,8 +18,9 @@ def differences(found: Path, expected: Path) -> list[str]:
         if sentences:
             return sentences  # all else follows from it
         sentences = _alert_differences(_alerts(one), _alerts(other))
-        for what in ("shots", "triplets"):
-            sentences += _row_differences(what, _rows(one, what), _rows(other, what))
+        for what in Rows:
+            difference = table_difference(what, one.exported(what), other.exported(what))
+            sentences += [f"{what}: {difference}"] if difference else []
     return sentences[:_MOST_NAMED]
 
 
@@ -51,30 +50,4 @@ def _alert_differences(found: dict[str, Any], expected: dict[str, Any]) -> list[
             names = [name for name in expected[key] if found[key].get(name) != expected[key][name]]
             pairs = [f"{name} {found[key].get(name)!r} instead of {expected[key][name]!r}" for name in names]
             sentences.append(f"alert {key}: {', '.join(pairs)}")
-    return sentences
-
-
-def _rows(reader: StateReader, what: str) -> pa.Table:
-    with tempfile.TemporaryDirectory(prefix="petawatch-drill-") as folder:
-        out = Path(folder) / f"{what}.parquet"
-        reader.export(out, what=what)
-        return pq.read_table(out)
-
-
-def _row_differences(what: str, found: pa.Table, expected: pa.Table) -> list[str]:
-    if len(found) != len(expected):
-        return [f"{what}: {len(found)} rows instead of {len(expected)}"]
-    sentences = []
-    for name in expected.column_names:
-        if found[name].equals(expected[name]):
-            continue
-        pairs = zip(found[name].to_pylist(), expected[name].to_pylist(), strict=True)
-        differ = [row for row, (one, other) in enumerate(pairs) if one != other]
-        if not differ:
-            continue  # the same values in other chunks
-        row = differ[0]
-        sentences.append(
-            f"{what} {name}: {len(differ)} rows differ, the first at {expected['event_time'][row]}:"
-            f" {found[name][row]} instead of {expected[name][row]}"
-        )
     return sentences

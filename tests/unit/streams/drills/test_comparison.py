@@ -9,7 +9,7 @@ from connectors.state.commit import Commit
 from connectors.state.directory import StateDirectory
 from models.alerts.explanation import Explanation
 from streams.drills.comparison import differences
-from tests.unit.connectors.state.examples import alert_event, commit_of
+from tests.unit.connectors.state.examples import CAMERA, alert_event, commit_of, decided, source
 
 EVENT = alert_event()
 SAID = EVENT.alert.explanation
@@ -38,4 +38,15 @@ def test_equal_directories_have_no_differences(tmp_path: Path) -> None:
 def test_an_explanation_that_differs_is_told_to_the_last_bit(tmp_path: Path, name: str, found: Explanation) -> None:
     (sentence,) = differences(directory(tmp_path / "a", found), directory(tmp_path / "b", SAID))
     assert sentence.startswith(f"alert {EVENT.alert.id}: {name} ")
+    assert sentence.count(" instead of ") == 1
+
+
+def test_rows_that_differ_are_told(tmp_path: Path) -> None:
+    first = commit_of(0)
+    other = decided(CAMERA, len(first.decided[0]), of=source("file0"), seed=99)
+    for name, commit in (("a", first), ("b", replace(first, decided=[other, *first.decided[1:]]))):
+        with StateDirectory.open(tmp_path / name) as state:
+            state.commit(commit)
+    (sentence,) = differences(tmp_path / "a", tmp_path / "b")
+    assert sentence.startswith("shots: ")
     assert sentence.count(" instead of ") == 1
