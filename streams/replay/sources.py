@@ -8,7 +8,6 @@ from typing import Protocol
 
 from connectors.catalog.catalog import Catalog
 from connectors.spool_listing import relative_name, walk, why_ignored
-from connectors.state.commit import FileRecord
 from connectors.state.reader import StateReader
 from models.archive.archived_file import ArchivedFile, file_id
 from models.archive.file_query import FileQuery
@@ -17,6 +16,7 @@ from models.errors import RecordError
 from models.event_time import DAY_NS, HOUR_NS, SECOND_NS
 from models.snapshot_names import midnight_ns, parse_snapshot_name
 from models.snapshot_sequence import snapshot_order, snapshot_start_ns
+from streams.archive.known_versions import archived_version
 from streams.archive.states.stage_states import archivable_files, archived_state_file, is_state_key, position_of_key
 
 # So far back a state is looked for, step by step: most are an hour old.
@@ -52,8 +52,8 @@ class StateSource:
 
     def snapshots(self, from_ns: int, to_ns: int) -> list[ArchivedFile]:
         """The files with records in a stretch."""
-        found = [_archived(record) for record in self._state.files_between(from_ns, to_ns)]
-        unreadable = map(_archived, self._state.unreadable_files())
+        found = [archived_version(record) for record in self._state.files_between(from_ns, to_ns)]
+        unreadable = map(archived_version, self._state.unreadable_files())
         return found + [file for file in unreadable if _begins_in(file, from_ns, to_ns, self._zone)]
 
     def states(self, until_ns: int) -> list[ArchivedFile]:
@@ -163,20 +163,6 @@ def start_in_name(file: ArchivedFile, zone: tzinfo) -> int | None:
     """When a snapshot begins, as its name says, ns since 1970; None when it says nothing."""
     times = _times_in_name(file.path, zone)
     return None if times is None else times[0]
-
-
-def _archived(record: FileRecord) -> ArchivedFile:
-    """A file as a watch knows it."""
-    return ArchivedFile(
-        key=archive_key(record.path),
-        path=record.path,
-        root=record.root,
-        sha256=record.sha256,
-        size_bytes=record.size_bytes,
-        mtime_ns=record.mtime_ns,
-        first_ns=record.first_ns,
-        last_ns=record.last_ns,
-    )
 
 
 def _begins_in(file: ArchivedFile, from_ns: int, to_ns: int, zone: tzinfo) -> bool:

@@ -13,9 +13,9 @@ from connectors.state.file_changes import ChangedVersion
 from connectors.state.file_progress import FileProgress
 from connectors.state.reader import StateReader
 from models.archive.archived_file import ArchivedFile
-from models.archive.keys import archive_key
 from models.errors import FatalError, RetryableError
 from models.event_time import SECOND_NS, format_iso
+from streams.archive.known_versions import archived_version
 from streams.archive.opened_archive import OpenedArchive
 from streams.archive.restoring.restore_sources import RestoreSources
 from streams.archive.states.finished_files import finished_files
@@ -193,7 +193,7 @@ class FacilityStates:
 
     def _lost(self, due: Sequence[ChangedVersion]) -> list[ChangedVersion]:
         """Those that nobody can have any more; they are told once."""
-        own = self._own_places([_archived(version) for version in due])
+        own = self._own_places([archived_version(version) for version in due])
         elsewhere = [version for version in due if version.sha256 not in own]
         with StateReader.open(self._recorder) as recorder:
             lost = lost_snapshots(elsewhere, recorder, self._archive.catalog, self._clock.now_ns())
@@ -209,7 +209,7 @@ class FacilityStates:
 
     def _places(self, versions: Sequence[ChangedVersion]) -> dict[str, Path]:
         """Where contents lie, by their SHA-256: the recorders' own files, else what the archive gives."""
-        files = [_archived(version) for version in versions]
+        files = [archived_version(version) for version in versions]
         own = self._own_places(files)
         # Without its root another file is not looked for where that one lies.
         fetched = [replace(file, root="") for file in files if file.sha256 not in own]
@@ -261,19 +261,6 @@ class FacilityStates:
             first_ns, last_ns = file.first_ns or 0, min(file.last_ns or 0, until_ns - 1)
             touched.update(range(max(first_ns // every_ns, begin), last_ns // every_ns + 1))
         return touched
-
-
-def _archived(version: ChangedVersion) -> ArchivedFile:
-    return ArchivedFile(
-        key=archive_key(version.path),
-        path=version.path,
-        root=version.root,
-        sha256=version.sha256,
-        size_bytes=version.size_bytes,
-        mtime_ns=version.mtime_ns,
-        first_ns=version.first_ns,
-        last_ns=version.last_ns,
-    )
 
 
 def _is_it(file: ArchivedFile, place: Path | None) -> bool:
