@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from connectors.archive.archive_keys import PROBE_KEY
 from connectors.archive.store import ArchiveStore
 from connectors.catalog.batches import batches
 from connectors.catalog.catalog import Catalog
@@ -12,7 +13,6 @@ from models.archive.copies import Damage, KnownCopies, StoreCopy
 from models.archive.file_query import FileQuery
 from models.errors import FatalError, RetryableError
 from streams.archive.cataloguing.known_copies import known_copies
-from streams.archive.own_files import own_file
 from streams.archive.stored_contents import damage_in, note_damage
 
 #: Files whose copies are asked for at once.
@@ -66,12 +66,13 @@ class StoreReading:
         RetryableError, FatalError
             What the catalog raises.
         """
+        self._probe()
         try:
             for page in batches(files, _TOGETHER):
                 known = known_copies(self._catalog, [file.id for file in page])
                 for file in page:
                     copies = known[file.id]
-                    self.elsewhere += lies_elsewhere(file, copies, self._store.address)
+                    self.elsewhere += lies_elsewhere(copies, self._store.address)
                     for copy in copies.store_copies:
                         if copy.store == self._store.address and self._is_due(copy):
                             damage = self._damage(file, copy)
@@ -81,6 +82,13 @@ class StoreReading:
                 self._note_good()
         finally:
             self._note_good()
+
+    def _probe(self) -> None:
+        """A store that is not there, or is misspelt, is found out also where the catalog knows of no copy in it."""
+        try:
+            self._store.versions(PROBE_KEY)
+        except (RetryableError, FatalError) as error:
+            self.failure = str(error)
 
     def _damage(self, file: ArchivedFile, copy: StoreCopy) -> Damage | None:
         if not self.failure:
@@ -109,11 +117,11 @@ class StoreReading:
         self._noted_s = self._clock.monotonic_s()
 
 
-def lies_elsewhere(file: ArchivedFile, copies: KnownCopies, store: str) -> bool:
-    """Whether a file has copies, but none in this store, and no recorders' file that the archiver brings there."""
-    if any(copy.store == store for copy in copies.store_copies):
-        return False
-    return bool(copies.store_copies or copies.bundle_copies) and own_file(file) is None
+def lies_elsewhere(copies: KnownCopies, store: str) -> bool:
+    """Whether a file has copies, but none in this store."""
+    return bool(copies.store_copies or copies.bundle_copies) and all(
+        copy.store != store for copy in copies.store_copies
+    )
 
 
 def files_elsewhere(catalog: Catalog, store: str, query: FileQuery) -> Iterator[ArchivedFile]:
@@ -124,4 +132,4 @@ def files_elsewhere(catalog: Catalog, store: str, query: FileQuery) -> Iterator[
 
 def _elsewhere(catalog: Catalog, store: str, page: Sequence[ArchivedFile]) -> list[ArchivedFile]:
     known = known_copies(catalog, [file.id for file in page])
-    return [file for file in page if lies_elsewhere(file, known[file.id], store)]
+    return [file for file in page if lies_elsewhere(known[file.id], store)]

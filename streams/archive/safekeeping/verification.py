@@ -102,7 +102,7 @@ class Verified:
     read
         Copies that were read and compared.
     elsewhere
-        Files that have copies, but none in the store though one is wanted there, and lie on no recorder's disk.
+        Files that have copies, but none in the store though one is wanted there.
     broken_off
         Whether the store failed: the same run goes on with it the next time.
     """
@@ -211,7 +211,7 @@ class Verification:
         self._result.read += reading.read
         if not self._archive.settings.archive.free_store:  # else copies on tape alone are enough
             self._result.elsewhere = reading.elsewhere
-        if reading.unread:
+        if reading.failure:
             sentence = f"{reading.unread} copies in {store.address} were not read: {reading.failure}"
             self._result.unread.append(UnreadCopies(place=store.address, copies=reading.unread, sentence=sentence))
             self._result.broken_off = True

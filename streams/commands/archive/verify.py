@@ -80,10 +80,10 @@ def _tell_left(found: "Verified", *, repair: bool) -> None:
 
     for each in found.unread:
         tell(each.sentence)
-    if found.elsewhere and not repair:
+    if found.elsewhere and not found.broken_off and not repair:
         tell(
-            f"{found.elsewhere} files are not in the store and lie in an earlier one or on tape only; --repair brings "
-            "them there"
+            f"{found.elsewhere} files that were archived are not in the store of the settings; see whether "
+            "archive.store is the right one: --repair brings them there, the archiver those on recorders' disks"
         )
 
 

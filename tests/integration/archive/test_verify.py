@@ -205,14 +205,31 @@ def test_what_lies_in_an_earlier_store_or_on_tape_only_is_told_once_and_brought_
     text = archive.config.read_text(encoding="utf-8")
     archive.config.write_text(text.replace(f"'{archive.folder}/store'", f"'{archive.folder}/new store'"))
     code, (sums,), err = verify(command, archive)
-    assert (code, sums) == (1, sums_of(4, elsewhere=4))
-    assert "4 files are not in the store and lie in an earlier one or on tape only; --repair brings them there" in err
+    assert (code, sums) == (1, sums_of(4, elsewhere=5))
+    assert "5 files that were archived are not in the store of the settings" in err
     code, (sums,), err = verify(command, archive, "--repair")
-    assert (code, sums) == (0, {**sums_of(4, elsewhere=4), "brought": 4})
-    for file in (earlier, on_tape):
+    assert (code, sums) == (0, {**sums_of(4, elsewhere=5), "brought": 5})
+    for file in (earlier, on_tape, here):
         assert [version.sha256 for version in new.versions(file.key)] == [file.sha256]
-    assert new.versions(here.key) == []  # the archiver brings what still lies on a recorder's disk
-    assert verify(command, archive)[:2] == (0, [sums_of(8)])
+    assert verify(command, archive)[:2] == (0, [sums_of(9)])
+
+
+def test_a_store_that_is_misspelt_is_told_also_where_all_files_lie_on_recorders_disks(
+    tmp_path: Path, command: Run
+) -> None:
+    archive = TapeArchive(tmp_path / "site", [])
+    archive.fill(2)
+    text = archive.config.read_text(encoding="utf-8")
+    archive.config.write_text(text.replace(f"'{archive.folder}/store'", f"'{archive.folder}/sotre'"))
+    for options in ((), ("--repair",)):
+        code, (sums,), err = verify(command, archive, *options)
+        assert (code, sums) == (1, sums_of(0, unread={f"file://{archive.folder}/sotre": 0}, elsewhere=2))
+        assert f"{archive.folder}/sotre holds no archive any more" in err
+    assert not (archive.folder / "sotre").exists()
+    DirectoryStore(archive.folder / "sotre").prepare()
+    code, (sums,), err = verify(command, archive)
+    assert (code, sums) == (1, sums_of(0, elsewhere=2))
+    assert "2 files that were archived are not in the store of the settings" in err
 
 
 def test_what_the_store_has_and_a_catalog_made_anew_does_not_know_is_found_there(
