@@ -53,19 +53,18 @@ def _table(rows: Sequence[tuple[Alert, Sequence[EvidenceLink]]], *, wide: bool) 
     for alert, evidence in rows:
         severity = Text(alert.severity.value, SEVERITY_STYLES[alert.severity])
         severity.append(f"\n{alert.status.value}", "not bold default" if alert.status is AlertStatus.CLOSED else "bold")
-        when = format_iso(alert.first_shot_ns).replace("T", "\n") + f"\nfor {_lasted(alert)}"
-        cells = [_what(alert), severity, Text(when), Text(str(alert.shots)), Text(_score(alert))]
+        when = format_iso(alert.first_shot_ns).replace("T", "\n") + f"\nfor {lasted(alert)}"
+        cells = [_what(alert), severity, Text(when), Text(str(alert.shots)), Text(score_of(alert))]
         table.add_row(*cells, *([Text("\n".join(_paths(evidence)))] if wide else []))
     return table
 
 
 def _what(alert: Alert) -> Text:
     """Why it was raised in words; then where and which, how it was found, the likely cause."""
-    explanation, kind, reasons = alert.explanation, alert.kind.value, ", ".join(alert.reasons)
-    found = kind if reasons == kind else f"{kind}: {reasons}"
-    lines = [why(alert), f"{place_of(alert)} [{alert.id}]", found]
+    explanation = alert.explanation
+    lines = [why(alert), f"{place_of(alert)} [{alert.id}]", found_of(alert)]
     if explanation.cause:
-        lines.append(f"cause: {_cause(explanation)}")
+        lines.append(f"cause: {cause_of(explanation)}")
     first, *others = (printable(line) for line in lines)
     return Text(first, "bold").append("\n" + "\n".join(others), "not bold dim")
 
@@ -73,17 +72,17 @@ def _what(alert: Alert) -> Text:
 def _cells(alert: Alert, evidence: Sequence[EvidenceLink]) -> list[str]:
     return [
         format_iso(alert.first_shot_ns),
-        _lasted(alert),
+        lasted(alert),
         alert.kind.value,
         alert.severity.value,
         alert.status.value,
         place_of(alert),
         str(alert.shots),
-        _score(alert),
+        score_of(alert),
         ", ".join(alert.reasons),
         " ".join(_paths(evidence)),
         alert.id,
-        _cause(alert.explanation),
+        cause_of(alert.explanation),
         alert.explanation.text,
     ]
 
@@ -92,15 +91,23 @@ def _paths(evidence: Sequence[EvidenceLink]) -> list[str]:
     return [printable(f"{link.role}: {link.png}") for link in evidence]
 
 
-def _lasted(alert: Alert) -> str:
+def lasted(alert: Alert) -> str:
+    """From the first shot to the last one."""
     return f"{(alert.last_shot_ns - alert.first_shot_ns) / SECOND_NS:.1f} s"
 
 
-def _score(alert: Alert) -> str:
+def score_of(alert: Alert) -> str:
+    """The score; ``-`` for what has none, as a missing image."""
     return f"{alert.score:.1f}" if alert.score else "-"
 
 
-def _cause(explanation: Explanation) -> str:
+def found_of(alert: Alert) -> str:
+    """Its kind, and its reasons where they say more."""
+    kind, reasons = alert.kind.value, ", ".join(alert.reasons)
+    return kind if reasons in {"", kind} else f"{kind}: {reasons}"
+
+
+def cause_of(explanation: Explanation) -> str:
     """For example ``hot_spot 93 %``; without a number where the classifier is not sure enough."""
     if explanation.cause in {"", UNKNOWN_CAUSE}:
         return explanation.cause

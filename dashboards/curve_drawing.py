@@ -6,12 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboards.html_page import text
+from dashboards.html_page import paragraph, text
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 760, 220, 70, 30, 14
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 760, 240, 90, 30, 34
+_LEGEND_STEP, _SAMPLE = 215, 36
 # At the ends of the vertical axis, as a part of it.
 _ROOM = 0.06
-_COLOURS = ("#5bb8c9", "#6b7280", "#e5b454")
+# An axis that does not begin at 0 shows at least this part of its values: noise is not to look like a jump.
+_LEAST_SPAN = 0.02
+# Colours that colour-blind people can tell apart (Okabe and Ito, 2008), dashes, and widths: the first is in front, and
+# those behind it are wider, so that they are seen where all of them run alike.
+_STYLES = (("#56b4e9", "", 1.5), ("#e69f00", "9 6", 3.5), ("#cc79a7", "2 3", 5.5))
+_MARK = "#f26d6d"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,36 +38,55 @@ class Curve:
     dots: bool = False
 
 
-def draw_curves(curves: Sequence[Curve], *, x_label: str, y_label: str, mark_x: float | None = None) -> str:
-    """Curves over one axis each; ``mark_x`` is shown as a vertical line. Empty when there is nothing to show."""
+def draw_curves(
+    curves: Sequence[Curve], *, x_label: str, y_label: str, mark_x: float | None = None, from_zero: bool = True
+) -> str:
+    """Curves over one axis each, with a legend; empty when there is nothing to show.
+
+    Parameters
+    ----------
+    mark_x
+        Shown as a vertical line, the shot.
+    from_zero
+        Whether the vertical axis has 0 on it; else it is that of the values, and a sentence says so.
+    """
     x = np.concatenate([curve.x for curve in curves] or [np.zeros(0)])
     y = np.concatenate([curve.y for curve in curves] or [np.zeros(0)])
     known = np.isfinite(x) & np.isfinite(y)
     if not known.any():
         return ""
-    x_span, y_span = _span(x[known]), _with_room(_span(np.append(y[known], 0.0)))
-    lines = [_line(curve, _COLOURS[place % len(_COLOURS)], x_span, y_span) for place, curve in enumerate(curves)]
+    x_span, y_span = _span(x[known]), _y_span(y[known], from_zero=from_zero)
+    lines = [_line(curve, *_STYLES[place % len(_STYLES)], x_span, y_span) for place, curve in enumerate(curves)]
     mark = ""
     if mark_x is not None:
         at = _place(np.array([mark_x]), x_span, _LEFT, _WIDTH - 10)[0]
-        mark = f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}" stroke="#f26d6d"/>'
+        mark = f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}" stroke="{_MARK}"/>'
     names = ", ".join(curve.name for curve in curves)
     return (
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" role="img" aria-label="{text(names)}">'
         f'<rect x="{_LEFT}" y="{_TOP}" width="{_WIDTH - 10 - _LEFT}" height="{_HEIGHT - _BOTTOM - _TOP}" '
-        f'fill="#22252b"/>{mark}{"".join(reversed(lines))}'
+        f'fill="#22252b"/>{mark}{"".join(reversed(lines))}{_legend(curves, marked=mark_x is not None)}'
         f"{_label(_LEFT - 6, _TOP + 10, _number(y_span[1]), 'end')}"
         f"{_label(_LEFT - 6, _HEIGHT - _BOTTOM, _number(y_span[0]), 'end')}"
         f"{_label(_LEFT - 6, (_TOP + _HEIGHT - _BOTTOM) // 2, y_label, 'end')}"
         f"{_label(_LEFT, _HEIGHT - 10, _number(x_span[0]), 'start')}"
         f"{_label(_WIDTH - 10, _HEIGHT - 10, _number(x_span[1]), 'end')}"
         f"{_label((_LEFT + _WIDTH) // 2, _HEIGHT - 10, x_label, 'middle')}</svg>"
+        f"{paragraph('The vertical axis does not begin at 0.', quiet=True) if y_span[0] > 0.0 else ''}"
     )
 
 
 def _span(values: NDArray[np.float64]) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
     return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def _y_span(values: NDArray[np.float64], *, from_zero: bool) -> tuple[float, float]:
+    if from_zero:
+        return _with_room(_span(np.append(values, 0.0)))
+    low, high = _span(values)
+    wanting = max(_LEAST_SPAN * max(abs(low), abs(high)) - (high - low), 0.0) / 2
+    return _with_room((low - wanting, high + wanting))
 
 
 def _with_room(span: tuple[float, float]) -> tuple[float, float]:
@@ -75,13 +100,26 @@ def _place(values: NDArray[np.float64], span: tuple[float, float], first: int, l
     return first + (values - span[0]) / (span[1] - span[0]) * (last - first)
 
 
-def _line(curve: Curve, colour: str, x_span: tuple[float, float], y_span: tuple[float, float]) -> str:
+def _legend(curves: Sequence[Curve], *, marked: bool) -> str:
+    """How each line looks, above the drawing."""
+    looks = [(curve.name, *_STYLES[place % len(_STYLES)]) for place, curve in enumerate(curves)]
+    looks += [("this shot", _MARK, "", 1.5)] if marked else []
+    return "".join(
+        f'<line x1="{at}" x2="{at + _SAMPLE}" y1="14" y2="14" stroke="{colour}" stroke-width="{width}" '
+        f'stroke-dasharray="{dashes}"/>{_label(at + _SAMPLE + 8, 19, name, "start")}'
+        for at, (name, colour, dashes, width) in zip(range(_LEFT, _WIDTH, _LEGEND_STEP), looks, strict=False)
+    )
+
+
+def _line(
+    curve: Curve, colour: str, dashes: str, width: float, x_span: tuple[float, float], y_span: tuple[float, float]
+) -> str:
     x = _place(curve.x, x_span, _LEFT, _WIDTH - 10)
     y = _place(curve.y, y_span, _HEIGHT - _BOTTOM, _TOP)
     known = np.isfinite(x) & np.isfinite(y)
     runs = np.split(np.arange(len(x)), np.flatnonzero(np.diff(known.astype(np.int8))) + 1)
     lines = [
-        f'<polyline fill="none" stroke="{colour}" stroke-width="1.5" points="'
+        f'<polyline fill="none" stroke="{colour}" stroke-width="{width}" stroke-dasharray="{dashes}" points="'
         + " ".join(f"{x[row]:.1f},{y[row]:.1f}" for row in run)
         + '"/>'
         for run in runs

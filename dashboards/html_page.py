@@ -19,9 +19,13 @@ img { display: block; height: auto; margin-top: 8px; max-width: 100%; } svg { ma
 table { border-collapse: collapse; } td, th { padding: 3px 14px 3px 0; text-align: left; vertical-align: top; }
 td:not(:first-child) { overflow-wrap: anywhere; }
 td.number, th.number { font-variant-numeric: tabular-nums; text-align: right; }
-.row { display: flex; flex-wrap: wrap; gap: 16px; }
-figure { margin: 8px 0; max-width: 100%; width: 256px; } figcaption { color: #a5aab2; font-size: 13px; }
-code { color: #9cc4f0; overflow-wrap: anywhere; }
+figure { margin: 8px 0; } figcaption { color: #a5aab2; font-size: 13px; }
+.strip { display: grid; gap: 16px; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
+.strip figure { max-width: 256px; width: auto; } .facts { column-gap: 28px; display: flex; flex-wrap: wrap; }
+.facts dt { font-size: 13px; margin-right: 6px; } .facts div { align-items: baseline; display: flex; }
+.facts dd { margin: 0; overflow-wrap: anywhere; } .scroll { overflow-x: auto; }
+@media (max-width: 600px) { body { padding: 12px; } svg text { font-size: 22px; } .strip { gap: 8px; } }
+.scroll td, .scroll th { overflow-wrap: normal; }
 """
 
 #: For the header Content-Security-Policy: its own pictures and its own style, and nothing else.
@@ -62,8 +66,17 @@ def picture(png: bytes, says: str) -> str:
     return f'<img src="data:image/png;base64,{data}" alt="{text(says)}">'
 
 
+def facts_line(facts: Iterable[tuple[str, str]]) -> str:
+    """Names and values behind one another, as many in a line as fit; those without a value are left out."""
+    named = (f"<div><dt>{text(name)}</dt><dd>{text(value)}</dd></div>" for name, value in facts if value)
+    return f'<dl class="facts">{"".join(named)}</dl>'
+
+
 def html_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Iterable[str] = ()) -> str:
-    """A table; the columns named in ``numbers`` are aligned to the right."""
+    """A table; the columns named in ``numbers`` are aligned to the right.
+
+    With names of columns it is scrolled sideways where it is too wide; else its values are broken.
+    """
     right = {place for place, column in enumerate(columns) if column in set(numbers)}
 
     def cells(tag: str, row: Sequence[str]) -> str:
@@ -72,4 +85,5 @@ def html_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers
 
     head = f"<tr>{cells('th', columns)}</tr>\n" if any(columns) else ""
     body = "\n".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    return f"<table>\n{head}{body}\n</table>"
+    table = f"<table>\n{head}{body}\n</table>"
+    return f'<div class="scroll">{table}</div>' if head else table

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
-from dashboards.alert_table import place_of
+from dashboards.alert_table import found_of, lasted, place_of, score_of
 from dashboards.blocks import counted
-from dashboards.html_page import heading, html_page, html_table, paragraph, picture, text
+from dashboards.html_page import facts_line, heading, html_page, html_table, paragraph, picture, text
 from dashboards.reason_words import why
+from dashboards.replay_table import signed
 from models.alerts.alert import Alert
-from models.event_time import SECOND_NS, format_iso
+from models.event_time import format_iso
 from models.replay_comparison import CameraDifference, ReplayComparison
 
 #: The picture of an alert's worst shot (PNG), None when there is none.
@@ -19,6 +20,14 @@ MOST_PICTURES = 120
 _CAMERA_COLUMNS = (
     *("camera", "shots", "since", "median", "5 %", "95 %", "lowest", "highest"),
     *("odd for both", "first only", "second only"),
+)
+# What a reader must know to read the two tables.
+_SCORES_IN_WORDS = (
+    "A score says how seldom a normal shot looks so unusual: 3 is one of 1,000, 4 one of 10,000. Shown is the second "
+    "model's score less the first's over all shots that both have scored: its median, between which values 90 % of the "
+    "shots lie (5 % and 95 %), and the extremes. A shot is odd for a model when it is beyond the limit for single "
+    "images (setting camera.frame_fpr), or when the camera repeats its image; an alert takes more than one odd shot, "
+    "or a very odd one. Each model tells its own odd shots."
 )
 
 
@@ -57,24 +66,29 @@ def comparison_page(sentences: Sequence[str], comparison: ReplayComparison, firs
     parts = [paragraph(sentence, quiet=True) for sentence in sentences]
     parts += [
         paragraph(
-            f"First model {comparison.first_model}, second model {comparison.second_model}: "
+            f"The first model, {comparison.first_model}, is that of the stretch. The second, "
+            f"{comparison.second_model}, is the one that was to be compared with it."
+        ),
+        paragraph(
             f"{counted(len(comparison.first_only), 'episode')} of the first only, {len(comparison.second_only)} of the "
             f"second only, {len(comparison.shared)} of both."
         ),
         heading("Scores by camera, second less first"),
+        paragraph(_SCORES_IN_WORDS, quiet=True),
         _cameras(comparison.cameras),
     ]
     for which, model, alerts in (
         ("first", comparison.first_model, comparison.first_only),
         ("second", comparison.second_model, comparison.second_only),
     ):
-        parts.append(heading(f"Only {model}"))
+        parts.append(heading(f"Only {model} ({which})"))
         parts += [_episode(alert, pictures[which].of(alert)) for alert in alerts] or [paragraph("none", quiet=True)]
     parts.append(heading("Both"))
     for pair in comparison.shared:
-        scores = f"score {pair.first.score:.1f} and {pair.second.score:.1f}, shots {pair.first.shots} and "
-        parts.append(_episode(pair.first, pictures["first"].of(pair.first), note=f"{scores}{pair.second.shots}"))
-    return html_page("Replay with two models", parts or [paragraph("none", quiet=True)])
+        parts.append(_episode(pair.first, pictures["first"].of(pair.first), second=pair.second))
+    if not comparison.shared:
+        parts.append(paragraph("none", quiet=True))
+    return html_page("Replay with two models", parts)
 
 
 def _cameras(cameras: Sequence[CameraDifference]) -> str:
@@ -83,7 +97,7 @@ def _cameras(cameras: Sequence[CameraDifference]) -> str:
         if camera.since_ns is None:
             rows.append((camera.device, "0", "not learned yet", *[""] * 5, *["0"] * 3))
             continue
-        lowest, low, median, high, highest = (f"{value:+.2f}" for value in camera.quantiles)
+        lowest, low, median, high, highest = map(signed, camera.quantiles)
         odd = (str(camera.odd_both), str(camera.odd_first), str(camera.odd_second))
         since = format_iso(camera.since_ns)
         rows.append((camera.device, str(camera.shots), since, median, low, high, lowest, highest, *odd))
@@ -96,15 +110,23 @@ def _cameras(cameras: Sequence[CameraDifference]) -> str:
     return f"{table}\n{heading('Shots whose scores differ most')}\n{shots}"
 
 
-def _episode(alert: Alert, shown: str, *, note: str = "") -> str:
-    """An episode with its picture."""
-    lasted = (alert.last_shot_ns - alert.first_shot_ns) / SECOND_NS
-    when = f"{format_iso(alert.first_shot_ns)}, {counted(alert.shots, 'shot')} in {lasted:.1f} s"
-    numbers = note or (f"score {alert.score:.1f}" if alert.score else "")
-    model = f", model {alert.model}" if alert.model else ""
-    found = f"{alert.kind.value}: {', '.join(alert.reasons)}{model}"
-    return (
-        f'<article class="{alert.severity.value}"><h3>{text(why(alert))}</h3>\n'
-        f"<p><code>{text(place_of(alert))}</code> {text(when)} {text(numbers)}</p>\n"
-        f'<p class="quiet">{text(found)} <code>{text(alert.id)}</code></p>\n{shown}</article>'
-    )
+def _episode(alert: Alert, shown: str, *, second: Alert | None = None) -> str:
+    """An episode with its picture, and with what the second model made of it."""
+
+    def both(of: Callable[[Alert], str]) -> str:
+        values = [of(each) for each in (alert, second) if each is not None]
+        return values[0] if len(set(values)) == 1 else f"{values[0]} (first), {values[1]} (second)"
+
+    facts = [
+        ("where", place_of(alert)),
+        ("first shot", both(lambda each: format_iso(each.first_shot_ns))),
+        ("lasted", both(lasted)),
+        ("shots", both(lambda each: str(each.shots))),
+        ("score", both(score_of)),
+        ("severity", both(lambda each: each.severity.value)),
+        ("status", both(lambda each: each.status.value)),
+        ("found", both(found_of)),
+        ("model", both(lambda each: each.model)),
+        ("alert", both(lambda each: each.id)),
+    ]
+    return f'<article class="{alert.severity.value}"><h3>{text(why(alert))}</h3>\n{facts_line(facts)}{shown}</article>'

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from rich.console import Console
 
-from dashboards.alert_table import place_of
+from dashboards.alert_table import place_of, score_of
 from dashboards.blocks import counted, print_blocks
 from dashboards.printable import printable
 from models.alerts.alert import Alert
@@ -114,16 +114,22 @@ def camera_lines(camera: CameraDifference) -> list[tuple[str, str]]:
     )
     return [
         ("compared", f"{counted(camera.shots, 'shot')} since {format_iso(camera.since_ns)}"),
-        ("score, second less first", f"median {median:+.2f}, 5 to 95 %: {low:+.2f} to {high:+.2f}"),
-        ("at most", f"{lowest:+.2f} to {highest:+.2f}"),
+        ("score, second less first", f"median {signed(median)}, 5 to 95 %: {signed(low)} to {signed(high)}"),
+        ("at most", f"{signed(lowest)} to {signed(highest)}"),
         ("odd shots", f"{camera.odd_both} for both, {camera.odd_first} the first only, {camera.odd_second} the second"),
         ("differ most", worst),
     ]
 
 
+def signed(difference: float) -> str:
+    """A difference of two scores; one that is shown as 0 has no sign."""
+    words = f"{difference:+.2f}"
+    return "0.00" if float(words) == 0.0 else words
+
+
 def _episode(alert: Alert) -> str:
     shots = counted(alert.shots, "shot")
     return printable(
-        f"{format_iso(alert.first_shot_ns)}  {alert.kind.value}  {place_of(alert)}  {shots}  {alert.score:.1f}"
+        f"{format_iso(alert.first_shot_ns)}  {alert.kind.value}  {place_of(alert)}  {shots}  {score_of(alert)}"
         f"  {', '.join(alert.reasons)}  {alert.id}"
     )

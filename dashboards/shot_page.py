@@ -17,13 +17,14 @@ class ShownImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownDevice:
-    """A device of the shot's stage: curves, and the labels of their axes; ``mark_x`` is the shot."""
+    """A device of the shot's stage: curves, the labels of their axes; ``mark_x`` is the shot. See ``draw_curves``."""
 
     name: str
     curves: Sequence[Curve]
     x_label: str
     y_label: str
     mark_x: float | None = None
+    from_zero: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +65,15 @@ def shot_page(shot: ShownShot) -> str:
             f"<figure>{picture(image.png, image.caption)}<figcaption>{text(image.caption)}</figcaption></figure>"
             for image in images
         )
-        parts += [heading(f"{camera}: raw, before and after"), f'<div class="row">{shown}</div>']
+        parts += [heading(f"{camera}: raw, before and after"), f'<div class="strip">{shown}</div>']
     for devices, what in ((shot.energies, "energy"), (shot.spectra, "spectrum")):
         for device in devices:
-            drawn = draw_curves(device.curves, x_label=device.x_label, y_label=device.y_label, mark_x=device.mark_x)
-            front, *behind = [curve.name for curve in device.curves] or [""]
+            drawn = draw_curves(
+                device.curves,
+                x_label=device.x_label,
+                y_label=device.y_label,
+                mark_x=device.mark_x,
+                from_zero=device.from_zero,
+            )
             parts += [heading(f"{device.name}: {what}"), drawn or paragraph("nothing was recorded", quiet=True)]
-            parts += [paragraph(f"in front {front}, behind it {' and '.join(behind)}", quiet=True)] if behind else []
     return html_page(shot.title, parts)

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from connectors.evidence_picture import counts_png
 from connectors.evidence_store import EXPIRED, EvidenceLink
 from connectors.snapshots.reader import open_snapshot
-from dashboards.alert_table import place_of
+from dashboards.alert_table import cause_of, found_of, place_of, score_of
+from dashboards.blocks import counted
 from dashboards.curve_drawing import Curve
 from dashboards.reason_words import why
 from dashboards.shot_page import ShownDevice, ShownImage, ShownShot, shot_page
-from models.alerts.alert import Alert
+from models.alerts.alert import Alert, AlertStatus
 from models.archive.archived_file import ArchivedFile
 from models.devices import RecordKind, Stage
 from models.errors import PetawatchError
@@ -141,17 +142,20 @@ def _shown(alert: Alert, evidence: ShotEvidence, notes: list[str], blocks: list[
 
 
 def _facts(alert: Alert, at_ns: int) -> list[tuple[str, str]]:
-    explanation = alert.explanation
-    cause = f"{explanation.cause} {int(100 * explanation.cause_probability)} %" if explanation.cause else ""
+    status = "open when this page was made" if alert.status is AlertStatus.OPEN else alert.status.value
     facts = [
         ("shot", format_iso(at_ns)),
         ("alert", alert.id),
         ("where", place_of(alert)),
-        ("found", f"{alert.kind.value}: {', '.join(alert.reasons)}"),
+        ("found", found_of(alert)),
         ("severity", alert.severity.value),
-        ("episode", f"{format_iso(alert.first_shot_ns)} to {format_iso(alert.last_shot_ns)}, {_shots(alert.shots)}"),
-        ("score", f"{alert.score:.1f}" if alert.score else ""),
-        ("likely cause", cause),
+        ("status", status),
+        (
+            "episode",
+            f"{format_iso(alert.first_shot_ns)} to {format_iso(alert.last_shot_ns)}, {counted(alert.shots, 'shot')}",
+        ),
+        ("score", score_of(alert)),
+        ("likely cause", cause_of(alert.explanation)),
         ("model", alert.model),
         ("file", f"{alert.source.file} {alert.source.path}"),
         ("sha256", alert.source.sha256),
@@ -159,8 +163,12 @@ def _facts(alert: Alert, at_ns: int) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts if value]
 
 
-def _shots(number: int) -> str:
-    return "1 shot" if number == 1 else f"{number} shots"
+def _beside(place: int, time_ns: int, at_ns: int) -> str:
+    """Where a record lies beside the shot."""
+    seconds = (time_ns - at_ns) / SECOND_NS
+    if place == 0 and abs(time_ns - at_ns) <= _SAME_SHOT_NS:
+        return "this shot"
+    return f"{abs(seconds):.1f} s {'before' if seconds < 0 else 'after'}"
 
 
 def _window(blocks: list[RecordBlock], at_ns: int, reach: int) -> list[tuple[int, int, NDArray[np.float64]]]:
@@ -183,9 +191,7 @@ def _window(blocks: list[RecordBlock], at_ns: int, reach: int) -> list[tuple[int
 def _images(blocks: list[RecordBlock], at_ns: int) -> list[ShownImage]:
     images = []
     for place, time_ns, payload in _window(blocks, at_ns, _IMAGES):
-        is_it = place == 0 and abs(time_ns - at_ns) <= _SAME_SHOT_NS
-        words = "this shot" if is_it else f"{(time_ns - at_ns) / SECOND_NS:+.1f} s"
-        caption = f"{words}, {format_iso(time_ns)[11:]}, peak {int(payload.max())}"
+        caption = f"{_beside(place, time_ns, at_ns)}, {format_iso(time_ns)[11:]}, peak {int(payload.max())}"
         images.append(ShownImage(caption=caption, png=counts_png(np.asarray(payload, np.uint16))))
     return images
 
@@ -195,13 +201,20 @@ def _energy(name: str, blocks: list[RecordBlock], at_ns: int) -> ShownDevice:
     seconds = np.array([(time_ns - at_ns) / SECOND_NS for _, time_ns, _ in window])
     energies = np.array([float(payload[0]) for _, _, payload in window])
     curve = Curve(name="energy", x=seconds, y=energies, dots=True)
-    return ShownDevice(name=name, curves=[curve], x_label="seconds from the shot", y_label="J", mark_x=0.0)
+    return ShownDevice(
+        name=name, curves=[curve], x_label="seconds from the shot", y_label="J", mark_x=0.0, from_zero=False
+    )
 
 
 def _spectrum(name: str, blocks: list[RecordBlock], at_ns: int) -> ShownDevice:
     """The shot's spectrum in front of the one before and the one after."""
     curves = []
     for place, time_ns, payload in sorted(_window(blocks, at_ns, 1), key=lambda each: abs(each[0])):
-        words = "this shot" if place == 0 else f"{(time_ns - at_ns) / SECOND_NS:+.1f} s"
-        curves.append(Curve(name=words, x=np.arange(len(payload), dtype=np.float64), y=np.asarray(payload, np.float64)))
+        curves.append(
+            Curve(
+                name=_beside(place, time_ns, at_ns),
+                x=np.arange(len(payload), dtype=np.float64),
+                y=np.asarray(payload, np.float64),
+            )
+        )
     return ShownDevice(name=name, curves=curves, x_label="sample", y_label="a.u.")

@@ -1,12 +1,15 @@
 """Pages of replays: one file, nothing from elsewhere, and names that are no HTML."""
 
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
+import pytest
 
 from dashboards.curve_drawing import Curve, draw_curves
 from dashboards.replay_page import MOST_PICTURES, comparison_page, replay_page
+from dashboards.replay_table import camera_lines, signed
 from dashboards.shot_page import ShownDevice, ShownImage, ShownShot, shot_page
 from models.replay_comparison import CameraDifference, ReplayComparison, SharedEpisode, ShotDifference
 from tests.unit.connectors.state.examples import alert_event
@@ -86,6 +89,31 @@ def test_two_models_stand_side_by_side() -> None:
     assert page.count("data:image/png;base64,iVBORw==") == 2
 
 
+def test_what_both_models_find_is_told_by_its_names() -> None:
+    first = replace(ALERT, device="camera", id="ab", model="ae-1", score=7.4, reasons=("residual",))
+    both = SharedEpisode(first, replace(first, model="ae-2", score=0.0, shots=first.shots + 1))
+    page = comparison_page([], replace(comparison(), shared=(both,)), lambda _: None, lambda _: None)
+    shown = dict(re.findall("<dt>([^<]*)</dt><dd>([^<]*)</dd>", page.split("<h2>Both</h2>")[1]))
+    assert shown["score"] == "7.4 (first), - (second)"
+    assert shown["shots"] == f"{first.shots} (first), {first.shots + 1} (second)"
+    assert shown["model"] == "ae-1 (first), ae-2 (second)"
+    assert shown["alert"] == "ab"
+    assert shown["lasted"].count("s") == 1  # alike for both
+    assert "A shot is odd for a model when" in page
+
+
+def test_a_page_says_what_has_no_score_as_the_table_does() -> None:
+    assert "<dt>score</dt><dd>-</dd>" in replay_page([], [replace(ALERT, score=0.0)], lambda _: None)
+
+
+def test_a_difference_of_nothing_has_no_sign() -> None:
+    assert [signed(value) for value in (-0.001, 0.0, 0.004, -0.006, 0.5)] == ["0.00", "0.00", "0.00", "-0.01", "+0.50"]
+    camera = replace(comparison().cameras[0], quantiles=(-1.0, -0.001, 0.0, 0.5, 1.5))
+    page = comparison_page([], replace(comparison(), cameras=(camera,)), lambda _: None, lambda _: None)
+    assert "-0.00" not in page
+    assert "-0.00" not in str(camera_lines(camera))
+
+
 def test_a_page_has_so_many_pictures_and_no_more() -> None:
     page = replay_page([], [ALERT] * (MOST_PICTURES + 5), lambda _: PNG)
     assert page.count("<img") == MOST_PICTURES
@@ -122,4 +150,27 @@ def test_a_curve_breaks_where_nothing_is_known_and_reaches_over_its_axes() -> No
     assert drawn.count("<circle") == 4
     assert ">4</text>" in drawn  # both axes end there
     assert draw_curves([], x_label="s", y_label="J") == ""
+    assert "does not begin at 0" not in drawn
     assert "<polyline" in draw_curves([Curve(name="one", x=np.ones(1), y=np.zeros(1))], x_label="s", y_label="J")
+
+
+def test_curves_are_told_apart_without_colours() -> None:
+    x = np.arange(3.0)
+    drawn = draw_curves([Curve(name=name, x=x, y=x) for name in ("one", "two", "three")], x_label="s", y_label="J")
+    lines = re.findall('<polyline [^>]*stroke="([^"]*)"[^>]*stroke-dasharray="([^"]*)"', drawn)
+    legend = re.findall('<line [^>]*stroke="([^"]*)"[^>]*stroke-dasharray="([^"]*)"', drawn)
+    assert legend == lines[::-1]  # the first is drawn last, in front
+    assert len({dashes for _, dashes in lines}) == 3
+    assert re.findall(">(one|two|three)</text>", drawn) == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize(
+    ("energies", "lowest", "highest"),
+    [([300.0, 310.0, 305.0], 299.4, 310.6), ([300.0, 300.01], 296.6, 303.4), ([0.0, 300.0], 0.0, 318.0)],
+)
+def test_an_axis_without_0_shows_the_values_and_says_so(energies: list[float], lowest: float, highest: float) -> None:
+    curve = Curve(name="energy", x=np.arange(float(len(energies))), y=np.array(energies))
+    drawn = draw_curves([curve], x_label="s", y_label="J", from_zero=False)
+    ends = [float(words) for words in re.findall(r'text-anchor="end">([\d.]+)</text>', drawn)][:2]
+    assert ends == pytest.approx([highest, lowest], abs=0.2)
+    assert ("The vertical axis does not begin at 0." in drawn) == (lowest > 0.0)
