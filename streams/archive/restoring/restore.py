@@ -11,7 +11,7 @@ from models.archive.restore_order import TapePlace
 from models.errors import FatalError, RecordError, RetryableError
 from streams.archive.restoring.restore_report import RestoreReport
 from streams.archive.restoring.restore_sources import FileCopies, NearCopy, RestoreSources, copies_of
-from streams.archive.restoring.restore_tape import OF_THE_FOLDER, TapeRestore, Wanted, no_good_copy
+from streams.archive.restoring.restore_tape import OF_THE_FOLDER, TapeRestore, Wanted
 from streams.archive.restoring.restore_target import Fill, Found, RestoreTarget
 from streams.archive.stored_contents import damage_told_by, note_damage
 
@@ -96,12 +96,12 @@ class _Restore:
         try:
             if self._is_there(file) or any(self._try(file, copy) for copy in copies.near):
                 return True
-            if not copies.on_tape:
-                raise no_good_copy(file)
         except RecordError as error:
             self.report.refuse(file, error)
             return True
-        return False
+        if not copies.on_tape:
+            self.report.refuse_without_copy(file)
+        return not copies.on_tape
 
     def put(self, file: ArchivedFile, fill: Fill, source: str) -> bool:
         """Write a file; whether what came was its content."""
@@ -124,6 +124,7 @@ class _Restore:
 
     def _try(self, file: ArchivedFile, copy: NearCopy) -> bool:
         if copy.copy is not None and copy.copy.store in self._away:
+            self.report.unreachable[file.id] = copy.copy.store
             return False
         damage: Damage | None = None
         try:
@@ -139,6 +140,7 @@ class _Restore:
                 raise
             # It would be asked in vain for each of many files.
             self._away.add(copy.copy.store)
+            self.report.unreachable[file.id] = copy.copy.store
             self.report.problem(str(error))
         if damage and copy.copy is not None:  # the recorders' own file may be another one by now
             self._damaged(file, copy.copy, damage)

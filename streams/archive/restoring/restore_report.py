@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from models.archive.archived_file import ArchivedFile
-from models.errors import PetawatchError
+from models.errors import PetawatchError, RecordError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,8 @@ class RestoreReport:
         Copies and sources that could not be used, a sentence each.
     failed_cartridges
         The uuids of those that failed while they were read.
+    unreachable
+        The store with a copy that could not be asked, by the file's id.
     """
 
     places: dict[str, Path] = field(default_factory=dict)
@@ -44,6 +46,7 @@ class RestoreReport:
     refused: list[RefusedFile] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     failed_cartridges: set[str] = field(default_factory=set)
+    unreachable: dict[str, str] = field(default_factory=dict)
 
     @property
     def done(self) -> int:
@@ -64,6 +67,15 @@ class RestoreReport:
     def refuse(self, file: ArchivedFile, error: PetawatchError) -> None:
         """It is left out."""
         self.refused.append(RefusedFile(file=file, reason=error.reason, sentence=str(error)))
+
+    def refuse_without_copy(self, file: ArchivedFile) -> None:
+        """Every copy that is known was tried; one in a store that can't be reached may be good all the same."""
+        if store := self.unreachable.get(file.id):
+            sentence = f"{file.key} is in {store}, which can't be reached now; try again when it is back"
+            self.refuse(file, RecordError(sentence, reason="store_unreachable"))
+        else:
+            sentence = f"{file.key} has no good copy that is known; look for it with petawatch catalog find"
+            self.refuse(file, RecordError(sentence, reason="no_good_copy"))
 
     def problem(self, sentence: str) -> None:
         """Something could not be used; said once."""

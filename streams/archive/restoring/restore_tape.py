@@ -123,7 +123,7 @@ class TapeRestore:
         left.remove(place)
         if not left:
             del pending[place.file.id]
-            self._report.refuse(place.file, no_good_copy(place.file))
+            self._report.refuse_without_copy(place.file)
 
     def _note(self, copy: BundleCopy, damage: Damage) -> None:
         if copy.state is not CopyState.DAMAGED:
@@ -139,11 +139,13 @@ class TapeRestore:
         labels = volume_labels(self._sources)
         for places in pending.values():
             names = sorted({labels.get(place.copy.volume, place.copy.volume) for place in places})
+            file = places[0].file
+            store = self._report.unreachable.get(file.id)
+            besides = f", and in {store}, which can't be reached;" if store else " only, which is not mounted;"
             self._report.refuse(
-                places[0].file,
+                file,
                 RecordError(
-                    f"{places[0].file.key} is on the cartridge {' or '.join(names)} only, which is not mounted; put it "
-                    "in and begin again",
+                    f"{file.key} is on the cartridge {' or '.join(names)}{besides} put it in and begin again",
                     reason="cartridge_wanted",
                 ),
             )
@@ -152,13 +154,6 @@ class TapeRestore:
 def volume_labels(sources: RestoreSources) -> dict[str, str]:
     """What people call the cartridges, by uuid."""
     return {volume.uuid: volume.name for volume in sources.catalog.volumes()}
-
-
-def no_good_copy(file: ArchivedFile) -> RecordError:
-    """A file of which every copy that is known was tried."""
-    return RecordError(
-        f"{file.key} has no good copy that is known; look for it with petawatch catalog find", reason="no_good_copy"
-    )
 
 
 def _reading(cartridge: Cartridge, place: TapePlace) -> Fill:

@@ -225,6 +225,27 @@ def test_a_store_that_is_away_is_asked_once(world: World) -> None:
     assert "holds no archive any more; look whether its file system is mounted" in problem
 
 
+def test_a_file_in_a_store_that_is_away_is_not_called_lost(world: World) -> None:
+    first, second, third, _ = world.files
+    world.files = [first, second, third]
+    world.stored(first, second)
+    world.on_tape("aaa", second)
+    world.eject("aaa")
+    (world.folder / "store/.versions").rename(world.folder / "away")
+    report = world.restore()
+    assert {refused.file.key: refused.reason for refused in report.refused} == {
+        first.key: "store_unreachable",
+        second.key: "cartridge_wanted",
+        third.key: "no_good_copy",
+    }
+    sentences = {refused.file.key: refused.sentence for refused in report.refused}
+    address = world.store.address
+    assert sentences[first.key] == f"{first.key} is in {address}, which can't be reached now; try again when it is back"
+    assert f"is on the cartridge AAAL8, and in {address}, which can't be reached;" in sentences[second.key]
+    (world.folder / "away").rename(world.folder / "store/.versions")
+    assert world.restore().restored == {"store": 2}
+
+
 def test_files_come_from_an_earlier_store_and_from_tape_where_it_is_gone(world: World) -> None:
     first, second, *_ = world.files
     world.files = [first, second]
