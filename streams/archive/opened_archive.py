@@ -10,6 +10,7 @@ from connectors.archive.store import ArchiveStore
 from connectors.catalog.catalog import Catalog
 from connectors.catalog.opening import catalog_file, open_catalog
 from models.errors import FatalError
+from streams.archive.lost_catalog import catalog_missing, files_entered
 from streams.archive.places import archive_folder, archive_missing
 from streams.settings import Settings, load_settings
 
@@ -46,8 +47,8 @@ def opened_archive(state: Path | None, config: Path | None, *, must_exist: bool 
     Raises
     ------
     FatalError
-        ``configuration``: neither says where the folder is; ``archive_missing``; and what settings, catalog and store
-        raise.
+        ``configuration``: neither says where the folder is; ``archive_missing``, ``catalog_missing``; and what
+        settings, catalog and store raise.
     """
     settings = load_settings(config)
     if state is None and settings.archive.folder is None:
@@ -57,7 +58,7 @@ def opened_archive(state: Path | None, config: Path | None, *, must_exist: bool 
         )
     folder = archive_folder(settings.archive, state or Path())
     if must_exist and (file := catalog_file(settings.catalog, folder)) is not None and not file.is_file():
-        raise archive_missing(folder)
+        raise catalog_missing(str(file), files) if (files := files_entered(folder)) else archive_missing(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -9,7 +9,7 @@ from typing import Any
 from connectors.clock import Clock
 from connectors.tape.cartridge import Cartridge
 from models.archive.copies import BundleCopy, CopyState, Damage
-from models.errors import FatalError, RecordError, RetryableError
+from models.errors import RecordError, RetryableError
 from streams.archive.opened_archive import OpenedArchive
 from streams.archive.tape.bundle_intake import take_in
 from streams.archive.tape.cartridge_reading import CartridgeReading
@@ -105,13 +105,11 @@ class CatalogRebuild:
         Raises
         ------
         FatalError
-            ``tape_mounts``: none is named; ``drive_in_use``, ``tape_mount_unknown``, or as the catalog.
+            ``drive_in_use``, ``tape_mount_unknown``, or as the catalog.
         RetryableError
             As the catalog; what is done is done.
         """
         mounts = self._archive.settings.tape.mounts
-        if not mounts:
-            raise FatalError("name the mount points of cartridges, or tape.mounts in --config", reason="tape_mounts")
         drives = TapeDrives(self._archive, self._clock)
         with ExitStack() as stack:
             drives.lock(stack)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from streams.archive.cataloguing.catalog_rebuild import RebuildCounts
     from streams.archive.cataloguing.store_rebuild import StoreRebuildCounts
     from streams.archive.opened_archive import OpenedArchive
+    from streams.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -40,13 +41,28 @@ def rebuild_catalog(
     import json
 
     from streams.archive.opened_archive import opened_archive
+    from streams.settings import load_settings
 
     if store and (mounts or verify):
         raise typer.BadParameter("--store takes in the store alone: leave out the mount points and --verify")
+    _require_source(load_settings(config), mounts, store=store)
     with opened_archive(state, config) as archive:
         counts = _from_store(archive) if store else _from_cartridges(archive, mounts, verify=verify)
     typer.echo(json.dumps(counts.to_json()) if as_json else counts.sentence())
     return int(counts.problems > 0)
+
+
+def _require_source(settings: "Settings", mounts: list[Path] | None, *, store: bool) -> None:
+    """Refuse before a catalog is made that would stay empty."""
+    from models.errors import FatalError
+
+    if store and not settings.archive.store:
+        raise FatalError("no store is configured; give archive.store in --config", reason="configuration")
+    if not store and not mounts and not settings.tape.mounts:
+        raise FatalError(
+            "name the mount points of cartridges, or tape.mounts in --config; or take in the store with --store",
+            reason="tape_mounts",
+        )
 
 
 def _from_store(archive: "OpenedArchive") -> "StoreRebuildCounts":
