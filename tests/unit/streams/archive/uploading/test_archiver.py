@@ -3,11 +3,9 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,52 +16,22 @@ from connectors.catalog.opening import open_catalog
 from connectors.state.commit import FileRecord, FileStatus
 from models.archive.file_query import FileQuery
 from models.errors import FatalError, PetawatchError, RetryableError
-from streams.archive.uploading.archiver import Archiver
-from streams.settings import Settings, load_settings
 from tests.support.archiving import Archived, FlakyStore, assert_archived_once, read_archive, record, snapshot
 from tests.support.crashes import Crash, crash_at
-from tests.support.manual_clock import ManualClock
+from tests.support.watched_archive import WatchedArchive
 
 AWAY = RetryableError("the store is away", reason="archive_store_away")
 REFUSED = FatalError("the store refuses", reason="archive_store_login")
 
 
-class Installation:
-    """A watched folder, a state directory, an archive, and what was told."""
-
-    def __init__(self, folder: Path, **options: Any) -> None:
-        self.root, self.state, self.store_folder = folder / "data", folder / "state", folder / "store"
-        self.options = {"store": str(self.store_folder), "read_back_share": 0.0, **options}
-        self.clock = ManualClock()
-        self.told: list[str] = []
-        self.store = FlakyStore(self.store_folder)
-        self.records: list[FileRecord] = []
-        self.make_catalog: Callable[[], Catalog] | None = None
-
-    @property
-    def settings(self) -> Settings:
-        return load_settings(None, archive=self.options)
+class Installation(WatchedArchive):
+    """What the watch reads, what waits, and what was archived."""
 
     def watch(self, name: str, content: bytes = b"content") -> FileRecord:
         """The watch reads a file."""
         self.records.append(snapshot(self.root, name, content))
         record(self.state, self.records[-1])
         return self.records[-1]
-
-    @contextmanager
-    def archiver(self) -> Iterator[Archiver]:
-        archiver = Archiver(
-            self.state,
-            self.settings,
-            self.clock,
-            tell=self.told.append,
-            make_store=lambda: self.store,
-            make_catalog=self.make_catalog,
-        )
-        try:
-            yield archiver
-        finally:
-            archiver.close()
 
     def archive(self) -> dict[str, int]:
         """One run; what waits afterwards."""
@@ -74,7 +42,9 @@ class Installation:
     def another_store(self) -> None:
         """The settings name another folder."""
         self.store_folder = self.store_folder.with_name("another store")
-        self.options["store"] = str(self.store_folder)
+        self.store_folder.mkdir()
+        archive = replace(self.settings.archive, store=str(self.store_folder))
+        self.settings = self.settings.model_copy(update={"archive": archive})
         self.store = FlakyStore(self.store_folder)
 
     def archived(self) -> Archived:
@@ -433,9 +403,7 @@ def test_another_store_gets_all_local_files(there: Installation) -> None:
     there.watch("a.h5")
     there.watch("b.h5", b"other")
     there.archive()
-    there.store_folder = there.store_folder.with_name("other")
-    there.options["store"] = str(there.store_folder)
-    there.store = FlakyStore(there.store_folder)
+    there.another_store()
     assert there.archive() == DONE
     found = there.archived()
     assert {version.sha256 for versions in found.versions.values() for version in versions} == {

@@ -2,8 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,61 +12,34 @@ from connectors.archive.outbox import ArchiveOutbox
 from connectors.catalog.catalog import Catalog
 from connectors.catalog.opening import CATALOG_NAME, open_catalog
 from connectors.catalog.settings import CatalogSettings
-from connectors.state.commit import FileRecord
 from models.archive.file_query import FileQuery
 from models.errors import RetryableError
 from streams.archive.cataloguing.file_description import describe_file
-from streams.archive.uploading.archiver import Archiver
-from streams.settings import load_settings
-from tests.support.archiving import FlakyStore, assert_archived_once, read_archive, record, snapshot
+from tests.support.archiving import assert_archived_once, read_archive, record, snapshot
 from tests.support.catalog_examples import bundle_of
 from tests.support.crashes import Crash, crash_at
-from tests.support.manual_clock import ManualClock
 from tests.support.snapshot_files import CAMERA, NAME, Camera, one, random_images, write_production
+from tests.support.watched_archive import WatchedArchive
 
 DAY = "10Hz/2022-07-01"
 AWAY = RetryableError("the catalog is away", reason="catalog_away")
 
 
-class Site:
-    """A watched folder whose files go into a folder and a SQLite catalog."""
+class Site(WatchedArchive):
+    """Its catalog is a SQLite file, which a backup may take the place of."""
 
     def __init__(self, folder: Path) -> None:
-        self.root, self.state = folder / "data", folder / "state"
-        self.settings = load_settings(None, archive={"store": str(folder / "store"), "read_back_share": 0.0})
-        self.store = FlakyStore(folder / "store")
+        super().__init__(folder)
         self.catalog_file = self.state / "archive" / CATALOG_NAME
         self.backup = folder / "backup.sqlite"
-        self.clock = ManualClock()
-        self.told: list[str] = []
-        self.records: list[FileRecord] = []
-        self.open_catalog: Callable[[], Catalog] = self.opened
 
     def opened(self) -> Catalog:
         return open_catalog(self.settings.catalog, self.state / "archive")
-
-    def _open_catalog(self) -> Catalog:
-        return self.open_catalog()
 
     def watch(self, *names: str) -> None:
         for name in names:
             self.records.append(snapshot(self.root, name, name.encode()))
             record(self.state, self.records[-1])
-
-    @contextmanager
-    def archiver(self) -> Iterator[Archiver]:
-        archiver = Archiver(
-            self.state,
-            self.settings,
-            self.clock,
-            tell=self.told.append,
-            make_store=lambda: self.store,
-            make_catalog=self._open_catalog,
-        )
-        try:
-            yield archiver
-        finally:
-            archiver.close()
 
     def archive(self) -> None:
         with self.archiver() as archiver:
@@ -152,11 +124,11 @@ def test_a_catalog_that_is_away_is_not_taken_for_an_older_one(site: Site) -> Non
     def away() -> Catalog:
         raise AWAY
 
-    site.open_catalog = away
+    site.make_catalog = away
     site.archive()
     assert not site.is_told()
     assert "the catalog is away" in site.told[0]
-    site.open_catalog = site.opened
+    site.make_catalog = None
     site.archive()
     assert not site.is_told()
     assert len(site.store.puts) == puts
