@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dashboards.html_page import paragraph, text
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 760, 240, 90, 30, 34
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 760, 304, 90, 34, 34
 _LEGEND_STEP, _SAMPLE = 215, 36
 # At the ends of the vertical axis, as a part of it.
 _ROOM = 0.06
@@ -16,7 +16,7 @@ _ROOM = 0.06
 _LEAST_SPAN = 0.02
 # Colours that colour-blind people can tell apart (Okabe and Ito, 2008), dashes, and widths: the first is in front, and
 # those behind it are wider, so that they are seen where all of them run alike.
-_STYLES = (("#56b4e9", "", 1.5), ("#e69f00", "9 6", 3.5), ("#cc79a7", "2 3", 5.5))
+_STYLES = (("#56b4e9", "", 2.0), ("#e69f00", "9 6", 3.5), ("#cc79a7", "2 3", 5.0))
 _MARK = "#f26d6d"
 
 
@@ -63,15 +63,16 @@ def draw_curves(
         mark = f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}" stroke="{_MARK}"/>'
     names = ", ".join(curve.name for curve in curves)
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" role="img" aria-label="{text(names)}">'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" role="img" aria-label="{text(names)}" '
+        'stroke-linejoin="round">'
         f'<rect x="{_LEFT}" y="{_TOP}" width="{_WIDTH - 10 - _LEFT}" height="{_HEIGHT - _BOTTOM - _TOP}" '
         f'fill="#22252b"/>{mark}{"".join(reversed(lines))}{_legend(curves, marked=mark_x is not None)}'
         f"{_label(_LEFT - 6, _TOP + 10, _number(y_span[1]), 'end')}"
         f"{_label(_LEFT - 6, _HEIGHT - _BOTTOM, _number(y_span[0]), 'end')}"
         f"{_label(_LEFT - 6, (_TOP + _HEIGHT - _BOTTOM) // 2, y_label, 'end')}"
-        f"{_label(_LEFT, _HEIGHT - 10, _number(x_span[0]), 'start')}"
-        f"{_label(_WIDTH - 10, _HEIGHT - 10, _number(x_span[1]), 'end')}"
-        f"{_label((_LEFT + _WIDTH) // 2, _HEIGHT - 10, x_label, 'middle')}</svg>"
+        f"{_label(_LEFT, _HEIGHT - 9, _number(x_span[0]), 'start')}"
+        f"{_label(_WIDTH - 10, _HEIGHT - 9, _number(x_span[1]), 'end')}"
+        f"{_label((_LEFT + _WIDTH) // 2, _HEIGHT - 9, x_label, 'middle')}</svg>"
         f"{paragraph('The vertical axis does not begin at 0.', quiet=True) if y_span[0] > 0.0 else ''}"
     )
 
@@ -84,9 +85,11 @@ def _span(values: NDArray[np.float64]) -> tuple[float, float]:
 def _y_span(values: NDArray[np.float64], *, from_zero: bool) -> tuple[float, float]:
     if from_zero:
         return _with_room(_span(np.append(values, 0.0)))
-    low, high = _span(values)
+    low, high = float(values.min()), float(values.max())
     wanting = max(_LEAST_SPAN * max(abs(low), abs(high)) - (high - low), 0.0) / 2
-    return _with_room((low - wanting, high + wanting))
+    bottom, top = _with_room(_span(np.array([low - wanting, high + wanting])))
+    # No room below 0 for what is never negative.
+    return (bottom if low < 0.0 else max(bottom, 0.0)), top
 
 
 def _with_room(span: tuple[float, float]) -> tuple[float, float]:

@@ -166,7 +166,12 @@ def test_curves_are_told_apart_without_colours() -> None:
 
 @pytest.mark.parametrize(
     ("energies", "lowest", "highest"),
-    [([300.0, 310.0, 305.0], 299.4, 310.6), ([300.0, 300.01], 296.6, 303.4), ([0.0, 300.0], 0.0, 318.0)],
+    [
+        ([300.0, 310.0, 305.0], 299.4, 310.6),
+        ([300.0, 300.01], 296.6, 303.4),
+        ([1.0, 300.0], 0.0, 318.0),
+        ([0.0], 0.0, 0.56),
+    ],
 )
 def test_an_axis_without_0_shows_the_values_and_says_so(energies: list[float], lowest: float, highest: float) -> None:
     curve = Curve(name="energy", x=np.arange(float(len(energies))), y=np.array(energies))
