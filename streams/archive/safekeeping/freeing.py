@@ -100,8 +100,8 @@ class Freeing:
         FatalError
             What catalog, store and state directory raise.
         """
-        folders = set[Path]()
-        for numbers in batches(self._by_age(), _TOGETHER):
+        by_age, folders = self._by_age()
+        for numbers in batches(by_age, _TOGETHER):
             there: list[tuple[ChangedVersion, Path]] = []
             away: list[ChangedVersion] = []
             for version in self._versions(numbers):
@@ -116,24 +116,29 @@ class Freeing:
             self._tell_away(away, decided)
         return all(self._has_room(folder) for folder in folders)
 
-    def _by_age(self) -> list[int]:
+    def _by_age(self) -> tuple[list[int], set[Path]]:
         """Numbers of the latest versions of files that lie in the watched folders now, or whose folder is away.
 
-        Nothing else is held of each file, and nothing at all of those that are gone: they are more from year to year.
+        Nothing else is held of each file, and of those that are gone the watched folder alone: they are more from year
+        to year, and a disk from which all were removed may be full all the same.
         """
         latest: dict[str, tuple[int, int, int]] = {}
+        folders = set[Path]()
         number = 0
         while page := self._files.file_versions_after(number, _PAGE):
             number = page[-1].number
             for version in page:
                 known = latest.get(version.path)
                 if version.root and (known is None or known[-1] < version.version):
-                    with suppress(RecordError):
+                    try:
                         _place(version)
+                    except RecordError:
+                        folders.add(Path(version.root))
+                    else:
                         time_ns = version.first_ns or version.mtime_ns
                         latest[version.path] = time_ns, version.number, version.version
         by_age = sorted(latest, key=lambda path: (latest[path][0], path))
-        return [latest[path][1] for path in by_age]
+        return [latest[path][1] for path in by_age], folders
 
     def _versions(self, numbers: Iterable[int]) -> Iterator[ChangedVersion]:
         """The versions of these changes; one that has changed since is left for the next time."""

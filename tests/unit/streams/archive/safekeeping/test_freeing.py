@@ -417,6 +417,19 @@ def test_the_command_says_what_it_did(archive: TapeArchive, command: Run) -> Non
     assert command(*arguments, "--to", "100")[0] == 0
 
 
+def test_a_disk_that_is_full_though_no_file_is_left_is_not_said_to_have_room(
+    archive: TapeArchive, command: Run
+) -> None:
+    safe_file(archive)
+    words = ("archive", "free", "--state", state_of(archive), "--config", archive.config, "--to", "0")
+    for freed in (1, 0):
+        code, out, _ = command(*words)
+        assert code == 1
+        assert f"freed {freed} files" in out
+        assert "a disk is still fuller than 0 %" in out
+    assert command(*words[:-1], "100")[0] == 0
+
+
 def test_versions_leave_the_store_only_where_it_is_allowed(tmp_path: Path, command: Run) -> None:
     archive = TapeArchive(tmp_path / "site", [])
     file = safe_file(archive)
