@@ -398,7 +398,7 @@ def test_settings_are_checked(settings: dict[str, float]) -> None:
     ],
 )
 def test_addresses_are_checked(urls: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError, match="no http or https address|is given twice"):
+    with pytest.raises(ValueError, match=r"no http or https address|is given twice"):
         checked_addresses(urls)
     assert checked_addresses(("http://a/", "https://me:secret@b:8443/c?d=e")) != ()
 
