@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dashboards.blocks import counted
 from dashboards.printable import printable
 from models.archive.restore_order import WantedVolume
 from models.archive.safety import Obstacle
@@ -44,7 +45,7 @@ def restored_line(report: Mapping[str, Any], into: Path) -> str:
     sources = "".join(f", {count} from {source}" for source, count in sorted(restored.items()))
     left_out = f"; {len(report['refused'])} left out" if report["refused"] else ""
     return printable(
-        f"restored {sum(restored.values())} files ({report['bytes'] / _GB:.1f} GB) to {into}{sources}; "
+        f"restored {counted(sum(restored.values()), 'file')} ({report['bytes'] / _GB:.1f} GB) to {into}{sources}; "
         f"{report['there']} were there{left_out}"
     )
 
@@ -52,16 +53,17 @@ def restored_line(report: Mapping[str, Any], into: Path) -> str:
 def restoring_lines(plan: Mapping[str, Any]) -> Iterator[str]:
     """What a restore would do; ``plan`` as its JSON has it."""
     for source, count in sorted(plan["files"].items()):
-        yield f"{count} files: {source}"
+        yield f"{counted(count, 'file')}: {source}"
     yield f"{plan['bytes'] / _GB:.1f} GB to copy"
     for each in plan["cartridges"]:
         mounted = ", mounted" if each["mounted"] else ""
-        yield printable(f"cartridge {each['label']}{mounted}: {each['files']} files, {each['bytes'] / _GB:.1f} GB")
+        size = f"{counted(each['files'], 'file')}, {each['bytes'] / _GB:.1f} GB"
+        yield printable(f"cartridge {each['label']}{mounted}: {size}")
 
 
 def wanted_line(label: str, wanted: WantedVolume) -> str:
     """A cartridge that is waited for."""
-    return printable(f"wanted: cartridge {label} for {wanted.files} files, {wanted.size_bytes / _GB:.1f} GB")
+    return printable(f"wanted: cartridge {label} for {counted(wanted.files, 'file')}, {wanted.size_bytes / _GB:.1f} GB")
 
 
 def _freed(*, dry: bool) -> str:

@@ -69,9 +69,7 @@ def file_document(found: FoundFile) -> dict[str, Any]:
 
 
 def _print_rows(rows: Sequence[Sequence[str]], console: Console) -> None:
-    if not rows:
-        console.print("no such files", highlight=False)
-    elif table_fits(_COLUMNS, rows, console):
+    if table_fits(_COLUMNS, rows, console):
         print_table("Files", _COLUMNS, rows, console, right=_NUMBERS)
     else:
         named = (dict(zip(_COLUMNS, row, strict=True)) for row in rows)

@@ -74,6 +74,7 @@ def find(
     ] = None,
     valid: Annotated[bool | None, typer.Option("--valid/--invalid", help="Readable as a whole, or not.")] = None,
     latest: Annotated[bool, typer.Option("--latest", help="Of each file only the version archived last.")] = False,
+    states: Annotated[bool, typer.Option("--states", help="Also archived states and models.")] = False,
     limit: Annotated[
         int, typer.Option(min=0, help="Most files that are shown; 0: all, in a table on a terminal 40.")
     ] = 0,
@@ -82,7 +83,7 @@ def find(
 ) -> None:
     """Find archived files by what is in them, and show where their copies lie."""
     import json
-    from itertools import islice
+    from itertools import chain, islice
 
     from rich.console import Console
 
@@ -90,11 +91,12 @@ def find(
     from models.archive.file_query import FileQuery
     from streams.archive.cataloguing.file_search import search_files
     from streams.archive.opened_archive import opened_archive
-    from streams.commands.usage import time_option
+    from streams.commands.usage import stretch_options, tell
 
+    from_ns, to_ns = stretch_options(from_, to)
     query = FileQuery(
-        from_ns=time_option("--from", from_),
-        to_ns=time_option("--to", to),
+        from_ns=from_ns,
+        to_ns=to_ns,
         stage=stage,
         device=device,
         state=_known_state(device_state),
@@ -103,7 +105,11 @@ def find(
         latest_only=latest,
     )
     with opened_archive(state, config, must_exist=True) as archive:
-        files = search_files(archive.catalog, query)
+        files = search_files(archive.catalog, query, states=states)
+        if (first := next(files, None)) is None:
+            tell("no file fits; a pattern fits the whole name: --device '*Camera*', --stage 'LA-A3-*'")
+            return
+        files = chain([first], files)
         if as_json:
             for found in islice(files, limit or None):
                 typer.echo(json.dumps(file_document(found)))

@@ -74,11 +74,11 @@ def replay(
 
 def _stretch(from_time: str, to_time: str, speed: str) -> tuple[int, int, float | None]:
     """The times and the speed, checked."""
-    from streams.commands.usage import time_option
+    from streams.commands.usage import stretch_options
 
-    from_ns, to_ns = time_option("--from", from_time), time_option("--to", to_time)
-    if from_ns is None or to_ns is None or from_ns >= to_ns:
-        raise typer.BadParameter("--from must lie before --to")
+    from_ns, to_ns = stretch_options(from_time, to_time)
+    if from_ns is None or to_ns is None:
+        raise typer.BadParameter(f"{'--to' if to_ns is None else '--from'} is missing: a stretch has both ends")
     if speed == _FASTEST:
         return from_ns, to_ns, None
     try:

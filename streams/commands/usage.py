@@ -19,3 +19,11 @@ def time_option(name: str, text: str) -> int | None:
         return parse_iso(text)
     except ValueError as error:
         raise typer.BadParameter(f"{name}: {error}") from error
+
+
+def stretch_options(from_text: str, to_text: str) -> tuple[int | None, int | None]:
+    """``--from`` and ``--to`` in nanoseconds since 1970, each of which may be left out."""
+    from_ns, to_ns = time_option("--from", from_text), time_option("--to", to_text)
+    if from_ns is not None and to_ns is not None and from_ns >= to_ns:
+        raise typer.BadParameter("--from must lie before --to")
+    return from_ns, to_ns

@@ -40,21 +40,23 @@ def restore(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace files that are there with another content.")
     ] = False,
+    states: Annotated[bool, typer.Option("--states", help="Also archived states and models.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> int:
     """Bring files back, each from its nearest good copy and compared; exit code 1 when one is left out or none fits."""
     from models.archive.file_query import FileQuery
+    from streams.archive.cataloguing.file_search import find_files
     from streams.archive.opened_archive import opened_archive
     from streams.archive.restoring.restore import RestoreOptions
     from streams.archive.restoring.restore_sources import RestoreSources
-    from streams.commands.usage import tell, time_option
+    from streams.commands.usage import stretch_options, tell
 
-    query = FileQuery(
-        from_ns=time_option("--from", from_), to_ns=time_option("--to", to), device=device, latest_only=True
-    )
+    from_ns, to_ns = stretch_options(from_, to)
+    query = FileQuery(from_ns=from_ns, to_ns=to_ns, device=device, latest_only=True)
     with opened_archive(state, config, must_exist=True) as archive:
         # Counted first, so that a million files need not be held at once.
-        count, files = sum(1 for _ in archive.catalog.find_files(query)), archive.catalog.find_files(query)
+        count = sum(1 for _ in find_files(archive.catalog, query, states=states))
+        files = find_files(archive.catalog, query, states=states)
         if not count:
             tell("the catalog knows no file that fits; look with petawatch catalog find")
         sources = RestoreSources.of(archive)

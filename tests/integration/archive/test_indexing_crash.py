@@ -101,8 +101,9 @@ def test_what_was_indexed_is_found(data: Path, tmp_path: Path, command: Run) -> 
     assert (code, len(documents)) == (0, 3)
     assert documents[0]["key"].startswith("10Hz/2022-07-01/")
     assert documents[0]["root"] == str(data)
-    code, out, _ = command("catalog", "find", "--state", tmp_path, "--stage", "LB-*")
+    code, out, told = command("catalog", "find", "--state", tmp_path, "--stage", "LB-*")
     assert (code, out) == (0, "")
+    assert "no file fits; a pattern fits the whole name" in told
     code, out, _ = command("catalog", "find", "--state", tmp_path, "--device-state", "on", "--from", "2022-07-02")
     assert (code, out) == (0, "")
 
@@ -114,6 +115,7 @@ def test_what_was_indexed_is_found(data: Path, tmp_path: Path, command: Run) -> 
         (("index", "/absent", "--state", "{state}"), "no folder"),
         (("index", "{state}"), "--state"),
         (("find", "--state", "{state}", "--from", "yesterday"), "--from"),
+        (("find", "--state", "{state}", "--from", "2022-07-02", "--to", "2022-07-01"), "--from must lie before --to"),
         (("find", "--state", "{state}", "--device-state", "HAPPY"), "FAULT"),
     ],
 )

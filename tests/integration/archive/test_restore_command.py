@@ -5,10 +5,12 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from models.archive.copies import StoreCopy
 from streams.archive.restoring.restore import RestoreOptions, restore_files
 from streams.archive.restoring.restore_sources import RestoreSources
 from tests.support.commands import Run, run_with
@@ -49,6 +51,29 @@ def test_a_day_comes_back_and_what_is_left_out_is_told(tmp_path: Path, execute: 
     code, out, complaints = execute("archive", "restore", "--from", TO, "--into", into, "--config", archive.config)
     assert (code, out) == (1, f"restored 0 files (0.0 GB) to {into}; 0 were there\n")
     assert "the catalog knows no file that fits" in complaints
+
+
+def test_archived_states_are_found_and_come_back_only_when_they_are_asked_for(tmp_path: Path, execute: Run) -> None:
+    archive = TapeArchive(tmp_path, mounts=())
+    (snapshot,) = archive.fill(1)
+    state = replace(snapshot, key="states/2022-07-01/10-00-00_1.petawatch-state", path="states/1", root="")
+    with archive.catalog() as catalog:
+        catalog.add_files([state])
+        path = archive.data / snapshot.path
+        version = archive.store.put(state.key, path, state.sha256, state.size_bytes, {})
+        catalog.add_store_copies([StoreCopy(file_id=state.id, store=archive.store.address, version=version.version)])
+    into = tmp_path / "again"
+    find = ("catalog", "find", "--json", "--config", archive.config)
+    restore = ("archive", "restore", "--into", into, "--config", archive.config)
+    assert [json.loads(line)["key"] for line in execute(*find)[1].splitlines()] == [snapshot.key]
+    code, out, _ = execute(*restore)
+    assert (code, "restored 1 file (" in out) == (0, True)
+    assert [str(path.relative_to(into)) for path in into.rglob("*.*")] == [snapshot.key]
+    assert len(execute(*find, "--states")[1].splitlines()) == 2
+    assert execute(*restore, "--states")[0] == 0
+    assert (into / state.key).is_file()
+    code, _, complaints = execute(*restore, "--from", TO, "--to", FROM)
+    assert (code, "--from must lie before --to" in complaints) == (2, True)
 
 
 def test_files_come_from_a_cartridge_that_is_put_in(tmp_path: Path, ltfs: TapeShelf, execute: Run) -> None:
