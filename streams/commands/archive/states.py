@@ -26,8 +26,8 @@ def states(
     from connectors.clock import SystemClock
     from connectors.process_priority import give_way
     from streams.archive.opened_archive import opened_archive
-    from streams.archive.states.facility_states import FacilityStates
     from streams.commands.usage import tell, time_option
+    from streams.following.facility_states import FacilityStates
 
     from_ns = time_option("--from", from_time) or 0
     give_way()

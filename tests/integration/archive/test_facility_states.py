@@ -30,9 +30,9 @@ from models.snapshot_sequence import snapshot_order
 from models.state import encode_state
 from streams.agents.recorder import RECORDER_KEY
 from streams.archive.opened_archive import opened_archive
-from streams.archive.states.facility_states import FacilityStates
 from streams.archive.states.stage_states import read_stage_states
-from streams.archive.states.stretch_comparison import stretch_differences
+from streams.following.facility_states import FacilityStates
+from streams.following.stretch_comparison import stretch_differences
 from streams.series_progress import series_of
 from streams.settings import load_settings
 from streams.watch import open_watch

@@ -47,7 +47,10 @@ def sources(tmp_path: Path, file: ArchivedFile) -> RestoreSources:
 
 def test_a_file_is_read_where_it_lies(file: ArchivedFile, sources: RestoreSources, tmp_path: Path) -> None:
     files = ReplayFiles(copies=sources, wait_s=0, tell=print)
-    assert files.wanted([file]) == []
+    sentence = "of 1 snapshot 1 come from the recorders' files, 0 from the store, 0 from cartridges"
+    assert files.wanted([file]) == [sentence]
+    unknown = replace(file, key="10Hz/below/other.h5", path="other.h5")
+    assert files.wanted([unknown]) == [sentence.replace("1 come", "0 come"), "1 snapshot without a copy that is known"]
     assert files.fetch([file], tmp_path / "into") == {file.id: Path(file.root, file.path)}
     assert not (tmp_path / "into").exists()
 
@@ -57,7 +60,9 @@ def test_a_file_that_is_gone_is_restored_under_its_path_and_rate(
 ) -> None:
     Path(file.root, file.path).unlink()
     files = ReplayFiles(copies=sources, wait_s=0, tell=print)
-    assert files.wanted([file]) == ["1 snapshots come from the store, 0 from cartridges"]
+    assert files.wanted([file]) == [
+        "of 1 snapshot 0 come from the recorders' files, 1 from the store, 0 from cartridges"
+    ]
     for _ in range(2):
         place = files.fetch([file], tmp_path / "into")[file.id]
         assert place == tmp_path / "into" / "10Hz" / "below" / "name.h5"

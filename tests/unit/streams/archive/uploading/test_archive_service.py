@@ -58,6 +58,7 @@ def test_a_damaged_outbox_is_told_alerted_and_made_anew_once_it_is_removed(
 ) -> None:
     outbox = tmp_path / "state" / "archive" / OUTBOX_NAME
     outbox.parent.mkdir()
+    (tmp_path / "store").mkdir()
     outbox.write_bytes(b"nonsense" * 1000)
     told: list[str] = []
     with served(tmp_path / "state", settings, told) as service:

@@ -18,13 +18,13 @@ from models.event_time import SECOND_NS, format_iso
 from streams.archive.known_versions import archived_version
 from streams.archive.opened_archive import OpenedArchive
 from streams.archive.restoring.restore_sources import RestoreSources
-from streams.archive.states.finished_files import finished_files
 from streams.archive.states.following_progress import FOLLOWING, FollowingProgress
-from streams.archive.states.following_watch import FollowingWatch, is_in_the_future
-from streams.archive.states.lost_snapshots import lost_snapshots
 from streams.archive.states.stage_states import write_moment
-from streams.archive.states.stretch_comparison import stretch_differences
 from streams.deciding import is_of_facility
+from streams.following.finished_files import finished_files
+from streams.following.following_watch import FollowingWatch, is_in_the_future
+from streams.following.lost_snapshots import lost_snapshots
+from streams.following.stretch_comparison import stretch_differences
 from streams.replay.places import ReplayFiles, local_places
 
 _STATE, _FILES = "state", "files"

@@ -17,7 +17,7 @@ from models.archive.archived_file import ArchivedFile
 from models.archive.copies import Bundle, BundleMember, Damage, StoreCopy
 from models.archive.keys import archive_key
 from models.event_time import DAY_NS, MINUTE_NS, parse_iso
-from streams.archive.states.lost_snapshots import lost_snapshots
+from streams.following.lost_snapshots import lost_snapshots
 
 NAME = "LA_R_60s_snapshot_2022-07-01_09-00.h5"
 START = parse_iso("2022-07-01T09:00")

@@ -9,7 +9,7 @@ from connectors.state.commit import Commit, FileRecord, FileStatus
 from connectors.state.directory import StateDirectory
 from connectors.state.file_progress import FileProgress
 from models.event_time import HOUR_NS, MINUTE_NS, parse_iso
-from streams.archive.states.finished_files import finished_files
+from streams.following.finished_files import finished_files
 
 START = parse_iso("2022-07-01T09:00")
 

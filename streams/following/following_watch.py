@@ -22,7 +22,7 @@ from models.errors import RetryableError
 from models.event_time import HOUR_NS, SECOND_NS
 from models.records import SourceReference
 from streams.archive.settings import ArchiveSettings
-from streams.archive.states.followed_baselines import FollowedBaselines
+from streams.following.followed_baselines import FollowedBaselines
 from streams.series_progress import series_of
 from streams.settings import Settings
 from streams.watch import Watch, open_watch
