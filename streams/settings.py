@@ -5,7 +5,9 @@ Each option is written where it is used, as a dataclass beside its stage or conn
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -39,6 +41,8 @@ from streams.topology import TopicSettings
 from streams.work_units import UnitSettings
 
 _MOST_THREADS = 8
+# What pydantic calls a name that no setting has.
+_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
 
 def _time_zone(name: str) -> str:
@@ -170,11 +174,23 @@ def load_settings(config: Path | None, **overrides: Any) -> Settings:
         first = error.errors()[0]
         option = ".".join(str(part) for part in first["loc"]) or "the configuration"
         where = f"in {config}" if config is not None else "in the environment or on the command line"
-        raise FatalError(f"{option} {where}: {first['msg']}", reason="configuration") from error
+        what = _no_such_setting(first["loc"]) if first["type"] in _UNKNOWN else first["msg"]
+        raise FatalError(f"{option} {where}: {what}", reason="configuration") from error
     except ValueError as error:  # TOML syntax
         raise FatalError(f"the configuration {config} can't be read: {error}", reason="configuration") from error
     require_installation(settings.archive, settings.tape)
     return settings
+
+
+def _no_such_setting(place: Sequence[int | str]) -> str:
+    """What is said of a name that no setting has; ``place`` is the path to it."""
+    known: Any = default_settings()
+    for part in place[:-1]:
+        known = getattr(known, str(part), None)
+    options = fields(known) if is_dataclass(known) else ()
+    names = list(Settings.model_fields) if isinstance(known, Settings) else [option.name for option in options]
+    close = get_close_matches(str(place[-1]), names, n=1)
+    return f"there is no such setting{f'; did you mean {close[0]}?' if close else ''}"
 
 
 def _reading_from(
