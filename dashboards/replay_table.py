@@ -56,7 +56,7 @@ def plan_sentences(plan: ShownPlan, models: Sequence[str], missing: Sequence[str
     models
         The names of the models, the first one that of the stretch.
     missing
-        Where the files that are not on this computer come from, as sentences.
+        Where the files come from, as sentences.
     """
     size = f"{plan.size_bytes / 2**20:,.1f} MiB"
     stretch = f"{format_iso(plan.from_ns)} to {format_iso(plan.to_ns)}"

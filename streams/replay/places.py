@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from dashboards.blocks import counted
 from models.archive.archived_file import ArchivedFile
 from models.archive.restore_order import wanted_volumes
 from models.errors import FatalError
@@ -57,14 +58,18 @@ class ReplayFiles:
         return places
 
     def wanted(self, files: Sequence[ArchivedFile]) -> list[str]:
-        """What has to be brought first, and the cartridges that it takes, as sentences."""
+        """Where the files come from, and the cartridges that it takes, as sentences."""
         places = local_places(files)
         missing = [file for file in files if file.id not in places]
-        if not missing or self.copies is None:
+        if self.copies is None:
             return [f"{len(missing)} of {len(files)} snapshots are not on this computer"] if missing else []
-        on_tape = {copies.file.id: copies.on_tape for copies in copies_of(missing, self.copies) if not copies.near}
+        far = [copies for copies in copies_of(missing, self.copies) if not copies.near]
+        on_tape = {copies.file.id: copies.on_tape for copies in far if copies.on_tape}
         labels = volume_labels(self.copies)
-        sentences = [f"{len(missing) - len(on_tape)} snapshots come from the store, {len(on_tape)} from cartridges"]
+        elsewhere = f"{len(missing) - len(far)} from the store, {len(on_tape)} from cartridges"
+        sentences = [f"of {counted(len(files), 'snapshot')} {len(places)} come from the recorders' files, {elsewhere}"]
+        if len(far) > len(on_tape):
+            sentences.append(f"{counted(len(far) - len(on_tape), 'snapshot')} without a copy that is known")
         for volume in wanted_volumes(on_tape):
             label, size = labels.get(volume.volume, volume.volume), volume.size_bytes / 2**20
             sentences.append(f"cartridge {label}: {volume.files} snapshots, {size:,.1f} MiB")
