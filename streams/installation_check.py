@@ -33,7 +33,7 @@ def check_installation(config: Path | None, folders: list[Path], state: Path | N
     yield _model(state)
     yield from _shadow(state)
     yield from _receivers(settings)
-    yield from check_archive(settings, state)
+    yield from check_archive(settings, state, folders)
 
 
 def _folder(folder: Path) -> Finding:

@@ -14,7 +14,7 @@ from models.alerts.alert import AlertEvent
 from models.snapshot_sequence import SnapshotSequence
 from streams.accepted_baselines import AcceptedBaselines
 from streams.alert_pages import AlertPages
-from streams.archive.places import archive_folder
+from streams.archive.places import archive_folder, require_apart
 from streams.archive.states.state_archivist import StateArchivist
 from streams.archive.uploading.archive_chores import Report, with_archive
 from streams.embedded_runner import EmbeddedRunner
@@ -66,8 +66,10 @@ def open_watch(
     Raises
     ------
     FatalError
-        If the state directory is in use or damaged, the model does not fit, or the port is taken.
+        If the state directory is in use or damaged, the model does not fit, the port is taken, or the archive's store
+        and the watched folders overlap.
     """
+    require_apart(settings.archive.store, paths)
     clock = clock or SystemClock()
     stop = Event()
     return_large_arrays()

@@ -67,6 +67,11 @@ class BucketStore:
         """``s3://BUCKET``."""
         return f"s3://{self._name}"
 
+    def is_there(self) -> bool:
+        """Whether the bucket is there."""
+        with _reasons():
+            return self._bucket.is_there()
+
     def prepare(self) -> None:
         """Make the bucket, with versions, and with locks if they are wanted, and check it."""
         with _reasons():

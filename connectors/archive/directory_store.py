@@ -42,6 +42,11 @@ class DirectoryStore:
         """``file:///FOLDER``."""
         return self._folder.as_uri()
 
+    def is_there(self) -> bool:
+        """Whether the folder is there, whatever it holds."""
+        with one_sentence(self._folder):
+            return self._folder.is_dir()
+
     def prepare(self) -> None:
         """Make the folder and what belongs into it, and check it."""
         with one_sentence(self._folder):

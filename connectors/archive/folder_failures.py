@@ -38,8 +38,8 @@ def no_store(folder: Path, *, at_start: bool) -> PetawatchError:
     """A folder without what makes it a store: an empty mount point would take files onto another disk in silence."""
     if at_start:
         return FatalError(
-            f"{folder} holds no archive; mount its file system, or, if it is to be a new archive, let `petawatch "
-            "archive run` make it",
+            f"{folder} holds no archive; mount its file system, or, if what was in it is lost, make an empty folder of "
+            "another name and give that as archive.store: `petawatch archive run` begins a new archive there",
             reason="archive_store_missing",
         )
     return RetryableError(

@@ -1,6 +1,5 @@
 """Opens the store that an address means."""
 
-import re
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -12,7 +11,6 @@ from connectors.object_store.settings import ObjectStoreSettings
 from models.errors import FatalError
 
 _FILE = "file://"
-_SCHEME = re.compile(r"\w[\w+.-]*:")
 
 
 def open_store(address: str, object_store: ObjectStoreSettings, *, retention_days: int = 0) -> ArchiveStore:
@@ -21,7 +19,7 @@ def open_store(address: str, object_store: ObjectStoreSettings, *, retention_day
     Parameters
     ----------
     address
-        ``s3://BUCKET``, a folder, or ``file:///FOLDER``.
+        ``s3://BUCKET``, the whole path of a folder, or ``file:///FOLDER``.
     retention_days
         Of each version in a bucket; a folder locks nothing.
 
@@ -52,12 +50,13 @@ def _folder(address: str) -> Path:
     host, _, path = address.removeprefix(_FILE).partition("/")
     if address.startswith(_FILE) and host in {"", "localhost"}:
         return Path(f"/{unquote(path)}")
-    if _SCHEME.match(address):  # a slip of the pen would be kept below the folder where the program was started
+    folder = Path(address)
+    if not folder.is_absolute():  # it would be another one wherever the program is started
         raise FatalError(
-            f"{address} is no place for an archive; write s3://BUCKET, a folder, or ./FOLDER if its name has a colon",
+            f"{address} is no place for an archive; write s3://BUCKET, or the whole path of a folder: /srv/archive",
             reason="archive_store_refused",
         )
-    return Path(address)
+    return folder
 
 
 def _bucket(address: str) -> str:

@@ -50,6 +50,10 @@ class ArchiveStore(Protocol):
         """``s3://BUCKET`` or ``file:///FOLDER``: names the store in the catalog and in sentences."""
         ...
 
+    def is_there(self) -> bool:
+        """Whether there is a bucket or folder of this name, used or not."""
+        ...
+
     def prepare(self) -> None:
         """Make it if it is not there yet, and check it; called once, when an archive is set up.
 

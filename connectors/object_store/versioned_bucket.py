@@ -59,6 +59,11 @@ class VersionedBucket(Bucket):
             self._requests = SignedRequests(settings)
         self.uploads = PartUploads(settings, name, self._requests)
 
+    def is_there(self) -> bool:
+        """Whether there is a bucket of this name."""
+        with one_sentence(self._settings, self.address(""), "looked for"):
+            return self._client.bucket_exists(self._name)
+
     def make(self, *, locking: bool) -> None:
         """Make the bucket, with versions and, if wanted, locks; one that is there stays as it is."""
         with one_sentence(self._settings, self.address(""), "made"):

@@ -15,7 +15,7 @@ class ArchiveSettings:
     Attributes
     ----------
     store
-        ``s3://BUCKET``, or a folder; empty archives nothing.
+        ``s3://BUCKET``, or the whole path of a folder, apart from the watched ones; empty archives nothing.
     installation
         Names the installation on its cartridges: those of others are never written to. It must be given where there
         are any.

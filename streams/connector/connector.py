@@ -15,6 +15,7 @@ from connectors.state.directory import StateDirectory
 from connectors.webhooks import WebhookSender
 from models.errors import RetryableError
 from models.snapshot_sequence import SnapshotSequence
+from streams.archive.places import require_apart
 from streams.archive.uploading.archive_chores import with_archive
 from streams.connector.chores import ConnectorChores
 from streams.connector.flow_limit import FlowLimit
@@ -134,8 +135,9 @@ def open_connector(
     ------
     FatalError
         If another connector has a folder or the journal, if the topics are missing or other than configured, if Kafka
-        refuses the login, or the port is taken.
+        refuses the login, the port is taken, or the archive's store and the watched folders overlap.
     """
+    require_apart(settings.archive.store, paths)
     clock, tell, stop = clock or SystemClock(), tell or _ignore, Event()
     with ExitStack() as stack:
         locks = stack.enter_context(FolderLocks(list(paths)))

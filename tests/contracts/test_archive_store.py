@@ -228,6 +228,10 @@ class TestFolder(ArchiveStores):
         assert error.value.reason == "archive_store_missing"
         assert list(tmp_path.iterdir()) == []
 
+    def test_whether_it_is_there(self, opening: Opening, tmp_path: Path) -> None:
+        assert opening().is_there()
+        assert not open_store(str(tmp_path / "another"), ObjectStoreSettings()).is_there()
+
 
 class TestBucket(ArchiveStores):
     @pytest.fixture
@@ -235,6 +239,10 @@ class TestBucket(ArchiveStores):
         address = f"s3://test-{uuid.uuid4().hex[:12]}"
         open_store(address, store_settings(minio)).prepare()
         return lambda: open_store(address, store_settings(minio))
+
+    def test_whether_it_is_there(self, opening: Opening, minio: MinioServer) -> None:
+        assert opening().is_there()
+        assert not open_store(f"s3://test-{uuid.uuid4().hex[:12]}", store_settings(minio)).is_there()
 
     def test_a_large_file_goes_in_parts(
         self, opening: Opening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

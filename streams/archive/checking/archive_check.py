@@ -1,6 +1,6 @@
 """What is wrong with an archive: its folder, store, catalog, cartridges. Who works in it is named, not disturbed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from streams.settings import Settings
 _MORE_BUNDLES = 2
 
 
-def check_archive(settings: Settings, state: Path | None) -> Iterator[Finding]:
+def check_archive(settings: Settings, state: Path | None, watched: Sequence[Path] = ()) -> Iterator[Finding]:
     """Look at all that the settings name of an archive; nothing without any of it.
 
     Parameters
@@ -27,6 +27,8 @@ def check_archive(settings: Settings, state: Path | None) -> Iterator[Finding]:
     state
         State directory of the watch or the connector; without it the archive's folder is known only by
         ``archive.folder``.
+    watched
+        The folders of the recorders, as far as they are known: the store must not overlap with them.
     """
     archive = settings.archive
     if not (archive.store or settings.tape.mounts or settings.catalog.address):
@@ -40,7 +42,7 @@ def check_archive(settings: Settings, state: Path | None) -> Iterator[Finding]:
     else:
         yield from _folder(settings, folder)
     if archive.store:
-        yield check_store(settings, folder)
+        yield check_store(settings, folder, watched)
     yield from check_catalog(settings.catalog, folder)
     yield from check_tapes(settings, folder)
 

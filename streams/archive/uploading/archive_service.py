@@ -88,14 +88,17 @@ class ArchiveService:
             self._offered = ()
 
     def drain(self, within_s: float) -> bool:
-        """Give the archive a moment; whether all is archived. What is not stays in the outbox."""
+        """Give the archive a moment; whether all is archived. What is not waits for the next run."""
         until_s = self._clock.monotonic_s() + within_s
         while self._archiver is None and not self._told_reason and self._clock.monotonic_s() < until_s:
             self._clock.sleep(_BEGIN_LOOK_S)  # it is just beginning
         archiver = self._archiver
         if archiver is not None and archiver.rest(until_s - self._clock.monotonic_s()):
             return True
-        self._tell("files may still wait for the archive; the next run goes on with them, or petawatch archive run")
+        self._tell(
+            "files may still wait for the archive, or what was found for its catalog; the next run goes on with them, "
+            "or petawatch archive run"
+        )
         return False
 
     def _archive(self) -> None:

@@ -112,9 +112,10 @@ class Archiver:
         Raises
         ------
         FatalError
-            What an operator must mend: login, versions, rights.
+            What an operator must mend: login, versions, rights, a store among the watched files.
         """
         with suppress(RetryableError):
+            self._feed.follow()  # before anything is made there: its files may lie where the store is to be
             self._store.open()
 
     def run(self) -> None:
@@ -128,17 +129,17 @@ class Archiver:
                     self._rested.set()
                 self._wake.wait(_LOOK_S)
 
-    def run_once(self) -> None:
-        """Archive what there is; what can't be archived now waits on."""
+    def run_once(self) -> bool:
+        """Archive what there is; what can't be now waits on. Whether what was found is in the catalog."""
         self._store.look_for_gone()
         while not self._stopping:
             self._wake.clear()
             if self.turn():
                 continue
             if self._store.is_idle:
-                self._findings.feed_once()
-                return
+                return self._findings.feed_once()
             self._wake.wait(_LOOK_S)
+        return False
 
     def turn(self) -> bool:
         """Go one step further; whether anything was done."""
@@ -148,7 +149,7 @@ class Archiver:
         return self._catalog.turn() or stored or followed or fed
 
     def rest(self, within_s: float) -> bool:
-        """Wait until all is archived; whether it is. For another thread than that of ``run``."""
+        """Wait until all is archived, also what was found; whether it is. For another thread than that of ``run``."""
         until_s = self._clock.monotonic_s() + within_s
         self._states.look_again()
         # Twice: a step that had begun before may have looked too early.
@@ -158,7 +159,7 @@ class Archiver:
                 if self.in_trouble or self._stopping or self._clock.monotonic_s() >= until_s:
                     return False
                 self._wake.set()
-        return True
+        return self._findings.rest(lambda: not self._stopping and self._clock.monotonic_s() < until_s)
 
     @property
     def in_trouble(self) -> bool:

@@ -16,7 +16,7 @@ from streams.archive.uploading.waiting_file import WaitingFile, as_known, come_a
 
 _BATCH = 200
 #: Of the outbox: the id of the latest file that the catalog got from here and had no copy of before.
-_LATEST_NOTE = "latest in the catalog"
+LATEST_NOTE = "latest in the catalog"
 _LOOK_EVERY_S = 60.0
 
 
@@ -119,7 +119,7 @@ class CatalogSink:
 
     def _is_older(self, catalog: Catalog) -> bool:
         """Whether the catalog lacks what it got last; then all is followed anew."""
-        latest = self._outbox.note(_LATEST_NOTE)
+        latest = self._outbox.note(LATEST_NOTE)
         if not latest or _is_archived(known_copies(catalog, [latest])[latest]):
             return False
         self._tell(
@@ -127,7 +127,7 @@ class CatalogSink:
             "in it, and what it lacks is written into it again"
         )
         self._follow_anew()
-        self._outbox.set_note(_LATEST_NOTE, "")  # last: killed before, it is found out once more
+        self._outbox.set_note(LATEST_NOTE, "")  # last: killed before, it is found out once more
         self.close()  # what it remembers of itself belongs to the one before
         return True
 
@@ -148,10 +148,10 @@ class CatalogSink:
         # After the writing: what came last before was in the very catalog that has these files now.
         self._is_older(catalog)
         latest = [file.id for file in files if not _is_archived(known[file.id])]
-        if not latest and not self._outbox.note(_LATEST_NOTE):
+        if not latest and not self._outbox.note(LATEST_NOTE):
             latest = [file.id for file in files]
         if latest:
-            step.notes[_LATEST_NOTE] = latest[-1]
+            step.notes[LATEST_NOTE] = latest[-1]
         self._outbox.take(step)
 
 

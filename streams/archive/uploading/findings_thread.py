@@ -10,6 +10,7 @@ from models.errors import FatalError, PetawatchError, RecordError, RetryableErro
 from streams.archive.cataloguing.findings_feed import FindingsFeed
 
 _EVERY_S = 60.0
+_REST_LOOK_S = 0.1
 
 
 class FindingsThread:
@@ -28,6 +29,8 @@ class FindingsThread:
         self._open_catalog = open_catalog
         self._tell = tell
         self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._fed = threading.Event()
         self._told = ""
 
     def start(self) -> None:
@@ -37,6 +40,19 @@ class FindingsThread:
     def stop(self) -> None:
         """Begin nothing more; what is not fed is found by the next run."""
         self._stop.set()
+        self._wake.set()
+
+    def rest(self, go_on: Callable[[], bool]) -> bool:
+        """Wait until what there is now is fed; whether it is, or ``go_on`` said no before."""
+        # Twice: a step that had begun before may have looked too early.
+        for _ in range(2):
+            self._fed.clear()
+            self._wake.set()
+            while not self._fed.wait(_REST_LOOK_S):
+                if not go_on():
+                    return False
+                self._wake.set()
+        return True
 
     def feed_once(self) -> bool:
         """Feed what there is, on the caller's thread; whether it could be done."""
@@ -58,7 +74,7 @@ class FindingsThread:
             except Exception as error:  # noqa: BLE001 - files are archived all the same, and an operator is told
                 sentence = f"internal error, please report it: {type(error).__name__}: {error}"
                 self._failed(FatalError(sentence, reason="internal"))
-            self._stop.wait(_EVERY_S)
+            self._pause()
 
     def _feed_again_and_again(self, feed: FindingsFeed) -> None:
         while not self._stop.is_set():
@@ -66,7 +82,12 @@ class FindingsThread:
             if self._told:
                 self._told = ""
                 self._tell("what was found goes into the catalog again")
-            self._stop.wait(_EVERY_S)
+            self._fed.set()
+            self._pause()
+
+    def _pause(self) -> None:
+        self._wake.wait(_EVERY_S)
+        self._wake.clear()
 
     def _failed(self, error: PetawatchError) -> None:
         if error.reason != self._told:

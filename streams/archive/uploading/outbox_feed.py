@@ -8,6 +8,7 @@ from connectors.archive.outbox_lines import Position
 from connectors.clock import Clock
 from connectors.state.file_changes import ChangedFiles, ChangedVersion
 from streams.agents.recorder import RECORDER_KEY
+from streams.archive.places import require_apart
 from streams.archive.uploading.waiting_file import WaitingFile
 
 #: Versions that are taken over at once.
@@ -42,7 +43,7 @@ class OutboxFeed:
         Raises
         ------
         FatalError
-            The state directory is missing, damaged or too new.
+            The state directory is missing, damaged or too new; ``archive_store_refused``: files come out of the store.
         RetryableError
             A disk is full or busy.
         """
@@ -95,6 +96,7 @@ class OutboxFeed:
 
     def _take_over(self, changes: list[ChangedVersion]) -> None:
         known_version = self._position.version
+        require_apart(self._target, {Path(change.root) for change in changes if change.root})
         waiting = [(change, WaitingFile.of_change(change)) for change in changes]
         lines = [file.line() for change, file in waiting if file is not None and change.version > known_version]
         updates = [file.line() for change, file in waiting if file is not None and change.version <= known_version]

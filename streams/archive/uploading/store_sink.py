@@ -12,6 +12,7 @@ from models.archive.copies import KnownCopies
 from models.errors import FatalError, PetawatchError, RecordError, RetryableError
 from models.event_time import SECOND_NS
 from streams.archive.own_files import local_file
+from streams.archive.uploading.catalog_sink import LATEST_NOTE
 from streams.archive.uploading.sink_pause import SinkPause, pause_s
 from streams.archive.uploading.upload_threads import UploadThreads
 from streams.archive.uploading.uploader import Uploaded, Uploader
@@ -26,6 +27,11 @@ _NOT_THERE = frozenset({"file_gone", "file_changed"})
 _FOR_GOOD = _NOT_THERE | {"archive_key"}
 _FIRST_PAUSE_S = 5.0
 _MOST_TOLD = 20
+
+
+def prepared_note(address: str) -> str:
+    """The note of the outbox that this store was used: it must be there from then on."""
+    return f"prepared {address}"
 
 
 class StoreSink:
@@ -126,12 +132,33 @@ class StoreSink:
 
     def _prepare(self, store: ArchiveStore) -> None:
         """Make a store that was never used; one that was used must be there."""
-        note = f"prepared {store.address}"
+        note = prepared_note(store.address)
         if self._outbox.note(note):
             store.check()
-        else:
-            store.prepare()
-            self._outbox.set_note(note, "yes")
+            return
+        if is_new := not store.is_there():
+            self._need_first(store)
+        store.prepare()
+        if is_new:
+            self._tell(f"made {store.address}, which was not there: a new store of the archive")
+        self._outbox.set_note(note, "yes")
+
+    def _need_first(self, store: ArchiveStore) -> None:
+        """Only the first store is made by itself: the name of a later one may be a misspelt one."""
+        latest = self._outbox.note(LATEST_NOTE)
+        known = self._known_copies(latest) if latest else None
+        if latest and known is None:
+            raise RetryableError(
+                f"{store.address} is not there, and the catalog can't say now whether there is another store",
+                reason=CATALOG_AWAY,
+            )
+        if known is not None and known.store_copies:
+            raise FatalError(
+                f"{store.address} is not there, and files are archived in {next(iter(known.store_copies)).store}; mend "
+                "archive.store, or, if it is to be another store from now on, make it first: an empty folder (mkdir), "
+                "or a bucket with versions (mc mb --with-versioning)",
+                reason="archive_store_missing",
+            )
 
     def _upload(self, line: Line) -> Uploaded:
         if self._uploader is None:

@@ -30,7 +30,7 @@ def run(
     settings = load_settings(config)
     if not settings.archive.store:
         raise FatalError(
-            "nothing says where the archive is; give archive.store in --config: s3://BUCKET, or a folder",
+            "nothing says where the archive is; give archive.store in --config: s3://BUCKET, or a folder's whole path",
             reason="configuration",
         )
 
@@ -43,8 +43,9 @@ def run(
             typer.echo(f"archiving into {settings.archive.store}; stop with Ctrl-C", err=True)
             archiver.run()
             return
-        archiver.run_once()
+        fed = archiver.run_once()
         waiting = archiver.waiting_files()
     if waiting:
         tell(f"{waiting} files still wait for the archive; petawatch archive status says why")
+    if waiting or not fed:
         raise typer.Exit(1)

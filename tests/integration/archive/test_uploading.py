@@ -13,6 +13,8 @@ import pytest
 
 from connectors.archive.outbox import ArchiveOutbox
 from connectors.archive.outbox_lines import Sink
+from connectors.catalog.opening import open_catalog
+from connectors.catalog.settings import CatalogSettings
 from connectors.process_lock import ProcessLock
 from connectors.state.commit import FileRecord
 from servers.kafka_server import free_port
@@ -48,6 +50,8 @@ def test_the_watch_gives_the_same_results_with_an_archive(
 ) -> None:
     options = {"store": str(tmp_path / "store"), "read_back_share": 1.0, "state_every_s": 60.0}
     assert_same_results(watch_once(day, tmp_path / "state", archive=options), undisturbed)
+    with closing(open_catalog(CatalogSettings(), tmp_path / "state" / "archive")) as catalog:
+        assert {each.id for each in catalog.episodes(None, None)} == {alert["id"] for alert in undisturbed.alerts}
     archive_once(tmp_path / "state", tmp_path / "store")
     found = read_archive(archive_settings(str(tmp_path / "store")), tmp_path / "state")
     files = [file for file in found.files if file.path.endswith(".h5")]
