@@ -154,7 +154,8 @@ class HealthServer:
         if self._pages is not None and path.startswith(ALERT_PATH):
             page = self._pages.page(path)
             return _Answer(page.status, "text/html; charset=utf-8", page.html.encode(), _PAGE_HEADERS)
-        return _json(HTTPStatus.NOT_FOUND, {"error": "there are /metrics, /healthz and /readyz"})
+        pages = "" if self._pages is None else f" and {ALERT_PATH}ID"
+        return _json(HTTPStatus.NOT_FOUND, {"error": f"there are /metrics, /healthz, /readyz{pages}"})
 
     def _health(self) -> _Answer:
         age_s = self._metrics.loop_age_s

@@ -79,6 +79,10 @@ def test_what_is_no_link(server: HealthServer, path: str) -> None:
     assert "<script>" not in page
 
 
+def test_who_asks_for_nothing_is_told_of_the_pages(server: HealthServer) -> None:
+    assert "/readyz and /alerts/ID" in get(server, "/")[2]
+
+
 def test_an_alert_that_nobody_knows(server: HealthServer) -> None:
     status, _, page = get(server, "/alerts/0123456789abcdef?x=<b>")
     assert status == 404
