@@ -212,7 +212,9 @@ class Verification:
         if not self._archive.settings.archive.free_store:  # else copies on tape alone are enough
             self._result.elsewhere = reading.elsewhere
         if reading.failure:
-            sentence = f"{reading.unread} copies in {store.address} were not read: {reading.failure}"
+            which = f"{reading.unread} copies in {store.address} were not read"
+            nothing = f"the catalog knows of no copy in {store.address} that is to be read, and it can't be asked"
+            sentence = f"{which if reading.unread else nothing}: {reading.failure}"
             self._result.unread.append(UnreadCopies(place=store.address, copies=reading.unread, sentence=sentence))
             self._result.broken_off = True
 

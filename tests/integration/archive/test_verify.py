@@ -224,7 +224,7 @@ def test_a_store_that_is_misspelt_is_told_also_where_all_files_lie_on_recorders_
     for options in ((), ("--repair",)):
         code, (sums,), err = verify(command, archive, *options)
         assert (code, sums) == (1, sums_of(0, unread={f"file://{archive.folder}/sotre": 0}, elsewhere=2))
-        assert f"{archive.folder}/sotre holds no archive any more" in err
+        assert f"the catalog knows of no copy in file://{archive.folder}/sotre that is to be read" in err
     assert not (archive.folder / "sotre").exists()
     DirectoryStore(archive.folder / "sotre").prepare()
     code, (sums,), err = verify(command, archive)
