@@ -34,7 +34,7 @@ def freeing_line(
     """How many files ``petawatch archive free`` has removed, and how often each reason has kept one."""
     reached = f"{'no disk is' if has_room else 'a disk is still'} fuller than {to_percent:g} %"
     reasons = ", ".join(f"{reason} {number}" for reason, number in sorted(kept.items()))
-    return f"{_freed(dry=dry)} {files} files, {size_bytes / _GB:.3f} GB; {reached}" + (
+    return f"{_freed(dry=dry)} {counted(files, 'file')}, {size_bytes / _GB:.3f} GB; {reached}" + (
         f"; kept: {reasons}" if reasons else ""
     )
 
