@@ -20,7 +20,7 @@ def files_entered(folder: Path) -> int:
 def catalog_missing(catalog: str, files: int) -> FatalError:
     """The catalog is not there any more, or is a new one, though so many files were entered."""
     return FatalError(
-        f"{files} files were archived from here, and the catalog {catalog} is gone; the archiver fills it again by "
+        f"files were archived from here ({files}), and the catalog {catalog} is gone; the archiver fills it again by "
         "itself, and petawatch archive rebuild-catalog --store takes in what only the store has",
         reason="catalog_missing",
     )

@@ -62,7 +62,7 @@ def test_a_catalog_that_was_removed_is_not_called_an_archive_that_never_was(
 ) -> None:
     code, out, err = execute(*command, "--state", stored)
     assert (code, out) == (1, "")
-    assert f"1 files were archived from here, and the catalog {stored}/archive/catalog.sqlite is gone" in err
+    assert f"files were archived from here (1), and the catalog {stored}/archive/catalog.sqlite is gone" in err
     assert "rebuild-catalog --store" in err
     assert not (stored / "archive/catalog.sqlite").exists()
 
@@ -72,7 +72,7 @@ def test_an_empty_catalog_is_wrong_where_files_were_archived(stored: Path, tmp_p
     for _ in range(2):
         [finding] = check_catalog(settings.catalog, stored / "archive")
         assert not finding.ok
-        assert "1 files were archived from here" in finding.sentence
+        assert "files were archived from here (1)" in finding.sentence
         open_catalog(settings.catalog, stored / "archive").close()
     archive_once(stored, tmp_path / "store")
     [finding] = check_catalog(settings.catalog, stored / "archive")
