@@ -28,6 +28,7 @@ class Site:
     def __init__(self, folder: Path, server: MongodbServer) -> None:
         self.root, self.state = folder / "data", folder / "state"
         catalog = CatalogSettings(address=server.address, database=f"test-{uuid.uuid4().hex[:12]}", timeout_s=20.0)
+        (folder / "store").mkdir()
         settings = load_settings(None, archive={"store": str(folder / "store")})
         self.settings = settings.model_copy(update={"catalog": catalog})
         self.clock = ManualClock()
