@@ -109,6 +109,7 @@ def test_what_is_not_at_hand_is_a_sentence_with_the_command(
 
 def test_files_come_from_the_store(day: Path, undisturbed: WatchResults, session_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(session_folder / "undisturbed", tmp_path / "state")
+    (tmp_path / "store").mkdir()
     settings = load_settings(None, archive={"store": str(tmp_path / "store")})
     archiver = Archiver(tmp_path / "state", settings, SystemClock(), tell=pytest.fail)
     archiver.run_once()
