@@ -5,8 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from connectors.catalog.catalog import Catalog
-from connectors.disk_failures import disk_failures
-from connectors.durable_files import replace_file
+from streams.archive.tape.bundle_ids_file import BundleIdsFile
 from streams.archive.tape.local_bundles import LocalBundles
 from streams.archive.tape.remembered_bundles import RememberedBundles
 
@@ -22,7 +21,7 @@ class LostBundles:
     Parameters
     ----------
     folder
-        The archive's; the ids stand in a file there, one a line.
+        The archive's; the ids stand in a file there.
     tell
         Called with a sentence for each that is forgotten.
     """
@@ -35,13 +34,14 @@ class LostBundles:
         remembered: RememberedBundles,
         tell: Callable[[str], None],
     ) -> None:
-        self._file = folder / _NAME
+        self._file = BundleIdsFile(folder / _NAME)
         self._catalog = catalog
         self._local = local
         self._remembered = remembered
         self._tell = tell
-        with disk_failures(folder):
-            self._ids = self._read()
+        self._ids = set[str]()
+        with suppress(ValueError):  # damaged, it begins anew: `verify --repair` finds the rest
+            self._ids = self._file.read()
 
     def forget(self) -> bool:
         """Forget those that are not on the disk any more, and of which no cartridge has, or had, a copy; whether any.
@@ -54,8 +54,7 @@ class LostBundles:
         there = set(self._local.ids())
         forgotten = [id_ for id_ in sorted(self._ids - there) if self._is_forgotten(id_)]
         if there != self._ids:
-            with disk_failures(self._file.parent):
-                replace_file(self._file, "".join(f"{id_}\n" for id_ in sorted(there)).encode())
+            self._file.write(there)
             self._ids = there
         return bool(forgotten)
 
@@ -67,10 +66,3 @@ class LostBundles:
             return False
         self._tell(f"bundle {id_} was lost from the disk before any cartridge had it; its files are bundled anew")
         return True
-
-    def _read(self) -> set[str]:
-        with suppress(
-            FileNotFoundError, UnicodeDecodeError
-        ):  # damaged, it begins anew: `verify --repair` finds the rest
-            return set(self._file.read_text("ascii").split())
-        return set()

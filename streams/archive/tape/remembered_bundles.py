@@ -1,25 +1,23 @@
 """The bundles that are on cartridges, remembered beside the catalog: an older catalog is found out by them."""
 
-from contextlib import suppress
 from pathlib import Path
 
 from connectors.catalog.catalog import Catalog
-from connectors.disk_failures import disk_failures
-from connectors.durable_files import replace_file
 from models.errors import FatalError
+from streams.archive.tape.bundle_ids_file import BundleIdsFile
 
 _NAME = "bundles.known"
 
 
 class RememberedBundles:
-    """Ids of bundles in a file of the archive's folder, one a line.
+    """Those that the catalog was seen to have on cartridges.
 
     A catalog that was restored from an older backup, or begun anew, lacks some of them; their files would be bundled
     and written to tape once more.
     """
 
     def __init__(self, folder: Path, catalog: Catalog) -> None:
-        self._file = folder / _NAME
+        self._file = BundleIdsFile(folder / _NAME)
         self._catalog = catalog
         self._ids: set[str] | None = None
 
@@ -44,7 +42,7 @@ class RememberedBundles:
         return (
             f"the catalog {self._catalog.address} is older than the tapes, or was begun anew: it lacks {gone} bundles "
             "that were made before; run `petawatch archive rebuild-catalog MOUNT...` with each cartridge, until then "
-            f"nothing is bundled (if no cartridge has them any more, remove {self._file})"
+            f"nothing is bundled (if no cartridge has them any more, remove {self._file.path})"
         )
 
     def forget(self, id_: str) -> None:
@@ -58,23 +56,19 @@ class RememberedBundles:
         self._remember(self._known() - {id_})
 
     def _known(self) -> set[str]:
-        with disk_failures(self._file.parent):
-            return self._ids if self._ids is not None else self._read()
+        return self._ids if self._ids is not None else self._read()
 
     def _remember(self, ids: set[str]) -> None:
         if ids != self._known():
-            with disk_failures(self._file.parent):
-                replace_file(self._file, "".join(f"{id_}\n" for id_ in sorted(ids)).encode())
+            self._file.write(ids)
         self._ids = ids
 
     def _read(self) -> set[str]:
-        with suppress(FileNotFoundError):
-            try:
-                return set(self._file.read_text("ascii").split())
-            except ValueError as error:
-                raise FatalError(
-                    f"{self._file} can't be read ({error}); if the catalog was not restored from a backup, remove it: "
-                    "it is made anew",
-                    reason="state_damaged",
-                ) from error
-        return set()
+        try:
+            return self._file.read()
+        except ValueError as error:
+            raise FatalError(
+                f"{self._file.path} can't be read ({error}); if the catalog was not restored from a backup, remove it: "
+                "it is made anew",
+                reason="state_damaged",
+            ) from error
