@@ -8,7 +8,6 @@ from threading import Event
 
 from connectors.clock import Clock
 from connectors.disk_failures import disk_failures
-from connectors.file_hash import file_sha256
 from connectors.state.file_changes import ChangedVersion
 from connectors.state.file_progress import FileProgress
 from connectors.state.reader import StateReader
@@ -17,6 +16,7 @@ from models.errors import FatalError, RetryableError
 from models.event_time import SECOND_NS, format_iso
 from streams.archive.known_versions import archived_version
 from streams.archive.opened_archive import OpenedArchive
+from streams.archive.own_files import own_content
 from streams.archive.restoring.restore_sources import RestoreSources
 from streams.archive.states.following_progress import FOLLOWING, FollowingProgress
 from streams.archive.states.stage_states import write_moment
@@ -25,7 +25,7 @@ from streams.following.finished_files import finished_files
 from streams.following.following_watch import FollowingWatch, is_in_the_future
 from streams.following.lost_snapshots import lost_snapshots
 from streams.following.stretch_comparison import stretch_differences
-from streams.replay.places import ReplayFiles, local_places
+from streams.replay.places import ReplayFiles
 
 _STATE, _FILES = "state", "files"
 _AT_ONCE = 16
@@ -218,8 +218,7 @@ class FacilityStates:
 
     def _own_places(self, files: Sequence[ArchivedFile]) -> dict[str, Path]:
         """Where the recorders' own files lie that are still what they were, by their SHA-256."""
-        local = local_places(files)
-        return {file.sha256: local[file.id] for file in files if _is_it(file, local.get(file.id))}
+        return {file.sha256: place for file in files if (place := own_content(file)) is not None}
 
     def _compare(self, until_ns: int, pending: Iterable[tuple[str, str, int]]) -> None:
         """Compare the stretches that were not compared yet, and let their rows go.
@@ -261,10 +260,3 @@ class FacilityStates:
             first_ns, last_ns = file.first_ns or 0, min(file.last_ns or 0, until_ns - 1)
             touched.update(range(max(first_ns // every_ns, begin), last_ns // every_ns + 1))
         return touched
-
-
-def _is_it(file: ArchivedFile, place: Path | None) -> bool:
-    try:
-        return place is not None and file_sha256(place) == file.sha256
-    except OSError:
-        return False
