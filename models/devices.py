@@ -32,8 +32,12 @@ _DEVICE_WORDS = (
     ("BeamAlignment-Near", RecordKind.OTHER),
     ("Jade", RecordKind.OTHER),
 )
+#: How a stage is written.
+STAGE_PATTERN = "^L[AB]-[A-Za-z0-9]{2}-[0-9]{2}$"
 _FRONT_ENDS = {"LA": "LA", "LB": "LB", "F1": "LA", "F2": "LB"}
 _ARMS = {"A1": ("11", "12"), "A3": ("31", "32")}
+_AMPS = ("FE", "A1", "A2", "A3")
+_STAGE = re.compile(r"(LA|LB)-([A-Z0-9]{2})-(00|11|12|31|32)")
 _NAME = re.compile(r"(LA|LB|F1|F2).([A-Za-z0-9]{2})")
 
 #: The arm of every stage that has only one (the reference, section 2.1).
@@ -53,6 +57,33 @@ class Stage:
 
     def __str__(self) -> str:
         return f"{self.front_end}-{self.amp}-{self.arm}"
+
+    @property
+    def name(self) -> str:
+        """As ``str`` gives it; empty where there is no amplifier: for files and parts of the installation."""
+        return str(self) if self.amp else ""
+
+    @staticmethod
+    def parse(text: str) -> "Stage":
+        """The stage whose ``str`` this is.
+
+        Raises
+        ------
+        ValueError
+            With one sentence when it is no stage's.
+        """
+        if text != str(NO_STAGE) and re.fullmatch(STAGE_PATTERN, text) is None:
+            raise ValueError(f"{text!r} is no stage; they are named as LA-A3-31")
+        return Stage(*text.split("-"))
+
+
+def parse_stage(text: str) -> Stage | None:
+    """The stage that a person writes, in any case of letters; None for what names none of the laser's."""
+    match = _STAGE.fullmatch(text.strip().upper())
+    if match is None:
+        return None
+    # The diagnostics keep the letters of their name, as dF.
+    return Stage(match[1], text.strip()[3:5] if match[2] not in _AMPS else match[2], match[3])
 
 
 #: The stage of a device whose name says none: it is scored alone and never joined.

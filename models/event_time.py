@@ -15,6 +15,9 @@ HOUR_NS = 60 * MINUTE_NS
 DAY_NS = 24 * HOUR_NS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: Times lie from the one on and before the other: 64 bits of nanoseconds hold them, with room for sums.
+EARLIEST_NS, LATEST_NS = -8_520_336_000 * SECOND_NS, 7_258_118_400 * SECOND_NS
+
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?")
 
 
@@ -25,18 +28,26 @@ def format_iso(event_time_ns: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest_ns // MILLISECOND_NS:03d}Z"
 
 
+def iso_or_none(time_ns: int | None) -> str | None:
+    """As ``format_iso``; None for none."""
+    return None if time_ns is None else format_iso(time_ns)
+
+
 def parse_iso(text: str) -> int:
     """Nanoseconds since 1970 for an ISO 8601 date or date and time; without a zone it is UTC.
 
     Raises
     ------
     ValueError
-        With one sentence when the text is no such time.
+        With one sentence when the text is no such time, or none between 1700 and 2200.
     """
     if not _ISO.fullmatch(text.strip()):
         raise ValueError(f"{text!r} is no ISO 8601 time; write for example 2022-07-01T09:34:00.100Z")
     moment = datetime.fromisoformat(text.strip().replace(",", "."))
-    return from_datetime(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    time_ns = from_datetime(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    if not EARLIEST_NS <= time_ns < LATEST_NS:
+        raise ValueError(f"{text!r} is no time between 1700 and 2200")
+    return time_ns
 
 
 def from_datetime(moment: datetime) -> int:

@@ -3,6 +3,7 @@
 import math
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from pathlib import PurePosixPath
@@ -29,6 +30,8 @@ class SequenceSettings:
     ----------
     reorder_wait_s
         A snapshot whose predecessor is not there yet, or is not known, is held back for so long.
+    unfinished_wait_s
+        The same while an earlier one of its series is there, but not known to be complete.
     missing_after_s
         A regular series that has been silent for so long misses a snapshot; NaN: the snapshot's length and 30 s.
     peer_lead
@@ -45,6 +48,7 @@ class SequenceSettings:
     """
 
     reorder_wait_s: float = 5.0
+    unfinished_wait_s: float = 60.0
     missing_after_s: float = math.nan
     peer_lead: int = 2
     lone_gap_snapshots: int = 5
@@ -56,8 +60,8 @@ class SequenceSettings:
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
-        if not self.reorder_wait_s >= 0:
-            raise ValueError("reorder_wait_s is 0 or more")
+        if not self.reorder_wait_s >= 0 or not self.unfinished_wait_s >= 0:
+            raise ValueError("reorder_wait_s is 0 or more, and so is unfinished_wait_s")
         if self.missing_after_s <= 0 or not self.stale_after_s > 0:
             raise ValueError("missing_after_s and stale_after_s are more than 0")
         if self.peer_lead < 1 or self.lone_gap_snapshots < 0 or self.max_held < 1 or self.max_series < 1:
@@ -196,7 +200,8 @@ class SnapshotSequence(Generic[Item]):
     """Puts snapshots into the order in which they are to be processed, whatever the order in which they come.
 
     Snapshots of one series (folder, front end, recorder) start their length apart. One that follows the one before
-    goes on at once; one whose predecessor is not there is held back until that comes or ``reorder_wait_s`` is over.
+    goes on at once; one whose predecessor is not there is held back until that comes or ``reorder_wait_s`` is over, or
+    ``unfinished_wait_s`` where an earlier one is seen to be on its way.
     Names without a date and a time go on in the order in which they come. There is no clock in here: ``now_ns`` is
     the caller's, and should not step back.
 
@@ -207,6 +212,7 @@ class SnapshotSequence(Generic[Item]):
         self._settings = settings
         self._zone = zone
         self._wait_ns = round(settings.reorder_wait_s * SECOND_NS)
+        self._unfinished_wait_ns = round(max(settings.unfinished_wait_s, settings.reorder_wait_s) * SECOND_NS)
         self._series: dict[str, _Series[Item]] = {}
         self._passed: list[SequencedSnapshot[Item]] = []
         self._released: list[tuple[_Series[Item], _Held[Item]]] = []
@@ -243,10 +249,17 @@ class SnapshotSequence(Generic[Item]):
             earliest = min((one for one in self._series.values() if one.held), key=lambda one: one.held[0])
             self._release(earliest, 1)
 
-    def ready(self, now_ns: int) -> list[SequencedSnapshot[Item]]:
-        """The snapshots whose turn it is, by the start in their names, then by path; odd and late ones first."""
+    def ready(self, now_ns: int, unfinished: Iterable[str] = ()) -> list[SequencedSnapshot[Item]]:
+        """The snapshots whose turn it is, by the start in their names, then by path; odd and late ones first.
+
+        Parameters
+        ----------
+        unfinished
+            Paths below the watched root of files that are there and not known to be complete.
+        """
+        coming_ns = self._first_starts(unfinished) if self._held_count else {}
         for series in self._series.values():
-            self._release_due(series, now_ns)
+            self._release_due(series, now_ns, coming_ns.get(series.key, _NO_START))
         ordered = self._take_released()
         self._find_silent(now_ns)
         return ordered
@@ -256,11 +269,6 @@ class SnapshotSequence(Generic[Item]):
         for series in self._series.values():
             self._release(series, len(series.held))
         return self._take_released()
-
-    def next_due_ns(self) -> int | None:
-        """When the wait of the first held snapshot is over; None when nothing is held."""
-        due_ns = (held.arrived_ns + self._wait_ns for one in self._series.values() for held in one.held)
-        return min(due_ns, default=None)
 
     def take_changes(self) -> list[SeriesChange]:
         """What was found missing, and what has come back, since the last call."""
@@ -291,8 +299,20 @@ class SnapshotSequence(Generic[Item]):
             self._series[name.series] = series
         return series
 
-    def _release_due(self, series: _Series[Item], now_ns: int) -> None:
-        over = [index for index, held in enumerate(series.held) if now_ns - held.arrived_ns >= self._wait_ns]
+    def _first_starts(self, unfinished: Iterable[str]) -> dict[str, int]:
+        """Of each series, when the first of these files starts."""
+        first_ns: dict[str, int] = {}
+        for relative in unfinished:
+            name = _parse(relative)
+            start_ns = None if name is None else snapshot_start_ns(name, self._zone)
+            if name is not None and start_ns is not None:
+                first_ns[name.series] = min(start_ns, first_ns.get(name.series, start_ns))
+        return first_ns
+
+    def _release_due(self, series: _Series[Item], now_ns: int, coming_ns: int) -> None:
+        """Release what has waited long enough; behind a file that is still coming (from ``coming_ns`` on), longer."""
+        waits_ns = [self._wait_ns if held.start_ns <= coming_ns else self._unfinished_wait_ns for held in series.held]
+        over = [index for index, held in enumerate(series.held) if now_ns - held.arrived_ns >= waits_ns[index]]
         count = over[-1] + 1 if over else 0
         last_ns = series.held[count - 1].start_ns if count else series.last_start_ns
         while count < len(series.held) and last_ns is not None:

@@ -35,6 +35,7 @@ class AlertKind(StrEnum):
     TAPE_TROUBLE = "tape_trouble"
     TAPE_WANTED = "tape_wanted"
     ARCHIVE_LATE = "archive_late"
+    RECEIVER_FAILING = "receiver_failing"
 
 
 class Severity(StrEnum):

@@ -65,6 +65,21 @@ class TapeReason(StrEnum):
     REMOUNT = "remount"
 
 
+class ReceiverReason(StrEnum):
+    """Why messages wait for a receiver; the bounded reason of the alert."""
+
+    #: It does not answer, or takes nothing now.
+    AWAY = "away"
+    #: It does not take single messages.
+    REFUSED = "refused"
+    #: It has said that it wants no messages any more.
+    GONE = "gone"
+    #: It takes them, but more slowly than they come.
+    SLOW = "slow"
+    #: The settings do not name it (any more).
+    NOT_CONFIGURED = "not_configured"
+
+
 def lag_alert(agent: str, partition: int, *, first_ns: int, last_ns: int, status: AlertStatus) -> AlertEvent:
     """An agent's work on a partition is far behind what was sent, or has caught up.
 
@@ -146,6 +161,29 @@ def tape_alert(
         When it was first seen, by the clock, ns since 1970; the closing gives the same one.
     """
     return _alert(kind, f"tape/{where}", first_ns=first_ns, last_ns=last_ns, reason=reason, status=status)
+
+
+def receiver_alert(
+    receiver: str, *, first_ns: int, last_ns: int, reason: ReceiverReason, status: AlertStatus
+) -> AlertEvent:
+    """Somebody who is to be told of alerts has not been for too long, or has.
+
+    Parameters
+    ----------
+    receiver
+        Its name in the settings.
+    first_ns
+        Since when the oldest message waits, by the clock, ns since 1970; of one that is not configured, when that was
+        noticed. The closing gives the same one.
+    """
+    return _alert(
+        AlertKind.RECEIVER_FAILING,
+        f"receiver/{receiver}",
+        first_ns=first_ns,
+        last_ns=last_ns,
+        reason=reason,
+        status=status,
+    )
 
 
 def _alert(

@@ -20,6 +20,7 @@ _RULE_SEVERITY = {
     AlertKind.PIPELINE_LAG: Severity.MEDIUM,  # alerts come, but late
     AlertKind.CONNECTOR_BEHIND: Severity.HIGH,  # nobody watches what that recorder writes
     AlertKind.TAPE_TROUBLE: Severity.HIGH,  # copies that were relied on may be lost
+    AlertKind.RECEIVER_FAILING: Severity.HIGH,  # alerts that nobody saw are none
     AlertKind.ARCHIVE_LATE: Severity.MEDIUM,  # the files are on one disk only
     AlertKind.TAPE_WANTED: Severity.MEDIUM,  # nothing is lost while it waits, but disks fill up
 }
@@ -35,7 +36,8 @@ def severity_of(kind: AlertKind, score: float = 0.0, shots: int = 1) -> Severity
     kind                                    severity
     ======================================  =====================================================
     no_beam, device_state, device_silent,
-    connector_behind, tape_trouble          high
+    connector_behind, tape_trouble,
+    receiver_failing                        high
     stuck_frame, energy_step,
     snapshot_missing, pipeline_lag,
     tape_wanted, archive_late               medium

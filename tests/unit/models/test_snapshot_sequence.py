@@ -73,11 +73,27 @@ class Watch:
 def test_a_snapshot_that_follows_goes_on_at_once() -> None:
     watch = Watch()
     assert watch.step(name(0)) == []  # the first may have one before it
-    assert watch.sequence.next_due_ns() == watch.now_ns + 5 * SECOND_NS
     assert watch.step(wait_s=5) == [name(0)]
     assert watch.step(name(1), wait_s=55) == [name(1)]
     assert watch.step(name(2), name(3), wait_s=60) == [name(2), name(3)]
-    assert (watch.sequence.held, watch.sequence.next_due_ns()) == (0, None)
+    assert watch.sequence.held == 0
+
+
+def test_a_later_one_waits_for_an_earlier_one_that_is_being_written() -> None:
+    sequence: SnapshotSequence[int] = SnapshotSequence(SequenceSettings())
+    sequence.offer(2, name(2), START_NS)
+    elsewhere = [name(0, "CameraComputer02-Recorder"), name(3), "odd.h5"]
+    assert sequence.ready(START_NS + 5 * SECOND_NS, [*elsewhere, name(1)]) == []
+    sequence.offer(1, name(1), START_NS + 10 * SECOND_NS)  # it was complete
+    assert sequence.ready(START_NS + 10 * SECOND_NS, [*elsewhere, name(0)]) == []
+    assert [one.item for one in sequence.ready(START_NS + 15 * SECOND_NS, elsewhere)] == [1, 2]
+
+
+def test_a_file_that_never_ends_holds_nothing_up_for_ever() -> None:
+    sequence: SnapshotSequence[int] = SnapshotSequence(SequenceSettings())
+    sequence.offer(2, name(2), START_NS)
+    assert sequence.ready(START_NS + 59 * SECOND_NS, [name(1)]) == []
+    assert [one.item for one in sequence.ready(START_NS + 60 * SECOND_NS, [name(1)])] == [2]
 
 
 def test_a_snapshot_waits_for_the_one_before() -> None:

@@ -1,0 +1,1 @@
+"""Alarms, incidents, and what is written down about them: pure, without clock or files."""
