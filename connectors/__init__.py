@@ -1,1 +1,1 @@
-"""One outside system per module: snapshot files, folders, the state directory, webhooks."""
+"""One outside system per module or package: snapshots, folders, state, decisions, receivers, Kafka, stores, tapes."""

@@ -1,42 +1,13 @@
-"""Alerts as JSON: the row of ``petawatch alerts``, and the message that receivers get."""
+"""Alerts as JSON: the row of ``petawatch alerts``, and the data of what receivers get."""
 
-import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from connectors.evidence_store import EvidenceLink
-from connectors.webhook_post import split_address
-from models.alerts.alert import Alert, AlertChange, AlertEvent
-from models.event_time import MILLISECOND_NS, format_iso
-
-#: Below the public address, before an alert's id: its page.
-ALERT_PATH = "/alerts/"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkSettings:
-    """Links to what Petawatch shows by HTTP.
-
-    Attributes
-    ----------
-    address
-        Where others reach what ``--http`` serves, for example ``http://control-room:9464``; empty: alerts have no link.
-    """
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-
-    address: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.address:
-            return
-        parts = split_address(self.address)
-        if parts.query or parts.fragment or "@" in parts.netloc or self.address.endswith("/"):
-            raise ValueError(
-                "address must be http://HOST:PORT, perhaps with a path, and no slash, login or query at its end"
-            )
+from connectors.links import alert_link
+from models.alerts.alert import Alert
+from models.event_time import format_iso
 
 
 def alert_document(alert: Alert, evidence: Sequence[EvidenceLink] = (), *, links: str = "") -> dict[str, Any]:
@@ -75,26 +46,4 @@ def alert_document(alert: Alert, evidence: Sequence[EvidenceLink] = (), *, links
             for link in evidence
         ],
     }
-    return document | {"link": f"{links}{ALERT_PATH}{alert.id}"} if links else document
-
-
-def alert_event_id(event: AlertEvent) -> str:
-    """The id of one step in an alert's life, the same wherever computed: receivers drop what they have seen."""
-    return f"{event.alert.id}-{event.change.value}"
-
-
-def alert_body(event: AlertEvent, *, now_ns: int, evidence: Sequence[EvidenceLink] = (), links: str = "") -> bytes:
-    """What a receiver is sent, as UTF-8 JSON.
-
-    Besides the alert's fields: ``event`` (opened or closed), ``event_id``, ``sent_at`` (when the message was written)
-    and ``age_ms``, by how much the first odd shot (of a closing: the last) is older than that.
-    """
-    alert = event.alert
-    shot_ns = alert.last_shot_ns if event.change is AlertChange.CLOSED else alert.first_shot_ns
-    document = alert_document(alert, evidence, links=links) | {
-        "event": event.change.value,
-        "event_id": alert_event_id(event),
-        "sent_at": format_iso(now_ns),
-        "age_ms": (now_ns - shot_ns) // MILLISECOND_NS,
-    }
-    return json.dumps(document, allow_nan=False).encode()
+    return document | {"link": alert_link(links, alert.id)} if links else document

@@ -118,6 +118,13 @@ class SpoolIntake:
         """When (monotonic) the next waiting file may be complete; infinity when none waits."""
         return min((settling.due_s for settling in self._settling.values()), default=float("inf"))
 
+    @property
+    def unfinished(self) -> list[str]:
+        """The files that are there and not known to be complete, below their roots; in no order."""
+        roots = [(path, settling.root) for path, settling in self._settling.items()]
+        roots += [(path, root) for path in self._writing if (root := self.root_of(path)) is not None]
+        return [relative_name(root, path) for path, root in roots]
+
     def root_of(self, path: str) -> Path | None:
         """The watched folder that a path lies in."""
         return next((root for root in self._roots if path == str(root) or path.startswith(f"{root}{os.sep}")), None)

@@ -77,6 +77,11 @@ class SpoolWatcher:
         """How many snapshots and notices wait to be taken."""
         return len(self._intake.queue)
 
+    @property
+    def unfinished(self) -> list[str]:
+        """The files that were seen and are not known to be complete, below their roots; in no order."""
+        return self._intake.unfinished
+
     def take(self, timeout_s: float, limit: int = 64) -> list[SpoolFile | SpoolNotice]:
         """What is new; waits for it at most ``timeout_s`` seconds, and may come back earlier with nothing."""
         self._wake.clear()

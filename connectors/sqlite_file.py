@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _BUSY_TIMEOUT_S = 20.0
-_ATTEMPTS, _PAUSE_S = 20, 0.05
+_PAUSE_S = 0.05
+# As long as SQLite itself waits for others.
+_ATTEMPTS = round(_BUSY_TIMEOUT_S / _PAUSE_S)
 
 
 def connect(file: Path, options: str) -> sqlite3.Connection:

@@ -3,7 +3,7 @@
 import json
 import math
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from connectors.evidence_store import EvidenceLink
@@ -11,13 +11,14 @@ from models.alerts.alert import Alert, AlertEvent, AlertKind, AlertSource, Alert
 from models.alerts.explanation import Explanation
 from models.devices import Stage
 
-_COLUMNS = (
+#: Of the table of alerts, in the order of ``alert_of_row``.
+ALERT_COLUMNS = (
     "id, kind, severity, status, front_end, amp, arm, device, first_shot_ns, last_shot_ns, shots, score, reasons,"
     " model, source_file, source_sha256, source_path, explanation, cause, cause_probability,"
     " opened_ns"
 )
-_UPDATES = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS.split(", ")[1:])
-_PLACES = ", ".join("?" for _ in _COLUMNS.split(", "))
+_UPDATES = ", ".join(f"{name} = excluded.{name}" for name in ALERT_COLUMNS.split(", ")[1:])
+_PLACES = ", ".join("?" for _ in ALERT_COLUMNS.split(", "))
 _PAGE = 500
 _WANTED = "AND (last_shot_ns >= ? OR status = ? OR id IN (SELECT value FROM json_each(?)))"
 
@@ -25,7 +26,7 @@ _WANTED = "AND (last_shot_ns >= ? OR status = ? OR id IN (SELECT value FROM json
 def store_alerts(connection: sqlite3.Connection, events: Iterable[AlertEvent]) -> None:
     """Write down how the alerts stand after some events."""
     connection.executemany(
-        f"INSERT INTO alerts ({_COLUMNS}) VALUES ({_PLACES})"  # noqa: S608
+        f"INSERT INTO alerts ({ALERT_COLUMNS}) VALUES ({_PLACES})"  # noqa: S608
         f" ON CONFLICT (id) DO UPDATE SET {_UPDATES}",
         [_row(event.alert) for event in events],
     )
@@ -56,12 +57,12 @@ def read_alerts(
     after: tuple[int, str] = (-(2**63), "")
     while True:
         rows = connection.execute(
-            f"SELECT {_COLUMNS} FROM alerts WHERE (first_shot_ns, id) > (?, ?) {wanted}"  # noqa: S608
+            f"SELECT {ALERT_COLUMNS} FROM alerts WHERE (first_shot_ns, id) > (?, ?) {wanted}"  # noqa: S608
             f" ORDER BY first_shot_ns, id LIMIT {_PAGE}",
             (*after, *asked),
         ).fetchall()
         for row in rows:
-            yield _alert(row), find_evidence(connection, row[0])
+            yield alert_of_row(row), find_evidence(connection, row[0])
         if len(rows) < _PAGE:
             return
         after = (rows[-1][8], rows[-1][0])
@@ -69,8 +70,14 @@ def read_alerts(
 
 def find_alert(connection: sqlite3.Connection, alert_id: str) -> Alert | None:
     """The alert of this id as it stands; None when there is none."""
-    row = connection.execute(f"SELECT {_COLUMNS} FROM alerts WHERE id = ?", (alert_id,)).fetchone()  # noqa: S608
-    return None if row is None else _alert(row)
+    row = connection.execute(f"SELECT {ALERT_COLUMNS} FROM alerts WHERE id = ?", (alert_id,)).fetchone()  # noqa: S608
+    return None if row is None else alert_of_row(row)
+
+
+def find_alerts(connection: sqlite3.Connection, where: str, values: Sequence[object] = ()) -> list[Alert]:
+    """The alerts that a condition selects, as they stand, by first shot, then id."""
+    query = f"SELECT {ALERT_COLUMNS} FROM alerts WHERE {where} ORDER BY first_shot_ns, id"  # noqa: S608
+    return [alert_of_row(row) for row in connection.execute(query, values)]
 
 
 def find_evidence(connection: sqlite3.Connection, alert_id: str) -> tuple[EvidenceLink, ...]:
@@ -111,8 +118,9 @@ def _row(alert: Alert) -> tuple[str | int | float, ...]:
     )
 
 
-def _alert(row: tuple[Any, ...]) -> Alert:
-    values = dict(zip(_COLUMNS.split(", "), row, strict=True))
+def alert_of_row(row: tuple[Any, ...]) -> Alert:
+    """The alert that a row of ``ALERT_COLUMNS`` holds."""
+    values = dict(zip(ALERT_COLUMNS.split(", "), row, strict=True))
     return Alert(
         id=values["id"],
         kind=AlertKind(values["kind"]),

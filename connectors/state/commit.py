@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.evidence_store import EvidenceLink
+from connectors.state.alarm_feed import FeedEntry
 from models.alerts.alert import AlertEvent
 from models.devices import Device, Stage
 from models.records import SourceReference
@@ -64,23 +65,6 @@ class FileRecord:
     replaced_sha256: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboxMessage:
-    """A message for one receiver; ``event_id`` tells a receiver that it came before.
-
-    Attributes
-    ----------
-    created_ns
-        When it was written, ns since 1970, by the clock.
-    """
-
-    url: str
-    alert_id: str
-    event_id: str
-    body: bytes
-    created_ns: int
-
-
 @dataclass(frozen=True, slots=True)
 class SupersededRows:
     """Rows of earlier commits that are void, because they were decided again or are no longer true.
@@ -129,8 +113,10 @@ class Commit:
     file_counts
         Events that have no ``FileRecord``, by the ledger's names (``skipped``); replacements are counted from
         ``FileRecord.replaced_sha256``.
-    alerts, evidence, outbox
+    alerts, evidence
         In the order in which they happened; evidence is written before the commit that links it.
+    feed
+        What the keeper of alarms is told, in the same order.
     decided, triplets
         The new rows. Those of a version of a file that is void are dropped: they are superseded already.
     superseded
@@ -152,7 +138,7 @@ class Commit:
     file_counts: dict[str, int] = field(default_factory=dict)
     alerts: list[AlertEvent] = field(default_factory=list)
     evidence: list[EvidenceLink] = field(default_factory=list)
-    outbox: list[OutboxMessage] = field(default_factory=list)
+    feed: list[FeedEntry] = field(default_factory=list)
     decided: list[DecidedBlock] = field(default_factory=list)
     triplets: list[TripletTable] = field(default_factory=list)
     superseded: list[SupersededRows] = field(default_factory=list)

@@ -12,7 +12,7 @@ from models.results import Outcome
 
 DATABASE_NAME = "petawatch.sqlite"
 #: Counts up with every change of the tables; a directory of a newer one is refused.
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 _APPLICATION_ID = 0x50574154  # "PWAT"
 # States are a few hundred kB each: large pages halve the time to write them.
@@ -30,6 +30,13 @@ _CHANGES_IDENTITY = "INSERT INTO meta (name, value) VALUES ('changes', lower(hex
 _LOST_RECORDS = """CREATE {kind} lost_records (
     path TEXT NOT NULL, sha256 TEXT NOT NULL, place TEXT NOT NULL, reason TEXT NOT NULL, records INTEGER NOT NULL,
     PRIMARY KEY (path, sha256, place)) WITHOUT ROWID"""
+
+# What the keeper of alarms has yet to take, and when stages fired.
+_ALARM_FEED = """CREATE {kind} alarm_feed (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, alert_id TEXT NOT NULL, alert TEXT NOT NULL,
+    committed_ns INTEGER NOT NULL, closed_ns INTEGER)"""
+_STAGE_ACTIVITY = """CREATE {kind} stage_activity (
+    stage TEXT PRIMARY KEY, fired_ns INTEGER NOT NULL, idle_ns INTEGER) WITHOUT ROWID"""
 
 _TABLES = f"""
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -76,6 +83,8 @@ CREATE INDEX outbox_lines ON outbox (url, alert_id, id);
 {_LOST_RECORDS.format(kind="TABLE")};
 {_FILE_CHANGES};
 {_CHANGES_IDENTITY};
+{_ALARM_FEED.format(kind="TABLE")};
+{_STAGE_ACTIVITY.format(kind="TABLE")};
 """
 
 #: What makes a database of each earlier format one of the next.
@@ -95,6 +104,7 @@ _MIGRATIONS = {
         "INSERT INTO file_changes (number, version) SELECT id, id FROM file_versions",
         _CHANGES_IDENTITY,
     ),
+    5: (_ALARM_FEED.format(kind="TABLE"), _STAGE_ACTIVITY.format(kind="TABLE")),
 }
 #: What lets this program read a database of an earlier format that it may not change.
 _AS_IF_MIGRATED = {
@@ -108,6 +118,7 @@ _AS_IF_MIGRATED = {
     ),
     3: ("CREATE TEMP VIEW IF NOT EXISTS alerts AS SELECT *, 0 AS opened_ns FROM main.alerts",),  # 2 made it
     4: ("CREATE TEMP VIEW file_changes AS SELECT id AS number, id AS version FROM main.file_versions",),
+    5: (_ALARM_FEED.format(kind="TEMP TABLE"), _STAGE_ACTIVITY.format(kind="TEMP TABLE")),
 }
 
 

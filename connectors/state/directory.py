@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from connectors.process_lock import ProcessLock
 from connectors.sqlite_file import transaction
+from connectors.state.alarm_feed import store_activity, store_feed
 from connectors.state.alert_rows import store_alerts, store_evidence
 from connectors.state.commit import Commit
 from connectors.state.database import open_for_writing
@@ -26,7 +27,6 @@ from connectors.state.ledger import (
 )
 from connectors.state.lock import lock_state_directory
 from connectors.state.lost_records import store_lost
-from connectors.state.outbox import SqliteOutbox, store_messages
 from connectors.state.parts import remove_unlisted
 from connectors.state.reader import StateReader
 from connectors.state.row_columns import Rows, shots_table, triplets_table
@@ -44,7 +44,7 @@ LOCK_NAME = "watch.lock"
 
 
 class StateDirectory(StateReader):
-    """What a watch knows, made durable step by step; for one thread, the outbox has a connection of its own.
+    """What a watch knows, made durable step by step; for one thread.
 
     Raises
     ------
@@ -60,7 +60,6 @@ class StateDirectory(StateReader):
         super().__init__(path, connection)
         self._lock = lock
         self._row_store = RowStore(connection, path, flush_rows=flush_rows)
-        self._outboxes: list[SqliteOutbox] = []
 
     @classmethod
     def open(cls, path: Path, *, flush_rows: int = FLUSH_ROWS) -> Self:
@@ -84,8 +83,6 @@ class StateDirectory(StateReader):
 
     def close(self) -> None:
         """Let the directory go; what is buffered stays buffered."""
-        for outbox in self._outboxes:
-            outbox.close()
         super().close()
         self._lock.release()
 
@@ -94,13 +91,6 @@ class StateDirectory(StateReader):
         """The number of the latest commit; 0 before the first."""
         row = self._connection.execute("SELECT value FROM meta WHERE name = 'sequence'").fetchone()
         return int(row[0]) if row else 0
-
-    def outbox(self) -> SqliteOutbox:
-        """The messages that wait for their receivers, for the thread that delivers them; closed with the directory."""
-        with clear_failures(self.path):
-            outbox = SqliteOutbox(self.path, open_for_writing(self.path))
-        self._outboxes.append(outbox)
-        return outbox
 
     def commit(self, commit: Commit) -> int:
         """Make one step durable, wholly or not at all; the number of the commit.
@@ -124,7 +114,8 @@ class StateDirectory(StateReader):
                 self._store_states(commit)
                 store_alerts(self._connection, commit.alerts)
                 store_evidence(self._connection, commit.evidence)
-                store_messages(self._connection, commit.outbox)
+                store_feed(self._connection, commit.feed)
+                store_activity(self._connection, commit.triplets)
                 store_lost(self._connection, commit.lost_records, commit.retried_records)
                 store_pending(
                     self._connection, pending_of_files_under_way(self._connection, commit.under_way, commit.pending)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from connectors.state.parts import parquet_writer
-from connectors.state.row_columns import INTERNAL_COLUMNS, SCHEMAS, plain_schema
+from connectors.state.row_columns import INTERNAL_COLUMNS, SCHEMAS, Rows, plain_schema
 from connectors.state.row_source import RowSources
 from models.errors import FatalError
 
@@ -25,7 +25,7 @@ def export_rows(sources: RowSources, out: Path) -> int:
     FatalError
         ``export`` when ``out`` can't be written; nothing is left behind.
     """
-    schema = _exported_schema(sources)
+    schema = exported_schema(sources.what)
     partial = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     rows = 0
     with _clear_sentence(out):
@@ -49,13 +49,14 @@ def export_rows(sources: RowSources, out: Path) -> int:
 
 def exported_rows(sources: RowSources) -> pa.Table:
     """Rows as ``export_rows`` writes them; they must fit into the memory."""
-    schema = _exported_schema(sources)
+    schema = exported_schema(sources.what)
     tables = [table.select(schema.names).cast(schema) for table in sources.tables()]
     return pa.concat_tables([schema.empty_table(), *tables]).combine_chunks()
 
 
-def _exported_schema(sources: RowSources) -> pa.Schema:
-    whole = SCHEMAS[sources.what]
+def exported_schema(what: Rows) -> pa.Schema:
+    """Of what is exported: plain texts, without what only the watch itself reads again."""
+    whole = SCHEMAS[what]
     return plain_schema(pa.schema([whole.field(name) for name in whole.names if name not in INTERNAL_COLUMNS]))
 
 

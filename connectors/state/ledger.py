@@ -297,7 +297,7 @@ def read_ledger(connection: sqlite3.Connection) -> dict[str, Any]:
         "SELECT coalesce(sum(records_read), 0), coalesce(sum(dead_lettered), 0), coalesce(sum(thinned), 0),"  # noqa: S608
         f" {_OUTCOME_SUMS} FROM file_versions WHERE NOT void"
     ).fetchone()
-    pending = _pending(connection)
+    pending = pending_records(connection)
     records = {"read": read, **dict(zip((outcome.value for outcome in OUTCOMES), outcomes, strict=True))}
     records[Outcome.DEAD_LETTER.value] += dead_lettered
     records["pending"] = sum(pending.values())
@@ -322,7 +322,8 @@ def _found_by_readers(connection: sqlite3.Connection) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
-def _pending(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
+def pending_records(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
+    """What the join holds of each version of a file (path, sha256) that counts."""
     row = connection.execute("SELECT value FROM meta WHERE name = 'pending'").fetchone()
     pending = {(file, sha256): number for file, sha256, number in json.loads(row[0])} if row else {}
     return {

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -194,11 +194,12 @@ class PartFile:
             statistics = self._file.metadata.row_group(number).column(0).statistics
             yield number, statistics.min_raw, statistics.max_raw
 
-    def read(self, group: int | None = None) -> pa.Table:
-        """The rows of one row group, or all, in the schema of their kind."""
+    def read(self, group: int | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+        """The rows of one row group, or all, in the schema of their kind; with ``columns`` only these of it."""
+        schema = self._schema if columns is None else pa.schema([self._schema.field(name) for name in columns])
         try:
-            table = self._file.read() if group is None else self._file.read_row_group(group)
-            return table.select(self._schema.names).cast(self._schema)
+            table = self._file.read(schema.names) if group is None else self._file.read_row_group(group, schema.names)
+            return table.select(schema.names).cast(schema)
         except (pa.ArrowException, OSError, KeyError) as error:
             raise damaged(self._directory, f"{self._part.path} can't be read: {error}") from error
 

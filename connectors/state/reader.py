@@ -1,7 +1,7 @@
 """What the reading commands ask a state directory, also while a watch writes to it."""
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -13,13 +13,25 @@ from numpy.typing import NDArray
 
 from connectors.evidence_store import EvidenceLink
 from connectors.state.alert_rows import find_alert, find_evidence, read_alerts
+from connectors.state.alert_search import AlertQuestion, search_alerts
 from connectors.state.commit import FileRecord
 from connectors.state.database import open_for_reading
 from connectors.state.export import export_rows, exported_rows
 from connectors.state.failures import PartGoneError, clear_failures
+from connectors.state.file_accounts import FileAccount, FileFilter, read_file_accounts
 from connectors.state.ledger import SourceAccount, file_records, find_account, find_file, read_ledger, unreadable_files
 from connectors.state.lost_records import find_lost
-from connectors.state.row_columns import SCHEMAS, Rows, codes_of, decided_blocks, subject_codes, times_ns, unified
+from connectors.state.row_columns import (
+    SCHEMAS,
+    Rows,
+    codes_of,
+    decided_blocks,
+    subject_codes,
+    subject_of,
+    times_ns,
+    unified,
+)
+from connectors.state.row_scan import RowPlace, scanned_places
 from connectors.state.row_source import RowSources, row_sources
 from connectors.state.stage_moment import StageMoment, read_stage_moment
 from connectors.state.triplet_minutes import TripletMinute, read_triplet_minutes, read_triplet_span
@@ -90,6 +102,19 @@ class StateReader:
             for alert, links in read_alerts(self._connection, since_ns, also):
                 yield alert, tuple(link.as_kept(self.path) for link in links)
 
+    def open_alerts(self) -> list[Alert]:
+        """Those that go on, by first shot."""
+        # None has a shot so late.
+        return [alert for alert, _ in self.alerts(2**62)]
+
+    def find_alerts(
+        self, question: AlertQuestion, *, after: tuple[int, str] | None = None, limit: int = 100
+    ) -> list[tuple[Alert, tuple[EvidenceLink, ...]]]:
+        """A page of alerts, as ``alerts`` gives them; see ``search_alerts``."""
+        with clear_failures(self.path):
+            found = search_alerts(self._connection, question, after=after, limit=limit)
+            return [(alert, tuple(link.as_kept(self.path) for link in links)) for alert, links in found]
+
     def alert(self, alert_id: str) -> Alert | None:
         """The alert of this id as it stands; None when there is none."""
         with clear_failures(self.path):
@@ -106,6 +131,13 @@ class StateReader:
         with clear_failures(self.path):
             return [id_ for (id_,) in self._connection.execute(query, (len(beginning), beginning))]
 
+    def version(self) -> tuple[str, int]:
+        """The database's own mark, and the number of its latest commit: what is read changes with them alone."""
+        query = "SELECT name, value FROM meta WHERE name IN ('changes', 'sequence')"
+        with clear_failures(self.path):
+            found = dict(self._connection.execute(query))
+        return str(found.get("changes", "")), int(found.get("sequence", 0))
+
     def state_keys(self) -> list[str]:
         """The keys of all saved states, in their order: they tell who runs here, and which devices are known."""
         with clear_failures(self.path):
@@ -115,6 +147,12 @@ class StateReader:
         """The encoded states of all stages as of the latest commit."""
         with clear_failures(self.path):
             return dict(self._connection.execute("SELECT key, value FROM states ORDER BY key"))
+
+    def load_state(self, key: str) -> bytes | None:
+        """One of them; None when there is none."""
+        with clear_failures(self.path):
+            row = self._connection.execute("SELECT value FROM states WHERE key = ?", (key,)).fetchone()
+        return None if row is None else bytes(row[0])
 
     def stage_moment(self) -> StageMoment | None:
         """The states with what is known of the files behind them, all of one commit; None before the first record."""
@@ -130,6 +168,11 @@ class StateReader:
         """The files of which no record could be read, though their content is known, as they came."""
         with clear_failures(self.path):
             return unreadable_files(self._connection)
+
+    def file_accounts(self, wanted: FileFilter, *, before_id: int | None = None, limit: int = 100) -> list[FileAccount]:
+        """How files stand, those that came last first; see ``read_file_accounts``."""
+        with clear_failures(self.path):
+            return read_file_accounts(self._connection, wanted, before_id=before_id, limit=limit)
 
     def account(self, source: SourceReference) -> SourceAccount | None:
         """How one version of a file stands; None when nothing is known of it."""
@@ -150,6 +193,13 @@ class StateReader:
         """The first and the last minute that has triplets; None without any."""
         with clear_failures(self.path):
             return read_triplet_span(self._connection)
+
+    def latest_row_ns(self) -> int | None:
+        """The event time of the latest record that was decided; None without any."""
+        query = "SELECT max(last_ns) FROM (SELECT last_ns FROM parts UNION ALL SELECT last_ns FROM row_buffer)"
+        with clear_failures(self.path):
+            latest: int | None = self._connection.execute(query).fetchone()[0]
+        return latest
 
     def known_file(self, path: str) -> FileRecord | None:
         """The latest version of a file (``SourceReference.file``); None when it was never seen."""
@@ -202,6 +252,23 @@ class StateReader:
     def triplet_times(self, stage: Stage, from_ns: int | None, to_ns: int | None) -> NDArray[np.int64]:
         """int64, shape (n,), ascending: the event times of a stage's triplets that still count."""
         return times_ns(self._of_subjects(Rows.TRIPLETS, {str(stage)}, from_ns, to_ns))
+
+    def scan(
+        self,
+        subject: Device | Stage,
+        columns: Sequence[str],
+        from_ns: int | None,
+        to_ns: int | None,
+        read: Callable[[Iterator[RowPlace]], Result],
+    ) -> Result:
+        """What ``read`` makes of some columns of a device's rows or a stage's triplets; see ``scanned_places``.
+
+        It is called again from the start when the watch replaces a part meanwhile.
+        """
+        what = Rows.SHOTS if isinstance(subject, Device) else Rows.TRIPLETS
+        return self._read(
+            what, from_ns, to_ns, lambda sources: read(scanned_places(sources, subject_of(subject), columns))
+        )
 
     def _of_subjects(self, what: Rows, subjects: set[str], from_ns: int | None, to_ns: int | None) -> pa.Table:
         def of_subjects(rows: pa.Table) -> NDArray[np.bool_]:

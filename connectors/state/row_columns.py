@@ -72,6 +72,8 @@ TRIPLET_SCHEMA = pa.schema(
     ]
 )
 SCHEMAS = {Rows.SHOTS: SHOT_SCHEMA, Rows.TRIPLETS: TRIPLET_SCHEMA}
+#: What tells whose row it is.
+SUBJECT_COLUMNS = {Rows.SHOTS: ("device",), Rows.TRIPLETS: ("front_end", "amp", "arm")}
 
 #: The columns that only the watch itself reads again.
 INTERNAL_COLUMNS = frozenset({"fires", "device_anomalous", "device_reasons", "hdf5_group"})

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from connectors.state.database import one_moment
 from connectors.state.parts import Part, PartFile, list_parts
-from connectors.state.row_columns import SCHEMAS, Rows, sorted_rows, times_ns
+from connectors.state.row_columns import SCHEMAS, SUBJECT_COLUMNS, Rows, sorted_rows, times_ns
 from connectors.state.voids import Voids, load_voids
 
 #: Rows that are gathered before the earliest of them are handed on.
@@ -39,7 +39,13 @@ class BufferedRows:
 
 @dataclass(frozen=True, slots=True)
 class RowSources:
-    """Where the rows of a stretch of time are, at one moment: from ``from_ns`` on and before ``to_ns``."""
+    """Where the rows of a stretch of time are, at one moment: from ``from_ns`` on and before ``to_ns``.
+
+    Attributes
+    ----------
+    columns
+        What is wanted of them besides event time and subject; None: all.
+    """
 
     directory: Path
     what: Rows
@@ -48,6 +54,16 @@ class RowSources:
     buffered: list[BufferedRows]
     parts: list[Part]
     voids: Voids
+    columns: frozenset[str] | None = None
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Of the tables."""
+        whole = SCHEMAS[self.what]
+        if self.columns is None:
+            return whole
+        wanted = self.columns.union(("event_time",), SUBJECT_COLUMNS[self.what])
+        return pa.schema([column for column in whole if column.name in wanted])
 
     def tables(self, limit_rows: int = _BATCH_ROWS) -> Iterator[pa.Table]:
         """All rows by event time, then device or stage, in tables of some ``limit_rows``.
@@ -86,7 +102,7 @@ class RowSources:
         def open_part(part: Part) -> None:
             file = opened.enter_context(PartFile(self.directory, part))
             for group, first_ns, last_ns in file.groups():
-                if self._wants(first_ns, last_ns):
+                if self.wants(first_ns, last_ns):
                     entry: _Entry = (first_ns, next(numbers), partial(self._group, part, file, group))
                     heapq.heappush(heap, entry)
 
@@ -96,15 +112,20 @@ class RowSources:
         while heap:
             table = heapq.heappop(heap)[2]()
             if table is not None or not heap:
-                yield (heap[0][0] if heap else None), SCHEMAS[self.what].empty_table() if table is None else table
+                yield (heap[0][0] if heap else None), self.schema.empty_table() if table is None else table
 
     def _blob(self, buffered: BufferedRows) -> pa.Table:
-        return self._within(self.voids.remaining(decode_rows(buffered.data), self.what, buffered.sequence))
+        rows = self.voids.remaining(decode_rows(buffered.data), self.what, buffered.sequence)
+        return self._within(rows.select(self.schema.names))
 
     def _group(self, part: Part, file: PartFile, group: int) -> pa.Table:
-        return self._within(self.voids.remaining(file.read(group), self.what, part.sequence))
+        names = self.schema.names
+        if not self.voids.may_touch(self.what, part.sequence, part.first_ns, part.last_ns):
+            return self._within(file.read(group, names))
+        return self._within(self.voids.remaining(file.read(group), self.what, part.sequence).select(names))
 
-    def _wants(self, first_ns: int, last_ns: int) -> bool:
+    def wants(self, first_ns: int, last_ns: int) -> bool:
+        """Whether rows between these times may be in the stretch."""
         return (self.from_ns is None or last_ns >= self.from_ns) and (self.to_ns is None or first_ns < self.to_ns)
 
     def _within(self, table: pa.Table) -> pa.Table:
@@ -120,9 +141,14 @@ class RowSources:
 
 
 def row_sources(
-    connection: sqlite3.Connection, directory: Path, what: Rows, from_ns: int | None = None, to_ns: int | None = None
+    connection: sqlite3.Connection,
+    directory: Path,
+    what: Rows,
+    from_ns: int | None = None,
+    to_ns: int | None = None,
+    columns: frozenset[str] | None = None,
 ) -> RowSources:
-    """Where the rows from ``from_ns`` on and before ``to_ns`` are now."""
+    """Where the rows from ``from_ns`` on and before ``to_ns`` are now; see ``RowSources``."""
     with one_moment(connection):
         return RowSources(
             directory=directory,
@@ -132,6 +158,7 @@ def row_sources(
             buffered=buffered_rows(connection, what, from_ns, to_ns),
             parts=list_parts(connection, what, from_ns, to_ns),
             voids=load_voids(connection),
+            columns=columns,
         )
 
 

@@ -15,7 +15,7 @@ from models.messages import AlertMessage
 def _write(message: AlertMessage) -> tuple[bytes, Headers]:
     document = {
         "change": str(message.event.change),
-        "alert": _alert_values(message.event.alert),
+        "alert": alert_values(message.event.alert),
         "moment": None if message.moment is None else moment_values(message.moment),
     }
     return write_document(document), write_headers({"alert": message.event.alert.id})
@@ -23,7 +23,7 @@ def _write(message: AlertMessage) -> tuple[bytes, Headers]:
 
 def _read(incoming: Incoming, _: HeaderFields) -> AlertMessage:
     document = read_document(incoming.value or b"")
-    change, alert = document.choice("change", AlertChange), _read_alert(document.inner("alert"))
+    change, alert = document.choice("change", AlertChange), read_alert(document.inner("alert"))
     event = AlertEvent(change=change, alert=alert)
     return AlertMessage(event=event, moment=None if document.is_null("moment") else document.moment())
 
@@ -35,7 +35,8 @@ def read_alert_source(document: Document) -> AlertSource:
     return AlertSource.from_json(texts)
 
 
-def _alert_values(alert: Alert) -> dict[str, Any]:
+def alert_values(alert: Alert) -> dict[str, Any]:
+    """An alert as JSON values."""
     values = {
         "id": alert.id,
         "kind": str(alert.kind),
@@ -66,7 +67,8 @@ def _explanation_values(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-def _read_alert(document: Document) -> Alert:
+def read_alert(document: Document) -> Alert:
+    """What ``alert_values`` gave."""
     return Alert(
         id=document.text("id"),
         kind=document.choice("kind", AlertKind),

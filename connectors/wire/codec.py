@@ -11,6 +11,7 @@ from connectors.wire.dead_letter import DEAD_LETTERS, DeadLetterMessage
 from connectors.wire.evidence import EVIDENCE
 from connectors.wire.header_fields import HeaderFields, place_of
 from connectors.wire.limits import MAX_INTEGER, MAX_VALUE_BYTES, TooLargeError, shown
+from connectors.wire.live import LIVE
 from connectors.wire.message import Headers, Incoming
 from connectors.wire.notices import NOTICES
 from connectors.wire.progress import PROGRESS, Progress
@@ -20,6 +21,7 @@ from connectors.wire.results import DECIDED, SCORED
 from connectors.wire.schema import SCHEMA_HEADER, Format, Schema, read_schema
 from models.baseline import AcceptedBaseline
 from models.errors import FatalError, RecordError
+from models.live_reading import LiveReading
 from models.messages import (
     AlertMessage,
     DecidedMessage,
@@ -53,6 +55,7 @@ Message = (
     | ShadowPromotion
     | ModelFiles
     | AcceptedBaseline
+    | LiveReading
 )
 
 _WRITTEN: dict[type, Format[Any]] = {
@@ -69,6 +72,7 @@ _WRITTEN: dict[type, Format[Any]] = {
     ShadowPromotion: SHADOWS,
     ModelFiles: MODEL_FILES,
     AcceptedBaseline: BASELINES,
+    LiveReading: LIVE,
 }
 #: The layout that each kind of message is written in.
 SCHEMAS: dict[type, Schema] = {kind: layout.schema for kind, layout in _WRITTEN.items()}

@@ -172,6 +172,7 @@ def test_a_file_whose_closing_can_not_be_seen_has_to_settle(spool: Path, watch: 
     assert watcher.take(0) == []
     clock.advance(4.9)
     assert watcher.take(0) == []
+    assert sorted(name.rpartition("/")[2] for name in watcher.unfinished) == [empty.name, growing.name]
     os.truncate(growing, 1000)  # not told by the notifier, like a write on another computer
     clock.advance(0.2)
     assert watcher.take(0) == []
@@ -179,8 +180,10 @@ def test_a_file_whose_closing_can_not_be_seen_has_to_settle(spool: Path, watch: 
     assert watcher.take(0) == []
     clock.advance(0.2)
     assert files(watcher.take(0)) == ["growing.h5"]
+    assert [name.rpartition("/")[2] for name in watcher.unfinished] == [empty.name]
     clock.advance(50)
     assert files(watcher.take(0)) == [empty.name]
+    assert watcher.unfinished == []
 
 
 def test_a_file_is_told_of_again_only_when_it_has_changed(

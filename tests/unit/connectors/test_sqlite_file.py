@@ -1,5 +1,6 @@
 """Files that several make at once: who comes while another one switches to a log of writes asks again."""
 
+import math
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -27,14 +28,14 @@ def open_catalog(file: Path) -> None:
     SqliteCatalog(file).close()
 
 
-def refusing(times: int) -> Callable[..., sqlite3.Connection]:
+def refusing(times: float) -> Callable[..., sqlite3.Connection]:
     """As SQLite does while others switch, too: it refuses without waiting."""
 
     class Refusing(sqlite3.Connection):
-        left = times
+        left: float = times
 
         def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
-            if sql == "PRAGMA journal_mode=WAL" and self.left:
+            if sql == "PRAGMA journal_mode=WAL" and self.left > 0:
                 self.left -= 1
                 error = sqlite3.OperationalError("database is locked")
                 error.sqlite_errorcode = sqlite3.SQLITE_BUSY
@@ -50,7 +51,7 @@ def test_a_new_file_that_another_one_is_just_making_is_asked_for_again(
 ) -> None:
     file = tmp_path / OUTBOX_NAME
     monkeypatch.setattr("time.sleep", lambda _: None)
-    monkeypatch.setattr(sqlite3, "connect", refusing(100))
+    monkeypatch.setattr(sqlite3, "connect", refusing(math.inf))
     with pytest.raises(RetryableError):
         opened(file)
     monkeypatch.setattr(sqlite3, "connect", refusing(3))

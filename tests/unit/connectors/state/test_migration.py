@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from connectors.state import database
+from connectors.state.alarm_feed import AlarmFeed
 from connectors.state.commit import Commit, LostRecords
 from connectors.state.database import DATABASE_NAME, SCHEMA_VERSION
 from connectors.state.directory import StateDirectory
@@ -26,10 +27,20 @@ from tests.unit.connectors.state.examples import (
 )
 
 
-def fourth_format(path: Path) -> None:
-    """A directory from before changes of files were numbered: what came later is taken away again."""
+def fifth_format(path: Path) -> None:
+    """A directory from before alarms were kept: what came later is taken away again."""
     with StateDirectory.open(path) as state:
         state.commit(commit_of(0))
+    with closing(sqlite3.connect(path / DATABASE_NAME)) as connection:
+        connection.execute("DROP TABLE alarm_feed")
+        connection.execute("DROP TABLE stage_activity")
+        connection.commit()
+        connection.execute("PRAGMA user_version=5")
+
+
+def fourth_format(path: Path) -> None:
+    """A directory from before changes of files were numbered."""
+    fifth_format(path)
     with closing(sqlite3.connect(path / DATABASE_NAME)) as connection:
         connection.execute("DROP TABLE file_changes")
         connection.execute("DELETE FROM meta WHERE name = 'changes'")
@@ -92,6 +103,15 @@ def test_alerts_of_the_third_format_keep_their_explanations(tmp_path: Path) -> N
     with StateDirectory.open(tmp_path) as state:
         assert [alert for alert, _ in state.alerts()] == [known]
         assert version(tmp_path) == SCHEMA_VERSION
+
+
+def test_alarms_are_kept_of_the_fifth_format_on(tmp_path: Path) -> None:
+    fifth_format(tmp_path)
+    known = alert_event().alert
+    with closing(AlarmFeed(tmp_path)) as feed:
+        assert version(tmp_path) == SCHEMA_VERSION
+        assert feed.next(10) == []
+        assert feed.not_in_feed([]) == ([known], [])  # what was open becomes an alarm all the same
 
 
 def test_a_watch_brings_it_to_the_present_format(tmp_path: Path) -> None:

@@ -1,90 +1,72 @@
-import threading
+"""What an earlier program left in a watch's own database is delivered, once."""
+
+import json
+import sqlite3
 from pathlib import Path
 
-from connectors.state.commit import Commit, OutboxMessage
+from connectors.state.database import DATABASE_NAME
 from connectors.state.directory import StateDirectory
-from connectors.webhooks import Outbox
+from connectors.state.outbox import take_over
+from tests.support.outboxes import KeptOutbox, kept_outbox
+
+NAMES = {"http://a/": "first", "http://b/": "second"}
+DATA = {"id": "1", "event": "opened", "event_id": "1-opened", "sent_at": "2022-07-01T09:30:00.000Z", "age_ms": 12}
 
 
-def _message(url: str, alert: str, event: str) -> OutboxMessage:
-    return OutboxMessage(url=url, alert_id=alert, event_id=event, body=f'{{"event": "{event}"}}'.encode(), created_ns=7)
+def leave(state: Path, *urls: str) -> None:
+    """Write messages as earlier programs did."""
+    with StateDirectory.open(state):
+        pass
+    with sqlite3.connect(state / DATABASE_NAME) as connection:
+        connection.executemany(
+            "INSERT INTO outbox (url, alert_id, event_id, body, created_ns) VALUES (?, '1', '1-opened', ?, 5)",
+            [(url, json.dumps(DATA).encode()) for url in urls],
+        )
+    connection.close()
 
 
-def test_only_the_first_of_each_line_is_due(tmp_path: Path) -> None:
-    with StateDirectory.open(tmp_path) as state:
-        outbox = state.outbox()
-        assert outbox.next_due_ns() is None
-        messages = [
-            _message("http://a", "1", "opened"),
-            _message("http://a", "1", "closed"),
-            _message("http://b", "1", "opened"),
-            _message("http://a", "2", "opened"),
-        ]
-        state.commit(Commit(outbox=messages))
-        due = outbox.due(100, 10)
-        assert [(one.url, one.alert_id, one.event_id) for one in due] == [
-            ("http://a", "1", "opened"),
-            ("http://b", "1", "opened"),
-            ("http://a", "2", "opened"),
-        ]
-        assert (due[0].body, due[0].attempts) == (b'{"event": "opened"}', 0)
-        assert len(outbox.due(100, 2)) == 2
-        outbox.failed(due[0].id, "refused", 500)
-        assert [one.url + one.alert_id for one in outbox.due(499, 10)] == ["http://b1", "http://a2"]
-        assert outbox.due(500, 10)[0].attempts == 1
-        outbox.delivered(due[0].id)
-        assert [one.event_id for one in outbox.due(100, 10)] == ["closed", "opened", "opened"]
-        outbox.close()
+def left(state: Path) -> list[str]:
+    connection = sqlite3.connect(state / DATABASE_NAME)
+    urls = [row[0] for row in connection.execute("SELECT url FROM outbox")]
+    connection.close()
+    return urls
 
 
-def test_when_the_next_is_due(tmp_path: Path) -> None:
-    with StateDirectory.open(tmp_path) as state:
-        outbox = state.outbox()
-        state.commit(Commit(outbox=[_message("http://a", "1", "opened"), _message("http://a", "1", "closed")]))
-        assert outbox.next_due_ns() == 0
-        outbox.failed(outbox.due(0, 1)[0].id, "away", 700)
-        assert outbox.next_due_ns() == 700  # the closing waits behind the opening
-        assert outbox.waiting() == 2
-        outbox.close()
+def test_messages_are_taken_over_as_this_program_writes_them(tmp_path: Path) -> None:
+    leave(tmp_path, "http://a/", "http://b/")
+    with kept_outbox(tmp_path) as kept:
+        assert take_over(tmp_path, kept.outbox, NAMES) == 0
+        waiting = kept.waiting()
+        assert list(waiting) == ["first:1-opened", "second:1-opened"]
+        message = waiting["first:1-opened"]
+        assert (message.subject_id, message.type, message.created_ns) == ("1", "alert.opened", 5)
+        assert json.loads(message.body) == {"type": "alert.opened", "timestamp": DATA["sent_at"], "data": DATA}
+    assert left(tmp_path) == []
 
 
-def test_messages_outlive_the_watch(tmp_path: Path) -> None:
-    with StateDirectory.open(tmp_path) as state:
-        state.commit(Commit(outbox=[_message("http://a", "1", "opened")]))
-    with StateDirectory.open(tmp_path) as state:
-        outbox: Outbox = state.outbox()
-        (waiting,) = outbox.due(0, 10)
-        outbox.delivered(waiting.id)
-        state.outbox().close()
-    with StateDirectory.open(tmp_path) as state:
-        assert state.outbox().waiting() == 0
+def test_a_kill_after_the_first_half_doubles_nothing(tmp_path: Path) -> None:
+    leave(tmp_path, "http://a/")
+    with kept_outbox(tmp_path) as kept:
+        take_over(tmp_path, kept.outbox, NAMES)
+        leave(tmp_path, "http://a/")  # it was not removed
+        take_over(tmp_path, kept.outbox, NAMES)
+        assert list(kept.waiting()) == ["first:1-opened"]
+        _deliver(kept)
+        leave(tmp_path, "http://a/")
+        take_over(tmp_path, kept.outbox, NAMES)
+        assert kept.waiting() == {}
+    assert left(tmp_path) == []
 
 
-def test_delivering_beside_commits(tmp_path: Path) -> None:
-    """Two threads deliver while a third commits: nothing is lost, nothing is refused as busy."""
-    with StateDirectory.open(tmp_path) as state:
-        outbox = state.outbox()
-        failures: list[Exception] = []
-        done = threading.Event()
+def test_what_is_for_an_address_that_nobody_has_stays_until_somebody_has_it(tmp_path: Path) -> None:
+    leave(tmp_path, "http://gone/", "http://a/")
+    with kept_outbox(tmp_path) as kept:
+        assert take_over(tmp_path, kept.outbox, NAMES) == 1
+        assert left(tmp_path) == ["http://gone/"]
+        assert take_over(tmp_path, kept.outbox, NAMES | {"http://gone/": "third"}) == 0
+        assert list(kept.waiting()) == ["first:1-opened", "third:1-opened"]
 
-        def deliver() -> None:
-            try:
-                while not done.is_set() or outbox.waiting():
-                    for one in outbox.due(0, 5):
-                        outbox.delivered(one.id)
-            except Exception as error:  # noqa: BLE001  the test shows it
-                failures.append(error)
 
-        threads = [threading.Thread(target=deliver) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for number in range(30):
-            state.commit(
-                Commit(outbox=[_message("http://a", str(number), "opened")], stage_states={"x": b"1" * 10_000})
-            )
-        done.set()
-        for thread in threads:
-            thread.join()
-        assert failures == []
-        assert outbox.waiting() == 0
-        outbox.close()
+def _deliver(kept: KeptOutbox) -> None:
+    [message] = kept.waiting().values()
+    kept.outbox.delivered(message, "204", 50)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.operator_decisions import DECISIONS_NAME, OperatorDecisions
+from connectors.control_room.database import DECISIONS_NAME
+from connectors.control_room.decisions import OperatorDecisions
 from models.alerts.verdicts import EpisodeVerdict, Verdict
 from models.baseline import AcceptedBaseline
 from models.devices import Device, RecordKind, parse_device
@@ -78,16 +79,18 @@ def test_many_may_decide_at_once(tmp_path: Path) -> None:
     assert len(OperatorDecisions(tmp_path).verdicts()) == 40
 
 
-def test_a_reader_does_not_wait_for_long(tmp_path: Path) -> None:
+def test_a_writer_does_not_wait_for_long_and_a_reader_not_at_all(tmp_path: Path) -> None:
     decisions = OperatorDecisions(tmp_path, wait_s=0.01)
     decisions.add_verdict(verdict("ab", Verdict.TRUE))
     connection = sqlite3.connect(tmp_path / DECISIONS_NAME, isolation_level=None)
     connection.execute("BEGIN EXCLUSIVE")
     with pytest.raises(RetryableError, match="another program holds"):
-        decisions.verdicts()
+        decisions.add_verdict(verdict("cd", Verdict.TRUE))
+    assert len(decisions.verdicts()) == 1
     connection.execute("ROLLBACK")
     connection.close()
-    assert len(decisions.verdicts()) == 1
+    decisions.add_verdict(verdict("cd", Verdict.TRUE))
+    assert len(decisions.verdicts()) == 2
 
 
 @pytest.mark.parametrize("content", [b"no database at all, but long enough to look at" * 100, None])

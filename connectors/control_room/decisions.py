@@ -1,8 +1,4 @@
-"""What operators have decided: verdicts on episodes and accepted baselines, in a database of its own.
-
-It lies in the state directory beside the watch's database, which a running watch holds. Commands write it, also several
-at once; the watch only reads it. Nothing in it is ever changed or removed.
-"""
+"""Verdicts on episodes and accepted baselines. Neither is ever changed or removed; each stands in the audit log."""
 
 import os
 import pwd
@@ -13,25 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from connectors.sqlite_file import transaction
-from connectors.state.failures import clear_failures, damaged
+from connectors.control_room.audit_log import add_entry
+from connectors.control_room.database import ControlRoomDatabase, reading
 from connectors.state.reader import StateReader
 from models.alerts.verdicts import EpisodeVerdict, JudgedStretch, Verdict
 from models.baseline import AcceptedBaseline
 from models.devices import Device, RecordKind, parse_device
+from models.event_time import format_iso
 
-DECISIONS_NAME = "decisions.sqlite"
-
-_APPLICATION_ID = 0x50574454  # "PWDT"
 _BUSY_TIMEOUT_S = 20.0
-_TABLES = """
-CREATE TABLE IF NOT EXISTS verdicts (
-    number INTEGER PRIMARY KEY, alert_id TEXT NOT NULL, verdict TEXT NOT NULL, reason TEXT NOT NULL, who TEXT NOT NULL,
-    at_ns INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS baselines (
-    id INTEGER PRIMARY KEY, device TEXT NOT NULL, kind TEXT NOT NULL, from_ns INTEGER NOT NULL, reason TEXT NOT NULL,
-    who TEXT NOT NULL)
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +42,6 @@ class OperatorDecisions:
 
     def __init__(self, state: Path, *, wait_s: float = _BUSY_TIMEOUT_S) -> None:
         self._state = state
-        self._path = state / DECISIONS_NAME
         self._wait_s = wait_s
 
     def add_verdict(self, verdict: EpisodeVerdict) -> None:
@@ -65,6 +50,15 @@ class OperatorDecisions:
             connection.execute(
                 "INSERT INTO verdicts (alert_id, verdict, reason, who, at_ns) VALUES (?, ?, ?, ?, ?)",
                 (verdict.alert_id, verdict.verdict, verdict.reason, verdict.by, verdict.at_ns),
+            )
+            add_entry(
+                connection,
+                at_ns=verdict.at_ns,
+                who=verdict.by,
+                action="verdict",
+                subject=verdict.alert_id,
+                why=verdict.reason,
+                details={"verdict": verdict.verdict.value},
             )
 
     def verdicts(self) -> list[EpisodeVerdict]:
@@ -104,6 +98,15 @@ class OperatorDecisions:
                 "INSERT INTO baselines (id, device, kind, from_ns, reason, who) VALUES (?, ?, ?, ?, ?, ?)",
                 (baseline.id, device.name, device.kind, from_ns, reason, by),
             )
+            add_entry(
+                connection,
+                at_ns=now_ns,
+                who=by,
+                action="accept_baseline",
+                subject=device.name,
+                why=reason,
+                details={"from": format_iso(from_ns)},
+            )
             announce(baseline)
         return RecordedBaseline(baseline=baseline, reason=reason, by=by)
 
@@ -138,36 +141,13 @@ class OperatorDecisions:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """One durable transaction, in which nobody else writes."""
-        with clear_failures(self._state), closing(self._open("rwc")) as connection:
-            connection.execute("PRAGMA synchronous=FULL")
-            with transaction(connection):
-                self._check(connection)
-                for statement in _TABLES.split(";\n"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
-                yield connection
+        database = ControlRoomDatabase.open(self._state, wait_s=self._wait_s)
+        with closing(database), database.step() as connection:
+            yield connection
 
     def _read(self, query: str, *values: int) -> list[tuple[Any, ...]]:
-        if not self._path.exists():
-            return []
-        # Not mode=ro: what a writer left behind when it was killed has to be rolled back.
-        with clear_failures(self._state), closing(self._open("rw")) as connection:
-            connection.execute("BEGIN")
-            if not self._check(connection):
-                return []
+        with reading(self._state, wait_s=self._wait_s) as connection:
             return connection.execute(query, values).fetchall()
-
-    def _check(self, connection: sqlite3.Connection) -> bool:
-        """Whether there are decisions; False of a database that is just being made."""
-        [(application,)] = connection.execute("PRAGMA application_id")
-        [(tables,)] = connection.execute("SELECT count(*) FROM sqlite_master")
-        if tables and application != _APPLICATION_ID:
-            raise damaged(self._state, f"{DECISIONS_NAME} belongs to another program")
-        return bool(tables)
-
-    def _open(self, mode: str) -> sqlite3.Connection:
-        uri = f"{self._path.absolute().as_uri()}?mode={mode}"
-        return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=self._wait_s)
 
 
 def judged_stretches(state: Path) -> list[JudgedStretch]:

@@ -1,0 +1,236 @@
+"""What the control room knows, for those who only look: the console, reports, commands."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from connectors.control_room.alarm_rows import (
+    OF_STAGE,
+    find_activation,
+    find_activations,
+    find_alarm,
+    find_alarms,
+    latest_announcements,
+)
+from connectors.control_room.audit_log import entries_about, find_breaks, read_entries
+from connectors.control_room.database import reading
+from connectors.control_room.incident_rows import (
+    find_incident,
+    find_incidents,
+    most_urgent_incidents,
+    stage_text,
+    worst_alerts,
+    worst_alerts_of_stages,
+)
+from connectors.control_room.schema import ANNOUNCED, UNACKNOWLEDGED, UNFINISHED
+from connectors.control_room.suppression_rows import find_suppressions
+from models.alarms.alarm import Activation, Alarm
+from models.alarms.audit_chain import AuditEntry
+from models.alarms.incident import Incident
+from models.alarms.life_cycle import AlarmState
+from models.alarms.priority import Priority
+from models.alarms.suppression import Cause, Suppression
+from models.alerts.alert import Alert, AlertKind
+from models.devices import Stage
+
+# Both are lists in JSON.
+_OF_STAGE = "instr(stages, ?) > 0"
+_OF_KIND = "instr(kinds, ?) > 0"
+_AFTER = "(first_shot_ns, id) < (SELECT first_shot_ns, id FROM incidents WHERE id = ?)"
+
+
+class ControlRoomReader:
+    """The decisions in a state directory; every call looks at one moment of its own, from any thread.
+
+    Without a file everything is empty.
+
+    Raises
+    ------
+    FatalError
+        By every method: ``state_damaged``, ``state_unusable`` or ``state_too_new``.
+    RetryableError
+        By every method: ``disk_full``, ``disk_error`` or ``state_busy``.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+
+    def incidents(
+        self,
+        *,
+        unfinished: bool = False,
+        announced: bool = False,
+        unacknowledged: bool = False,
+        stage: Stage | None = None,
+        kind: AlertKind | None = None,
+        priority: Priority | None = None,
+        from_ns: int | None = None,
+        to_ns: int | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> list[Incident]:
+        """Incidents, the latest first shot first.
+
+        Parameters
+        ----------
+        unfinished
+            Those that are open, or of which something announced was not acknowledged.
+        announced
+            Those that people were told of.
+        unacknowledged
+            Those of which something announced was not acknowledged.
+        priority
+            Of at least this one.
+        from_ns, to_ns
+            With a shot from then on, and up to before then, ns since 1970.
+        after
+            Id of the last one of the page before.
+        """
+        wanted = _conditions(
+            (unfinished, UNFINISHED, []),
+            (announced, ANNOUNCED, []),
+            (unacknowledged, UNACKNOWLEDGED, []),
+            (stage is not None, _OF_STAGE, [] if stage is None else [stage_text(stage)]),
+            (kind is not None, _OF_KIND, [json.dumps(kind)]),
+            (priority is not None, *_at_least(priority)),
+            (from_ns is not None, "last_shot_ns >= ?", [from_ns]),
+            (to_ns is not None, "first_shot_ns < ?", [to_ns]),
+            (after is not None, _AFTER, [after]),
+        )
+        with reading(self._state) as connection:
+            return list(find_incidents(connection, *wanted, limit=limit))
+
+    def most_urgent(self, limit: int) -> tuple[list[Incident], int]:
+        """Incidents that people were told of and that go on or wait for somebody; and how many there are beyond.
+
+        First what goes on and nobody has seen, then what is over and nobody has seen, then the rest; of these by
+        priority, and of these the latest first.
+        """
+        with reading(self._state) as connection:
+            return most_urgent_incidents(connection, f"{UNFINISHED} AND {ANNOUNCED}", limit=limit)
+
+    def incident(self, incident_id: str) -> Incident | None:
+        """One incident; None when there is none."""
+        with reading(self._state) as connection:
+            return find_incident(connection, incident_id)
+
+    def members(self, incident_id: str) -> list[str]:
+        """The ids of the alerts of an incident, by first shot."""
+        return [activation.alert.id for activation in self.activations(incident_id)]
+
+    def activations(self, incident_id: str, *, limit: int = -1) -> list[Activation]:
+        """The alerts of an incident with what is known of them, by first shot."""
+        with reading(self._state) as connection:
+            return list(find_activations(connection, "incident_id = ?", (incident_id,), limit=limit))
+
+    def worst_alerts(self, incidents: Iterable[Incident]) -> dict[str, Alert]:
+        """The alert that each incident is headed by, by the incident's id; see ``incident_rows.worst_alerts``."""
+        with reading(self._state) as connection:
+            return worst_alerts(connection, [incident.id for incident in incidents])
+
+    def worst_alerts_of_stages(self, incidents: Iterable[Incident]) -> dict[str, list[Alert]]:
+        """For each stage of each incident the alert that the incident is headed by there, by the incident's id."""
+        with reading(self._state) as connection:
+            return worst_alerts_of_stages(connection, [incident.id for incident in incidents])
+
+    def latest_announcements(self, incident_ids: Iterable[str]) -> dict[str, int]:
+        """When something of each incident was announced last; without those of which nothing was."""
+        with reading(self._state) as connection:
+            return latest_announcements(connection, incident_ids)
+
+    def activation(self, alert_id: str) -> Activation | None:
+        """What is known of an alert; None when nothing is."""
+        with reading(self._state) as connection:
+            return find_activation(connection, alert_id)
+
+    def alarms(
+        self,
+        *,
+        states: Iterable[AlarmState] | None = None,
+        stage: Stage | None = None,
+        kind: AlertKind | None = None,
+        incident: str | None = None,
+    ) -> list[Alarm]:
+        """Alarms by their ids: one for each subject and kind that ever had an alert.
+
+        Parameters
+        ----------
+        states
+            Those that are shown as one of these; None: all.
+        incident
+            Those with an alert in this incident.
+        """
+        words = [] if states is None else sorted(state.value for state in states)
+        wanted = _conditions(
+            (states is not None, f"state IN ({', '.join('?' for _ in words)})", words),
+            (
+                stage is not None,
+                OF_STAGE,
+                [] if stage is None else [stage.front_end, stage.amp, stage.arm],
+            ),
+            (kind is not None, "kind = ?", [kind]),
+            (incident is not None, "id IN (SELECT alarm_id FROM activations WHERE incident_id = ?)", [incident]),
+        )
+        with reading(self._state) as connection:
+            return list(find_alarms(connection, *wanted))
+
+    def alarm(self, alarm_id: str) -> Alarm | None:
+        """One alarm; None when there is none."""
+        with reading(self._state) as connection:
+            return find_alarm(connection, alarm_id)
+
+    def maintenance(self, *, past: bool = False, limit: int = 100) -> list[Suppression]:
+        """Stages under maintenance, the latest first; ``past``: those that were, too."""
+        with reading(self._state) as connection:
+            return find_suppressions(connection, cause=Cause.MAINTENANCE, past=past, limit=limit)
+
+    def idle_stages(self) -> list[Suppression]:
+        """Stages that are idle."""
+        with reading(self._state) as connection:
+            return find_suppressions(connection, cause=Cause.IDLE)
+
+    def audit(self, after: int = 0, limit: int | None = 1000) -> list[AuditEntry]:
+        """Entries of the audit log with larger numbers, in their order."""
+        with reading(self._state) as connection:
+            return read_entries(connection, after=after, limit=limit)
+
+    def audit_of(self, subjects: Iterable[str], limit: int = 100) -> list[AuditEntry]:
+        """The latest entries about any of these, or that touched an incident of them, in their order."""
+        with reading(self._state) as connection:
+            return entries_about(connection, subjects, limit=limit)
+
+    def audit_breaks(self) -> list[str]:
+        """Where the audit log is not as it was written, one sentence each."""
+        with reading(self._state) as connection:
+            return find_breaks(connection)
+
+    def beginning_with(self, beginning: str) -> list[str]:
+        """The ids of alarms, incidents and alerts that begin so, sorted."""
+        low, high = beginning, f"{beginning}\uffff"
+        with reading(self._state) as connection:
+            found = [
+                row[0]
+                for table, column in (("alarms", "id"), ("incidents", "id"), ("activations", "alert_id"))
+                for row in connection.execute(
+                    f"SELECT {column} FROM {table} WHERE {column} BETWEEN ? AND ? LIMIT 20",  # noqa: S608
+                    (low, high),
+                )
+            ]
+        return sorted(found)
+
+    def change_number(self) -> int:
+        """Counts up with every step, whoever makes it; 0 before the first."""
+        with reading(self._state) as connection:
+            row = connection.execute("SELECT value FROM meta WHERE name = 'changes'").fetchone()
+        return 0 if row is None else int(row[0])
+
+
+def _at_least(priority: Priority | None) -> tuple[str, list[str]]:
+    words = [] if priority is None else [each.value for each in Priority if each.rank >= priority.rank]
+    return f"priority IN ({', '.join('?' for _ in words)})", words
+
+
+def _conditions(*asked: tuple[bool, str, Iterable[object]]) -> tuple[str, list[object]]:
+    """Those that are asked for, all of which have to hold, with their values."""
+    found = [(text, values) for wanted, text, values in asked if wanted]
+    return " AND ".join(text for text, _ in found) or "TRUE", [value for _, values in found for value in values]

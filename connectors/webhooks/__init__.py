@@ -1,0 +1,1 @@
+"""Alerts on their way to receivers: messages, signatures, HTTP, and messengers through Apprise."""
