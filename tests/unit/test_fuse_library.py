@@ -12,7 +12,7 @@ import pytest
 
 import servers.fuse_library
 from servers.failures import ServerFailedError, ServerMissingError
-from servers.fuse_library import find_fuse_library, fuse_library
+from servers.fuse_library import fuse_library
 
 
 class _Debian:
@@ -67,12 +67,11 @@ def test_one_that_is_installed_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 def test_it_is_fetched_once(debian: _Debian, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    assert find_fuse_library(cache) is None
     library = fuse_library(cache)
     assert Path(library).read_bytes() == b"a library"
-    assert fuse_library(cache) == find_fuse_library(cache) == library
+    assert fuse_library(cache) == library
     assert debian.calls == ["apt-get", "dpkg-deb"]
-    assert [path.name for path in cache.iterdir()] == ["fuse-2"]
+    assert [path.name for path in cache.iterdir()] == ["libfuse2"]
 
 
 @pytest.mark.parametrize(
@@ -80,15 +79,16 @@ def test_it_is_fetched_once(debian: _Debian, tmp_path: Path) -> None:
     [
         lambda folder: (folder / "libfuse.so.2").unlink(),
         lambda folder: (folder / "libfuse.so.2").write_bytes(b"a lib"),
-        lambda folder: (folder / "SHA256").unlink(),
+        lambda folder: (folder / "SHA256SUMS").unlink(),
     ],
     ids=["removed", "cut", "without its sum"],
 )
 def test_what_is_not_whole_is_fetched_anew(debian: _Debian, tmp_path: Path, harm: Callable[[Path], None]) -> None:
     library = Path(fuse_library(tmp_path))
     harm(library.parent)
-    assert find_fuse_library(tmp_path) is None
     assert Path(fuse_library(tmp_path)).read_bytes() == b"a library"
+    assert debian.calls.count("apt-get") == 2
+    assert Path(fuse_library(tmp_path)) == library
     assert debian.calls.count("apt-get") == 2
 
 
