@@ -1,1 +1,1 @@
-"""What people look at: tables on a terminal, later the console and Grafana."""
+"""What people look at: tables on a terminal, pages of the console and of reports, Grafana, rules for Prometheus."""

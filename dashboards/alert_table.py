@@ -119,4 +119,4 @@ def place_of(alert: Alert) -> str:
     """The device, else the stage, else the file or the series of files."""
     if alert.device:
         return alert.device
-    return str(alert.stage) if alert.stage.amp else alert.source.file
+    return alert.stage.name or alert.source.file

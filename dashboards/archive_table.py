@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from dashboards.printable import printable
+from dashboards.words import plain_words, span_words
 
-_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _MEGABYTE = 1_000_000
 
 
@@ -20,11 +20,11 @@ def print_archive(status: Mapping[str, Any], console: Console) -> None:
             table.columns[column].justify = "right"
         for sink, lag in status["waiting"].items():
             size = f"{lag['bytes'] / _MEGABYTE:,.1f}"
-            table.add_row(sink, f"{lag['files']:,}", size, _age(lag["oldest_s"]), printable(lag["error"]))
+            table.add_row(sink, f"{lag['files']:,}", size, span_words(lag["oldest_s"]), printable(lag["error"]))
         console.print(table)
     else:
         for sink, lag in status["waiting"].items():
-            words = f"{sink} waiting {lag['files']} files {lag['bytes']} bytes oldest {_age(lag['oldest_s'])}"
+            words = f"{sink} waiting {lag['files']} files {lag['bytes']} bytes oldest {span_words(lag['oldest_s'])}"
             _print_line(console, f"{words} {lag['error']}".rstrip())
     for line in _lines(status):
         _print_line(console, line)
@@ -32,7 +32,7 @@ def print_archive(status: Mapping[str, Any], console: Console) -> None:
 
 def _lines(status: Mapping[str, Any]) -> Iterator[str]:
     for name, count in status["counts"].items():
-        yield f"{name.replace('_', ' ')} {count}"
+        yield f"{plain_words(name)} {count}"
     for left_out in status["left_out"]:
         yield f"left out {left_out['at']} {left_out['reason']} {left_out['sentence']}"
     if status["states"]:
@@ -45,13 +45,6 @@ def _lines(status: Mapping[str, Any]) -> Iterator[str]:
         yield f"cartridges {state} {count}"
     if status["catalog_error"]:
         yield f"catalog {status['catalog_error']}"
-
-
-def _age(seconds: float | None) -> str:
-    if seconds is None:
-        return "-"
-    length, unit = next(((length, unit) for length, unit in _UNITS if seconds >= length), _UNITS[-1])
-    return f"{seconds / length:.1f} {unit}"
 
 
 def _print_line(console: Console, line: str) -> None:

@@ -11,7 +11,7 @@ from dashboards.printable import printable
 from models.archive.copies import BundleCopy, StoreCopy
 from models.archive.found_file import FoundFile
 from models.archive.volumes import Volume
-from models.event_time import format_iso
+from models.event_time import format_iso, iso_or_none
 
 #: Of the files of a table on a terminal, when no limit was given.
 TERMINAL_LIMIT = 40
@@ -50,13 +50,13 @@ def file_document(found: FoundFile) -> dict[str, Any]:
         "root": file.root,
         "sha256": file.sha256,
         "size_bytes": file.size_bytes,
-        "modified": _time(file.mtime_ns),
+        "modified": iso_or_none(file.mtime_ns),
         "interval": file.interval,
         "date": file.date,
         "front_end": file.front_end,
         "recorder": file.recorder,
-        "first_shot": _time(file.first_ns),
-        "last_shot": _time(file.last_ns),
+        "first_shot": iso_or_none(file.first_ns),
+        "last_shot": iso_or_none(file.last_ns),
         "devices": list(file.devices),
         "stages": list(file.stages),
         "states": list(file.states),
@@ -78,7 +78,7 @@ def _print_rows(rows: Sequence[Sequence[str]], console: Console) -> None:
 
 def _cells(found: FoundFile) -> tuple[str, ...]:
     file, copies = found
-    on_tape = [_tape_text(copy, copies.volumes.get(copy.volume)) for copy in copies.bundle_copies]
+    on_tape = [tape_text(copy, copies.volumes.get(copy.volume)) for copy in copies.bundle_copies]
     cells = (
         "-" if file.first_ns is None else format_iso(file.first_ns),
         file.key,
@@ -86,18 +86,20 @@ def _cells(found: FoundFile) -> tuple[str, ...]:
         f"{file.records:,}",
         ", ".join(file.states),
         file.refused,
-        "; ".join([*map(_stored_text, copies.store_copies), *on_tape]) or f"local: {file.root}",
+        "; ".join([*map(stored_text, copies.store_copies), *on_tape]) or f"local: {file.root}",
     )
     return tuple(map(printable, cells))
 
 
-def _stored_text(copy: StoreCopy) -> str:
+def stored_text(copy: StoreCopy) -> str:
+    """A copy in a store, in few words."""
     if copy.damaged:
         return f"{copy.store} damaged ({copy.damaged})"
     return copy.store if copy.checked_ns is not None or copy.read_back_ns is not None else f"{copy.store} unchecked"
 
 
-def _tape_text(copy: BundleCopy, volume: Volume | None) -> str:
+def tape_text(copy: BundleCopy, volume: Volume | None) -> str:
+    """A copy on a cartridge, in few words; None is one that the catalog does not know."""
     damaged = f" ({copy.damaged})" if copy.damaged else ""
     return f"tape {copy.volume if volume is None else volume.name} {copy.state.value}{damaged}"
 
@@ -106,8 +108,8 @@ def _stored_document(copy: StoreCopy) -> dict[str, Any]:
     return {
         "store": copy.store,
         "version": copy.version,
-        "checked": _time(copy.checked_ns),
-        "read_back": _time(copy.read_back_ns),
+        "checked": iso_or_none(copy.checked_ns),
+        "read_back": iso_or_none(copy.read_back_ns),
         "damaged": copy.damaged,
     }
 
@@ -120,11 +122,7 @@ def _tape_document(copy: BundleCopy, volume: Volume | None) -> dict[str, Any]:
         "volume_state": "" if volume is None else volume.state.value,
         "path": copy.path,
         "state": copy.state.value,
-        "written": _time(copy.written_ns),
-        "read_back": _time(copy.read_back_ns),
+        "written": iso_or_none(copy.written_ns),
+        "read_back": iso_or_none(copy.read_back_ns),
         "damaged": copy.damaged,
     }
-
-
-def _time(time_ns: int | None) -> str | None:
-    return None if time_ns is None else format_iso(time_ns)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboards.html_page import paragraph, text
+from dashboards.html_page import Markup, paragraph, text
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 760, 304, 90, 34, 34
 _LEGEND_STEP, _SAMPLE = 215, 36
+_SMALL = (180, 26)
 # At the ends of the vertical axis, as a part of it.
 _ROOM = 0.06
 # An axis that does not begin at 0 shows at least this part of its values: noise is not to look like a jump.
@@ -74,6 +75,38 @@ def draw_curves(
         f"{_label(_WIDTH - 10, _HEIGHT - 9, _number(x_span[1]), 'end')}"
         f"{_label((_LEFT + _WIDTH) // 2, _HEIGHT - 9, x_label, 'middle')}</svg>"
         f"{paragraph('The vertical axis does not begin at 0.', quiet=True) if y_span[0] > 0.0 else ''}"
+    )
+
+
+def draw_small_curve(y: NDArray[np.float64], says: str, *, span: tuple[float, float] | None = None) -> Markup:
+    """A line without axes, to stand in a table; NaN breaks it. Nothing where there is nothing to show.
+
+    Parameters
+    ----------
+    y
+        float64, shape (n,): at equal distances.
+    says
+        For who can't see it.
+    span
+        What lies at the bottom and at the top; else that of the values.
+    """
+    known = np.isfinite(y)
+    if not known.any():
+        return Markup("")
+    low, high = span or _y_span(y[known], from_zero=False)
+    x = 1 + np.arange(len(y)) / max(len(y) - 1, 1) * (_SMALL[0] - 2)
+    place = _SMALL[1] - 2 - (np.clip(y, low, high) - low) / (high - low) * (_SMALL[1] - 4)
+    runs = np.split(np.arange(len(y)), np.flatnonzero(np.diff(known.astype(np.int8))) + 1)
+    lines = "".join(
+        f'<polyline fill="none" stroke="{_STYLES[0][0]}" stroke-width="1.5" stroke-linecap="round" points="'
+        + " ".join(f"{x[row]:.1f},{place[row]:.1f}" for row in (run if len(run) > 1 else [run[0], run[0]]))
+        + '"/>'
+        for run in runs
+        if known[run[0]]
+    )
+    return Markup(
+        f'<svg class="small" viewBox="0 0 {_SMALL[0]} {_SMALL[1]}" width="{_SMALL[0]}" height="{_SMALL[1]}" role="img" '
+        f'aria-label="{text(says)}">{lines}</svg>'
     )
 
 

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from connectors.operator_decisions import RecordedBaseline
+from connectors.control_room.decisions import RecordedBaseline
 from dashboards.blocks import counted, print_blocks, print_table, table_fits
 from dashboards.printable import printable
 from models.alerts.verdict_counts import VerdictCount

@@ -26,6 +26,20 @@ figure { margin: 8px 0; } figcaption { color: #a5aab2; font-size: 13px; }
 .facts dd { margin: 0; overflow-wrap: anywhere; } .scroll { overflow-x: auto; }
 @media (max-width: 600px) { body { padding: 12px; } svg text { font-size: 22px; } .strip { gap: 8px; } }
 .scroll td, .scroll th { overflow-wrap: normal; }
+.scroll td { white-space: nowrap; } .scroll td.words { min-width: 100px; overflow-wrap: anywhere; white-space: normal; }
+.scroll td.words:first-child { min-width: 180px; } .scroll + h3 { margin-top: 14px; }
+@page { size: A4; margin: 12mm 12mm 14mm; }
+@media print {
+  :root { color-scheme: light; } body { background: #fff; color: #111; font-size: 9.5pt; max-width: none; padding: 0; }
+  h1 { font-size: 17pt; } h2 { break-after: avoid; font-size: 12.5pt; margin: 18pt 0 4pt; } h3 { font-size: 10pt; }
+  .quiet, dt, th, figcaption { color: #444; } article { background: none; border: 1px solid #999;
+    border-left-width: 5px; break-inside: avoid; padding: 6px 10px; } img { max-height: 90mm; width: auto; }
+  .scroll { overflow: visible; } table { font-size: 7.5pt; } td, th { padding: 1px 7px 1px 0; }
+  tr, svg { break-inside: avoid; } .scroll td.words { min-width: 50px; }
+  .scroll td.words:first-child { min-width: 100px; }
+  svg rect { fill: #f1f2f4; } svg text { fill: #333; } svg.small { width: 100px; }
+  svg.small polyline { stroke: #0060a0; }
+}
 """
 
 #: For the header Content-Security-Policy: its own pictures and its own style, and nothing else.
@@ -43,6 +57,12 @@ def html_page(title: str, parts: Iterable[str]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{text(title)}</h1>\n{body}\n</body>\n</html>\n"
     )
+
+
+class Markup(str):
+    """HTML that was made here, where otherwise any text may stand."""
+
+    __slots__ = ()
 
 
 def text(words: str) -> str:
@@ -72,18 +92,22 @@ def facts_line(facts: Iterable[tuple[str, str]]) -> str:
     return f'<dl class="facts">{"".join(named)}</dl>'
 
 
-def html_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Iterable[str] = ()) -> str:
-    """A table; the columns named in ``numbers`` are aligned to the right.
+def html_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Iterable[str] = (), words: Iterable[str] = ()
+) -> str:
+    """A table; the columns named in ``numbers`` are aligned to the right, those in ``words`` hold sentences.
 
-    With names of columns it is scrolled sideways where it is too wide; else its values are broken.
+    With names of columns it is scrolled sideways where it is too wide, and named again on each printed page; else its
+    values are broken. A cell may be ``Markup``.
     """
-    right = {place for place, column in enumerate(columns) if column in set(numbers)}
+    kinds = dict.fromkeys(numbers, ' class="number"') | dict.fromkeys(words, ' class="words"')
 
     def cells(tag: str, row: Sequence[str]) -> str:
-        marks = (' class="number"' if place in right else "" for place in range(len(row)))
-        return "".join(f"<{tag}{mark}>{text(cell)}</{tag}>" for mark, cell in zip(marks, row, strict=True))
+        marks = (kinds.get(column, "") for column in columns)
+        shown = (cell if isinstance(cell, Markup) else text(cell) for cell in row)
+        return "".join(f"<{tag}{mark}>{cell}</{tag}>" for mark, cell in zip(marks, shown, strict=True))
 
-    head = f"<tr>{cells('th', columns)}</tr>\n" if any(columns) else ""
+    head = f"<thead><tr>{cells('th', columns)}</tr></thead>\n" if any(columns) else ""
     body = "\n".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    table = f"<table>\n{head}{body}\n</table>"
+    table = f"<table>\n{head}<tbody>\n{body}\n</tbody>\n</table>"
     return f'<div class="scroll">{table}</div>' if head else table

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dashboards.printable import printable
+from dashboards.words import plain_words
 
 
 def print_ledger(ledger: Mapping[str, Any], console: Console) -> None:
@@ -15,7 +16,7 @@ def print_ledger(ledger: Mapping[str, Any], console: Console) -> None:
     # Beside the outcomes, not among them: a thinned record has its outcome, too, and a dead letter is counted above.
     lines += [("records", "thinned", ledger["thinned"])] if "thinned" in ledger else []
     lines += [
-        (f"dead letters {where.replace('_', ' ')}", reason, number)
+        (f"dead letters {plain_words(where)}", reason, number)
         for where, reasons in ledger.get("dead_letters", {}).items()
         for reason, number in reasons.items()
     ]

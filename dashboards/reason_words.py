@@ -31,6 +31,14 @@ _TAPE = {
     "no_room": "no mounted cartridge has room for what waits",
     "remount": "the cartridges are to be mounted anew, so that they can be read back",
 }
+# Of whoever is to be told of alerts.
+_RECEIVER = {
+    "away": "the receiver of alerts does not answer, or takes nothing",
+    "refused": "the receiver does not take some messages",
+    "gone": "the receiver wants no messages any more",
+    "slow": "the receiver takes messages more slowly than they come",
+    "not_configured": "messages wait for a receiver that the settings do not name",
+}
 _WORDS = {
     "residual": "the picture is not as usual",
     "latent": "an unusual combination of usual parts",
@@ -73,6 +81,7 @@ _OF_KIND = {
     AlertKind.PIPELINE_LAG: _BEHIND,
     AlertKind.CONNECTOR_BEHIND: _BEHIND,
     AlertKind.ARCHIVE_LATE: _ARCHIVE,
+    AlertKind.RECEIVER_FAILING: _RECEIVER,
     AlertKind.TAPE_TROUBLE: _TAPE,
     AlertKind.TAPE_WANTED: _TAPE,
 }

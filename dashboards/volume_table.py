@@ -8,7 +8,7 @@ from rich.console import Console
 from dashboards.blocks import print_blocks, print_table, table_fits
 from dashboards.printable import printable
 from models.archive.volumes import Volume
-from models.event_time import format_iso
+from models.event_time import iso_or_none
 
 _COLUMNS = ("barcode", "label", "state", "used", "bundles safe", "waiting", "damaged", "errors", "verified", "uuid")
 _NUMBERS = ("used", "bundles safe", "waiting", "damaged", "errors")
@@ -73,15 +73,15 @@ def volume_document(line: ShownVolume) -> dict[str, Any]:
         "bundles_waiting": line.written,
         "bundles_damaged": line.damaged,
         "errors": volume.errors,
-        "last_verified": _time(volume.last_verified_ns),
-        "last_mounted": _time(volume.last_mounted_ns),
+        "last_verified": iso_or_none(volume.last_verified_ns),
+        "last_mounted": iso_or_none(volume.last_mounted_ns),
     }
 
 
 def _cells(line: ShownVolume) -> tuple[str, ...]:
     volume = line.volume
     used = f"{100 * volume.used_bytes / volume.capacity_bytes:.0f} %" if volume.capacity_bytes else "-"
-    verified = _time(volume.last_verified_ns)
+    verified = iso_or_none(volume.last_verified_ns)
     return (
         printable(volume.barcode) or "-",
         printable(volume.label) or "-",
@@ -94,7 +94,3 @@ def _cells(line: ShownVolume) -> tuple[str, ...]:
         verified[:16] if verified else "never",
         printable(volume.uuid),
     )
-
-
-def _time(time_ns: int | None) -> str | None:
-    return None if time_ns is None else format_iso(time_ns)

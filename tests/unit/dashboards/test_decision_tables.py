@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 from rich.console import Console
 
-from connectors.operator_decisions import RecordedBaseline
+from connectors.control_room.decisions import RecordedBaseline
 from dashboards.decision_tables import print_baselines, print_verdict_counts
 from models.alerts.alert import AlertKind
 from models.alerts.verdict_counts import VerdictCount, count_verdicts

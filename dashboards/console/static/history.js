@@ -1,0 +1,261 @@
+"use strict";
+// Histories: the drawings of a page share their time; each series is asked for once, as fine as the stretch allows.
+
+(() => {
+  // Okabe and Ito's colours, which the colour-blind tell apart, and dashes besides.
+  const STROKES = [["#56b4e9", []], ["#e69f00", [8, 5]], ["#cc79a7", [3, 4]], ["#009e73", [12, 4, 3, 4]],
+    ["#f0e442", [5, 3]], ["#d55e00", [2, 3]]];
+  const REFRESH_MS = 10000;
+  const cursors = window.uPlot.sync("history");
+
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name) => style.getPropertyValue(name).trim();
+  const history = document.getElementById("history");
+  const stretch = { from: Number(history.dataset.from), to: Number(history.dataset.to) };
+
+  const episodesOf = (page) => [...page.querySelectorAll("[data-episode]")].map((row) => ({
+    first: Number(row.dataset.first), last: Number(row.dataset.last), severity: row.dataset.severity }));
+  let episodes = episodesOf(document);
+
+  const addresses = (charts) => {
+    const columns = new Map();
+    for (const chart of charts) {
+      for (const curve of chart.document.curves) {
+        if (!columns.has(curve.source)) columns.set(curve.source, new Set());
+        columns.get(curve.source).add(curve.column);
+      }
+    }
+    return [...columns].map(([source, wanted]) => {
+      const query = new URLSearchParams({ from_s: stretch.from, to_s: stretch.to });
+      if (source.startsWith("/devices/")) query.set("columns", [...wanted].sort().join(","));
+      return [source, `${source}?${query}`];
+    });
+  };
+
+  const markEpisodes = (plot) => {
+    const { ctx, bbox } = plot;
+    const pixel = window.devicePixelRatio || 1;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, 0, bbox.width, bbox.top + bbox.height);
+    ctx.clip();
+    for (const each of episodes) {
+      const left = plot.valToPos(each.first, "x", true);
+      const width = Math.max(plot.valToPos(each.last, "x", true) - left, 3 * pixel);
+      const height = { high: 8, medium: 6, low: 4 }[each.severity] * pixel;
+      ctx.fillStyle = colour(`--${each.severity}`);
+      ctx.globalAlpha = 0.16;
+      ctx.fillRect(left, bbox.top, width, bbox.height);
+      ctx.globalAlpha = 1;
+      ctx.fillRect(left, bbox.top - height, width, height);
+    }
+    ctx.restore();
+  };
+
+  const iso = (seconds) => new Date(1000 * seconds).toISOString();
+  const zoomTo = (from, to) => {
+    if (to - from < 0.2) return;
+    location.assign(`${history.dataset.path}?${new URLSearchParams({ from: iso(from), to: iso(to) })}`);
+  };
+
+  // One table of aligned columns for each source, then all of them over one time.
+  const aligned = (chart, series) => {
+    const tables = [];
+    for (const curve of chart.document.curves) {
+      const found = series.get(curve.source);
+      if (found === undefined || found.columns[curve.column] === undefined) continue;
+      const { least, mean, greatest } = found.columns[curve.column];
+      tables.push(curve.shown === "band" ? [found.time_s, mean, least, greatest]
+        : [found.time_s, curve.shown === "greatest" ? greatest : mean]);
+    }
+    return tables.length ? window.uPlot.join(tables) : null;
+  };
+
+  const words = (value) => (value === null || value === undefined || Number.isNaN(value) ? "-" : Number(value.toPrecision(5)).toLocaleString("en"));
+
+  const summary = (chart, series) => chart.document.curves.map((curve) => {
+    const found = series.get(curve.source);
+    const column = found && found.columns[curve.column];
+    if (!column) return `${curve.label}: nothing`;
+    const known = (values) => values.filter((value) => value !== null);
+    const mean = known(column.mean);
+    if (!mean.length) return `${curve.label}: nothing was recorded`;
+    const least = known(column.least).reduce((a, b) => Math.min(a, b));
+    const greatest = known(column.greatest).reduce((a, b) => Math.max(a, b));
+    return `${curve.label}: ${words(least)} to ${words(greatest)}`;
+  }).join("; ");
+
+  const lines = (chart, series) => {
+    const drawn = [{ label: "time" }];
+    const bands = [];
+    chart.document.curves.forEach((curve, number) => {
+      const found = series.get(curve.source);
+      if (found === undefined || found.columns[curve.column] === undefined) return;
+      const [stroke, dash] = STROKES[number % STROKES.length];
+      const thick = parseFloat(style.fontSize) / 16;
+      const points = { show: found.time_s.length < 150, size: 5, stroke, fill: stroke };
+      drawn.push({ label: curve.label, stroke, dash: curve.shown === "band" ? [] : dash, width: 1.5 * thick, points });
+      if (curve.shown === "band") {
+        const edge = { stroke: `${stroke}66`, width: 0.7 * thick, points: { show: false } };
+        drawn.push({ ...edge, label: "least" }, { ...edge, label: "greatest" });
+        bands.push({ series: [drawn.length - 1, drawn.length - 2], fill: `${stroke}30` });
+      }
+    });
+    return { drawn, bands };
+  };
+
+  // Times of a day have 24 hours here; the day stands below where it changes.
+  const times = (_, splits, __, ___, step) => splits.map((at, number) => {
+    const text = iso(at);
+    const time = step >= 60 ? text.slice(11, 16) : step >= 1 ? text.slice(11, 19) : text.slice(14, 23);
+    const day = text.slice(0, 10);
+    return number === 0 || iso(splits[number - 1]).slice(0, 10) !== day ? `${time}\n${day}` : time;
+  });
+  const amounts = (_, splits) => splits.map((value) => {
+    const size_ = Math.abs(value);
+    if (size_ >= 1e6) return `${Number((value / 1e6).toPrecision(4))} M`;
+    if (size_ >= 1e4) return `${Number((value / 1e3).toPrecision(4))} k`;
+    return String(Number(value.toPrecision(5)));
+  });
+
+  const size = (place) => ({ width: Math.max(place.clientWidth, 240), height: Math.round(Math.max(190, 0.115 * window.innerWidth)) });
+
+  const show = (chart, series) => {
+    const data = aligned(chart, series);
+    const text = chart.figure.querySelector(".summary");
+    text.textContent = summary(chart, series);
+    if (data === null) return;
+    if (chart.plot) { chart.plot.setData(data, false); chart.plot.setScale("x", { min: stretch.from, max: stretch.to }); return; }
+    const place = chart.figure.querySelector(".plot");
+    const { drawn, bands } = lines(chart, series);
+    const { least, greatest } = chart.document;
+    const font = `${Math.round(0.78 * parseFloat(style.fontSize))}px system-ui, sans-serif`;
+    const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") }, font };
+    chart.plot = new window.uPlot({
+      ...size(place),
+      tzDate: (seconds) => window.uPlot.tzDate(new Date(1000 * seconds), "UTC"),
+      scales: {
+        x: { min: stretch.from, max: stretch.to },
+        y: { range: (_, low, high) => {
+          const room = 0.06 * (high - low || Math.abs(high) || 1);
+          return [least === null ? low - room : Math.min(least, low), greatest === null ? high + room : greatest + 2];
+        } },
+      },
+      axes: [{ ...axis, values: times, size: 3.4 * parseFloat(style.fontSize), space: 5.5 * parseFloat(style.fontSize) },
+        { ...axis, values: amounts, size: 4.2 * parseFloat(style.fontSize) }],
+      padding: [14, 2.2 * parseFloat(style.fontSize), 0, 0],
+      cursor: { sync: { key: cursors.key }, drag: { x: true, y: false, setScale: false } },
+      legend: { show: false },
+      series: drawn,
+      bands,
+      hooks: {
+        drawClear: [markEpisodes],
+        setSelect: [(plot) => {
+          if (plot.select.width < 8) return;
+          const from = plot.posToVal(plot.select.left, "x");
+          zoomTo(from, plot.posToVal(plot.select.left + plot.select.width, "x"));
+        }],
+        setCursor: [(plot) => {
+          const at = plot.cursor.idx;
+          if (at === null || at === undefined || plot.cursor.left < 0) { text.textContent = summary(chart, series); return; }
+          const shown = drawn.map((line, number) => (number && !["least", "greatest"].includes(line.label)
+            ? `${line.label}: ${words(plot.data[number][at])}` : null)).filter((each) => each !== null);
+          text.textContent = `${iso(plot.data[0][at]).slice(0, 23).replace("T", " ")}  ${shown.join("; ")}`;
+        }],
+      },
+    }, data, place);
+    key(chart, drawn);
+  };
+
+  // Which line is which, where there are several.
+  const key = (chart, drawn) => {
+    const named = drawn.slice(1).filter((line) => !["least", "greatest"].includes(line.label));
+    if (named.length < 2) return;
+    const list = document.createElement("p");
+    list.className = "key";
+    named.forEach((line) => {
+      const sample = document.createElement("canvas");
+      sample.width = 60;
+      sample.height = 8;
+      const context = sample.getContext("2d");
+      context.strokeStyle = line.stroke;
+      context.lineWidth = 4;
+      context.setLineDash(line.dash.map((length) => 2 * length));
+      context.beginPath();
+      context.moveTo(0, 4);
+      context.lineTo(60, 4);
+      context.stroke();
+      const each = document.createElement("span");
+      each.append(sample, ` ${line.label}`);
+      list.append(each);
+    });
+    chart.figure.querySelector(".summary").before(list);
+  };
+
+  const fetched = async (address) => {
+    const answer = await fetch(address, { headers: { Accept: "application/json" } });
+    const document_ = await answer.json();
+    if (!answer.ok) throw new Error(document_.error || `The console answers ${answer.status}.`);
+    return document_;
+  };
+
+  const load = async (charts) => {
+    const series = new Map();
+    const wanting = (source) => charts.filter((chart) => chart.document.curves.some((curve) => curve.source === source));
+    await Promise.all(addresses(charts).map(async ([source, address]) => {
+      try {
+        series.set(source, await fetched(address));
+      } catch (error) {
+        for (const chart of wanting(source)) chart.figure.querySelector(".summary").textContent = error.message;
+        return;
+      }
+      // A drawing appears when all that is in it is there.
+      for (const chart of wanting(source)) {
+        if (chart.document.curves.every((curve) => series.has(curve.source))) show(chart, series);
+      }
+    }));
+    history.dataset.shown = "yes";
+  };
+
+  const showMap = async (canvas) => {
+    const answer = await fetch(canvas.dataset.map);
+    if (!answer.ok) return;
+    const values = new Float32Array(await answer.arrayBuffer());
+    const draw = canvas.dataset.signed ? window.petawatch.images.signed : window.petawatch.images.counts;
+    draw(canvas, values, 102, 128, Number(canvas.dataset.most));
+  };
+
+  const charts = [...document.querySelectorAll("[data-chart]")].map((figure) => ({
+    figure, document: JSON.parse(figure.dataset.chart), plot: null }));
+  load(charts);
+  document.querySelectorAll("[data-map]").forEach(showMap);
+  for (const chart of charts) {
+    const place = chart.figure.querySelector(".plot");
+    new ResizeObserver(() => {
+      if (chart.plot && chart.plot.width !== size(place).width) chart.plot.setSize(size(place));
+    }).observe(place);
+  }
+
+  // The latest stretch moves on with what is recorded.
+  let next = performance.now() + REFRESH_MS;
+  document.addEventListener("petawatch:state", async () => {
+    if (!history.dataset.latest || performance.now() < next) return;
+    next = performance.now() + REFRESH_MS;
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+      if (!answer.ok) return;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = page.getElementById("history");
+      stretch.from = Number(fresh.dataset.from);
+      stretch.to = Number(fresh.dataset.to);
+      episodes = episodesOf(page);
+      for (const id of ["ways", "episodes"]) {
+        const part = document.getElementById(id);
+        if (!part.contains(document.activeElement)) part.replaceWith(page.getElementById(id));
+      }
+      await load(charts);
+    } catch {
+      // The strip says that the server is away.
+    }
+  });
+})();

@@ -1,0 +1,86 @@
+"""What the wall shows: readings with their pictures as one message, and the incidents of each stage."""
+
+import json
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dashboards.reason_words import why
+from dashboards.words import plain_words
+from models.alarms.incident import Incident, IncidentState
+from models.alarms.suppression import Suppression
+from models.alerts.alert import Alert
+from models.live_reading import LiveReading
+
+_LENGTH = struct.Struct("<I")
+_MS_NS = 1_000_000
+
+
+def frames_message(readings: Sequence[LiveReading]) -> bytes:
+    """Readings for a script: the length of what follows as 4 bytes (little-endian), JSON, then the pictures' pixels.
+
+    The JSON is a list of readings; those with ``picture`` have their uint8 pixels, 102 rows of 128, one after the
+    other, as ``models.images.thumbnail`` makes them. What is not known is null; times are in ms since 1970.
+    """
+    header = json.dumps([_reading(reading) for reading in readings], separators=(",", ":"), allow_nan=False).encode()
+    pictures = [reading.thumbnail.tobytes() for reading in readings if reading.thumbnail is not None]
+    return b"".join([_LENGTH.pack(len(header)), header, *pictures])
+
+
+def wall_incidents(
+    incidents: Sequence[Incident],
+    worst_alerts: Mapping[str, Alert],
+    of_stages: Mapping[str, Sequence[Alert]],
+    suppressed: Sequence[Suppression],
+) -> dict[str, Any]:
+    """Incidents in their order, and which stages are idle or under maintenance.
+
+    Parameters
+    ----------
+    worst_alerts, of_stages
+        What each incident is headed by, as a whole and on the card of each of its stages; by the incident's id.
+    """
+    return {
+        "incidents": [
+            _incident(incident, worst_alerts.get(incident.id), of_stages.get(incident.id, ())) for incident in incidents
+        ],
+        "suppressed": {each.stage: each.cause.value for each in suppressed},
+    }
+
+
+def _reading(reading: LiveReading) -> dict[str, Any]:
+    return {
+        "device": reading.device.name,
+        "kind": reading.device.kind.value,
+        "stage": reading.device.stage.name,
+        "number": reading.number,
+        "event_ms": reading.event_time_ns // _MS_NS,
+        "score": _known(reading.score),
+        "scoring": reading.scoring.label,
+        "anomalous": reading.anomalous,
+        "striking": reading.striking,
+        "refusal": "" if reading.valid else plain_words(reading.refusal.label),
+        "values": {name: _known(value) for name, value in reading.values.items()},
+        "picture": reading.thumbnail is not None,
+    }
+
+
+def _incident(incident: Incident, worst: Alert | None, of_stages: Sequence[Alert]) -> dict[str, Any]:
+    return {
+        "id": incident.id,
+        "priority": incident.priority.value,
+        "open": incident.state is IncidentState.OPEN,
+        "acknowledged_by": incident.acknowledged_by if incident.is_acknowledged else "",
+        "stages": [stage.name for stage in incident.stages],
+        "subjects": list(incident.subjects),
+        "what": why(worst) if worst is not None else ", ".join(map(plain_words, incident.kinds)),
+        "at": {alert.stage.name: {"what": why(alert), "device": alert.device} for alert in of_stages},
+        "origin": incident.origin,
+        "episodes": incident.episodes,
+        "first_ms": incident.first_shot_ns // _MS_NS,
+    }
+
+
+def _known(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,118 @@
+"""Incidents in words and as rows, for pages and reports: what is odd, who has seen it, what was done."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from dashboards.blocks import counted
+from dashboards.reason_words import why
+from dashboards.words import plain_words, span_words, time_words
+from models.alarms.alarm import Alarm
+from models.alarms.audit_chain import AuditEntry
+from models.alarms.incident import Incident, IncidentState
+from models.alerts.alert import Alert
+from models.alerts.verdicts import EpisodeVerdict
+from models.event_time import SECOND_NS
+
+_SHOWN_SUBJECTS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentRow:
+    """An incident in a list."""
+
+    id: str
+    priority: str
+    what: str
+    where: str
+    origin: str
+    first: str
+    lasted: str
+    episodes: str
+    state: str
+    seen: str
+    unseen: bool
+
+
+def incident_rows(incidents: Sequence[Incident], worst_alerts: Mapping[str, Alert]) -> list[IncidentRow]:
+    """A list's rows; of those without a known worst alert the kinds stand for it."""
+    return [_incident_row(incident, worst_alerts.get(incident.id)) for incident in incidents]
+
+
+def _lasted_words(incident: Incident) -> str:
+    """From the first odd shot to the last so far; empty of what goes on without shots, as a receiver's."""
+    if incident.state is IncidentState.OPEN and not incident.stages:
+        return ""
+    return span_words((incident.last_shot_ns - incident.first_shot_ns) / SECOND_NS)
+
+
+def _incident_row(incident: Incident, worst: Alert | None) -> IncidentRow:
+    kinds = ", ".join(plain_words(kind) for kind in incident.kinds)
+    what = kinds if worst is None else why(worst)
+    more = len(incident.subjects) - _SHOWN_SUBJECTS
+    where = ", ".join(incident.subjects[:_SHOWN_SUBJECTS]) + (f" and {more} more" if more > 0 else "")
+    return IncidentRow(
+        id=incident.id,
+        priority=incident.priority.value,
+        what=what,
+        where=where,
+        origin=incident.origin,
+        first=time_words(incident.first_shot_ns),
+        lasted=_lasted_words(incident),
+        episodes=episodes_words(incident),
+        state=incident.state.value,
+        seen=seen_words(incident),
+        unseen=incident.is_unseen,
+    )
+
+
+def episodes_words(incident: Incident) -> str:
+    """How many episodes it has, and how many go on."""
+    still = f", {incident.open_episodes} open" if incident.open_episodes else ""
+    return f"{counted(incident.episodes, 'episode')}{still}"
+
+
+def seen_words(incident: Incident) -> str:
+    """Who has seen it, if anybody."""
+    if incident.is_acknowledged:
+        return f"acknowledged by {incident.acknowledged_by} at {time_words(incident.acknowledged_ns, seconds=True)}"
+    return "unacknowledged" if incident.announced_ns is not None else "not announced: shelved, suppressed or delayed"
+
+
+def verdict_words(verdict: EpisodeVerdict | None) -> str:
+    """What was said of an episode last."""
+    if verdict is None:
+        return ""
+    because = f": {verdict.reason}" if verdict.reason else ""
+    return f"{verdict.verdict.value}, said {verdict.by} at {time_words(verdict.at_ns, seconds=True)}{because}"
+
+
+def audit_rows(entries: Iterable[AuditEntry], names: Mapping[str, str]) -> list[tuple[str, str, str, str, str]]:
+    """When, who, what, of what, why; the latest first.
+
+    Parameters
+    ----------
+    names
+        What ids mean to people.
+    """
+    rows = []
+    for entry in entries:
+        details = ", ".join(filter(None, (_detail(*each, entry.subject, names) for each in entry.details.items())))
+        what = f"{plain_words(entry.action)} ({details})" if details else plain_words(entry.action)
+        rows.append((time_words(entry.at_ns), entry.who, what, names.get(entry.subject, entry.subject), entry.why))
+    return rows[::-1]
+
+
+def _detail(name: str, value: object, subject: str, names: Mapping[str, str]) -> str:
+    if isinstance(value, list):
+        unnamed = "incident " if name == "incidents" else ""
+        return ", ".join(names.get(str(each), f"{unnamed}{each}") for each in value if each != subject)
+    if name.endswith("_ns") and isinstance(value, int):
+        return f"{plain_words(name.removesuffix('_ns'))} {time_words(value)}"
+    return f"{plain_words(name)} {plain_words(str(value))}"
+
+
+def subject_names(incident: Incident | None, alarms: Collection[Alarm], alerts: Iterable[Alert]) -> dict[str, str]:
+    """What the ids of an incident mean to people."""
+    names = {alarm.id: f"{plain_words(alarm.kind)} of {alarm.subject}" for alarm in alarms}
+    names |= {alert.id: f"the episode of {time_words(alert.first_shot_ns)}" for alert in alerts}
+    return names | ({} if incident is None else {incident.id: "the incident"})

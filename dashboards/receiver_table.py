@@ -1,0 +1,63 @@
+"""Receivers and messengers for eyes: what waits for each, when it got something last, why it gets nothing."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from connectors.webhooks.standing import ReceiverStanding
+from dashboards.blocks import counted, print_blocks
+from dashboards.printable import printable
+from models.event_time import format_iso
+
+
+def print_standings(standings: Sequence[ReceiverStanding], console: Console) -> None:
+    """A block each; plain lines with tabs between their fields without a terminal.
+
+    The fields of a line: name, form, events, minimum priority, state, waiting, oldest, latest, failing since, suspended
+    since, error.
+    """
+    if not standings:
+        console.print("nobody is told of alerts: the settings name no receiver", highlight=False)
+    elif console.is_terminal:
+        print_blocks([(printable(one.name), _block(one)) for one in standings], console)
+    else:
+        for one in standings:
+            console.file.write("\t".join(_cells(one)) + "\n")
+
+
+def state_of(standing: ReceiverStanding) -> str:
+    """``well``, ``refusing`` (single messages), ``failing``, ``suspended``, ``gone``, or ``not configured``."""
+    if not standing.events:
+        return "not configured"
+    if standing.suspended_ns is not None:
+        return "gone" if standing.gone else "suspended"
+    if standing.failing_ns is not None:
+        return "failing"
+    return "refusing" if standing.last_error else "well"
+
+
+def _block(one: ReceiverStanding) -> list[tuple[str, str]]:
+    oldest = "" if one.oldest_ns is None else f", the oldest since {format_iso(one.oldest_ns)}"
+    gets = "" if not one.events else f"{one.form}: {one.events}, from priority {one.minimum_priority} on"
+    return [
+        ("state", state_of(one)),
+        ("gets", gets),
+        ("waiting", f"{counted(one.waiting, 'message')}{oldest}"),
+        ("latest", _iso(one.latest_ns) or "nothing yet"),
+        ("failing since", _iso(one.failing_ns)),
+        ("suspended since", _iso(one.suspended_ns)),
+        ("it said", printable(one.last_error)),
+    ]
+
+
+def _cells(one: ReceiverStanding) -> list[str]:
+    return [
+        printable(one.name),
+        *(one.form, one.events, one.minimum_priority, state_of(one), str(one.waiting)),
+        *(_iso(one.oldest_ns), _iso(one.latest_ns), _iso(one.failing_ns), _iso(one.suspended_ns)),
+        printable(one.last_error),
+    ]
+
+
+def _iso(time_ns: int | None) -> str:
+    return "" if time_ns is None else format_iso(time_ns)
