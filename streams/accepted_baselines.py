@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from connectors.operator_decisions import OperatorDecisions
+from connectors.control_room.decisions import OperatorDecisions
 from models.baseline import AcceptedBaseline
 from models.errors import FatalError, RetryableError
 from models.event_time import format_iso

@@ -1,4 +1,4 @@
-"""The pages behind alerts' links: each made once, one after the other, by a process that gives way to the watch."""
+"""What is shown of alerts' shots: each made once, one after the other, by a process that gives way to the watch."""
 
 import re
 import subprocess
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
-from connectors.alert_documents import ALERT_PATH
 from connectors.evidence_store import EvidenceLink
+from connectors.links import ALERT_PATH
 from connectors.state.reader import StateReader
 from dashboards.html_page import html_page, paragraph
 from models.alerts.alert import Alert
-from models.errors import PetawatchError
+from models.errors import FatalError, PetawatchError, RetryableError
 from streams.alert_page_process import question
 from streams.settings import Settings, settings_text
 
@@ -61,7 +61,7 @@ class AlertPages:
         self._settings = settings_text(settings)
         self._limit_s = limit_s
         self._kept_bytes = kept_bytes
-        self._kept: OrderedDict[str, tuple[_Standing, bytes]] = OrderedDict()
+        self._kept: OrderedDict[_Wanted, tuple[_Standing, bytes]] = OrderedDict()
         self._places = threading.BoundedSemaphore(_MOST_WAITING)
         self._making = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
@@ -79,7 +79,25 @@ class AlertPages:
             return _sentence(HTTPStatus.SERVICE_UNAVAILABLE, f"The alert can't be looked up now: {error}.")
         if standing is None:
             return _sentence(HTTPStatus.NOT_FOUND, f"No alert has the id {match['id']}; petawatch alerts lists them.")
-        return self._known(match["id"], standing) or self._in_turn(match["id"], standing)
+        try:
+            return AlertPage(HTTPStatus.OK, self._known_or_made(_Wanted(match["id"]), standing).decode())
+        except RetryableError as error:
+            return _sentence(HTTPStatus.SERVICE_UNAVAILABLE, f"The page can't be made now: {error}.")
+
+    def document(self, alert_id: str, around_ns: int) -> bytes:
+        """``kept_shot_document`` of the shot of an alert at this event time, as JSON.
+
+        Raises
+        ------
+        FatalError
+            ``alert_missing``; the state directory can't be used.
+        RetryableError
+            ``shot_away``: it can't be made now. The state directory can't be read now.
+        """
+        standing = _look_up(self._state, alert_id)
+        if standing is None:
+            raise FatalError(f"no alert has the id {alert_id}", reason="alert_missing")
+        return self._known_or_made(_Wanted(alert_id, around_ns), standing)
 
     def close(self) -> None:
         """End the process that is making a page; no other is begun."""
@@ -88,43 +106,47 @@ class AlertPages:
         if child is not None:
             child.kill()
 
-    def _known(self, alert_id: str, standing: "_Standing") -> AlertPage | None:
-        kept = self._kept.get(alert_id)
-        return AlertPage(HTTPStatus.OK, kept[1].decode()) if kept is not None and kept[0] == standing else None
-
-    def _in_turn(self, alert_id: str, standing: "_Standing") -> AlertPage:
-        """Wait until the other pages are made; not with too many."""
-        busy = _sentence(HTTPStatus.SERVICE_UNAVAILABLE, "Other pages are being made; load this one again in a while.")
+    def _known_or_made(self, wanted: "_Wanted", standing: "_Standing") -> bytes:
+        """Wait until the others are made; not with too many."""
+        known = self._known(wanted, standing)
+        if known is not None:
+            return known
         if not self._places.acquire(blocking=False):
-            return busy
+            raise _away("other pages are being made; load this one again in a while")
         try:
             if not self._making.acquire(timeout=self._limit_s):
-                return busy
+                raise _away("other pages are being made; load this one again in a while")
             try:
-                return self._known(alert_id, standing) or self._made(alert_id, standing)
+                known = self._known(wanted, standing)
+                return self._made(wanted, standing) if known is None else known
             finally:
                 self._making.release()
         finally:
             self._places.release()
 
-    def _made(self, alert_id: str, standing: "_Standing") -> AlertPage:
-        page, failure = self._asked(alert_id)
+    def _known(self, wanted: "_Wanted", standing: "_Standing") -> bytes | None:
+        kept = self._kept.get(wanted)
+        return kept[1] if kept is not None and kept[0] == standing else None
+
+    def _made(self, wanted: "_Wanted", standing: "_Standing") -> bytes:
+        page, failure = self._asked(wanted)
         if failure:
-            return _sentence(HTTPStatus.SERVICE_UNAVAILABLE, f"The page can't be made now: {failure}.")
-        self._kept[alert_id] = standing, page
-        self._kept.move_to_end(alert_id)
+            raise _away(failure)
+        self._kept[wanted] = standing, page
+        self._kept.move_to_end(wanted)
         while sum(len(kept) for _, kept in self._kept.values()) > self._kept_bytes:
             self._kept.popitem(last=False)
-        return AlertPage(HTTPStatus.OK, page.decode())
+        return page
 
-    def _asked(self, alert_id: str) -> tuple[bytes, str]:
-        """The page, or why there is none."""
+    def _asked(self, wanted: "_Wanted") -> tuple[bytes, str]:
+        """What is wanted, or why there is none."""
         self._hanging = [child for child in self._hanging if child.poll() is None]
         if len(self._hanging) >= _MOST_HANGING:
             return b"", "the processes that make pages wait for a disk that hangs; look after it"
         try:
             with tempfile.TemporaryDirectory(prefix="petawatch-page-", ignore_cleanup_errors=True) as folder:
-                return self._answered(alert_id, question(self._state, alert_id, self._settings, Path(folder)))
+                asked = question(self._state, wanted.alert_id, self._settings, Path(folder), wanted.around_ns)
+                return self._answered(wanted.alert_id, asked)
         except OSError as error:
             return b"", f"no process can be started for it ({error.strerror})"
 
@@ -157,6 +179,14 @@ class AlertPages:
 
 
 @dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The page of an alert, or the document of one of its shots."""
+
+    alert_id: str
+    around_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Standing:
     """What a page depends on, besides files that stay as they are."""
 
@@ -168,6 +198,10 @@ def _look_up(state: Path, alert_id: str) -> _Standing | None:
     with StateReader.open(state) as reader:
         alert = reader.alert(alert_id)
         return None if alert is None else _Standing(alert, reader.evidence(alert_id))
+
+
+def _away(why: str) -> RetryableError:
+    return RetryableError(why, reason="shot_away")
 
 
 def _sentence(status: HTTPStatus, words: str) -> AlertPage:

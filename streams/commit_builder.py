@@ -1,13 +1,13 @@
-"""From what the pipeline gave to what is made durable: evidence on disk, messages for receivers, one transaction."""
+"""From what the pipeline gave to what is made durable: evidence on disk, the feed of alarms, one transaction."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
-from connectors.alert_documents import alert_body, alert_event_id
 from connectors.clock import Clock
-from connectors.evidence_store import EvidenceLink, EvidenceStore
-from connectors.state.commit import Commit, OutboxMessage
+from connectors.evidence_store import EvidenceStore
+from connectors.state.alarm_feed import FeedEntry
+from connectors.state.commit import Commit
 from connectors.state.directory import StateDirectory
-from models.alerts.alert import AlertChange, AlertEvent
+from models.alerts.alert import AlertEvent
 from models.errors import RetryableError
 from streams.metrics import WatchMetrics
 from streams.watch_pipeline import PipelineOutput
@@ -20,14 +20,10 @@ class CommitBuilder:
 
     Parameters
     ----------
-    webhook_urls
-        Each gets a message for every opening and closing of an alert.
-    links
-        ``links.address``.
     tell
         Called with a sentence when the work has to wait.
     on_commit
-        Called after every commit (to wake the sender of webhooks, to show progress).
+        Called after every commit (to wake the keeper of alarms, to show progress).
     stopping
         Whether the watch is to end: then it waits for nothing, and what could not be written is done again by the next.
     waits
@@ -39,8 +35,6 @@ class CommitBuilder:
         *,
         state: StateDirectory,
         evidence: EvidenceStore,
-        webhook_urls: Sequence[str],
-        links: str = "",
         clock: Clock,
         metrics: WatchMetrics,
         on_commit: Callable[[list[AlertEvent]], None],
@@ -50,8 +44,6 @@ class CommitBuilder:
     ) -> None:
         self._state = state
         self._evidence = evidence
-        self._webhook_urls = webhook_urls
-        self._links = links
         self._clock = clock
         self._metrics = metrics
         self._on_commit = on_commit
@@ -82,9 +74,14 @@ class CommitBuilder:
         commit.triplets += output.triplets
         commit.alerts += output.alerts
         self._until_done(lambda: self._write_evidence(output, commit))
-        commit.outbox += self._messages(commit)
+        closed_by_alert = closed_by_alert or {}
+        now_ns = self._clock.now_ns()
+        commit.feed += [
+            FeedEntry(alert=event.alert, committed_ns=now_ns, closed_ns=closed_by_alert.get(event.alert.id, closed_ns))
+            for event in commit.alerts
+        ]
         self._until_done(lambda: self._state.commit(commit))
-        self._observe(commit, closed_ns, closed_by_alert or {})
+        self._observe(commit, closed_ns, closed_by_alert)
         self._on_commit(commit.alerts)
 
     def tell(self, sentence: str) -> None:
@@ -99,6 +96,7 @@ class CommitBuilder:
         metrics = self._metrics
         metrics.committed()
         metrics.decided(commit.decided)
+        metrics.triplets(commit.triplets)
         for event in commit.alerts:
             metrics.alerts([event], closed_ns=closed_by_alert.get(event.alert.id, closed_ns))
         for record in commit.files:
@@ -110,21 +108,6 @@ class CommitBuilder:
 
     def _write_evidence(self, output: PipelineOutput, commit: Commit) -> None:
         commit.evidence = [self._evidence.write(frame) for frame in output.evidence]
-
-    def _messages(self, commit: Commit) -> Iterable[OutboxMessage]:
-        now_ns = self._clock.now_ns()
-        written: dict[str, list[EvidenceLink]] = {}
-        for link in commit.evidence:
-            written.setdefault(link.alert_id, []).append(link)
-        for event in commit.alerts:
-            if event.change is AlertChange.UPDATED:
-                continue
-            evidence = written.get(event.alert.id, [])
-            body = alert_body(event, now_ns=now_ns, evidence=evidence, links=self._links)
-            for url in self._webhook_urls:
-                yield OutboxMessage(
-                    url=url, alert_id=event.alert.id, event_id=alert_event_id(event), body=body, created_ns=now_ns
-                )
 
     def _until_done(self, work: Callable[[], object]) -> None:
         """Nothing is lost when the disk is full: the same work is done again until it succeeds."""

@@ -1,11 +1,14 @@
 """Decisions of operators, checked and made durable: verdicts on episodes, accepted baselines."""
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from difflib import get_close_matches
 from pathlib import Path
 
 from connectors.clock import Clock
-from connectors.operator_decisions import OperatorDecisions, RecordedBaseline, operating_user
+from connectors.control_room.audit_log import add_entry
+from connectors.control_room.database import ControlRoomDatabase
+from connectors.control_room.decisions import OperatorDecisions, RecordedBaseline, operating_user
 from connectors.state.reader import StateReader
 from dashboards.alert_table import place_of
 from models.alerts.alert import Alert
@@ -16,16 +19,23 @@ from models.devices import Device, RecordKind, parse_device
 from models.errors import FatalError, RecordError
 from models.event_time import SECOND_NS, format_iso
 from streams.agents.recorder import RECORDER_KEY
+from streams.alarms.alarm_desk import checked_why
 from streams.device_stages import DEVICE_KEYS, device_of_key
 
-_LONGEST_REASON = 1000
 _SHOWN_IDS = 4
 # A facility's directory holds rows and no stages of devices: so far around the new state they are looked through.
 _LOOK_AROUND_NS = 600 * SECOND_NS
 
 
-def give_verdict(state: Path, beginning: str, verdict: Verdict, reason: str, clock: Clock) -> Alert:
+def give_verdict(
+    state: Path, beginning: str, verdict: Verdict, reason: str, clock: Clock, *, by: str | None = None
+) -> Alert:
     """Make a verdict on the alert whose id begins so durable; the alert.
+
+    Parameters
+    ----------
+    by
+        Who gives it; None: the user who runs this process.
 
     Raises
     ------
@@ -41,7 +51,11 @@ def give_verdict(state: Path, beginning: str, verdict: Verdict, reason: str, clo
         raise RecordError(f"the alert {alert_id} was removed just now", reason="unknown_alert")
     OperatorDecisions(state).add_verdict(
         EpisodeVerdict(
-            alert_id=alert_id, verdict=verdict, reason=_checked(reason), by=operating_user(), at_ns=clock.now_ns()
+            alert_id=alert_id,
+            verdict=verdict,
+            reason=checked_why(reason),
+            by=by or operating_user(),
+            at_ns=clock.now_ns(),
         )
     )
     return alert
@@ -68,6 +82,8 @@ def accept_baseline(
     reason: str,
     clock: Clock,
     tell_agents: Callable[[AcceptedBaseline], None],
+    *,
+    by: str | None = None,
 ) -> RecordedBaseline:
     """Make durable that what a device shows from ``from_ns`` on is its reference; a running watch takes it up.
 
@@ -76,6 +92,8 @@ def accept_baseline(
     tell_agents
         For the directory of a facility's recorder: tells the device's agent, in line with its records. When that
         raises, nothing was accepted.
+    by
+        Who accepts it; None: the user who runs this process.
 
     Raises
     ------
@@ -95,17 +113,34 @@ def accept_baseline(
             f"{format_iso(from_ns)} has yet to come, now it is {format_iso(now_ns)}; accept a state that was seen",
             reason="future",
         )
-    reason = _checked(reason)
+    reason = checked_why(reason)
     if not reason:
         raise RecordError("say why the new state is right, for those who come after: --reason", reason="reason_missing")
     return OperatorDecisions(state).accept_baseline(
         device,
         from_ns,
         reason=reason,
-        by=operating_user(),
+        by=by or operating_user(),
         now_ns=now_ns,
         announce=tell_agents if facility else lambda _: None,
     )
+
+
+def note_decision(state: Path, action: str, subject: str, clock: Clock, *, by: str | None = None) -> None:
+    """Write into the audit log what was decided elsewhere: about models.
+
+    Parameters
+    ----------
+    by
+        Who decided it; None: the user who runs this process.
+
+    Raises
+    ------
+    FatalError, RetryableError
+        As ``ControlRoomDatabase``.
+    """
+    with closing(ControlRoomDatabase.open(state)) as database, database.step() as connection:
+        add_entry(connection, at_ns=clock.now_ns(), who=by or operating_user(), action=action, subject=subject)
 
 
 def is_of_facility(state: Path) -> bool:
@@ -160,10 +195,3 @@ def _device(state: Path, name: str, known: Sequence[Device]) -> Device:
     if devices[name].kind is RecordKind.OTHER:
         raise RecordError(f"nothing is learned of {name}, so that it has no reference", reason="no_reference")
     return devices[name]
-
-
-def _checked(reason: str) -> str:
-    reason = " ".join(reason.split())
-    if len(reason) > _LONGEST_REASON:
-        raise RecordError(f"a reason has at most {_LONGEST_REASON} letters", reason="reason_too_long")
-    return reason

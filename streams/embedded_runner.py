@@ -24,6 +24,7 @@ from streams.commit_builder import CommitBuilder
 from streams.device_stages import device_key
 from streams.device_strands import DeviceStrands
 from streams.file_accounts import FileAccounts
+from streams.live_show import ShowWork, show_nothing
 from streams.metrics import WatchMetrics
 from streams.replacements import TouchedShots, decide_again, touched_shots
 from streams.series_progress import SeriesProgress
@@ -70,6 +71,8 @@ class EmbeddedRunner:
     before_file
         Called before the first unit of a file is committed, with the event time of its first record: the state
         directory stands between two files then.
+    show
+        Called by the devices' threads with what they have just worked on.
     stopping
         Whether the work is to end: what is begun is made durable, the rest is left for the next run.
     """
@@ -86,6 +89,7 @@ class EmbeddedRunner:
         news: WatchNews,
         stopping: Callable[[], bool],
         before_file: Callable[[int], None] | None = None,
+        show: ShowWork = show_nothing,
     ) -> None:
         self._state = state
         self._pipeline = pipeline
@@ -96,6 +100,7 @@ class EmbeddedRunner:
         self._news = news
         self._stopping = stopping
         self._before_file = before_file
+        self._show = show
         self._strands = DeviceStrands(settings.worker_threads)
         self._progress = SeriesProgress(settings.zone)
         self._accounts = FileAccounts(state, self._progress)
@@ -211,7 +216,10 @@ class EmbeddedRunner:
 
         def work(device: Device) -> DeviceRun:
             # Taken out: its pixels are let go as soon as they are scored, not only when the unit is committed.
-            return self._pipeline.run_device(device, unit.blocks.pop(device))
+            blocks = unit.blocks.pop(device)
+            run = self._pipeline.run_device(device, blocks)
+            self._show(blocks, run.outputs)
+            return run
 
         return _Job(
             unit, payload_bytes, {device: self._strands.submit(device, partial(work, device)) for device in devices}

@@ -3,15 +3,16 @@
 from connectors.clock import Clock
 from connectors.evidence_store import EvidenceStore
 from connectors.state.directory import StateDirectory
-from connectors.state.outbox import SqliteOutbox
-from connectors.webhooks import WebhookSender
+from connectors.webhooks.sender import WebhookSender
 from models.errors import RetryableError
+from streams.alarms.alarm_keeper import AlarmKeeper
+from streams.alarms.delivery_figures import show_deliveries
+from streams.alarms.incident_figures import IncidentFigures
 from streams.metrics import WatchMetrics
 
 _FIGURES_EVERY_S = 5.0
 _EXPIRE_EVERY_S = 600.0
 _DRAIN_S = 10.0
-_DRAIN_LOOK_S = 0.05
 
 
 class Housekeeping:
@@ -22,17 +23,19 @@ class Housekeeping:
         *,
         state: StateDirectory,
         evidence: EvidenceStore,
-        outbox: SqliteOutbox,
+        keeper: AlarmKeeper,
         sender: WebhookSender,
         metrics: WatchMetrics,
         clock: Clock,
     ) -> None:
         self._state = state
+        self._incidents = IncidentFigures(state, metrics.incidents)
         self._evidence = evidence
-        self._outbox = outbox
+        self._keeper = keeper
         self._sender = sender
         self._metrics = metrics
         self._clock = clock
+        self._keeper_waited = False
         self._figures_at_s = self._expire_at_s = clock.monotonic_s()
 
     def tick(self) -> None:
@@ -41,9 +44,13 @@ class Housekeeping:
         Raises
         ------
         FatalError
-            What has ended the sender of webhooks.
+            What has ended the keeper of alarms, or the sender of messages.
         """
+        self._keeper.check()
         self._sender.check()
+        if self._keeper.waits_for or self._keeper_waited:
+            self._metrics.set_stalled(self._keeper.waits_for)
+            self._keeper_waited = bool(self._keeper.waits_for)
         now_s = self._clock.monotonic_s()
         try:
             if now_s >= self._figures_at_s:
@@ -57,15 +64,13 @@ class Housekeeping:
 
     def drain_outbox(self) -> None:
         """Give the receivers a last moment; what they don't take stays in the outbox for the next watch."""
-        until_s = self._clock.monotonic_s() + _DRAIN_S
-        self._sender.notify()
-        while self._outbox.waiting() and not self._sender.troubles and self._clock.monotonic_s() < until_s:
-            self._clock.sleep(_DRAIN_LOOK_S)
+        self._keeper.drain()
+        self._sender.drain(_DRAIN_S)
 
     def _show_figures(self) -> None:
         records = self._state.ledger()["records"]
         read, pending = records["read"], records["pending"]
         self._metrics.set_ledger(read=read, ended=sum(records.values()) - read - pending, pending=pending)
-        self._metrics.set_outbox(self._outbox.waiting(), self._outbox.oldest_ns())
-        self._metrics.set_webhooks(self._sender.counts)
+        show_deliveries(self._metrics.delivery, self._state.path, self._sender)
         self._metrics.set_evidence_bytes(self._evidence.total_bytes)
+        self._incidents.look()

@@ -1,8 +1,6 @@
 """Over HTTP: ``/metrics`` for Prometheus, ``/healthz`` and ``/readyz`` for supervisors, ``/alerts/ID`` for people."""
 
-import errno
 import json
-import re
 import socket
 import socketserver
 import sys
@@ -13,21 +11,20 @@ from enum import StrEnum
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
+from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from connectors.alert_documents import ALERT_PATH
 from connectors.clock import Clock
+from connectors.links import ALERT_PATH
 from dashboards.html_page import PAGE_POLICY
-from models.errors import FatalError
 from streams.alert_pages import AlertPages
-from streams.metrics import WatchMetrics
+from streams.http_address import host_and_port, http_address_failure, parse_http_address
 
 #: The processing loop has hung when it has not moved for so long: the slowest step (a huge file) takes a few seconds.
 STALLED_AFTER_S = 120.0
 
-_ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%a-z]+)\]|(?P<host>[^\s:/\[\]]+)):(?P<port>\d{1,5})")
 _REQUEST_TIMEOUT_S = 10.0
 _MAX_REQUESTS = 16
 _POLL_S = 0.1
@@ -42,6 +39,25 @@ class ReadyPart(StrEnum):
     WATCHING = "watching"
 
 
+class Signs(Protocol):
+    """What a process tells of itself."""
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        """Its metrics."""
+        ...
+
+    @property
+    def stalled(self) -> str:
+        """Why the work waits; empty when it does not."""
+        ...
+
+    @property
+    def loop_age_s(self) -> float:
+        """Seconds since the processing loop last moved."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer:
     status: HTTPStatus
@@ -49,22 +65,6 @@ class _Answer:
     body: bytes
     #: Besides those that every answer has.
     headers: Mapping[str, str] = field(default_factory=dict)
-
-
-def parse_http_address(text: str) -> tuple[str, int]:
-    """Host and port of ``HOST:PORT``; an IPv6 address stands in brackets, port 0 takes a free one.
-
-    Raises
-    ------
-    FatalError
-        With one sentence when it is no such address.
-    """
-    match = _ADDRESS.fullmatch(text.strip())
-    if match is None or int(match["port"]) > 65_535:
-        raise FatalError(
-            f"{text!r} is no HOST:PORT; write for example 127.0.0.1:9464, or off for none", reason="http_address"
-        )
-    return match["v6"] or match["host"], int(match["port"])
 
 
 class HealthServer:
@@ -88,7 +88,7 @@ class HealthServer:
     def __init__(
         self,
         address: str,
-        metrics: WatchMetrics,
+        metrics: Signs,
         clock: Clock,
         *,
         stalled_after_s: float = STALLED_AFTER_S,
@@ -124,15 +124,11 @@ class HealthServer:
     def url(self) -> str:
         """Where to look, for example ``http://127.0.0.1:9464``."""
         host = str(self._server.server_address[0])
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        return f"http://{host_and_port(host, self.port)}"
 
     def ready(self, *parts: ReadyPart) -> None:
         """These parts are there now; without any named, all of them."""
         self._ready.update(parts or ReadyPart)
-
-    def not_ready(self, *parts: ReadyPart) -> None:
-        """These parts are not there any more; without any named, all of them."""
-        self._ready.difference_update(parts or ReadyPart)
 
     def close(self) -> None:
         """Stop serving and give the port back."""
@@ -265,11 +261,4 @@ def _listen(host: str, port: int, health: HealthServer) -> _Server:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return _Server((str(address[0]), int(address[1])), family, health)
     except OSError as error:
-        name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        if error.errno == errno.EADDRINUSE:
-            text = f"{name} is in use by another program; choose another port for metrics and health"
-        elif error.errno == errno.EACCES:
-            text = f"{name} is not allowed; choose a port of 1024 or more for metrics and health"
-        else:
-            text = f"{name} can't be listened on ({error.strerror or error}); give an address of this computer"
-        raise FatalError(text, reason="http_address") from error
+        raise http_address_failure(host, port, "metrics and health", error) from error

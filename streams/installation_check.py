@@ -1,24 +1,37 @@
-"""What is wrong with an installation: configuration, folders, rights, receivers, model, archive."""
+"""What is wrong with an installation: configuration, folders, rights, control room, receivers, model, archive."""
 
 import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
+from connectors.alertmanager import Alertmanager
+from connectors.clock import SystemClock
+from connectors.http_post import receiver_name
 from connectors.model_files import default_model, installed_model, shadow_model
+from connectors.webhooks.settings import MessengerSettings, ReceiverSettings
 from models.errors import PetawatchError
+from streams.alarms.receivers import all_told, open_channel
 from streams.archive.checking.archive_check import check_archive
+from streams.console_check import check_control_room
 from streams.installation_finding import Finding, place_finding
 from streams.settings import Settings, load_settings
 
 _CONNECT_TIMEOUT_S = 3.0
 
 
-def check_installation(config: Path | None, folders: list[Path], state: Path | None) -> Iterator[Finding]:
-    """Look at everything that a watch and its archive need; no alert is sent, and what runs is not disturbed.
+def check_installation(
+    config: Path | None, folders: list[Path], state: Path | None, console: str | None = None
+) -> Iterator[Finding]:
+    """Look at everything that a watch, its console and its archive need; no alert is sent, no program disturbed.
 
     Nothing is changed but in the archive: its store takes a small object, its catalog a note, both removed again.
+
+    Parameters
+    ----------
+    console
+        ``HOST:PORT`` at which a console is to be started.
     """
     try:
         settings = load_settings(config)
@@ -30,9 +43,11 @@ def check_installation(config: Path | None, folders: list[Path], state: Path | N
         yield _folder(folder)
     if state is not None:
         yield place_finding(f"state {state}", state)
+    yield from check_control_room(settings, state, console)
     yield _model(state)
     yield from _shadow(state)
     yield from _receivers(settings)
+    yield from _alertmanager(settings)
     yield from check_archive(settings, state, folders)
 
 
@@ -67,13 +82,42 @@ def _shadow(state: Path | None) -> Iterator[Finding]:
 
 
 def _receivers(settings: Settings) -> Iterator[Finding]:
-    """Whether somebody listens at each webhook's address."""
-    for url in settings.webhook_urls:
-        parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        what = f"webhook {parts.scheme}://{parts.hostname}:{port}"
+    """Whether somebody listens at each receiver's address, and whether the secrets of all can be read."""
+    for one in all_told(settings):
+        name = f"{'messenger' if isinstance(one, MessengerSettings) else 'webhook'} {one.name}"
         try:
-            with socket.create_connection((parts.hostname or "", port), _CONNECT_TIMEOUT_S):
-                yield Finding(what, True, "accepts connections")
-        except OSError as error:
-            yield Finding(what, False, f"does not answer ({error.strerror or error}); alerts would wait for it")
+            open_channel(one, settings, SystemClock())
+        except PetawatchError as error:
+            yield Finding(name, False, str(error))
+        else:
+            yield _answers(one, name)
+
+
+def _alertmanager(settings: Settings) -> Iterator[Finding]:
+    """Only where one is told: whether it takes an empty list, which tells it nothing."""
+    if not settings.alertmanager.url:
+        return
+    name = f"alertmanager {receiver_name(settings.alertmanager.url)}"
+    try:
+        Alertmanager(settings.alertmanager).tell([])
+    except PetawatchError as error:
+        yield Finding(name, False, str(error))
+    else:
+        yield Finding(name, True, "takes what it is told")
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _answers(one: ReceiverSettings | MessengerSettings, name: str) -> Finding:
+    if isinstance(one, MessengerSettings):
+        return Finding(name, True, f"its address is understood; petawatch webhooks test {one.name} sends a message")
+    parts = urlsplit(one.url.get_secret_value())
+    where = f"{parts.scheme}://{parts.hostname}:{_port(parts)}"
+    try:
+        with socket.create_connection((parts.hostname or "", _port(parts)), _CONNECT_TIMEOUT_S):
+            return Finding(name, True, f"{where} accepts connections")
+    except OSError as error:
+        reason = error.strerror or error
+        return Finding(name, False, f"{where} does not answer ({reason}); alerts would wait for it")

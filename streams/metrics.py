@@ -6,17 +6,28 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from connectors.clock import Clock
-from connectors.webhooks import WebhookCounts
+from connectors.snapshots.manifest import DeadReason
 from models.alerts.alert import AlertChange, AlertEvent, AlertKind, Severity
 from models.devices import Device, RecordKind
+from models.energies.smoothing import SmoothingSettings
 from models.event_time import HOUR_NS, SECOND_NS
 from models.images.shadow_comparison import ShadowCounts
 from models.results import Outcome, ScoredBlock, Scoring
-from models.triplets.decided import OUTCOMES, DecidedBlock
+from models.triplets.decided import OUTCOMES, DecidedBlock, TripletTable
+from streams.alarms.delivery_metrics import DeliveryMetrics
+from streams.alarms.incident_metrics import IncidentMetrics
+from streams.measurement_metrics import MeasurementMetrics, device_labels
 
 #: What becomes of a file (the ledger's ``files``).
 FILE_RESULTS = ("accepted", "rejected", "replaced", "skipped", "ignored")
@@ -31,22 +42,34 @@ _MAX_REASONS = 50
 # A wild time must not hide that its device has fallen silent.
 _AHEAD_NS = HOUR_NS
 
+# A second series for every counter and histogram, that no rule and no dashboard needs: process_start_time_seconds says
+# since when they count.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
 
 class WatchMetrics:
     """All that a running watch shows of itself, in a registry of its own.
 
     The methods are called by the watch, from any of its threads; ages are computed when Prometheus asks.
+
+    Parameters
+    ----------
+    guard_sigmas
+        ``meter.smoothing.guard_sigmas``.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, guard_sigmas: float = SmoothingSettings().guard_sigmas) -> None:
         self.registry = CollectorRegistry()
         self._clock = clock
-        self._moved_s = clock.monotonic_s()
         self._stalled = ""
         self._own_model, self._other_models = "", frozenset[str]()
         self._camera_models: dict[Device, str] = {}
         self._scores = _ScoreHistogram()
         self._ages = _Ages(clock)
+        self.delivery = DeliveryMetrics(self.registry, clock)
+        #: What the control room stands at, told by whoever reads it.
+        self.incidents = IncidentMetrics(self.registry, clock)
+        self._measurements = MeasurementMetrics(self.registry, clock, guard_sigmas=guard_sigmas)
         self.registry.register(self._scores)
         self.registry.register(self._ages)
         ProcessCollector(registry=self.registry)
@@ -67,6 +90,7 @@ class WatchMetrics:
             self._anomalous.labels(kind).inc(anomalous)
         self._scores.observe(block.device.kind, block.score[block.scoring == Scoring.SCORED])
         self._ages.saw(block.device, block.event_time_ns)
+        self._measurements.scored(block)
         self._note_model(block)
 
     def decided(self, blocks: Iterable[DecidedBlock]) -> None:
@@ -76,6 +100,10 @@ class WatchMetrics:
             for code, count in enumerate(np.bincount(block.outcome, minlength=len(OUTCOMES))):
                 if count:
                     self._records.labels(kind, OUTCOMES[code].value).inc(int(count))
+
+    def triplets(self, tables: Iterable[TripletTable]) -> None:
+        """Shots of stages were decided."""
+        self._measurements.triplets(tables)
 
     def dead_letters(self, counts: Mapping[str, int]) -> None:
         """Parts of a file were refused, by reason."""
@@ -108,7 +136,7 @@ class WatchMetrics:
 
     def loop_moved(self) -> None:
         """The processing loop goes round: the sign of life behind ``/healthz``."""
-        self._moved_s = self._clock.monotonic_s()
+        self._ages.moved_s = self._clock.monotonic_s()
 
     def set_stalled(self, reason: str) -> None:
         """The work waits for a bounded reason (a full disk), or goes on (an empty one)."""
@@ -127,7 +155,7 @@ class WatchMetrics:
     @property
     def loop_age_s(self) -> float:
         """Seconds since the processing loop last moved."""
-        return self._clock.monotonic_s() - self._moved_s
+        return self._clock.monotonic_s() - self._ages.moved_s
 
     def set_model(self, name: str) -> None:
         """The model that scores."""
@@ -178,18 +206,9 @@ class WatchMetrics:
         """How much evidence is stored."""
         self._evidence.set(size_bytes)
 
-    def set_outbox(self, messages: int, oldest_ns: int | None = None) -> None:
-        """How many messages wait for their receivers, and since when (ns since 1970) the oldest does."""
-        self._outbox.set(messages)
-        self._ages.outbox_ns = oldest_ns if messages else None
-
-    def set_webhooks(self, counts: WebhookCounts) -> None:
-        """What the sender has counted since the start."""
-        self._ages.webhooks = counts
-
     def _make_counters(self, registry: CollectorRegistry) -> None:
         kinds = [kind.value for kind in RecordKind]
-        self._reasons = LabelLimit()
+        self._reasons = LabelLimit(known=DeadReason)
         self._records = counter_from_zero(
             "petawatch_records", "Records by where they ended.", registry,
             kind=kinds, outcome=[outcome.value for outcome in Outcome],
@@ -201,8 +220,8 @@ class WatchMetrics:
         self._anomalous = counter_from_zero(
             "petawatch_anomalous_records", "Records found anomalous.", registry, kind=kinds
         )
-        self._dead_letters = Counter(
-            "petawatch_dead_letters", "Parts of files that are no record.", ["reason"], registry=registry
+        self._dead_letters = counter_from_zero(
+            "petawatch_dead_letters", "Parts of files that are no record.", registry, reason=list(DeadReason)
         )
         self._repeated = Counter(
             "petawatch_repeated_records",
@@ -268,16 +287,15 @@ class WatchMetrics:
             "petawatch_ledger_unbalanced_records", "Records read that are neither ended nor pending.", registry=registry
         )
         self._evidence = Gauge("petawatch_evidence_bytes", "Evidence stored.", registry=registry)
-        self._outbox = Gauge("petawatch_outbox_messages", "Messages that wait for their receivers.", registry=registry)
         self._stalled_gauge = Gauge("petawatch_stalled", "1 while the work waits.", ["reason"], registry=registry)
 
 
 class LabelLimit:
     """Keeps the values of a label few: those that come first are shown, all others together as ``other``."""
 
-    def __init__(self, most: int = _MAX_REASONS) -> None:
+    def __init__(self, most: int = _MAX_REASONS, *, known: Iterable[str] = ()) -> None:
         self._most = most
-        self._known: set[str] = set()
+        self._known = set(known)
 
     def bounded(self, value: str) -> str:
         """The value, or ``other``."""
@@ -333,9 +351,7 @@ class _Ages:
         self._clock = clock
         self._lock = threading.Lock()
         self._latest: dict[Device, int] = {}
-        self.commit_s = clock.monotonic_s()
-        self.outbox_ns: int | None = None
-        self.webhooks = WebhookCounts()
+        self.commit_s = self.moved_s = clock.monotonic_s()
 
     def saw(self, device: Device, event_time_ns: NDArray[np.int64]) -> None:
         credible = event_time_ns[event_time_ns <= self._clock.now_ns() + _AHEAD_NS]
@@ -357,29 +373,13 @@ class _Ages:
         with self._lock:
             latest = dict(self._latest)
         for device, latest_ns in sorted(latest.items()):
-            stage = str(device.stage) if device.stage.front_end else ""
-            data.add_metric([_printable(device.name), device.kind.value, stage], max(0, now_ns - latest_ns) / SECOND_NS)
+            name, stage = device_labels(device)
+            data.add_metric([name, device.kind.value, stage], max(0, now_ns - latest_ns) / SECOND_NS)
         yield data
-        commit_age_s = self._clock.monotonic_s() - self.commit_s
-        yield GaugeMetricFamily("petawatch_commit_age_seconds", "Since the last commit, or the start.", commit_age_s)
-        outbox_age_s = 0.0 if self.outbox_ns is None else max(0, now_ns - self.outbox_ns) / SECOND_NS
+        now_s = self._clock.monotonic_s()
         yield GaugeMetricFamily(
-            "petawatch_outbox_oldest_age_seconds", "Age of the oldest waiting message.", outbox_age_s
+            "petawatch_commit_age_seconds", "Since the last commit, or the start.", now_s - self.commit_s
         )
-        yield self._deliveries()
-
-    def _deliveries(self) -> Metric:
-        family = CounterMetricFamily("petawatch_webhook_deliveries", "Attempts to deliver messages.", labels=["result"])
-        counts = self.webhooks
-        for result, count in (
-            ("delivered", counts.delivered),
-            ("failed", counts.failed),
-            ("given_up", counts.given_up),
-        ):
-            family.add_metric([result], count)
-        return family
-
-
-def _printable(name: str) -> str:
-    """A device's name as a label: at most 200 characters, and text that can be encoded."""
-    return name[:200].encode("utf-8", "backslashreplace").decode()
+        yield GaugeMetricFamily(
+            "petawatch_loop_age_seconds", "Since the processing loop last went round.", now_s - self.moved_s
+        )

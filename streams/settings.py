@@ -5,28 +5,36 @@ Each option is written where it is used, as a dataclass beside its stage or conn
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings import PydanticBaseSettingsSource as _Source
 
-from connectors.alert_documents import LinkSettings
+from connectors.alertmanager import AlertmanagerSettings
 from connectors.catalog.settings import CatalogSettings
 from connectors.evidence_store import EvidenceSettings
 from connectors.kafka.settings import KafkaSettings
+from connectors.links import LinkSettings
 from connectors.object_store.settings import ObjectStoreSettings
 from connectors.registry.mlflow_registry import TrackingSettings
 from connectors.snapshots.limits import ReadLimits
 from connectors.spool_intake import SpoolSettings
 from connectors.tape.settings import TapeSettings
-from connectors.webhook_post import checked_addresses
-from connectors.webhooks import WebhookSettings
+from connectors.webhooks.sender import WebhookSettings
+from connectors.webhooks.settings import (
+    MessengerSettings,
+    ReceiverSettings,
+    all_receivers,
+    check_names,
+    checked_addresses,
+)
 from models.energies.meter_stage import MeterSettings
 from models.errors import FatalError
 from models.images.camera_stage import CameraSettings
@@ -35,8 +43,11 @@ from models.snapshot_sequence import SequenceSettings
 from models.spectra.spectrometer_stage import SpectrometerSettings
 from models.training_choice import TrainingChoice
 from models.triplets.join_settings import JoinSettings
+from streams.alarms.settings import AlarmSettings
 from streams.archive.settings import ArchiveSettings, require_installation
+from streams.console.settings import ConsoleSettings
 from streams.facility.settings import CheckpointSettings, ConnectSettings, WorkerSettings
+from streams.report.settings import ReportSettings
 from streams.topology import TopicSettings
 from streams.work_units import UnitSettings
 
@@ -64,7 +75,9 @@ class Settings(BaseSettings):
         Devices that are worked on at once; 0 takes the processor's cores, but at most 8: each thread holds a network of
         its own, and one process gains nothing from more.
     webhook_urls
-        Each gets every opening and closing of an alert.
+        Short for receivers: each is called after its host, gets every opening and closing of an alert, unsigned.
+    receivers, messengers
+        Who is told of alerts and incidents: programs by HTTP, people through Apprise.
     silence_after_s
         A recorder that delivers no files for so long, by the clock, is not waited for.
     """
@@ -80,6 +93,8 @@ class Settings(BaseSettings):
     time_zone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
     threads: Annotated[int, Field(ge=0, le=256)] = 0
     webhook_urls: Annotated[tuple[str, ...], AfterValidator(checked_addresses)] = ()
+    receivers: tuple[ReceiverSettings, ...] = ()
+    messengers: tuple[MessengerSettings, ...] = ()
     silence_after_s: Annotated[float, Field(gt=0)] = 150.0
     reading: ReadLimits = ReadLimits()
     units: UnitSettings = UnitSettings()
@@ -91,6 +106,7 @@ class Settings(BaseSettings):
     spectrometer: SpectrometerSettings = SpectrometerSettings()
     join: JoinSettings = JoinSettings()
     evidence: EvidenceSettings = EvidenceSettings()
+    alarms: AlarmSettings = AlarmSettings()
     training: TrainingChoice = TrainingChoice()
     tracking: TrackingSettings = TrackingSettings()
     object_store: ObjectStoreSettings = ObjectStoreSettings()
@@ -98,12 +114,26 @@ class Settings(BaseSettings):
     tape: TapeSettings = TapeSettings()
     catalog: CatalogSettings = CatalogSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    alertmanager: AlertmanagerSettings = AlertmanagerSettings()
     links: LinkSettings = LinkSettings()
+    console: ConsoleSettings = ConsoleSettings()
+    report: ReportSettings = ReportSettings()
     kafka: KafkaSettings = KafkaSettings()
     topics: TopicSettings = TopicSettings()
     connect: ConnectSettings = ConnectSettings()
     worker: WorkerSettings = WorkerSettings()
     checkpoints: CheckpointSettings = CheckpointSettings()
+
+    @model_validator(mode="after")
+    def _names_are_given_once(self) -> "Settings":
+        receivers = all_receivers(self.webhook_urls, self.receivers)
+        check_names([*(one.name for one in receivers), *(one.name for one in self.messengers)])
+        return self
+
+    def telling_only(self, urls: Sequence[str] = ()) -> "Settings":
+        """The same, but of alerts only these addresses are told, and no one else."""
+        nobody = {"receivers": (), "messengers": (), "alertmanager": AlertmanagerSettings()}
+        return self.model_copy(update={"webhook_urls": tuple(urls), **nobody})
 
     @property
     def zone(self) -> ZoneInfo:
@@ -180,6 +210,46 @@ def load_settings(config: Path | None, **overrides: Any) -> Settings:
         raise FatalError(f"the configuration {config} can't be read: {error}", reason="configuration") from error
     require_installation(settings.archive, settings.tape)
     return settings
+
+
+class SettingOrigin(StrEnum):
+    """Where an option's value comes from that is not left at its default."""
+
+    FILE = "file"
+    ENVIRONMENT = "environment"
+
+
+def setting_origins(config: Path | None) -> dict[str, SettingOrigin]:
+    """Where the options come from that file or environment set, by their names (``join.lateness_s``).
+
+    Raises
+    ------
+    FatalError
+        ``configuration`` when there is no such file, or it can't be read.
+    """
+    found: dict[str, SettingOrigin] = {}
+
+    def layers(settings: type[BaseSettings], options: _Source, environment: _Source) -> tuple[_Source, ...]:
+        own_file = [] if config is None else [TomlConfigSettingsSource(settings, config)]
+        for source in own_file:
+            found.update(dict.fromkeys(_option_names(source()), SettingOrigin.FILE))
+        found.update(dict.fromkeys(_option_names(environment()), SettingOrigin.ENVIRONMENT))
+        return (options,)
+
+    if config is not None and not config.is_file():
+        raise FatalError(f"the configuration {config} is no file; it was moved or removed", reason="configuration")
+    try:
+        _reading_from(layers)()
+    except (ValueError, OSError) as error:
+        raise FatalError(f"the configuration {config} can't be read: {error}", reason="configuration") from error
+    return found
+
+
+def _option_names(values: Mapping[str, Any], before: str = "") -> Iterator[str]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _option_names(value, f"{before}{name}.")
+        yield f"{before}{name}"
 
 
 def _no_such_setting(place: Sequence[int | str]) -> str:

@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from connectors.operator_decisions import OperatorDecisions
+from connectors.control_room.decisions import OperatorDecisions
 from connectors.state.reader import StateReader
 from models.alerts.verdicts import Verdict
 from models.errors import FatalError
-from models.event_time import format_iso
+from models.event_time import iso_or_none
 from models.images.shadow_comparison import ComparedAlert, ShadowComparison, ShadowCounts
 from models.state import State, decode_state
 from streams.device_stages import DEVICE_KEYS, SHADOW, device_of_key
@@ -111,8 +111,8 @@ def shadow_document(device: str, finding: ShadowFinding) -> dict[str, Any]:
         "production": finding.production,
         "learned": finding.learned,
         "going_on": finding.going_on,
-        "first": None if finding.first_ns is None else format_iso(finding.first_ns),
-        "last": None if finding.last_ns is None else format_iso(finding.last_ns),
+        "first": iso_or_none(finding.first_ns),
+        "last": iso_or_none(finding.last_ns),
         **finding.counts.to_json(),
         "judged": asdict(finding.judged),
     }

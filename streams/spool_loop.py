@@ -262,7 +262,7 @@ class SpoolLoop(Generic[Runner]):
         for file in found:
             if isinstance(file, SpoolFile):
                 self._sequence.offer(file, file.relative, now_ns)
-        ready = [snapshot.item for snapshot in self._sequence.ready(now_ns)]
+        ready = [snapshot.item for snapshot in self._sequence.ready(now_ns, spool.unfinished)]
         self._signs.set_queue_depth(spool.queue_depth + self._sequence.held + len(ready))
         return ready
 

@@ -62,4 +62,4 @@ def stage_key(stage: Stage) -> str:
 
 def stage_of_key(key: str) -> Stage:
     """The laser stage that ``stage_key`` gave the key of."""
-    return Stage(*key.removeprefix(STAGE_KEYS).split("-"))
+    return Stage.parse(key.removeprefix(STAGE_KEYS))

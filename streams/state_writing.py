@@ -1,4 +1,4 @@
-"""A state directory open for writing, with all that belongs to it: evidence, the sender of webhooks, chores.
+"""A state directory open for writing, with all that belongs to it: evidence, the keeper of alarms, the sender, chores.
 
 The embedded watch and the recorder of a facility write the same directory, by the same parts.
 """
@@ -11,8 +11,12 @@ from pathlib import Path
 from connectors.clock import Clock
 from connectors.evidence_store import EvidenceStore
 from connectors.state.directory import StateDirectory
-from connectors.webhooks import WebhookSender
+from connectors.webhooks.sender import WebhookSender
 from models.alerts.alert import AlertEvent
+from streams.alarms.alarm_keeper import AlarmKeeper
+from streams.alarms.alertmanager_sender import open_alertmanager_sender
+from streams.alarms.receivers import open_sender
+from streams.alarms.settings_audit import note_settings
 from streams.commit_builder import CommitBuilder
 from streams.housekeeping import Housekeeping
 from streams.metrics import WatchMetrics
@@ -62,22 +66,27 @@ def open_state_writing(
         The directory is in use, damaged or too new.
     """
     state = stack.enter_context(StateDirectory.open(path))
-    outbox = state.outbox()
-    sender = WebhookSender(outbox, clock, settings.webhooks)
-    stack.callback(sender.stop)
+    stack.callback(metrics.delivery.forget)
+    sender = open_sender(stack, path, settings, clock, tell)
     evidence = EvidenceStore(path, settings.evidence)
+    keeper = AlarmKeeper(
+        *(path, settings, clock, sender.notify),
+        at_start=lambda: note_settings(path, settings, clock),  # the watch starts while another process writes, too
+        tell=tell,
+    )
+    stack.callback(keeper.stop)
+    keeper.start()
+    open_alertmanager_sender(stack, path, settings, clock, metrics.delivery, tell)
 
     def committed(alerts: list[AlertEvent]) -> None:
         if alerts:
-            sender.notify()
+            keeper.notify()
             if on_alerts is not None:
                 on_alerts(alerts)
 
     builder = CommitBuilder(
         state=state,
         evidence=evidence,
-        webhook_urls=settings.webhook_urls,
-        links=settings.links.address,
         clock=clock,
         metrics=metrics,
         on_commit=committed,
@@ -86,6 +95,6 @@ def open_state_writing(
         waits=waits,
     )
     housekeeping = Housekeeping(
-        state=state, evidence=evidence, outbox=outbox, sender=sender, metrics=metrics, clock=clock
+        state=state, evidence=evidence, keeper=keeper, sender=sender, metrics=metrics, clock=clock
     )
     return StateWriting(state=state, builder=builder, housekeeping=housekeeping, sender=sender)

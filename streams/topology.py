@@ -42,6 +42,7 @@ class TopicName(StrEnum):
     SNAPSHOTS = "snapshots"
     DEAD_LETTERS = "dead-letters"
     MODELS = "models"
+    LIVE = "live"
     PROGRESS = "progress"
     CHECKPOINTS_IMAGE = "checkpoints.image"
     CHECKPOINTS_ENERGY = "checkpoints.energy"
@@ -243,6 +244,15 @@ TOPICS: tuple[Topic, ...] = (
         largest_bytes=STATE_BYTES,
     ),
     Topic(
+        name=TopicName.LIVE,
+        key="device",
+        carries=("LiveReading",),
+        writers=(AgentName.IMAGE, AgentName.ENERGY, AgentName.SPECTRUM),
+        readers=(AgentName.RECORDER,),
+        cleanup=Cleanup.COMPACT,
+        retention="",
+    ),
+    Topic(
         name=TopicName.PROGRESS,
         key="agent and partition",
         carries=("Progress",),
@@ -274,7 +284,7 @@ def topic(name: TopicName) -> Topic:
 
 def inputs_of(agent: AgentName) -> tuple[TopicName, ...]:
     """The topics whose messages an agent works on, in the order of the table."""
-    not_worked_on = {TopicName.MODELS, TopicName.PROGRESS, checkpoint_topic(agent)}
+    not_worked_on = {TopicName.MODELS, TopicName.LIVE, TopicName.PROGRESS, checkpoint_topic(agent)}
     return tuple(row.name for row in TOPICS if agent in row.readers and row.name not in not_worked_on)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from threading import Event
 
 from connectors.clock import Clock, SystemClock
+from connectors.live_board import BOARD_NAME, LiveBoardWriter
 from connectors.process_memory import return_large_arrays
 from connectors.spool_listing import SpoolFile
 from connectors.state.commit import Commit
@@ -13,14 +14,17 @@ from connectors.state.reader import StateReader
 from models.alerts.alert import AlertEvent
 from models.snapshot_sequence import SnapshotSequence
 from streams.accepted_baselines import AcceptedBaselines
+from streams.alarms.receiver_alerts import with_receivers
 from streams.alert_pages import AlertPages
 from streams.archive.places import archive_folder, require_apart
 from streams.archive.states.state_archivist import StateArchivist
-from streams.archive.uploading.archive_chores import Report, with_archive
+from streams.archive.uploading.archive_chores import with_archive
 from streams.embedded_runner import EmbeddedRunner
 from streams.http_health import HealthServer, ReadyPart
+from streams.live_show import LiveShow
 from streams.metrics import WatchMetrics
 from streams.promoted_models import PromotedModels
+from streams.reporting_chores import Report
 from streams.settings import Settings
 from streams.shadow_model import ShadowModel
 from streams.spool_loop import SpoolLoop
@@ -74,7 +78,7 @@ def open_watch(
     stop = Event()
     return_large_arrays()
     with ExitStack() as stack:
-        metrics = WatchMetrics(clock)
+        metrics = WatchMetrics(clock, guard_sigmas=settings.meter.smoothing.guard_sigmas)
         health = None
         if http != "off":
             pages = AlertPages(state_path, settings)
@@ -112,6 +116,7 @@ def open_watch(
             ),
             stopping=stop.is_set,
             before_file=_state_archivist(stack, state_path, settings, writing.state, tell or _ignore),
+            show=_live(stack, state_path, clock, tell or _ignore).offer,
         )
         stack.callback(runner.close)
         writing.sender.start()
@@ -125,7 +130,14 @@ def open_watch(
             sequence=sequence,
             chores=with_archive(
                 stack,
-                writing.housekeeping,
+                with_receivers(
+                    stack,
+                    writing.housekeeping,
+                    _reported_by(runner),
+                    state=state_path,
+                    settings=settings,
+                    clock=clock,
+                ),
                 _reported_by(runner),
                 state=state_path,
                 settings=settings,
@@ -151,8 +163,16 @@ def _state_archivist(
     return archivist.before
 
 
+def _live(stack: ExitStack, state_path: Path, clock: Clock, tell: Callable[[str], None]) -> LiveShow:
+    """Shows on the board of the state directory what was worked on last; ended with ``stack``."""
+    show = LiveShow(lambda: LiveBoardWriter(state_path / BOARD_NAME, clock), clock, tell)
+    stack.callback(show.stop)
+    show.start()
+    return show
+
+
 def _reported_by(runner: EmbeddedRunner) -> Report:
-    """Alerts of the archive go the way of all others."""
+    """Alerts that are found beside the work go the way of all others."""
 
     def report(events: list[AlertEvent], then: Callable[[], None]) -> None:
         runner.report(events, Commit())

@@ -32,6 +32,7 @@ from streams.agents.retries import Retries, retried_number
 from streams.agents.shadow_in_line import ShadowInLine, ShadowStages
 from streams.agents.task import Standing
 from streams.device_stages import DEVICE_KEYS, device_key, device_of_key
+from streams.live_show import ShowWork, show_nothing
 from streams.topology import TopicName
 
 _RETRIES_KEY = "retries"
@@ -61,6 +62,8 @@ class DeviceTask:
         Called with the name of the shadow when there is another one; empty when there is none any more.
     tell
         Called with sentences that an operator should read.
+    show
+        Called with what was just worked on; as ``scored``.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class DeviceTask:
         compared: Callable[[ShadowCounts], None] = lambda _: None,
         shadow_is: Callable[[str], None] = lambda _: None,
         tell: Callable[[str], None] = lambda _: None,
+        show: ShowWork = show_nothing,
     ) -> None:
         self._model = ModelInUse(make_stage, model, promoted)
         self._shadow = ShadowInLine(promoted)
@@ -81,6 +85,7 @@ class DeviceTask:
         self._compared = compared
         self._shadow_is = shadow_is
         self._tell = tell
+        self._show = show
         self._begins_anew = True
         self._files: dict[Device, FileMemory] = {}
         self._retries = Retries()
@@ -167,7 +172,9 @@ class DeviceTask:
         if not known and (message.begins_unit or not message.first_record):
             # As in the embedded watch.
             self._stages.begin_unit(device)
-        for output in self._stages.process(block):
+        processed = self._stages.process(block)
+        self._show([block], processed)
+        for output in processed:
             self._scored(output.scored)
             scored = ScoredMessage(scored=output.scored, moment=moment, retried=retried)
             outputs.add(TopicName.SCORED, str(device.stage), scored)

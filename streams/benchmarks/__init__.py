@@ -6,6 +6,7 @@ from pathlib import Path
 
 from streams.benchmarks.archive import ArchiveSize, first_cartridge, measure_archive
 from streams.benchmarks.archive_store import ArchiveStoreSize, measure_archive_store
+from streams.benchmarks.control_room import ControlRoomSize, measure_control_room
 from streams.benchmarks.false_alarms import FalseAlarmSize, measure_false_alarms
 from streams.benchmarks.figure import Figure
 from streams.benchmarks.indexing import IndexingSize, measure_indexing
@@ -62,6 +63,7 @@ BENCHMARKS: dict[str, Callable[[BenchmarkOptions], Iterator[Figure]]] = {
     "throughput": lambda _: measure_throughput(ThroughputSize()),
     "latency": lambda _: measure_latency(LatencySize()),
     "memory": lambda options: measure_memory(MemorySize(minutes=options.minutes)),
+    "control-room": lambda _: measure_control_room(ControlRoomSize()),
     "false-alarms": lambda options: measure_false_alarms(options.false_alarms, options.config),
     "archive": _archive,
     "indexing": lambda _: measure_indexing(IndexingSize()),
@@ -70,6 +72,7 @@ BENCHMARKS: dict[str, Callable[[BenchmarkOptions], Iterator[Figure]]] = {
 }
 #: What these need beside the program; they run only when they are named.
 NEEDS = {
+    "control-room": "a minute, and a port for a console",
     "false-alarms": "half an hour of a core",
     "archive": "1 GB of disk, and 4 GB of a cartridge where one is set",
     "indexing": "minutes, and 2 GB of disk",

@@ -21,7 +21,7 @@ class AlertReceiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.hear(json.loads(body))
+                receiver.hear(json.loads(body)["data"])
                 self.send_response(204)
                 self.end_headers()
 

@@ -16,20 +16,20 @@ from models.simulation.settings import SIMULATED_STAGES, SimulationSettings
 FACILITY_CAMERAS = 94
 #: Shots per minute of a recorder.
 MINUTE_SHOTS = 600
-#: The shots of a minute with a fault that is hit, and which pixels are then burnt.
-FAULT_SHOTS = slice(500, 510)
+# Ten shots of a minute's last seconds have a burnt spot on demand, in these pixels.
+_FAULT_SHOTS = 10
 _FAULT_PIXELS = (slice(40, 52), slice(50, 62))
 
 
 class FacilityLoad:
-    """Recorders with a camera, an energy meter and a spectrometer each, all at 10 Hz.
+    """Recorders with a camera, an energy meter and a spectrometer each, all at 10 Hz or at ``hz``.
 
     The same simulated minute comes again and again with later times, from all recorders: the work per record is that
     of real ones, and making it costs next to no time and memory.
     """
 
-    def __init__(self) -> None:
-        self._settings = SimulationSettings(minutes=2, stages=1, faults=False)
+    def __init__(self, hz: float = 10.0) -> None:
+        self._settings = SimulationSettings(minutes=2, stages=1, hz=hz, faults=False)
         simulator = LaserSimulator(self._settings, load_beam_shapes())
         self._minute = list(simulator.minute(0, 1).values())
 
@@ -52,7 +52,8 @@ class FacilityLoad:
         for device, template in zip(self.devices(recorder), self._minute, strict=True):
             payload = template.payload[:shots].copy()
             if fault and device.kind is RecordKind.CAMERA:
-                payload[(FAULT_SHOTS, *_FAULT_PIXELS)] = FULL_SCALE_COUNTS
+                first = len(template.payload) * 5 // 6
+                payload[(slice(first, first + _FAULT_SHOTS), *_FAULT_PIXELS)] = FULL_SCALE_COUNTS
             recorded[device] = DeviceMinute(
                 device=device,
                 event_time_ns=template.event_time_ns[:shots] + np.int64(shift_ns),

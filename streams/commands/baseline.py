@@ -77,7 +77,7 @@ def list_baselines(
 
     from rich.console import Console
 
-    from connectors.operator_decisions import OperatorDecisions
+    from connectors.control_room.decisions import OperatorDecisions
     from connectors.state.reader import StateReader
     from dashboards.decision_tables import print_baselines
     from models.event_time import format_iso

@@ -15,7 +15,8 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="Which: kernels, reading, throughput, latency, memory; false-alarms (takes half an hour of a core), "
+            help="Which: kernels, reading, throughput, latency, memory; control-room (takes a minute), "
+            "false-alarms (takes half an hour of a core), "
             "archive (needs 1 GB of disk; with --config also its object store and 4 GB of a cartridge of tape.mounts), "
             "indexing (needs 2 GB of disk), wire (needs blosc2), kafka (needs a broker). The first five when left out."
         ),

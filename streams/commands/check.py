@@ -17,12 +17,13 @@ def check(
     paths: Annotated[list[Path] | None, typer.Argument(help="Folders that are to be watched.")] = None,
     state: Annotated[Path | None, typer.Option(help="State directory that is to be used.")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
+    console: Annotated[str | None, typer.Option(help="HOST:PORT at which a console is to be started.")] = None,
 ) -> int:
-    """Check configuration, folders, rights, receivers, model and archive; exit code 1 when something is wrong."""
+    """Check settings, folders, rights, control room, receivers, model, archive; exit code 1 when something is wrong."""
     from streams.installation_check import check_installation
 
     problems = 0
-    for finding in check_installation(config, paths or [], state):
+    for finding in check_installation(config, paths or [], state, console):
         typer.echo(f"{'ok     ' if finding.ok else 'PROBLEM'} {finding.what}: {finding.sentence}")
         problems += not finding.ok
     return int(problems > 0)

@@ -52,6 +52,7 @@ def demo(
         typer.echo(f"pictures of the odd shots: {state / 'evidence'}")
         typer.echo(f"what was put in:           {folder / 'labels.json'}")
         typer.echo(f"every shot as a row:       petawatch export shots.parquet --state {state}")
+        typer.echo(f"all of it in a browser:    petawatch console --state {state}")
         if not once:
             typer.echo(f"metrics: http://{http}/metrics; new snapshots in {data} are watched; stop with Ctrl-C")
             running.run()

@@ -104,6 +104,7 @@ def promote(
     promote_to = model_promotion.promote_shadow if role is Role.SHADOW else model_promotion.promote
     with changing_models(state), _workers_of(state, settings, role) as tell_workers:
         _say(*promote_to(state, settings, version))
+        _note(state, "promote_shadow" if role is Role.SHADOW else "promote_model", version)
         tell_workers()
 
 
@@ -160,6 +161,7 @@ def _end_shadow(state: Path, config: Path | None) -> None:
             # First: as long as the directory has a shadow, this can be said again.
             typer.echo(tell_workers_of_no_shadow(settings, SystemClock()))
         _say(*stop_shadow(state, settings))
+        _note(state, "end_shadow", "shadow")
 
 
 def rollback(state: _State, config: _Config = None) -> None:
@@ -171,7 +173,16 @@ def rollback(state: _State, config: _Config = None) -> None:
     settings = load_settings(config)
     with changing_models(state), _workers_of(state, settings) as tell_workers:
         _say(*roll_back_model(state, settings))
+        _note(state, "roll_back_model", "production")
         tell_workers()
+
+
+def _note(state: Path, action: str, subject: str) -> None:
+    """Into the audit log."""
+    from connectors.clock import SystemClock
+    from streams.deciding import note_decision
+
+    note_decision(state, action, subject, SystemClock())
 
 
 def _say(sentence: str, warning: str) -> None:

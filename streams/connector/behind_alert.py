@@ -1,7 +1,5 @@
-"""The alert about snapshots that lie on disk and are not sent, and its way to receivers without Kafka."""
+"""The alert about snapshots that lie on disk and are not sent."""
 
-from connectors.alert_documents import alert_body, alert_event_id
-from connectors.state.commit import OutboxMessage
 from models.alerts.alert import AlertEvent, AlertStatus
 from models.alerts.facility_alerts import BehindReason, connector_alert
 from models.alerts.overdue_alert import OverdueAlert
@@ -32,12 +30,3 @@ def behind_alert(connector: str, limit_s: float) -> OverdueAlert:
 def unsent(first_ns: int, last_ns: int, reason: BehindReason) -> State:
     """What the alert is about: when the oldest and the newest file begin that are not sent, ns since 1970, and why."""
     return {"first_ns": first_ns, "last_ns": last_ns, "reason": reason.value}
-
-
-def webhook_messages(event: AlertEvent, urls: tuple[str, ...], now_ns: int) -> list[OutboxMessage]:
-    """An alert on its way to the receivers without Kafka; they know the same event by its id when it comes again."""
-    body = alert_body(event, now_ns=now_ns, evidence=[])
-    return [
-        OutboxMessage(url=url, alert_id=event.alert.id, event_id=alert_event_id(event), body=body, created_ns=now_ns)
-        for url in urls
-    ]

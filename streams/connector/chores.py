@@ -5,15 +5,16 @@ from contextlib import suppress
 from connectors.clock import Clock
 from connectors.folder_lock import FolderLocks
 from connectors.spool_listing import SpoolFile
+from connectors.state.alarm_feed import FeedEntry
 from connectors.state.commit import Commit
-from connectors.state.outbox import SqliteOutbox
-from connectors.webhooks import WebhookSender
+from connectors.webhooks.sender import WebhookSender
 from connectors.wire.progress import Progress
 from models.alerts.alert import AlertEvent, AlertStatus
 from models.alerts.facility_alerts import BehindReason
 from models.errors import RetryableError
 from models.event_time import SECOND_NS
-from streams.connector.behind_alert import unsent, webhook_messages
+from streams.alarms.alarm_keeper import AlarmKeeper
+from streams.connector.behind_alert import unsent
 from streams.connector.flow_limit import FlowLimit
 from streams.connector.journal import SendingJournal
 from streams.connector.message_sender import MessageSender
@@ -25,7 +26,6 @@ from streams.metrics import WatchMetrics
 _FIGURES_EVERY_S = 2.0
 _PROGRESS_EVERY_S = 5.0
 _DRAIN_S = 10.0
-_DRAIN_LOOK_S = 0.05
 
 
 class ConnectorChores:
@@ -40,9 +40,8 @@ class ConnectorChores:
         limit: FlowLimit,
         follower: ProgressFollower,
         locks: FolderLocks,
-        outbox: SqliteOutbox,
         webhooks: WebhookSender,
-        webhook_urls: tuple[str, ...],
+        keeper: AlarmKeeper,
         metrics: WatchMetrics,
         signs: ConnectorMetrics,
         clock: Clock,
@@ -54,9 +53,8 @@ class ConnectorChores:
         self._limit = limit
         self._follower = follower
         self._locks = locks
-        self._outbox = outbox
         self._webhooks = webhooks
-        self._webhook_urls = webhook_urls
+        self._keeper = keeper
         self._metrics = metrics
         self._signs = signs
         self._clock = clock
@@ -70,8 +68,10 @@ class ConnectorChores:
         Raises
         ------
         FatalError
-            What has ended the sender of webhooks or the follower of the agents; a folder that another connector has.
+            What has ended the keeper of alarms, the sender of webhooks or the follower of the agents; a folder that
+            another connector has.
         """
+        self._keeper.check()
         self._webhooks.check()
         self._follower.check()
         now_s = self._clock.monotonic_s()
@@ -85,10 +85,8 @@ class ConnectorChores:
 
     def drain_outbox(self) -> None:
         """Give the receivers a last moment; what they don't take stays in the outbox for the next run."""
-        until_s = self._clock.monotonic_s() + _DRAIN_S
-        self._webhooks.notify()
-        while self._outbox.waiting() and not self._webhooks.troubles and self._clock.monotonic_s() < until_s:
-            self._clock.sleep(_DRAIN_LOOK_S)
+        self._keeper.drain()
+        self._webhooks.drain(_DRAIN_S)
 
     def tell_end(self) -> None:
         """Say that the connector ends in order: nobody is to miss it."""
@@ -103,8 +101,8 @@ class ConnectorChores:
         self._signs.set_unsent(len(files), oldest_ns)
         self._signs.set_ahead(self._limit.ahead_s())
         with suppress(RetryableError):  # the disk is busy: figures of the next tick
-            self._metrics.set_outbox(self._outbox.waiting(), self._outbox.oldest_ns())
-        self._metrics.set_webhooks(self._webhooks.counts)
+            self._metrics.delivery.set_outbox(*self._webhooks.waiting())
+        self._metrics.delivery.set_webhooks(self._webhooks.counts)
         if not self._telling:
             self._tell_backlog(files, self._age_s(oldest_ns))
 
@@ -135,9 +133,9 @@ class ConnectorChores:
 
     def _send_webhooks(self, events: list[AlertEvent]) -> None:
         now_ns = self._clock.now_ns()
-        messages = [message for event in events for message in webhook_messages(event, self._webhook_urls, now_ns)]
-        self._journal.commit(Commit(alerts=events, outbox=messages))
-        self._webhooks.notify()
+        feed = [FeedEntry(alert=event.alert, committed_ns=now_ns) for event in events]
+        self._journal.commit(Commit(alerts=events, feed=feed))
+        self._keeper.notify()
 
     def _age_s(self, oldest_ns: int | None) -> float:
         return 0.0 if oldest_ns is None else max(0, self._clock.now_ns() - oldest_ns) / SECOND_NS

@@ -12,9 +12,11 @@ from connectors.kafka.producer import BlockProducer
 from connectors.kafka.reader import TopicReader
 from connectors.spool_listing import SpoolFile
 from connectors.state.directory import StateDirectory
-from connectors.webhooks import WebhookSender
 from models.errors import RetryableError
 from models.snapshot_sequence import SnapshotSequence
+from streams.alarms.alarm_keeper import AlarmKeeper
+from streams.alarms.receiver_alerts import with_receivers
+from streams.alarms.receivers import open_sender
 from streams.archive.places import require_apart
 from streams.archive.uploading.archive_chores import with_archive
 from streams.connector.chores import ConnectorChores
@@ -144,12 +146,13 @@ def open_connector(
         metrics = WatchMetrics(clock)
         health = None if http == "off" else stack.enter_context(HealthServer(http, metrics, clock))
         state = stack.enter_context(StateDirectory.open(state_path))
-        outbox = state.outbox()
-        webhooks = WebhookSender(outbox, clock, settings.webhooks)
-        stack.callback(webhooks.stop)
+        webhooks = open_sender(stack, state_path, settings, clock, tell)
+        keeper = AlarmKeeper(state_path, settings, clock, webhooks.notify)
+        stack.callback(keeper.stop)
         parts = open_sending(stack, state, settings, clock=clock, metrics=metrics, stop=stop, tell=tell)
         runner = parts.runner
         webhooks.start()
+        keeper.start()
         chores = ConnectorChores(
             runner=runner,
             journal=parts.journal,
@@ -157,9 +160,8 @@ def open_connector(
             limit=parts.limit,
             follower=parts.follower,
             locks=locks,
-            outbox=outbox,
             webhooks=webhooks,
-            webhook_urls=settings.webhook_urls,
+            keeper=keeper,
             metrics=metrics,
             signs=parts.signs,
             clock=clock,
@@ -179,7 +181,7 @@ def open_connector(
             sequence=parts.sequence,
             chores=with_archive(
                 stack,
-                chores,
+                with_receivers(stack, chores, runner.report_first, state=state_path, settings=settings, clock=clock),
                 runner.report_first,
                 state=state_path,
                 settings=settings,

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from connectors.clock import SystemClock
+from connectors.control_room.decisions import OperatorDecisions
 from connectors.model_files import default_model, install_model, install_shadow
-from connectors.operator_decisions import OperatorDecisions
 from connectors.state.reader import StateReader
 from models.devices import Device, RecordKind, parse_device
 from models.errors import FatalError

@@ -1,4 +1,4 @@
-"""What follows the progress topic beside the work: a thread that reads, tries again, and keeps what has ended it."""
+"""What follows a topic beside the work: a thread that reads, tries again, and keeps what has ended it."""
 
 import threading
 from abc import ABC, abstractmethod
@@ -68,11 +68,12 @@ class ProgressThread(ABC, Generic[Reader]):
         if self._failure is not None:
             raise self._failure
 
-    def _end(self, within_s: float) -> None:
-        """End; a thread that waits for Kafka is left to the end of the process."""
+    def _end(self, within_s: float) -> bool:
+        """End; a thread that waits for Kafka is left to the end of the process. Whether it has ended."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(within_s)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         while not self._stop.is_set():

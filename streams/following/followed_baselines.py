@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from connectors.operator_decisions import OperatorDecisions
+from connectors.control_room.decisions import OperatorDecisions
 from connectors.state.file_changes import ChangedVersion
 from connectors.state.reader import StateReader
 from models.baseline import AcceptedBaseline

@@ -48,7 +48,7 @@ class FollowingWatch:
         self.directory = directory
         self._recorder = recorder
         self._first_model = settings.worker.model
-        self._settings = settings.model_copy(update={"archive": ArchiveSettings(), "webhook_urls": ()})
+        self._settings = settings.telling_only().model_copy(update={"archive": ArchiveSettings()})
         self._clock = clock
         self._tell = tell
         self._baselines = FollowedBaselines(recorder, directory)

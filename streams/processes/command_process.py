@@ -22,7 +22,7 @@ _USER_TICKS, _SYSTEM_TICKS = 11, 12
 
 
 class CommandProcess:
-    """One command with its output in a file; it is killed at the end, or when this process ends.
+    """One command with its output in a file, or beside this process's; killed at the end, or when this process ends.
 
     The thread that makes it must live as long as it is needed: it is killed with that thread.
 
@@ -33,7 +33,7 @@ class CommandProcess:
     options
         Settings for this process alone, by their names in the environment.
     log
-        Gets both outputs.
+        Gets both outputs; without it what it says goes where this process's words go, and its output nowhere.
     program
         Python source that takes the arguments; the command line's own by default.
     """
@@ -42,11 +42,11 @@ class CommandProcess:
         self,
         arguments: Sequence[str | Path],
         *,
-        log: Path,
+        log: Path | None,
         options: Mapping[str, str] | None = None,
         program: str = COMMAND,
     ) -> None:
-        self.name = log.stem
+        self.name = str(arguments[0]) if log is None else log.stem
         self.log = log
         self._command = [sys.executable, "-c", _BOUND.format(parent=os.getpid()) + program, *map(str, arguments)]
         self._environment = environment_with(options or {})
@@ -126,11 +126,18 @@ class CommandProcess:
             ) from error
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        with self.log.open("ab") as output:
+        nothing = subprocess.DEVNULL
+        if self.log is None:
             return subprocess.Popen(  # noqa: S603 - our own interpreter and command line
-                self._command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=self._environment
+                self._command, stdin=nothing, stdout=nothing, env=self._environment
+            )
+        with self.log.open("ab") as output:
+            return subprocess.Popen(  # noqa: S603 - as above
+                self._command, stdin=nothing, stdout=output, stderr=subprocess.STDOUT, env=self._environment
             )
 
     def tail(self) -> str:
-        """The end of its output."""
+        """The end of its output; empty without a file of it."""
+        if self.log is None:
+            return ""
         return self.log.read_text(encoding="utf-8", errors="replace")[-_TAIL_CHARACTERS:].strip()

@@ -7,7 +7,7 @@ from connectors.evidence_store import EvidenceLink
 from connectors.state.reader import StateReader
 from models.alerts.alert import Alert
 from models.devices import RecordKind, parse_device
-from models.event_time import format_iso
+from models.event_time import format_iso, iso_or_none
 from models.replay_comparison import QUANTILES, ReplayComparison, camera_difference, shared_episodes
 
 #: An alert with the evidence that is kept of it.
@@ -59,7 +59,7 @@ def comparison_document(comparison: ReplayComparison) -> dict[str, object]:
             {
                 "device": camera.device,
                 "shots": camera.shots,
-                "since": None if camera.since_ns is None else format_iso(camera.since_ns),
+                "since": iso_or_none(camera.since_ns),
                 "differences": dict(zip(map(str, QUANTILES), camera.quantiles, strict=False)),
                 "odd_both": camera.odd_both,
                 "odd_first_only": camera.odd_first,

@@ -1,13 +1,14 @@
 """The page of an alert's shot from what is at hand: nothing is replayed, and no cartridge is wanted."""
 
-from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from connectors.archive.opening import open_store
 from connectors.catalog.catalog_format import CatalogFormat, catalog_format
 from connectors.catalog.opening import open_catalog
+from connectors.evidence_store import EvidenceLink
 from connectors.state.reader import StateReader
 from connectors.tape.library import MountedCartridges
 from models.alerts.alert import Alert, AlertKind
@@ -61,8 +62,24 @@ class KeptFiles:
         return places | ReplayFiles(copies=self.copies, wait_s=0.0, tell=_ignore).fetch(missing, self.folder)
 
 
-def kept_shot_page(state_dir: Path, settings: Settings, alert_id: str, folder: Path) -> str:
-    """The page of an alert's shot, as HTML; what would take a replay or a cartridge is a sentence with the command.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptShot:
+    """An alert, and what is at hand of its shots."""
+
+    alert: Alert
+    evidence: tuple[EvidenceLink, ...]
+    files: KeptFiles
+    command: str
+
+    @property
+    def hint(self) -> str:
+        """What stands behind a sentence that says what is not at hand."""
+        return f" ({self.command} brings what is archived)"
+
+
+@contextmanager
+def kept_shot(state_dir: Path, settings: Settings, alert_id: str, folder: Path) -> Iterator[KeptShot]:
+    """Open what is at hand of an alert; nothing is replayed.
 
     Parameters
     ----------
@@ -76,7 +93,6 @@ def kept_shot_page(state_dir: Path, settings: Settings, alert_id: str, folder: P
     RetryableError
         The state directory can't be read now.
     """
-    command = f"petawatch replay --alert {alert_id} --state {state_dir}"
     with ExitStack() as stack:
         state = stack.enter_context(StateReader.open(state_dir))
         alert, links = state.alert(alert_id), state.evidence(alert_id)
@@ -87,14 +103,19 @@ def kept_shot_page(state_dir: Path, settings: Settings, alert_id: str, folder: P
             StateSource(state, archive_folder(settings.archive, state_dir), settings.zone),
             *([] if copies is None else [CatalogSource(copies.catalog, settings.zone)]),
         ]
-        files = KeptFiles(
-            settings=settings,
-            source=JoinedSource(sources),
-            copies=copies,
-            folder=folder,
-        )
-        evidence = kept_evidence(state_dir, links) or _no_evidence(alert, command)
-        return page_of_shot(alert, evidence, files, hint=f" ({command} brings what is archived)")
+        files = KeptFiles(settings=settings, source=JoinedSource(sources), copies=copies, folder=folder)
+        command = f"petawatch replay --alert {alert_id} --state {state_dir}"
+        yield KeptShot(alert=alert, evidence=links, files=files, command=command)
+
+
+def kept_shot_page(state_dir: Path, settings: Settings, alert_id: str, folder: Path) -> str:
+    """The page of an alert's shot, as HTML; what would take a replay or a cartridge is a sentence with the command.
+
+    Parameters and errors are those of ``kept_shot``.
+    """
+    with kept_shot(state_dir, settings, alert_id, folder) as shot:
+        evidence = kept_evidence(state_dir, shot.evidence) or _no_evidence(shot.alert, shot.command)
+        return page_of_shot(shot.alert, evidence, shot.files, hint=shot.hint)
 
 
 def _no_evidence(alert: Alert, command: str) -> ShotEvidence:

@@ -135,7 +135,7 @@ def open_replays(
                 sources.append(StateSource(stack.enter_context(StateReader.open(state)), archive.folder, zone))
             sources.append(CatalogSource(archive.catalog, zone))
         yield Replays(
-            settings=archive.settings.model_copy(update={"webhook_urls": tuple(webhooks)}),
+            settings=archive.settings.telling_only(webhooks),
             config=config,
             state_dir=state,
             folder=archive.folder / _REPLAYS,

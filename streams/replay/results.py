@@ -5,6 +5,7 @@ from pathlib import Path
 
 from connectors.alert_documents import alert_document
 from connectors.evidence_store import EXPIRED
+from connectors.kept_evidence import by_telling
 from dashboards.replay_page import PictureOf, comparison_page, replay_page
 from dashboards.replay_table import plan_sentences
 from models.alerts.alert import Alert
@@ -14,7 +15,6 @@ from streams.replay.comparison import FoundAlert, alerts_of_stretch, compare_rep
 from streams.replay.plan import ReplayPlan
 from streams.replay.replay import Replays
 from streams.replay.run import AS_FAST_AS_IT_GOES, ReplayOptions
-from streams.replay.shown_shot import SHOWN_ROLES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +94,7 @@ def _pictures(directory: Path, from_ns: int, to_ns: int) -> PictureOf:
     links = {alert.id: found for alert, found in alerts_of_stretch(directory, from_ns, to_ns)}
 
     def of(alert: Alert) -> bytes | None:
-        by_role = {link.role: link.png for link in links.get(alert.id, ()) if link.png != EXPIRED}
-        name = next((by_role[role] for role in SHOWN_ROLES if role in by_role), None)
-        return None if name is None else (directory / name).read_bytes()
+        kept = by_telling(link for link in links.get(alert.id, ()) if link.png != EXPIRED)
+        return (directory / kept[0].png).read_bytes() if kept else None
 
     return of

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from connectors.evidence_picture import counts_png
 from connectors.evidence_store import EXPIRED, EvidenceLink
+from connectors.kept_evidence import by_telling
 from connectors.snapshots.reader import open_snapshot
 from dashboards.alert_table import cause_of, found_of, place_of, score_of
 from dashboards.blocks import counted
@@ -25,11 +26,8 @@ from models.records import RecordBlock
 from streams.replay.sources import ReplaySource
 from streams.settings import Settings
 
-#: Of these shots of an episode the evidence is shown, the first that is kept.
-SHOWN_ROLES = ("worst", "first", "last")
-
-# Shots before and after the one that is shown: as images, as energies.
-_IMAGES, _ENERGIES = 2, 40
+#: Shots before and after the one that is shown: as images, as energies.
+IMAGES, ENERGIES = 2, 40
 # Records of one shot lie this close together; a stage's shots are further apart.
 _SAME_SHOT_NS = 20 * MILLISECOND_NS
 _REACH_NS = MINUTE_NS
@@ -69,7 +67,7 @@ def page_of_shot(alert: Alert, evidence: ShotEvidence, files: ShotFiles, *, hint
     notes = [evidence.note]
     blocks: list[RecordBlock] = []
     try:
-        blocks = _recorded(files, alert, evidence.event_time_ns)
+        blocks = recorded_around(files, alert, evidence.event_time_ns)
     except PetawatchError as error:
         notes.append(f"of the shots around it nothing can be shown: {error}{hint}")
     return shot_page(_shown(alert, evidence, notes, blocks))
@@ -77,19 +75,22 @@ def page_of_shot(alert: Alert, evidence: ShotEvidence, files: ShotFiles, *, hint
 
 def kept_evidence(directory: Path, links: Sequence[EvidenceLink]) -> ShotEvidence | None:
     """The best evidence below a state directory."""
-    by_role = {link.role: link for link in links if link.png != EXPIRED}
-    for role in SHOWN_ROLES:
-        if role in by_role:
-            link = by_role[role]
-            png = (directory / link.png).read_bytes()
-            return ShotEvidence(
-                png, link.event_time_ns, f"the {role} shot of the episode, from the evidence of the watch"
-            )
-    return None
+    kept = by_telling(link for link in links if link.png != EXPIRED)
+    if not kept:
+        return None
+    png = (directory / kept[0].png).read_bytes()
+    note = f"the {kept[0].role} shot of the episode, from the evidence of the watch"
+    return ShotEvidence(png, kept[0].event_time_ns, note)
 
 
-def _recorded(sources: ShotFiles, alert: Alert, event_time_ns: int) -> list[RecordBlock]:
-    """What the devices of the stage recorded in the alert's file, from some shots before to some after."""
+def recorded_around(sources: ShotFiles, alert: Alert, event_time_ns: int) -> list[RecordBlock]:
+    """What the devices of the stage recorded in the alert's file, from some shots before to some after.
+
+    Raises
+    ------
+    PetawatchError
+        The file can't be had or read.
+    """
     files = sources.source.snapshots(event_time_ns - MINUTE_NS, event_time_ns + MINUTE_NS)
     holding = [file for file in files if _holds(file, alert, event_time_ns)]
     places = sources.fetch(holding)
@@ -121,23 +122,25 @@ def _read(path: Path, root: Path, stage: Stage, at_ns: int, settings: Settings) 
         ]
 
 
-def _shown(alert: Alert, evidence: ShotEvidence, notes: list[str], blocks: list[RecordBlock]) -> ShownShot:
-    by_device: dict[tuple[RecordKind, str], list[RecordBlock]] = {}
+def blocks_by_device(blocks: Sequence[RecordBlock], kind: RecordKind) -> list[tuple[str, list[RecordBlock]]]:
+    """The blocks of each device of a kind, by its name."""
+    found: dict[str, list[RecordBlock]] = {}
     for block in blocks:
-        by_device.setdefault((block.device.kind, block.device.name), []).append(block)
+        if block.device.kind is kind:
+            found.setdefault(block.device.name, []).append(block)
+    return sorted(found.items())
 
-    def of_kind(kind: RecordKind) -> list[tuple[str, list[RecordBlock]]]:
-        return [(name, found) for (which, name), found in sorted(by_device.items()) if which is kind]
 
+def _shown(alert: Alert, evidence: ShotEvidence, notes: list[str], blocks: list[RecordBlock]) -> ShownShot:
     at_ns = evidence.event_time_ns
     return ShownShot(
         title=why(alert),
         facts=_facts(alert, at_ns),
         evidence=evidence.png,
         notes=notes,
-        images=[(name, _images(found, at_ns)) for name, found in of_kind(RecordKind.CAMERA)],
-        energies=[_energy(name, found, at_ns) for name, found in of_kind(RecordKind.ENERGY_METER)],
-        spectra=[_spectrum(name, found, at_ns) for name, found in of_kind(RecordKind.SPECTROMETER)],
+        images=[(name, _images(found, at_ns)) for name, found in blocks_by_device(blocks, RecordKind.CAMERA)],
+        energies=[_energy(name, found, at_ns) for name, found in blocks_by_device(blocks, RecordKind.ENERGY_METER)],
+        spectra=[_spectrum(name, found, at_ns) for name, found in blocks_by_device(blocks, RecordKind.SPECTROMETER)],
     )
 
 
@@ -163,7 +166,7 @@ def _facts(alert: Alert, at_ns: int) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts if value]
 
 
-def _beside(place: int, time_ns: int, at_ns: int) -> str:
+def beside(place: int, time_ns: int, at_ns: int) -> str:
     """Where a record lies beside the shot."""
     seconds = (time_ns - at_ns) / SECOND_NS
     if place == 0 and abs(time_ns - at_ns) <= _SAME_SHOT_NS:
@@ -171,8 +174,8 @@ def _beside(place: int, time_ns: int, at_ns: int) -> str:
     return f"{abs(seconds):.1f} s {'before' if seconds < 0 else 'after'}"
 
 
-def _window(blocks: list[RecordBlock], at_ns: int, reach: int) -> list[tuple[int, int, NDArray[np.float64]]]:
-    """The records around a shot: how many shots after it, its event time, the payload."""
+def shots_around(blocks: list[RecordBlock], at_ns: int, reach: int) -> list[tuple[int, int, NDArray[np.float64]]]:
+    """The valid records of a device around a shot: how many shots after it, its event time, the payload."""
     rows = [
         (int(block.event_time_ns[row]), block.payload[row])
         for block in blocks
@@ -190,14 +193,14 @@ def _window(blocks: list[RecordBlock], at_ns: int, reach: int) -> list[tuple[int
 
 def _images(blocks: list[RecordBlock], at_ns: int) -> list[ShownImage]:
     images = []
-    for place, time_ns, payload in _window(blocks, at_ns, _IMAGES):
-        caption = f"{_beside(place, time_ns, at_ns)}, {format_iso(time_ns)[11:]}, peak {int(payload.max())}"
+    for place, time_ns, payload in shots_around(blocks, at_ns, IMAGES):
+        caption = f"{beside(place, time_ns, at_ns)}, {format_iso(time_ns)[11:]}, peak {int(payload.max())}"
         images.append(ShownImage(caption=caption, png=counts_png(np.asarray(payload, np.uint16))))
     return images
 
 
 def _energy(name: str, blocks: list[RecordBlock], at_ns: int) -> ShownDevice:
-    window = _window(blocks, at_ns, _ENERGIES)
+    window = shots_around(blocks, at_ns, ENERGIES)
     seconds = np.array([(time_ns - at_ns) / SECOND_NS for _, time_ns, _ in window])
     energies = np.array([float(payload[0]) for _, _, payload in window])
     curve = Curve(name="energy", x=seconds, y=energies, dots=True)
@@ -209,10 +212,10 @@ def _energy(name: str, blocks: list[RecordBlock], at_ns: int) -> ShownDevice:
 def _spectrum(name: str, blocks: list[RecordBlock], at_ns: int) -> ShownDevice:
     """The shot's spectrum in front of the one before and the one after."""
     curves = []
-    for place, time_ns, payload in sorted(_window(blocks, at_ns, 1), key=lambda each: abs(each[0])):
+    for place, time_ns, payload in sorted(shots_around(blocks, at_ns, 1), key=lambda each: abs(each[0])):
         curves.append(
             Curve(
-                name=_beside(place, time_ns, at_ns),
+                name=beside(place, time_ns, at_ns),
                 x=np.arange(len(payload), dtype=np.float64),
                 y=np.asarray(payload, np.float64),
             )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from connectors.operator_decisions import judged_stretches
+from connectors.control_room.decisions import judged_stretches
 from models.alerts.verdicts import Verdict
 from models.errors import FatalError
 from models.training.camera_frames import Stretch

@@ -10,6 +10,8 @@ from connectors.wire.message import Incoming, Outgoing
 from models.alerts.alert import AlertEvent
 from streams.agents.recorder import Recorder
 from streams.agents.task import Standing
+from streams.alarms.receiver_alerts import with_receivers
+from streams.facility.live_topic import LiveFollower
 from streams.metrics import WatchMetrics
 from streams.settings import Settings
 from streams.state_writing import open_state_writing
@@ -17,6 +19,11 @@ from streams.state_writing import open_state_writing
 
 class Recording:
     """An open state directory and its recorder; for one thread.
+
+    Parameters
+    ----------
+    live
+        Shows beside it what workers send for the wall; started and ended with it.
 
     Raises
     ------
@@ -32,8 +39,10 @@ class Recording:
         clock: Clock,
         metrics: WatchMetrics,
         tell: Callable[[str], None],
+        live: LiveFollower,
     ) -> None:
         self._stack = ExitStack()
+        self._live = live
         self._stopping = Event()
         try:
             self._open(path, settings, clock, metrics, tell)
@@ -59,15 +68,20 @@ class Recording:
         """Record alerts that come from no topic, and the state of whoever found them."""
         self._recorder.report(alerts, states)
 
+    def _report_first(self, alerts: list[AlertEvent], then: Callable[[], None]) -> None:
+        self._recorder.report(alerts)
+        then()
+
     def state_of(self, key: str) -> bytes | None:
         """A state that was recorded with ``report``."""
         return self._state.load_states().get(key)
 
     def tick(self) -> None:
         """Do the chores that are due, and write rows out."""
+        self._live.check()
         if self._state.flush_due:
             self._builder.flush_rows()
-        self._housekeeping.tick()
+        self._chores.tick()
 
     def close(self) -> None:
         """Let the state directory go; everything recorded is durable."""
@@ -87,8 +101,13 @@ class Recording:
             stopping=self._stopping.is_set,
             waits=False,
         )
-        self._state, self._builder, self._housekeeping = writing.state, writing.builder, writing.housekeeping
+        self._state, self._builder = writing.state, writing.builder
         self._recorder = Recorder(
             state=writing.state, builder=writing.builder, settings=settings.join, clock=clock, metrics=metrics
         )
+        self._chores = with_receivers(
+            self._stack, writing.housekeeping, self._report_first, state=path, settings=settings, clock=clock
+        )
         writing.sender.start()
+        self._stack.callback(self._live.stop)
+        self._live.start()

@@ -15,6 +15,7 @@ from connectors.clock import Clock, SystemClock
 from connectors.kafka.admin import open_admin
 from connectors.kafka.groups import GroupMember, open_group_admin
 from connectors.kafka.reader import TopicReader
+from connectors.live_board import BOARD_NAME, LiveBoardWriter
 from connectors.model_files import default_model, load_model
 from connectors.process_memory import return_large_arrays
 from models.errors import PetawatchError
@@ -27,10 +28,12 @@ from streams.facility.checkpoint_store import open_checkpoint_store
 from streams.facility.facility_metrics import WorkerMetrics
 from streams.facility.lag import LagMonitor
 from streams.facility.lag_follower import LagFollower, LagWatchingRecorder
+from streams.facility.live_topic import LiveFollower, LiveTopic
 from streams.facility.model_ids import other_models
 from streams.facility.promoted_models import PromotedModels
 from streams.facility.topic_plan import require_topics
 from streams.http_health import HealthServer, ReadyPart
+from streams.live_show import LiveShow, ShowWork
 from streams.metrics import WatchMetrics
 from streams.settings import Settings
 from streams.stage_factory import stage_factory
@@ -81,7 +84,7 @@ def run_worker(
     clock = clock or SystemClock()
     return_large_arrays()
     with ExitStack() as stack:
-        metrics = WatchMetrics(clock)
+        metrics = WatchMetrics(clock, guard_sigmas=settings.meter.smoothing.guard_sigmas)
         signs = WorkerMetrics(metrics, clock, agents)
         health = None
         if http != "off":
@@ -97,13 +100,14 @@ def run_worker(
         if settings.worker.warm_up:
             # Before the group gives it work: nobody waits for it yet.
             warm_up_if_possible(tell)
+        live = _live(stack, settings, clock, tell)  # before the membership: others need not wait for its end
         identity = stack.enter_context(_membership(settings, agents, clock))
         if model:
             _tell_other_models(settings, identity, model, tell)
         worker = FacilityWorker(
             settings,
             identity,
-            tasks=_tasks(settings, agents, bundle, promoted, metrics, tell),
+            tasks=_tasks(settings, agents, bundle, promoted, metrics, tell, live),
             open_recorder=_recorder(settings, agents, state, clock, metrics, signs, tell),
             open_store=lambda: open_checkpoint_store(settings.checkpoints, settings.kafka, settings.topics),
             limits=limits,
@@ -215,6 +219,14 @@ def _promoted(
     return PromotedModels(settings, bundle, open_reader=open_reader, clock=clock, metrics=metrics, tell=tell)
 
 
+def _live(stack: ExitStack, settings: Settings, clock: Clock, tell: Callable[[str], None]) -> ShowWork:
+    """Sends what was worked on last to whoever shows it; ended with ``stack``."""
+    show = LiveShow(lambda: LiveTopic(settings.kafka, settings.topics.installation), clock, tell)
+    stack.callback(show.stop)
+    show.start()
+    return show.offer
+
+
 def _tasks(
     settings: Settings,
     agents: Collection[AgentName],
@@ -222,6 +234,7 @@ def _tasks(
     promoted: PromotedModels | None,
     metrics: WatchMetrics,
     tell: Callable[[str], None],
+    show: ShowWork,
 ) -> dict[AgentName, Callable[[], PartitionTask]]:
     tasks: dict[AgentName, Callable[[], PartitionTask]] = {}
     if AgentName.JOIN in agents:
@@ -239,6 +252,7 @@ def _tasks(
                 compared=metrics.shadow_compared,
                 shadow_is=metrics.set_shadow,
                 tell=tell,
+                show=show,
             )
     return tasks
 
@@ -263,7 +277,8 @@ def _recorder(
         return LagFollower(open_reader, monitor, clock, signs, saved, tell)
 
     def open_recorder() -> StatefulRecorder:
-        recording = Recording(state, settings, clock=clock, metrics=metrics, tell=tell)
+        live = LiveFollower(open_reader, lambda: LiveBoardWriter(state / BOARD_NAME, clock))
+        recording = Recording(state, settings, clock=clock, metrics=metrics, tell=tell, live=live)
         return LagWatchingRecorder(recording, make_follower)
 
     return open_recorder

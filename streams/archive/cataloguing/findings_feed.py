@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from connectors.alert_documents import alert_document
 from connectors.catalog.catalog import Catalog
+from connectors.control_room.decisions import OperatorDecisions
 from connectors.evidence_store import EvidenceLink
-from connectors.operator_decisions import OperatorDecisions
 from connectors.state.file_changes import ChangedFiles
 from models.alerts.alert import Alert, AlertStatus
 from models.alerts.verdicts import EpisodeVerdict

@@ -2,18 +2,23 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from connectors.alert_documents import alert_body, alert_event_id
 from connectors.clock import Clock
-from connectors.state.commit import Commit, OutboxMessage
+from connectors.state.alarm_feed import FeedEntry
+from connectors.state.commit import Commit
 from connectors.state.directory import StateDirectory
-from connectors.webhooks import WebhookSender
 from models.alerts.alert import AlertEvent, AlertKind, AlertStatus
 from models.alerts.facility_alerts import TapeReason, tape_alert
 from models.errors import FatalError
 from models.state import decode_state, encode_state
+from streams.alarms.alarm_keeper import AlarmKeeper
+from streams.alarms.alertmanager_sender import open_alertmanager_sender
+from streams.alarms.delivery_figures import show_deliveries
+from streams.alarms.delivery_metrics import DeliveryMetrics
+from streams.alarms.receivers import open_sender
 from streams.settings import Settings
 
 #: Below the archive's folder: ``petawatch alerts --state`` reads it, and one keeper alone writes it.
@@ -37,19 +42,21 @@ class TapeAlerts:
     ----------
     tell
         Called with a sentence for each need that is new.
+    show_deliveries
+        Tells Prometheus what is on its way to people.
     """
 
     def __init__(
         self,
         state: StateDirectory,
-        sender: WebhookSender,
-        settings: Settings,
+        keeper: AlarmKeeper,
         clock: Clock,
         tell: Callable[[str], None],
+        show_deliveries: Callable[[], None],
     ) -> None:
+        self.show_deliveries = show_deliveries
         self._state = state
-        self._sender = sender
-        self._urls = settings.webhook_urls
+        self._keeper = keeper
         self._clock = clock
         self._tell = tell
         states = state.load_states()
@@ -61,7 +68,13 @@ class TapeAlerts:
 
     @classmethod
     def open(
-        cls, stack: ExitStack, folder: Path, settings: Settings, clock: Clock, tell: Callable[[str], None]
+        cls,
+        stack: ExitStack,
+        folder: Path,
+        settings: Settings,
+        clock: Clock,
+        metrics: DeliveryMetrics,
+        tell: Callable[[str], None],
     ) -> Self:
         """Open those of an archive's folder, for one keeper alone; closed with ``stack``.
 
@@ -79,10 +92,13 @@ class TapeAlerts:
                 f"another keeper looks after the tapes of {folder}; stop it, or leave the tapes to it",
                 reason="tape_keeper_running",
             ) from error
-        sender = WebhookSender(state.outbox(), clock, settings.webhooks)
-        stack.callback(sender.stop)
+        sender = open_sender(stack, state.path, settings, clock, tell)
+        keeper = AlarmKeeper(state.path, settings, clock, sender.notify)
+        stack.callback(keeper.stop)
         sender.start()
-        return cls(state, sender, settings, clock, tell)
+        keeper.start()
+        open_alertmanager_sender(stack, state.path, settings, clock, metrics, tell)
+        return cls(state, keeper, clock, tell, partial(show_deliveries, metrics, state.path, sender))
 
     @property
     def needs(self) -> list[Need]:
@@ -114,20 +130,10 @@ class TapeAlerts:
 
     def _commit(self, events: list[AlertEvent], opened: dict[Need, int], now_ns: int) -> None:
         rows = [[need.kind.value, need.where, need.reason.value, first_ns] for need, first_ns in sorted(opened.items())]
-        messages = [
-            OutboxMessage(
-                url=url,
-                alert_id=event.alert.id,
-                event_id=alert_event_id(event),
-                body=alert_body(event, now_ns=now_ns),
-                created_ns=now_ns,
-            )
-            for event in events
-            for url in self._urls
-        ]
-        self._state.commit(Commit(alerts=events, outbox=messages, stage_states={_KEY: encode_state({"open": rows})}))
+        feed = [FeedEntry(alert=event.alert, committed_ns=now_ns) for event in events]
+        self._state.commit(Commit(alerts=events, feed=feed, stage_states={_KEY: encode_state({"open": rows})}))
         self._open = opened
-        self._sender.notify()
+        self._keeper.notify()
 
 
 def _event(need: Need, first_ns: int, now_ns: int, status: AlertStatus) -> AlertEvent:

@@ -24,6 +24,7 @@ from streams.archive.tape.lost_bundles import LostBundles
 from streams.archive.tape.remembered_bundles import RememberedBundles
 from streams.archive.tape.tape_alerts import Need, TapeAlerts
 from streams.archive.tape.tape_drives import Mounted, TapeDrives
+from streams.archive.tape.tape_metrics import TapeMetrics
 from streams.archive.tape.tape_needs import (
     Troubles,
     content_needs,
@@ -46,9 +47,11 @@ class TapeKeeper:
         lease: BundlingLease,
         drives: TapeDrives,
         alerts: TapeAlerts,
+        metrics: TapeMetrics,
         clock: Clock,
         tell: Callable[[str], None],
     ) -> None:
+        self._metrics = metrics
         self._catalog = archive.catalog
         self._copies = archive.settings.tape.copies
         self._lease = lease
@@ -91,8 +94,14 @@ class TapeKeeper:
                 if error.reason != waits_for:
                     self._tell(f"{error}; the keeper of the tapes waits and tries again")
                 busy, waits_for = False, error.reason
+            self._show_metrics()
             if not busy:
                 stop.wait(_ROUND_S)
+
+    def _show_metrics(self) -> None:
+        with suppress(RetryableError):  # what was shown stays until the next round
+            self._alerts.show_deliveries()
+            self._metrics.round_ended(self.needs, len(self.bundles_on_disk))
 
     def run_once(self, *, close: bool = True) -> None:
         """Do all that can be done now: bundle what waits, write, and read back what can be.
@@ -196,13 +205,17 @@ class TapeKeeper:
 
 
 @contextmanager
-def open_keeper(archive: OpenedArchive, clock: Clock, tell: Callable[[str], None]) -> Iterator[TapeKeeper]:
+def open_keeper(
+    archive: OpenedArchive, clock: Clock, tell: Callable[[str], None], metrics: TapeMetrics | None = None
+) -> Iterator[TapeKeeper]:
     """A keeper of an archive's tapes, which nobody else keeps while the block runs.
 
     Parameters
     ----------
     tell
         Called with a sentence about what is done, and what a person is wanted for.
+    metrics
+        Is told of each round of ``run``.
 
     Raises
     ------
@@ -221,6 +234,7 @@ def open_keeper(archive: OpenedArchive, clock: Clock, tell: Callable[[str], None
     with ExitStack() as stack:
         drives = TapeDrives(archive, clock)
         drives.lock(stack)
-        alerts = TapeAlerts.open(stack, archive.folder, archive.settings, clock, tell)
+        metrics = metrics or TapeMetrics(clock)
+        alerts = TapeAlerts.open(stack, archive.folder, archive.settings, clock, metrics.delivery, tell)
         lease = stack.enter_context(BundlingLease.opened(archive))
-        yield TapeKeeper(archive, lease, drives, alerts, clock, tell)
+        yield TapeKeeper(archive, lease, drives, alerts, metrics, clock, tell)

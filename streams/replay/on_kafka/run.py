@@ -216,7 +216,13 @@ class KafkaReplay:
     def _start(self, processes: InstallationProcesses) -> None:
         urls = json.dumps(self._settings.webhook_urls)
         # How far the work is behind what was sent says something of a live watch; here it is the speed.
-        recorder = {"PETAWATCH_WEBHOOK_URLS": urls, "PETAWATCH_WORKER__LAG_ALERT_S": str(math.inf)}
+        recorder = {
+            "PETAWATCH_WEBHOOK_URLS": urls,
+            "PETAWATCH_RECEIVERS": "[]",
+            "PETAWATCH_MESSENGERS": "[]",
+            "PETAWATCH_ALERTMANAGER__URL": "",
+            "PETAWATCH_WORKER__LAG_ALERT_S": str(math.inf),
+        }
         processes.start_worker("recorder", agents=AgentName.RECORDER, state=self._directory, options=recorder)
         for number in range(1, (self._options.workers or 0) + 1):
             processes.start_worker(f"worker-{number}", agents=_SCORING)

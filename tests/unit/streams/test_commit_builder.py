@@ -1,12 +1,13 @@
 """From what the pipeline gave to what is made durable."""
 
-import json
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from connectors.evidence_store import EvidenceStore
+from connectors.state.alarm_feed import AlarmFeed
 from connectors.state.commit import Commit
 from connectors.state.directory import StateDirectory
 from models.alerts.alert import AlertChange, AlertEvent, AlertSource, AlertStatus, EvidenceFrame
@@ -17,8 +18,6 @@ from streams.metrics import WatchMetrics
 from streams.watch_pipeline import PipelineOutput
 from tests.support.manual_clock import ManualClock
 from tests.unit.connectors.state.examples import CAMERA, START_NS, alert_event, decided, file_record, triplets
-
-URLS = ("http://a.example/", "http://b.example/")
 
 
 class Harness:
@@ -34,7 +33,6 @@ class Harness:
         self.builder = CommitBuilder(
             state=self.state,
             evidence=EvidenceStore(path),
-            webhook_urls=URLS,
             clock=self.clock,
             metrics=self.metrics,
             on_commit=self.committed.append,
@@ -71,21 +69,20 @@ def test_everything_of_a_step_is_durable_together(harness: Harness) -> None:
         alerts=[opened, updated, closed],
         evidence=[evidence(opened.alert.id)],
     )
-    harness.builder.commit(output, Commit(files=[file_record()]), closed_ns=harness.clock.now_ns() - 500_000_000)
+    closed_ns = harness.clock.now_ns() - 500_000_000
+    harness.builder.commit(output, Commit(files=[file_record()]), closed_ns=closed_ns)
     [(stored, links)] = harness.state.alerts()
     assert stored.status is AlertStatus.CLOSED
     assert [link.role for link in links] == ["worst"]
     assert (harness.state.path / links[0].png).is_file()
     assert harness.state.ledger()["balanced"]
     assert harness.committed == [[opened, updated, closed]]
-    outbox = harness.state.outbox()
-    assert outbox.waiting() == 4  # an opening and a closing for each receiver, no updates
-    first = outbox.due(harness.clock.now_ns(), 10)
-    assert [message.url for message in first] == list(URLS)
-    body = json.loads(first[0].body)
-    assert (body["event"], body["id"]) == ("opened", opened.alert.id)
-    assert [link["role"] for link in body["evidence"]] == ["worst"]
-    outbox.close()
+    with closing(AlarmFeed(harness.state.path)) as feed:
+        told = feed.next(10)
+        [activity] = feed.activities()
+    assert [entry.alert for entry in told] == [opened.alert, updated.alert, closed.alert]
+    assert {(entry.committed_ns, entry.closed_ns) for entry in told} == {(harness.clock.now_ns(), closed_ns)}
+    assert str(activity.stage) == str(triplets().stage)
 
 
 def test_a_full_disk_is_waited_out_and_told_of_once(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:

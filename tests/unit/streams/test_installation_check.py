@@ -11,6 +11,7 @@ import pytest
 from connectors.model_files import default_model, install_model, install_shadow
 from streams.installation_check import check_installation
 from streams.installation_finding import Finding
+from tests.support.receiver import receiving
 
 
 def problems(config: Path | None = None, folders: list[Path] | None = None, state: Path | None = None) -> list[Finding]:
@@ -22,9 +23,15 @@ def test_nothing_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "data" / "a.h5").touch()
     findings = list(check_installation(None, [tmp_path / "data"], tmp_path / "state"))
     assert all(finding.ok for finding in findings)
-    assert [finding.what.split()[0] for finding in findings] == ["configuration", "folder", "state", "model"]
+    assert [finding.what.split()[0] for finding in findings] == [
+        "configuration",
+        "folder",
+        "state",
+        "chromium",
+        "model",
+    ]
     assert "1 snapshots" in findings[1].sentence
-    assert findings[3].sentence == default_model().name
+    assert findings[-1].sentence == default_model().name
     assert [path.name for path in tmp_path.iterdir()] == ["data"]  # nothing is made
 
 
@@ -95,3 +102,46 @@ def test_receivers(monkeypatch: pytest.MonkeyPatch) -> None:
     said = f"{problem.what} {problem.sentence}"
     assert "secret" not in said
     assert "token" not in said
+
+
+def test_receivers_and_messengers_are_looked_at_without_telling_their_secrets(tmp_path: Path) -> None:
+    config = tmp_path / "petawatch.toml"
+    config.write_text(
+        """
+        [[receivers]]
+        name = "shift"
+        url = "http://me:s3cret@127.0.0.1:9/t0ken"
+        [[receivers]]
+        name = "log"
+        url = "http://127.0.0.1:9/"
+        secrets_file = "/nowhere/s"
+        [[messengers]]
+        name = "chat"
+        url = "json://127.0.0.1:9/t0ken"
+        [[messengers]]
+        name = "odd"
+        url = "t0ken"
+        """
+    )
+    found = list(check_installation(config, [], None))
+    assert [(finding.what, finding.ok) for finding in found[3:]] == [
+        ("webhook shift", False),
+        ("webhook log", False),
+        ("messenger chat", True),
+        ("messenger odd", False),
+    ]
+    assert "http://127.0.0.1:9 does not answer" in found[3].sentence
+    assert "/nowhere/s can't be read" in found[4].sentence
+    assert "none that Apprise understands" in found[6].sentence
+    assert not any(secret in str(found) for secret in ("s3cret", "t0ken"))
+
+
+def test_alertmanager_is_asked_without_being_told_anything(tmp_path: Path) -> None:
+    config = tmp_path / "petawatch.toml"
+    with receiving() as receiver:
+        config.write_text(f'[alertmanager]\nurl = "http://127.0.0.1:{receiver.port}"\n')
+        assert list(check_installation(config, [], None))[-1].ok
+        assert [delivery.body for delivery in receiver.deliveries] == [b"[]"]
+    finding = list(check_installation(config, [], None))[-1]
+    assert (finding.what, finding.ok) == (f"alertmanager http://127.0.0.1:{receiver.port}", False)
+    assert "look at its address and login" in finding.sentence

@@ -7,7 +7,8 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from connectors.webhooks import WebhookCounts
+from connectors.snapshots.manifest import DeadReason
+from connectors.webhooks.sender import WebhookCounts
 from models.alerts.alert import (
     Alert,
     AlertChange,
@@ -167,14 +168,14 @@ def test_other_ages_are_computed_when_asked(metrics: WatchMetrics, clock: Manual
     clock.advance(5)
     assert read(metrics)["petawatch_commit_age_seconds"] == pytest.approx(5)
     metrics.committed()
-    metrics.set_outbox(3, clock.now_ns())
+    metrics.delivery.set_outbox(3, clock.now_ns())
     clock.advance(7)
     samples = read(metrics)
     assert samples["petawatch_commit_age_seconds"] == pytest.approx(7)
     assert samples["petawatch_commits_total"] == 1
     assert samples["petawatch_outbox_messages"] == 3
     assert samples["petawatch_outbox_oldest_age_seconds"] == pytest.approx(7)
-    metrics.set_outbox(0)
+    metrics.delivery.set_outbox(0, None)
     assert read(metrics)["petawatch_outbox_oldest_age_seconds"] == 0
 
 
@@ -185,7 +186,7 @@ def test_the_plain_numbers(metrics: WatchMetrics) -> None:
     metrics.set_queue_depth(3, "units")
     metrics.set_ledger(read=100, ended=90, pending=8)
     metrics.set_evidence_bytes(10**9)
-    metrics.set_webhooks(WebhookCounts(delivered=5, failed=2, given_up=1))
+    metrics.delivery.set_webhooks(WebhookCounts(delivered=5, failed=2, given_up=1))
     metrics.file("skipped")
     metrics.dead_letters({"bad_time": 3})
     samples = read(metrics)
@@ -219,7 +220,7 @@ def test_the_number_of_series_is_bounded(metrics: WatchMetrics, clock: ManualClo
     assert sum(name.startswith("petawatch_data_age_seconds") for name in samples) == 1000
     reasons = {name: value for name, value in samples.items() if name.startswith("petawatch_dead_letters_total")}
     assert len(reasons) == 51
-    assert reasons["petawatch_dead_letters_total{reason=other}"] == 1050
+    assert reasons["petawatch_dead_letters_total{reason=other}"] == 1050 + len(DeadReason)  # which are always shown
 
 
 def test_names_with_odd_characters_can_be_scraped(metrics: WatchMetrics, clock: ManualClock) -> None:
@@ -265,3 +266,15 @@ def test_what_a_shadow_finds(metrics: WatchMetrics) -> None:
     for role, opened, shared in (("production", 4, 2), ("shadow", 3, 1)):
         assert samples[f"petawatch_shadow_alerts_total{{model_role={role}}}"] == opened
         assert samples[f"petawatch_shadow_shared_alerts_total{{model_role={role}}}"] == shared
+
+
+def test_the_age_of_the_loop_grows_until_it_moves(metrics: WatchMetrics, clock: ManualClock) -> None:
+    clock.advance(130)
+    assert read(metrics)["petawatch_loop_age_seconds"] == metrics.loop_age_s == 130
+    metrics.loop_moved()
+    assert read(metrics)["petawatch_loop_age_seconds"] == 0
+
+
+def test_every_reason_of_a_dead_letter_is_there_from_the_start(metrics: WatchMetrics) -> None:
+    samples = read(metrics)
+    assert all(samples[f"petawatch_dead_letters_total{{reason={reason}}}"] == 0 for reason in DeadReason)

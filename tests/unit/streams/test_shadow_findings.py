@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from connectors.operator_decisions import OperatorDecisions
+from connectors.control_room.decisions import OperatorDecisions
 from connectors.state.commit import Commit
 from connectors.state.directory import StateDirectory
 from models.alerts.verdicts import EpisodeVerdict, Verdict

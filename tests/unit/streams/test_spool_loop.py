@@ -1,6 +1,7 @@
 """The loop around the watched folders: what it gives to whoever runs the files, and when it waits."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Event
 
@@ -26,11 +27,13 @@ class Runner:
         self.files: list[str] = []
         self.silent: list[str] = []
         self.rests = 0
+        self.each_round: Callable[[], None] = lambda: None
 
     def process(self, files: Iterable[SpoolFile]) -> None:
         self.files += [file.relative for file in files]
 
     def go_on(self) -> None:
+        self.each_round()
         self.rounds -= 1
         if not self.rounds:
             self.stop.set()
@@ -108,6 +111,18 @@ def test_nobody_is_silent_whose_files_are_not_taken(tmp_path: Path) -> None:
     clock.advance(151)
     loop.run()
     assert runner.silent == ["a recorder"]
+
+
+def test_a_later_file_waits_for_one_that_may_still_be_written(tmp_path: Path) -> None:
+    clock, runner = ManualClock("2030-01-01T00:00:00Z"), Runner(Event(), rounds=20)
+    earlier = write_production(tmp_path / NAME, minute(1))
+    later = NAME.replace("09-34-00", "09-36-00")  # not the next one, which would go on at once
+    write_production(tmp_path / later, minute(2))
+    os.utime(earlier, ns=(clock.now_ns(), clock.now_ns()))  # its closing was not seen, as in a folder that is new
+    loop = loop_of(tmp_path, runner, clock)
+    runner.each_round = lambda: clock.advance(1.0)
+    loop.run()
+    assert runner.files == [NAME, later]
 
 
 def test_at_once_ends_with_the_end(tmp_path: Path) -> None:

@@ -1,13 +1,17 @@
 """The warm-up does what a watch does, and nobody outside notices."""
 
+import sqlite3
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from connectors.control_room.outbox import OutboxMessage
 from connectors.state.commit import Commit
 from connectors.state.directory import StateDirectory
 from streams import warm_up
+from streams.alarms import alarm_steps
 
 
 def test_it_raises_alerts_that_nobody_is_told_and_leaves_nothing(
@@ -16,16 +20,23 @@ def test_it_raises_alerts_that_nobody_is_told_and_leaves_nothing(
     monkeypatch.setenv("PETAWATCH_WEBHOOK_URLS", '["http://127.0.0.1:9/"]')
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     commits: list[Commit] = []
+    told: list[OutboxMessage] = []
     write = StateDirectory.commit
 
     def watched(directory: StateDirectory, commit: Commit) -> int:
         commits.append(commit)
         return write(directory, commit)
 
+    def stored(_: sqlite3.Connection, messages: Iterable[OutboxMessage]) -> int:
+        found = list(messages)
+        told.extend(found)
+        return len(found)
+
     monkeypatch.setattr(StateDirectory, "commit", watched)
+    monkeypatch.setattr(alarm_steps, "store_messages", stored)
     warm_up.warm_up()
     assert any(commit.alerts and commit.evidence for commit in commits)
-    assert not any(commit.outbox for commit in commits)
+    assert not told
     assert not list(tmp_path.iterdir())
 
 

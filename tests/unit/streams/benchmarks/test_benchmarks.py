@@ -9,6 +9,7 @@ from servers.minio_server import MinioServer
 from streams.benchmarks import BENCHMARKS, NEEDS
 from streams.benchmarks.archive import ArchiveSize, measure_archive
 from streams.benchmarks.archive_store import ArchiveStoreSize, measure_archive_store
+from streams.benchmarks.control_room import ControlRoomSize, measure_control_room
 from streams.benchmarks.cpu_seconds import CpuSeconds
 from streams.benchmarks.figure import Figure, machine, median_figure
 from streams.benchmarks.indexing import IndexingSize, measure_indexing
@@ -81,6 +82,17 @@ def test_latency_of_one_and_of_several_snapshots() -> None:
     assert all(figure.value > 0 for figure in figures.values())
 
 
+def test_the_control_room_is_timed_from_the_file_to_the_wall() -> None:
+    size = ControlRoomSize(rates_hz=(5.0,), faults=1, alerts=188, wall_s=1.0, exports=1)
+    figures = _checked(measure_control_room(size))
+    assert [figure.wanted for figure in figures.values()] == ["", "<= 1", "<= 1", "", "", "", "200", ""]
+    committed, announced, shown, *_ = (figure.value for figure in figures.values())
+    assert 0 < committed <= announced < shown
+    [incidents] = [figure for name, figure in figures.items() if name.endswith("cameras: incidents")]
+    assert 1 <= incidents.value < 20
+    assert all(figure.value > 0 for figure in figures.values())
+
+
 def test_memory_is_that_of_the_watching_process() -> None:
     figures = _checked(measure_memory(MemorySize(minutes=2, recorders=2)))
     peak = figures["peak resident memory, 2 cameras"].value
@@ -109,6 +121,7 @@ def test_the_names_of_the_command() -> None:
         "throughput",
         "latency",
         "memory",
+        "control-room",
         "false-alarms",
         "archive",
         "indexing",

@@ -11,7 +11,7 @@ import pytest
 from connectors.catalog.catalog import Catalog
 from connectors.catalog.opening import CATALOG_NAME, open_catalog
 from connectors.catalog.settings import CatalogSettings
-from connectors.operator_decisions import OperatorDecisions
+from connectors.control_room.decisions import OperatorDecisions
 from connectors.state.commit import Commit
 from connectors.state.database import DATABASE_NAME
 from connectors.state.directory import StateDirectory

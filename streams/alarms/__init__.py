@@ -1,0 +1,1 @@
+"""Alarms: kept beside a watch, decided by operators, made into messages."""

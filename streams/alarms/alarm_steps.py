@@ -1,0 +1,95 @@
+"""Steps of alarms: each is one transaction, with the messages that it causes."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from connectors.clock import Clock
+from connectors.control_room.database import ControlRoomDatabase
+from connectors.control_room.notes import generation_of
+from connectors.control_room.outbox import store_messages
+from connectors.evidence_store import EvidenceLink
+from connectors.state.reader import StateReader
+from models.alarms.priority import Priority
+from models.alerts.alert import Alert, AlertKind
+from streams.alarms.alarm_book import AlarmBook
+from streams.alarms.announcing import Announcer
+from streams.alarms.receivers import all_told
+from streams.alarms.settings import AlarmSettings
+from streams.settings import Settings
+
+Result = TypeVar("Result")
+
+
+def open_steps(state: Path, settings: Settings, clock: Clock) -> "AlarmSteps":
+    """Open a state directory's decisions for steps; what happens is told as the settings say.
+
+    Raises
+    ------
+    FatalError
+        ``state_damaged``, ``state_unusable`` or ``state_too_new``.
+    """
+
+    def evidence(alert_id: str) -> tuple[EvidenceLink, ...]:
+        with StateReader.open(state) as reader:
+            return reader.evidence(alert_id)
+
+    def guidance(kind: AlertKind) -> str:
+        return settings.alarms.rules(kind).guidance
+
+    def priority(alert: Alert) -> Priority:
+        return settings.alarms.rules(alert.kind).priority_of(alert.severity)
+
+    announcer = Announcer(
+        all_told(settings), links=settings.links.address, evidence=evidence, guidance=guidance, priority=priority
+    )
+    return AlarmSteps(state, settings.alarms, announcer, clock)
+
+
+class AlarmSteps:
+    """Makes steps in a state directory's decisions; for several threads, and beside other processes.
+
+    Raises
+    ------
+    FatalError
+        ``state_damaged``, ``state_unusable``, and by the constructor ``state_too_new``.
+    RetryableError
+        By every method: ``disk_full``, ``disk_error``, ``state_busy``: nothing has changed.
+    """
+
+    def __init__(self, state: Path, settings: AlarmSettings, announcer: Announcer, clock: Clock) -> None:
+        self._database = ControlRoomDatabase.open(state)
+        self._settings = settings
+        self._announcer = announcer
+        self._clock = clock
+
+    @contextmanager
+    def step(self, *, by: str = "", why: str = "") -> Iterator[AlarmBook]:
+        """One step: first what was due happens, then what is inside; all of it is durable at the end, or nothing."""
+        with self._database.step() as connection:
+            now_ns = self._clock.now_ns()
+            book = AlarmBook(connection, self._settings, now_ns, by=by, why=why)
+            book.let_time_pass()
+            yield book
+            messages = self._announcer.messages(book.finish(), now_ns, generation=generation_of(connection))
+            store_messages(connection, messages)
+
+    def next_ns(self) -> int | None:
+        """When something happens by itself next; None: never."""
+        with self._database.look() as connection:
+            return AlarmBook(connection, self._settings, self._clock.now_ns()).next_ns()
+
+    def look(self, read: Callable[[sqlite3.Connection], Result]) -> Result:
+        """What a query finds."""
+        with self._database.look() as connection:
+            return read(connection)
+
+    def data_version(self) -> int:
+        """Another number when others have written since the last call."""
+        return self._database.data_version()
+
+    def close(self) -> None:
+        """Let the database go."""
+        self._database.close()

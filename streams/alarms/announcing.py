@@ -1,0 +1,118 @@
+"""From what happens to alerts and incidents to the messages for everybody who wants to hear of it."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+
+from connectors.control_room.outbox import OutboxMessage
+from connectors.evidence_store import EvidenceLink
+from connectors.links import alert_link, incident_link
+from connectors.webhooks.message_body import event_id_of, type_of, webhook_body
+from connectors.webhooks.settings import MessengerSettings, ReceiverSettings, Wanted
+from dashboards.announcement_text import announcement_text
+from models.alarms.announcement import Announcement
+from models.alarms.priority import Priority
+from models.alerts.alert import Alert, AlertKind
+
+_NO_EVIDENCE: tuple[EvidenceLink, ...] = ()
+
+
+class Announcer:
+    """Makes messages of announcements: the same ones for the same announcements, so that a step may be done again.
+
+    Parameters
+    ----------
+    told
+        The receivers and messengers.
+    links
+        ``links.address``.
+    evidence
+        The pictures of an alert.
+    guidance
+        What to check and whom to call, by the kind of an alert.
+    priority
+        How soon somebody has to look at an alert.
+    """
+
+    def __init__(
+        self,
+        told: Iterable[ReceiverSettings | MessengerSettings],
+        *,
+        links: str = "",
+        evidence: Callable[[str], Sequence[EvidenceLink]] = lambda _: _NO_EVIDENCE,
+        guidance: Callable[[AlertKind], str] = lambda _: "",
+        priority: Callable[[Alert], Priority] = lambda alert: Priority.of_severity(alert.severity),
+    ) -> None:
+        self._told = tuple(told)
+        self._links = links
+        self._evidence = evidence
+        self._guidance = guidance
+        self._priority = priority
+
+    def messages(self, announcements: Iterable[Announcement], now_ns: int, *, generation: str) -> list[OutboxMessage]:
+        """The messages, each announcement's for all who want it before the next one's.
+
+        Parameters
+        ----------
+        generation
+            Of the decisions that it is about.
+        """
+        return [message for announcement in announcements for message in self._of(announcement, now_ns, generation)]
+
+    def _of(self, announcement: Announcement, now_ns: int, generation: str) -> Iterable[OutboxMessage]:
+        bodies: dict[type, bytes] = {}
+        for one in self._told:
+            if not _wants(one, announcement, self._priority_of(announcement)):
+                continue
+            form = type(one)
+            if form not in bodies:
+                is_webhook = form is ReceiverSettings
+                bodies[form] = (
+                    self._webhook(announcement, now_ns, generation) if is_webhook else self._text(announcement)
+                )
+            yield OutboxMessage(
+                receiver=one.name,
+                subject_id=announcement.subject_id,
+                event_id=event_id_of(announcement, generation),
+                type=type_of(announcement),
+                body=bodies[form],
+                created_ns=now_ns,
+            )
+
+    def _priority_of(self, announcement: Announcement) -> Priority:
+        """Of an incident its own."""
+        if announcement.alert is not None:
+            return self._priority(announcement.alert)
+        return Priority.LOW if announcement.incident is None else announcement.incident.priority
+
+    def _webhook(self, announcement: Announcement, now_ns: int, generation: str) -> bytes:
+        alert = announcement.alert
+        evidence = _NO_EVIDENCE if alert is None else self._evidence(alert.id)
+        priority = self._priority_of(announcement)
+        return webhook_body(
+            announcement, priority, generation=generation, now_ns=now_ns, evidence=evidence, links=self._links
+        )
+
+    def _text(self, announcement: Announcement) -> bytes:
+        link_of = incident_link if announcement.alert is None else alert_link
+        text = announcement_text(
+            announcement,
+            priority=self._priority_of(announcement),
+            guidance=self._guidance(_kind(announcement)),
+            link=link_of(self._links, announcement.subject_id),
+        )
+        return json.dumps(text._asdict()).encode()
+
+
+def _wants(one: ReceiverSettings | MessengerSettings, announcement: Announcement, priority: Priority) -> bool:
+    class_ = Wanted.INCIDENT if announcement.alert is None else Wanted.ALERT
+    return one.events in {class_, Wanted.ALL} and priority.rank >= one.minimum_priority.rank
+
+
+def _kind(announcement: Announcement) -> AlertKind:
+    if announcement.alert is not None:
+        return announcement.alert.kind
+    if announcement.worst is not None:
+        return announcement.worst.kind
+    if announcement.incident is None or not announcement.incident.kinds:
+        raise ValueError("an incident has at least one kind")
+    return announcement.incident.kinds[0]

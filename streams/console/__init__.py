@@ -1,0 +1,1 @@
+"""The console: pages, live events and the REST API, in a process of its own."""

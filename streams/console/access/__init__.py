@@ -1,0 +1,1 @@
+"""Who may see and do what in the console, and what keeps others out."""

@@ -1,0 +1,142 @@
+"""Incidents: episodes of one stage at one time, and of those before and behind it that the same shots hit."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from pydantic import Field
+
+from models.alarms import incident as incidents_model
+from models.alarms.incident import IncidentState
+from models.alarms.priority import Priority
+from models.alerts.alert import AlertKind
+from models.devices import Stage
+from models.event_time import format_iso, iso_or_none
+from streams.console.api.answers import USUAL_PAGE, Answer, Cursor, Limit, Page, page_of, place_of
+from streams.console.api.questions import Id, StageName, StretchAsked
+from streams.console.api.route import ApiRoute
+from streams.console.api.step_bodies import Step
+from streams.console.api.validators import require_match, tag_answer, tag_of_answer, unless_known
+from streams.console.desk import desk_of
+from streams.console.guards import Operator
+from streams.console.parts import parts
+from streams.console.problems import RefusedError
+
+router = APIRouter(prefix="/api/v1", route_class=ApiRoute, tags=["alarms"])
+
+# Of one incident; a larger one is read by episodes.
+_MOST_MEMBERS = 1_000
+
+
+class Incident(Answer):
+    """One incident as it stands."""
+
+    id: str = Field(description="Computed from its first alert; it never changes.", examples=["8c1d2e4b5863f9a0"])
+    priority: Priority = Field(description="The highest of its alarms.")
+    state: IncidentState = Field(description="Whether an episode of it goes on, or could still join.")
+    first_shot: str = Field(description="Event time of its first odd shot, ISO 8601 in UTC.")
+    last_shot: str = Field(description="Of its latest odd shot so far.")
+    opened: str = Field(description="By the clock, ISO 8601 in UTC.")
+    closed: str | None = Field(description="Null while it is open.")
+    origin: str = Field(description="The stage where it likely began, in words; empty when none can be named.")
+    stages: list[str] = Field(description="Those hit, in the order of the beam.")
+    kinds: list[AlertKind] = Field(description="What is wrong.")
+    subjects: list[str] = Field(description="Devices, stages, series that its alerts are about; at most 20.")
+    episodes: int = Field(description="How many alerts belong to it.", ge=0)
+    open_episodes: int = Field(description="How many of them are open.", ge=0)
+    announced: str | None = Field(description="When people were told first; null: covered or delayed.")
+    acknowledged: str | None = Field(description="When all that was announced had been acknowledged; null: not yet.")
+    acknowledged_by: str = Field(description="By whom at last.")
+    revision: int = Field(description="Counts up with each announcement.", ge=0)
+
+
+class IncidentWithMembers(Incident):
+    """One incident with its alerts."""
+
+    members: list[str] = Field(description="Ids of its alerts by first shot; at most 1,000.")
+
+
+class Incidents(Page[Incident]):
+    """Some incidents."""
+
+
+@router.get("/incidents")
+def incidents(
+    request: Request,
+    stretch: StretchAsked,
+    open_only: Annotated[bool, Query(description="Those that are open, or that nobody has acknowledged.")] = False,
+    stage: StageName = None,
+    kind: AlertKind | None = None,
+    priority: Annotated[Priority | None, Query(description="Of at least this one.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = USUAL_PAGE,
+) -> Incidents:
+    """Incidents with a shot in the stretch, the latest first shot first."""
+    room = parts(request).control_room
+    place = place_of(request, cursor, str)
+    unless_known(request, room.change_number())
+    found = room.incidents(
+        unfinished=open_only,
+        stage=None if stage is None else Stage.parse(stage),
+        kind=kind,
+        priority=priority,
+        from_ns=stretch.from_ns,
+        to_ns=stretch.to_ns,
+        after=place[0] if place else None,
+        limit=limit + 1,
+    )
+    page, behind = page_of(request, found, limit, lambda each: each.id)
+    return Incidents(
+        items=[Incident(**_values(each)) for each in page],
+        next=behind,
+    )
+
+
+@router.get("/incidents/{incident_id}")
+def incident(request: Request, incident_id: Id) -> IncidentWithMembers:
+    """One incident as it stands, with the ids of its alerts."""
+    answer = _incident(request, incident_id)
+    tag_answer(request, tag_of_answer(answer))
+    return answer
+
+
+@router.post("/incidents/{incident_id}/acknowledge")
+def acknowledge_incident(
+    request: Request, incident_id: Id, who: Operator, step: Step | None = None
+) -> IncidentWithMembers:
+    """Say that somebody has seen all of it. With `If-Match` only if it stands as it was read."""
+    require_match(request, tag_of_answer(_incident(request, incident_id)))
+    with desk_of(request) as desk:
+        desk.acknowledge(incident_id, by=who.name, why=step.why if step else "")
+    return _incident(request, incident_id)
+
+
+def _incident(request: Request, incident_id: str) -> IncidentWithMembers:
+    room = parts(request).control_room
+    found = room.incident(incident_id)
+    if found is None:
+        raise RefusedError(HTTPStatus.NOT_FOUND, f"There is no incident {incident_id}.", "unknown_incident")
+    members = room.activations(incident_id, limit=_MOST_MEMBERS)
+    return IncidentWithMembers(**_values(found), members=[member.alert.id for member in members])
+
+
+def _values(found: incidents_model.Incident) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "priority": found.priority,
+        "state": found.state,
+        "first_shot": format_iso(found.first_shot_ns),
+        "last_shot": format_iso(found.last_shot_ns),
+        "opened": format_iso(found.opened_ns),
+        "closed": iso_or_none(found.closed_ns),
+        "origin": found.origin,
+        "stages": [str(stage) for stage in found.stages],
+        "kinds": list(found.kinds),
+        "subjects": list(found.subjects),
+        "episodes": found.episodes,
+        "open_episodes": found.open_episodes,
+        "announced": iso_or_none(found.announced_ns),
+        "acknowledged": iso_or_none(found.acknowledged_ns),
+        "acknowledged_by": found.acknowledged_by,
+        "revision": found.revision,
+    }

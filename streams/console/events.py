@@ -1,0 +1,235 @@
+"""What changes, told to browsers as it happens: one thread looks, however many browsers follow.
+
+A browser that follows is told that something is new, and asks for what it shows; so nothing is lost when it was away.
+Events: ``status`` (each second: the time, unacknowledged incidents, the age of the data), ``incidents`` (somebody or
+something decided), ``state`` (the watch wrote), ``frames`` (the live board shows something new), ``end`` (it is over,
+with the reason).
+"""
+
+import asyncio
+import json
+import sqlite3
+import threading
+from collections import Counter
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+from connectors.clock import Clock
+from connectors.control_room.database import DECISIONS_NAME
+from connectors.control_room.reader import ControlRoomReader
+from connectors.live_board import LiveBoardReader
+from connectors.sqlite_file import connect
+from connectors.state.database import DATABASE_NAME
+from models.errors import PetawatchError, RetryableError
+
+_LOOK_EVERY_S = 0.05
+# What comes many times a second is told at most so often; the first of it at once.
+_TELL_EVERY_S = {"frames": 0.5, "state": 0.5, "status": 1.0}
+_MOST_FOLLOWERS = 200
+# So that one user, or all who have not signed in, leave room for others.
+_MOST_OF_ONE = 100
+# Incidents that are counted; with more the strip says so.
+_MOST_COUNTED = 1000
+_MS_NS = 1_000_000
+
+
+class Follower:
+    """One browser's share: of each event only the latest waits, so that a slow one is told less, and never behind."""
+
+    def __init__(self, who: str) -> None:
+        self.who = who
+        self._loop = asyncio.get_running_loop()
+        self._waiting: dict[str, str] = {}
+        self._woken = asyncio.Event()
+        self.ended = False
+
+    def offer(self, event: str, data: str) -> None:
+        """Tell it, from any thread."""
+        with suppress(RuntimeError):  # its loop has ended: nobody listens
+            self._loop.call_soon_threadsafe(self._take, event, data)
+
+    def end(self, reason: str) -> None:
+        """Tell it that this is all, from any thread."""
+        self.offer("end", json.dumps({"reason": reason}))
+
+    async def next(self, within_s: float) -> list[tuple[str, str]]:
+        """What is new, as soon as there is something; nothing after ``within_s``."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._woken.wait()
+        self._woken.clear()
+        waiting, self._waiting = self._waiting, {}
+        return list(waiting.items())
+
+    def _take(self, event: str, data: str) -> None:
+        self._waiting[event] = data
+        self.ended |= event == "end"
+        self._woken.set()
+
+
+class EventHub:
+    """Looks after changes and tells those who follow; for any threads.
+
+    Parameters
+    ----------
+    board
+        Of this state directory.
+    """
+
+    def __init__(self, state: Path, board: LiveBoardReader, clock: Clock) -> None:
+        self._clock = clock
+        self._board = board
+        self._control_room = ControlRoomReader(state)
+        self._databases = {
+            "incidents": _DatabaseChanges(state / DECISIONS_NAME),
+            "state": _DatabaseChanges(state / DATABASE_NAME),
+        }
+        self._lock = threading.Lock()
+        self._followers: set[Follower] = set()
+        self._told_s: dict[str, float] = {}
+        self._untold: set[str] = set()
+        self._newest = 0
+        self._incidents: dict[str, Any] | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="console-events", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Look no more; whoever follows is told."""
+        self.end_all("the console ends")
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        for database in self._databases.values():
+            database.close()
+
+    def follow(self, who: str) -> Follower:
+        """One more browser of somebody, in whose loop this is called.
+
+        Raises
+        ------
+        RetryableError
+            ``too_many_followers``.
+        """
+        with self._lock:
+            if len(self._followers) >= _MOST_FOLLOWERS:
+                raise RetryableError(
+                    f"{_MOST_FOLLOWERS} windows show this console already; close some", reason="too_many_followers"
+                )
+            if sum(1 for follower in self._followers if follower.who == who) >= _MOST_OF_ONE:
+                raise RetryableError(
+                    f"{who} looks at this console in {_MOST_OF_ONE} windows already; close some",
+                    reason="too_many_followers",
+                )
+            follower = Follower(who)
+            self._followers.add(follower)
+            # The next look tells it how things stand.
+            self._told_s.pop("status", None)
+        return follower
+
+    def leave(self, follower: Follower) -> None:
+        """It follows no more."""
+        with self._lock:
+            self._followers.discard(follower)
+
+    def end_all(self, reason: str) -> None:
+        """Tell all that this is all."""
+        with self._lock:
+            followers = list(self._followers)
+        for follower in followers:
+            follower.end(reason)
+
+    def look(self) -> None:
+        """Find out what has changed, and tell it."""
+        self._untold |= {name for name, database in self._databases.items() if database.changed()}
+        if self._incidents is None or "incidents" in self._untold:
+            self._incidents = self._counted()
+            self._untold.add("status")
+        newest = max((reading.number for reading in self._board.frames_since(self._newest)), default=self._newest)
+        if newest != self._newest:
+            self._newest = newest
+            self._untold.add("frames")
+        now_s = self._clock.monotonic_s()
+        if now_s - self._told_s.get("status", float("-inf")) >= _TELL_EVERY_S["status"]:
+            self._untold.add("status")
+        for event in sorted(self._untold):
+            rare = event == "status" and "incidents" in self._untold
+            if rare or now_s - self._told_s.get(event, float("-inf")) >= _TELL_EVERY_S.get(event, 0.0):
+                self._told_s[event] = now_s
+                self._untold.discard(event)
+                self._tell(event, self._data(event))
+
+    def _run(self) -> None:
+        while not self._stop.wait(_LOOK_EVERY_S):
+            if self._followers:
+                self.look()
+
+    def _tell(self, event: str, data: dict[str, Any]) -> None:
+        text = json.dumps(data, allow_nan=False)
+        with self._lock:
+            followers = list(self._followers)
+        for follower in followers:
+            follower.offer(event, text)
+
+    def _data(self, event: str) -> dict[str, Any]:
+        if event == "frames":
+            return {"number": self._newest}
+        if event != "status":
+            return {}
+        readings = self._board.readings()
+        return {
+            "now_ms": self._clock.now_ns() // _MS_NS,
+            "newest_ms": max((reading.event_time_ns for reading in readings), default=0) // _MS_NS,
+            "devices": len(readings),
+            "incidents": self._incidents,
+        }
+
+    def _counted(self) -> dict[str, Any]:
+        """Unacknowledged incidents, by priority; or why they are not known."""
+        try:
+            found = self._control_room.incidents(unacknowledged=True, limit=_MOST_COUNTED)
+        except PetawatchError as error:
+            return {"failure": str(error)}
+        return {"unacknowledged": len(found), **Counter(incident.priority.value for incident in found)}
+
+
+class _DatabaseChanges:
+    """Whether somebody has written a SQLite file since the last look; one that comes, goes or is replaced counts."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._seen: tuple[int, int, int] | None = None
+
+    def changed(self) -> bool:
+        """Since the last call."""
+        seen = self._look()
+        before, self._seen = self._seen, seen
+        return seen != before
+
+    def close(self) -> None:
+        """Let the file go."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+    def _look(self) -> tuple[int, int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            self.close()
+            return None
+        if self._seen is None or self._seen[:2] != (found.st_dev, found.st_ino):
+            self.close()
+        try:
+            if self._connection is None:
+                self._connection = connect(self._path, "mode=ro")
+            with closing(self._connection.execute("PRAGMA data_version")) as rows:
+                return found.st_dev, found.st_ino, int(rows.fetchone()[0])
+        except sqlite3.Error:  # busy, or not readable for now: the next look tells
+            self.close()
+            return self._seen

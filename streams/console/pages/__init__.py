@@ -1,0 +1,41 @@
+"""The console's pages: a module each, with a ``router``; every one is in these tables."""
+
+from fastapi import APIRouter
+
+from streams.console.pages import (
+    api,
+    archive,
+    cameras,
+    evidence,
+    incident,
+    incidents,
+    live,
+    metrics,
+    pipeline,
+    replay,
+    series,
+    settings,
+    sign_in,
+    stages,
+    wall,
+)
+
+#: Each is asked for ``viewer`` at least; what changes something depends on ``operator`` or ``admin`` besides.
+PAGES: tuple[APIRouter, ...] = (
+    wall.router,
+    live.router,
+    metrics.router,
+    archive.router,
+    pipeline.router,
+    settings.router,
+    incidents.router,
+    incident.router,
+    evidence.router,
+    stages.router,
+    cameras.router,
+    series.router,
+    api.router,
+    replay.router,
+)
+#: What somebody sees who has not signed in.
+FOR_EVERYBODY: tuple[APIRouter, ...] = (sign_in.router,)

@@ -1,0 +1,93 @@
+"""The list of incidents: filtered by its address, live, by the hundred."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from connectors.state.reader import StateReader
+from dashboards.incident_words import IncidentRow, incident_rows
+from dashboards.words import changed_link, plain_words
+from models.alarms.incident import Incident
+from models.alarms.priority import Priority
+from models.alerts.alert import AlertKind
+from models.devices import Stage
+from models.errors import PetawatchError
+from models.event_time import parse_iso
+from streams.console.parts import ConsoleParts, parts
+from streams.console.problems import sentence_of
+from streams.console.rendering import render
+from streams.history.known_devices import known_devices, stages_of
+
+router = APIRouter()
+
+_INCIDENTS = 100
+_SHOW = {
+    "open": "open or unacknowledged",
+    "unacknowledged": "unacknowledged",
+    "all": "all, also those nobody was told of",
+}
+
+
+@router.get("/incidents")
+def incidents(
+    request: Request,
+    show: Annotated[str, Query(max_length=20)] = "open",
+    stage: Annotated[str, Query(max_length=20)] = "",
+    kind: Annotated[str, Query(max_length=40)] = "",
+    priority: Annotated[str, Query(max_length=10)] = "",
+    from_: Annotated[str, Query(alias="from", max_length=40)] = "",
+    to: Annotated[str, Query(max_length=40)] = "",
+    after: Annotated[str, Query(max_length=16)] = "",
+) -> HTMLResponse:
+    """The incidents that are asked for, the latest first."""
+    console = parts(request)
+    show = show if show in _SHOW else "open"
+    asked = {"show": show, "stage": stage, "kind": kind, "priority": priority, "from": from_, "to": to}
+    troubles: list[str] = []
+    found: list[Incident] = []
+    rows: list[IncidentRow] = []
+    announced_ns: dict[str, int] = {}
+    try:
+        found = console.control_room.incidents(
+            unfinished=show == "open",
+            announced=show == "open",
+            unacknowledged=show == "unacknowledged",
+            stage=Stage.parse(stage) if stage else None,
+            kind=AlertKind(kind) if kind in set(AlertKind) else None,
+            priority=Priority(priority) if priority in set(Priority) else None,
+            from_ns=parse_iso(from_) if from_ else None,
+            to_ns=parse_iso(to) if to else None,
+            after=after or None,
+            limit=_INCIDENTS + 1,
+        )
+        announced_ns = console.control_room.latest_announcements(each.id for each in found)
+        rows = incident_rows(found[:_INCIDENTS], console.control_room.worst_alerts(found[:_INCIDENTS]))
+    except (PetawatchError, ValueError) as error:
+        troubles.append(sentence_of(error))
+    more = len(found) > _INCIDENTS
+    filtered = any((stage, kind, priority, from_, to)) or show != "open"
+    return render(
+        request,
+        "incidents.html",
+        troubles=troubles,
+        rows=rows,
+        announced_ns=announced_ns,
+        asked=asked,
+        first_page=changed_link("/incidents", asked) if after else "",
+        next_page=changed_link("/incidents", asked, after=found[_INCIDENTS - 1].id) if more else "",
+        choices=list(_SHOW.items()),
+        stages=sorted({*_stages(console), *([stage] if stage else [])}),
+        kinds=[(each.value, plain_words(each)) for each in AlertKind],
+        priorities=[("low", "all"), ("medium", "medium and high"), ("high", "high")],
+        empty="No incident is like that." if filtered else "Nothing is open, and nothing waits for a person.",
+    )
+
+
+def _stages(console: ConsoleParts) -> list[str]:
+    """Those that a filter may name; none when they can't be read."""
+    try:
+        with StateReader.open(console.state) as reader:
+            return [str(stage) for stage in stages_of(known_devices(reader))]
+    except PetawatchError:
+        return []

@@ -1,0 +1,120 @@
+"""The incidents and episodes of a stretch, with their pictures, as far as a report has room for them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from connectors.control_room.decisions import OperatorDecisions
+from connectors.control_room.reader import ControlRoomReader
+from connectors.evidence_store import EXPIRED, EvidenceLink
+from connectors.kept_evidence import by_telling, evidence_path
+from connectors.png_file import read_png
+from connectors.state.reader import StateReader
+from dashboards.shift_report import ReportEpisode, ReportIncident
+from models.alarms.alarm import Activation
+from models.alarms.incident import Incident
+from models.alerts.alert import Alert, AlertKind
+from models.alerts.verdicts import EpisodeVerdict
+from models.errors import RecordError
+from streams.report.stretch import Stretch
+
+_MOST_INCIDENTS = 150
+_MOST_EPISODES = 12
+_MOST_PICTURES = 60
+_MOST_UNGROUPED = 100
+_MOST_DRIFTS = 100
+_MOST_PICTURE_BYTES = 2 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundIncidents:
+    """See ``ShiftReport``."""
+
+    incidents: Sequence[ReportIncident]
+    more_incidents: int
+    ungrouped: Sequence[ReportEpisode]
+    more_ungrouped: int
+    drifts: Sequence[ReportEpisode]
+
+
+def find_incidents(state: Path, reader: StateReader, stretch: Stretch) -> FoundIncidents:
+    """All that have a shot in the stretch, by their first shots."""
+    room = ControlRoomReader(state)
+    all_incidents = room.incidents(from_ns=stretch.from_ns, to_ns=stretch.to_ns, limit=-1)[::-1]
+    reading = _Reading(state, reader, room)
+    alerts = [alert for alert, _ in reader.alerts(stretch.from_ns) if _is_in(alert, stretch)]
+    grouped = {alert_id for incident in all_incidents for alert_id in room.members(incident.id)}
+    shown = all_incidents[:_MOST_INCIDENTS]
+    worst = room.worst_alerts(shown)
+    ungrouped = [alert for alert in alerts if alert.id not in grouped]
+    drifts = [alert for alert in alerts if alert.kind is AlertKind.DRIFT]
+    return FoundIncidents(
+        incidents=[reading.incident(each, worst.get(each.id)) for each in shown],
+        more_incidents=len(all_incidents[_MOST_INCIDENTS:]),
+        ungrouped=[reading.episode(alert) for alert in ungrouped[:_MOST_UNGROUPED]],
+        more_ungrouped=len(ungrouped[_MOST_UNGROUPED:]),
+        drifts=[reading.episode(alert) for alert in drifts[:_MOST_DRIFTS]],
+    )
+
+
+def _is_in(alert: Alert, stretch: Stretch) -> bool:
+    return alert.first_shot_ns < stretch.to_ns and alert.last_shot_ns >= stretch.from_ns
+
+
+class _Reading:
+    """Looks up what belongs to incidents, one after the other."""
+
+    def __init__(self, state: Path, reader: StateReader, room: ControlRoomReader) -> None:
+        self._state = state
+        self._reader = reader
+        self._room = room
+        self._verdicts: dict[str, EpisodeVerdict] = {
+            verdict.alert_id: verdict for verdict in OperatorDecisions(state).verdicts()
+        }
+        self._pictures_left = _MOST_PICTURES
+
+    def incident(self, incident: Incident, worst: Alert | None) -> ReportIncident:
+        """With its first episodes, and a picture of the oddest of them."""
+        activations = self._room.activations(incident.id, limit=_MOST_EPISODES)
+        picture, note = self._picture(activations)
+        return ReportIncident(
+            incident=incident,
+            worst=worst if worst is None else self._reader.alert(worst.id),
+            episodes=[
+                self.episode(each.alert, by=each.acknowledged_by, at_ns=each.acknowledged_ns) for each in activations
+            ],
+            picture=picture,
+            note=note,
+        )
+
+    def episode(self, alert: Alert, *, by: str = "", at_ns: int | None = None) -> ReportEpisode:
+        """As the state directory has it now; the control room may be a moment behind."""
+        return ReportEpisode(
+            alert=self._reader.alert(alert.id) or alert,
+            acknowledged_by=by,
+            acknowledged_ns=at_ns,
+            verdict=self._verdicts.get(alert.id),
+        )
+
+    def _picture(self, activations: Sequence[Activation]) -> tuple[bytes | None, str]:
+        """Of the oddest episode that has one; else why there is none, and nothing where none was ever made."""
+        note = ""
+        for activation in sorted(activations, key=lambda each: -each.alert.score):
+            link = _most_telling(self._reader.evidence(activation.alert.id))
+            if link is None:
+                continue
+            if not self._pictures_left:
+                return None, "a report has no more pictures; this one's is in the console"
+            try:
+                picture = read_png(evidence_path(self._state, link.png), _MOST_PICTURE_BYTES)
+            except RecordError as error:
+                note = note or str(error)
+                continue
+            self._pictures_left -= 1
+            return picture, ""
+        return None, note
+
+
+def _most_telling(links: Sequence[EvidenceLink]) -> EvidenceLink | None:
+    """That of the worst shot, else another one; those that are kept first."""
+    return next(iter(sorted(by_telling(links), key=lambda link: link.png == EXPIRED)), None)

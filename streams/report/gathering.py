@@ -1,0 +1,186 @@
+"""A shift report out of a state directory, also while a watch writes to it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from connectors.control_room.database import reading
+from connectors.control_room.reader import ControlRoomReader
+from connectors.control_room.receivers import failing_receivers
+from connectors.state.reader import StateReader
+from connectors.state.triplet_minutes import TripletMinute
+from dashboards.incident_words import subject_names
+from dashboards.shift_report import (
+    CameraPointing,
+    DeviceAvailability,
+    MeterEnergy,
+    OpenPoints,
+    ShiftReport,
+    StageShots,
+)
+from dashboards.words import time_words
+from models.alarms.audit_chain import AuditEntry
+from models.alarms.life_cycle import AlarmState
+from models.devices import RecordKind, Stage, parse_device
+from models.stability import energy_stability, pointing_stability
+from streams.report.archive_standing import archive_standing
+from streams.report.found_incidents import FoundIncidents, find_incidents
+from streams.report.missed_shots import MissedShots, sum_missed
+from streams.report.row_sums import DeviceSums, sum_rows
+from streams.report.stretch import Stretch
+from streams.settings import Settings
+
+_MOST_UNACKNOWLEDGED = 100
+_MOST_AUDIT = 500
+_AUDIT_PAGE = 1_000
+_NOTHING_MISSED = MissedShots()
+
+
+def gather_report(state: Path, settings: Settings, stretch: Stretch, now_ns: int) -> ShiftReport:
+    """The report of a stretch, as it stands now.
+
+    Raises
+    ------
+    FatalError
+        ``state_missing``, ``state_too_new``, ``state_damaged`` or ``state_unusable``.
+    RetryableError
+        ``state_busy`` or ``disk_error``.
+    """
+    with StateReader.open(state) as reader:
+        minutes = reader.triplet_minutes(stretch.from_ns, stretch.to_ns)
+        files = Counter(file.status.value for file in reader.files_between(stretch.from_ns, stretch.to_ns))
+        ledger = reader.ledger()
+        found = find_incidents(state, reader, stretch)
+    sums, missed = sum_rows(state, stretch), sum_missed(state, stretch)
+    room = ControlRoomReader(state)
+    audit, more_audit = _audit(room, stretch)
+    outcomes: Counter[str] = sum((each.outcomes for each in sums.values()), Counter())
+    return ShiftReport(
+        from_ns=stretch.from_ns,
+        to_ns=stretch.to_ns,
+        made_ns=now_ns,
+        slot_ns=stretch.slot_ns,
+        incidents=found.incidents,
+        more_incidents=found.more_incidents,
+        ungrouped=found.ungrouped,
+        more_ungrouped=found.more_ungrouped,
+        stages=_stages(minutes, stretch),
+        devices=_availability(sums, missed),
+        energies=_energies(sums),
+        pointing=_pointing(sums),
+        drifts=found.drifts,
+        files=dict(sorted(files.items())),
+        outcomes=dict(sorted(outcomes.items())),
+        ledger=ledger,
+        archive=archive_standing(state, settings, stretch, now_ns),
+        open_points=_open_points(state),
+        audit=audit,
+        audit_names=_names(room, found) if audit else {},
+        more_audit=more_audit,
+    )
+
+
+def _stages(minutes: Sequence[TripletMinute], stretch: Stretch) -> list[StageShots]:
+    by_stage: dict[Stage, list[TripletMinute]] = {}
+    for minute in minutes:
+        by_stage.setdefault(minute.stage, []).append(minute)
+    return [_stage(stage, by_stage[stage], stretch) for stage in sorted(by_stage)]
+
+
+def _stage(stage: Stage, minutes: Sequence[TripletMinute], stretch: Stretch) -> StageShots:
+    slot = stretch.slots_of(np.array([minute.minute_ns for minute in minutes], np.int64))
+    complete = np.bincount(slot, [minute.complete for minute in minutes], stretch.slots)
+    fired = complete + np.bincount(slot, [minute.incomplete for minute in minutes], stretch.slots)
+    return StageShots(
+        stage=stage,
+        complete=int(complete.sum()),
+        incomplete=int(fired.sum() - complete.sum()),
+        idle=sum(minute.idle for minute in minutes),
+        complete_percent=np.divide(100 * complete, fired, out=np.full(stretch.slots, np.nan), where=fired > 0),
+    )
+
+
+def _availability(sums: Mapping[str, DeviceSums], missed: Mapping[str, MissedShots]) -> list[DeviceAvailability]:
+    found = []
+    for name in sorted({*sums, *missed}):
+        own, gone = sums.get(name, DeviceSums(parse_device(name))), missed.get(name, _NOTHING_MISSED)
+        joins = own.device.joins
+        came = own.in_shots if joins else own.valid
+        found.append(
+            DeviceAvailability(
+                device=own.device,
+                expected=came + gone.shots if joins else own.outcomes.total(),
+                came=came,
+                odd=own.anomalous,
+                longest_shots=gone.longest.shots,
+                longest_from_ns=gone.longest.first_ns,
+                longest_to_ns=gone.longest.last_ns,
+            )
+        )
+    return found
+
+
+def _energies(sums: Mapping[str, DeviceSums]) -> list[MeterEnergy]:
+    return [
+        MeterEnergy(
+            device=own.device,
+            stability=energy_stability(own.measured),
+            slot_means_j=own.measured.slot_means()[:, 0],
+        )
+        for own in sums.values()
+        if own.device.kind is RecordKind.ENERGY_METER and own.measured is not None and own.measured.total
+    ]
+
+
+def _pointing(sums: Mapping[str, DeviceSums]) -> list[CameraPointing]:
+    return [
+        CameraPointing(
+            device=own.device,
+            stability=pointing_stability(own.measured),
+            diameter_px=float(own.diameter.mean()[0]),
+            slot_means_px=own.measured.slot_means(),
+        )
+        for own in sums.values()
+        if own.measured is not None and own.diameter is not None and own.measured.total
+    ]
+
+
+def _open_points(state: Path) -> OpenPoints:
+    room = ControlRoomReader(state)
+    with reading(state) as connection:
+        receivers = failing_receivers(connection)
+    unacknowledged = room.incidents(unacknowledged=True, limit=_MOST_UNACKNOWLEDGED)[::-1]
+    return OpenPoints(
+        unacknowledged=unacknowledged,
+        worst_alerts=room.worst_alerts(unacknowledged),
+        shelved=room.alarms(states=[AlarmState.SHELVED]),
+        out_of_service=room.alarms(states=[AlarmState.OUT_OF_SERVICE]),
+        maintenance=room.maintenance(),
+        receivers=[receivers[name] for name in sorted(receivers)],
+        audit_breaks=room.audit_breaks(),
+    )
+
+
+def _names(room: ControlRoomReader, found: FoundIncidents) -> dict[str, str]:
+    """What the ids in the audit log mean: alarms, and the incidents and episodes that the report tells of."""
+    alerts = [episode.alert for shown in found.incidents for episode in shown.episodes]
+    alerts += [episode.alert for episode in found.ungrouped]
+    incidents = {
+        shown.incident.id: f"the incident of {time_words(shown.incident.first_shot_ns)}" for shown in found.incidents
+    }
+    return subject_names(None, room.alarms(), alerts) | incidents
+
+
+def _audit(room: ControlRoomReader, stretch: Stretch) -> tuple[list[AuditEntry], int]:
+    """The entries of the stretch, and how many more than those there are."""
+    found: list[AuditEntry] = []
+    more = after = 0
+    while page := room.audit(after, _AUDIT_PAGE):
+        after = page[-1].number
+        own = [entry for entry in page if stretch.from_ns <= entry.at_ns < stretch.to_ns]
+        room_left = _MOST_AUDIT - len(found)
+        found += own[:room_left]
+        more += len(own[room_left:])
+    return found, more

@@ -1,0 +1,305 @@
+"""The keeper takes the feed of commits, what earlier programs left, idle stages, and steps of others."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from connectors.control_room.database import DECISIONS_NAME, ControlRoomDatabase
+from connectors.control_room.reader import ControlRoomReader
+from connectors.state.alarm_feed import AlarmFeed, FeedEntry
+from connectors.state.commit import Commit
+from connectors.state.directory import StateDirectory
+from models.alarms.incident import IncidentState
+from models.alarms.life_cycle import AlarmState
+from models.alerts.alert import Alert, AlertChange, AlertEvent, AlertKind, Severity
+from models.devices import Stage
+from models.errors import FatalError
+from models.triplets.decided import TripletTable
+from streams.alarms.alarm_desk import AlarmDesk
+from streams.alarms.alarm_keeper import AlarmKeeper
+from streams.settings import default_settings
+from tests.support.alarms import START, START_NS, alert, over
+from tests.support.manual_clock import ManualClock
+from tests.support.watching import wait_until
+
+A3 = Stage("LA", "A3", "31")
+SECOND_NS = 10**9
+
+
+class Watched:
+    """A state directory that a test commits into, with a keeper that works when it is asked."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.clock = ManualClock(START)
+        self.state = StateDirectory.open(path)
+        self.steps = 0
+        self.keeper = self.new_keeper()
+        self.reader = ControlRoomReader(path)
+
+    def new_keeper(self) -> AlarmKeeper:
+        return AlarmKeeper(self.path, default_settings(), self.clock, self._stepped)
+
+    def commit(self, *alerts: Alert, feed: bool = True, triplets: TripletTable | None = None) -> None:
+        entries = [FeedEntry(alert=each, committed_ns=self.clock.now_ns()) for each in alerts]
+        events = [AlertEvent(change=AlertChange.UPDATED, alert=each) for each in alerts]
+        self.state.commit(
+            Commit(alerts=events, feed=entries if feed else [], triplets=[] if triplets is None else [triplets])
+        )
+
+    def waiting(self) -> int:
+        with closing(AlarmFeed(self.path)) as feed:
+            return len(feed.next(10_000))
+
+    def states(self) -> dict[str, AlarmState]:
+        return {alarm.kind.value: alarm.state for alarm in self.reader.alarms()}
+
+    def _stepped(self) -> None:
+        self.steps += 1
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    watched = Watched(tmp_path / "state")
+    yield watched
+    watched.keeper.stop()
+    watched.state.close()
+
+
+def shots(*, idle_s: list[float], fired_s: list[float]) -> TripletTable:
+    """Shots of a stage, so long after ``START``."""
+    times = np.array([START_NS + round(at_s * SECOND_NS) for at_s in (*idle_s, *fired_s)], np.int64)
+    idle = np.array([True] * len(idle_s) + [False] * len(fired_s))
+    zeros = np.zeros(len(times))
+    return TripletTable(
+        stage=A3,
+        event_time_ns=times,
+        idle=idle,
+        complete=~idle,
+        missing_kinds=zeros.astype(np.uint8),
+        missing_devices=("",) * len(times),
+        devices=zeros.astype(np.uint16),
+        score=zeros.astype(np.float32),
+        anomalous=np.zeros(len(times), np.bool_),
+        reasons=zeros.astype(np.uint32),
+        energy_j=zeros,
+        interval_hz=zeros,
+    )
+
+
+def test_what_a_commit_says_becomes_an_alarm_and_leaves_the_feed(watched: Watched) -> None:
+    watched.keeper.start()
+    watched.commit(alert())
+    watched.keeper.notify()
+    wait_until(lambda: watched.states() == {"image_anomaly": AlarmState.UNACKNOWLEDGED})
+    wait_until(lambda: watched.waiting() == 0)
+    assert watched.steps > 0
+
+
+def test_what_is_in_the_feed_at_the_start_is_taken(watched: Watched) -> None:
+    watched.commit(*(alert(at_s=number) for number in range(1_500)))  # more than it takes in one step
+    watched.keeper.drain()
+    assert watched.waiting() == 0
+    assert sum(incident.episodes for incident in watched.reader.incidents()) == 1_500
+
+
+def test_open_alerts_of_an_earlier_program_become_alarms(watched: Watched) -> None:
+    still, ended = alert(), alert(kind=AlertKind.NO_BEAM)
+    watched.commit(still, over(ended), feed=False)
+    fresh = alert(kind=AlertKind.DRIFT)
+    watched.commit(fresh)
+    watched.keeper.drain()
+    assert watched.states() == {"image_anomaly": AlarmState.UNACKNOWLEDGED, "drift": AlarmState.UNACKNOWLEDGED}
+
+
+def test_what_an_earlier_program_has_closed_meanwhile_is_over(watched: Watched) -> None:
+    watched.commit(alert())
+    watched.keeper.drain()
+    watched.commit(over(alert()), feed=False)
+    watched.keeper.stop()
+    watched.keeper = watched.new_keeper()
+    watched.keeper.drain()
+    assert watched.states() == {"image_anomaly": AlarmState.RETURNED}
+
+
+def test_lost_decisions_lose_no_open_alert(watched: Watched) -> None:
+    watched.commit(alert(), alert(kind=AlertKind.NO_BEAM))
+    watched.keeper.drain()
+    watched.keeper.stop()
+    for path in watched.path.glob(f"{DECISIONS_NAME}*"):
+        path.unlink()
+    watched.keeper = watched.new_keeper()
+    watched.keeper.drain()
+    assert set(watched.states().values()) == {AlarmState.UNACKNOWLEDGED}
+    assert len(watched.states()) == 2
+
+
+def test_a_stage_that_does_not_fire_any_more_is_idle(watched: Watched) -> None:
+    watched.commit(alert(kind=AlertKind.NO_BEAM), triplets=shots(idle_s=[], fired_s=[0.0]))
+    watched.keeper.drain()
+    watched.commit(triplets=shots(idle_s=[10.0, 599.9], fired_s=[]))
+    watched.keeper.drain()
+    assert watched.reader.idle_stages() == []
+    watched.commit(triplets=shots(idle_s=[600.0], fired_s=[]))
+    watched.keeper.drain()
+    assert [each.stage for each in watched.reader.idle_stages()] == ["LA-A3-31"]
+    assert watched.states() == {"no_beam": AlarmState.SUPPRESSED}
+    watched.keeper.stop()
+    watched.keeper = watched.new_keeper()
+    watched.commit(triplets=shots(idle_s=[], fired_s=[601.0]))  # while no keeper runs
+    watched.keeper.drain()
+    assert watched.reader.idle_stages() == []
+    assert watched.states() == {"no_beam": AlarmState.UNACKNOWLEDGED}
+
+
+def test_what_was_odd_in_the_first_snapshot_after_an_idle_time_is_told(watched: Watched) -> None:
+    watched.commit(triplets=shots(idle_s=[0.0, 700.0], fired_s=[]))
+    watched.keeper.drain()
+    while_idle = alert(kind=AlertKind.DEVICE_SILENT, at_s=650)
+    watched.commit(while_idle, over(while_idle, after_s=10))
+    watched.keeper.drain()
+    short = alert(kind=AlertKind.ENERGY_OUTLIER, at_s=760)
+    watched.commit(short, over(short, after_s=5), triplets=shots(idle_s=[], fired_s=[750.0, 760.0, 800.0]))
+    watched.keeper.drain()
+    assert watched.states() == {"energy_outlier": AlarmState.RETURNED, "device_silent": AlarmState.NORMAL}
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_was_odd_is_told_when_its_shots_become_known_later(watched: Watched, restarted: bool) -> None:
+    """Agents say what is odd before the join has paired the shots."""
+    watched.commit(triplets=shots(idle_s=[0.0, 700.0], fired_s=[]))
+    watched.keeper.drain()
+    short = alert(kind=AlertKind.ENERGY_OUTLIER, at_s=760)
+    watched.commit(short, over(short, after_s=5))
+    watched.keeper.drain()
+    assert watched.states() == {"energy_outlier": AlarmState.SUPPRESSED}
+    if restarted:
+        watched.keeper.stop()
+        watched.keeper = watched.new_keeper()
+    watched.commit(triplets=shots(idle_s=[], fired_s=[750.0, 760.0, 800.0]))
+    watched.keeper.drain()
+    assert watched.states() == {"energy_outlier": AlarmState.RETURNED}
+    [incident] = watched.reader.incidents()
+    assert incident.is_unseen
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_stage_that_fired_while_nobody_looked_and_is_idle_again_has_fired(watched: Watched, restarted: bool) -> None:
+    watched.commit(triplets=shots(idle_s=[0.0, 700.0], fired_s=[]))
+    watched.keeper.drain()
+    if restarted:
+        watched.keeper.stop()
+        watched.keeper = watched.new_keeper()
+    short = alert(kind=AlertKind.ENERGY_OUTLIER, at_s=760)
+    watched.commit(short, over(short, after_s=5), triplets=shots(idle_s=[], fired_s=[760.0]))
+    watched.commit(triplets=shots(idle_s=[2000.0], fired_s=[]))
+    watched.keeper.drain()
+    assert [each.stage for each in watched.reader.idle_stages()] == ["LA-A3-31"]
+    [incident] = watched.reader.incidents()
+    assert incident.is_unseen
+
+
+def test_a_row_from_the_future_makes_no_stage_idle_that_fires(watched: Watched) -> None:
+    watched.commit(triplets=shots(idle_s=[], fired_s=[0.0]))
+    watched.commit(triplets=shots(idle_s=[86_400.0], fired_s=[]))
+    watched.keeper.drain()
+    assert len(watched.reader.idle_stages()) == 1
+    short = alert(kind=AlertKind.NO_BEAM, at_s=60)
+    watched.commit(short, over(short))
+    watched.keeper.drain()
+    watched.commit(triplets=shots(idle_s=[], fired_s=[60.0]))
+    watched.keeper.drain()
+    assert watched.reader.idle_stages() == []
+    assert watched.states() == {"no_beam": AlarmState.RETURNED}
+
+
+def test_a_stage_that_has_never_fired_is_idle_after_a_while(watched: Watched) -> None:
+    watched.commit(triplets=shots(idle_s=[0.0, 10.0], fired_s=[]))
+    watched.keeper.drain()
+    assert watched.reader.idle_stages() == []
+    watched.commit(triplets=shots(idle_s=[700.0], fired_s=[]))
+    watched.keeper.drain()
+    assert len(watched.reader.idle_stages()) == 1
+
+
+def test_steps_of_others_wake_it(watched: Watched) -> None:
+    watched.commit(alert())
+    watched.keeper.start()
+    watched.keeper.notify()
+    wait_until(lambda: watched.states() == {"image_anomaly": AlarmState.UNACKNOWLEDGED})
+    wait_until(lambda: watched.waiting() == 0)
+    before = watched.steps
+    with closing(AlarmDesk(watched.path, default_settings(), watched.clock)) as desk:
+        [alarm] = watched.reader.alarms()
+        desk.shelve(alarm.id, until_ns=watched.clock.now_ns() + 60 * SECOND_NS, by="ana", why="spare")
+        wait_until(lambda: watched.steps > before)
+        watched.clock.advance(61)
+        wait_until(lambda: watched.states() == {"image_anomaly": AlarmState.UNACKNOWLEDGED})
+
+
+def test_it_says_that_another_keeps_it_waiting_and_when_it_goes_on(watched: Watched) -> None:
+    said: list[str] = []
+    keeper = AlarmKeeper(watched.path, default_settings(), watched.clock, lambda: None, tell=said.append)
+    keeper._steps._database.wait_at_most(0.0)
+    watched.commit(alert())
+    with closing(ControlRoomDatabase.open(watched.path)) as other, other.step():
+        keeper.start()
+        wait_until(lambda: keeper.waits_for == "state_busy")
+        assert len(said) == 1
+        assert "nobody is told" in said[0]
+    wait_until(lambda: keeper.waits_for == "")
+    wait_until(lambda: len(said) == 2)
+    keeper.stop()
+    assert watched.states() == {"image_anomaly": AlarmState.UNACKNOWLEDGED}
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_it_notices_that_the_clock_was_set_right(watched: Watched, restarted: bool) -> None:
+    watched.clock.set_wall_clock("2023-07-01T10:00:00Z")
+    watched.commit(alert())
+    watched.keeper.drain()
+    with closing(AlarmDesk(watched.path, default_settings(), watched.clock)) as desk:
+        [alarm] = watched.reader.alarms()
+        desk.shelve(alarm.id, until_ns=watched.clock.now_ns() + 60 * SECOND_NS, by="ana", why="spare")
+    watched.keeper._round()
+    watched.clock.set_wall_clock(START)
+    if restarted:
+        watched.keeper.stop()
+        watched.keeper = watched.new_keeper()
+    watched.keeper._round()
+    watched.clock.advance(61)
+    watched.keeper._round()
+    assert watched.states() == {"image_anomaly": AlarmState.UNACKNOWLEDGED}
+
+
+def test_when_the_input_has_ended_incidents_close(watched: Watched) -> None:
+    watched.commit(alert())
+    watched.commit(over(alert()))
+    watched.commit(alert("LB_A3_31-Camera_1-Camera-1"))
+    watched.keeper.drain()
+    states = {incident.open_episodes: incident.state for incident in watched.reader.incidents()}
+    assert states == {0: IncidentState.CLOSED, 1: IncidentState.OPEN}
+
+
+def test_what_ends_it_is_raised_by_whoever_asks(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged(_: ControlRoomDatabase) -> int:
+        raise FatalError("it is damaged", reason="state_damaged")
+
+    monkeypatch.setattr(ControlRoomDatabase, "data_version", damaged)
+    watched.keeper.start()
+    wait_until(lambda: not watched.keeper._thread.is_alive())
+    with pytest.raises(FatalError):
+        watched.keeper.check()
+
+
+def test_a_worse_alert_makes_a_more_urgent_alarm(watched: Watched) -> None:
+    mild = alert(severity=Severity.LOW)
+    watched.commit(mild)
+    watched.keeper.drain()
+    watched.commit(alert())
+    watched.keeper.drain()
+    assert [alarm.priority.value for alarm in watched.reader.alarms()] == ["high"]
+    assert [incident.priority.value for incident in watched.reader.incidents()] == ["high"]

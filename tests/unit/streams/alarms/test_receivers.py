@@ -1,0 +1,22 @@
+"""Who is told, as the settings say."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from streams.alarms.receivers import open_sender
+from streams.settings import load_settings
+from tests.support.manual_clock import ManualClock
+from tests.support.outboxes import kept_outbox
+
+
+def test_at_the_start_it_is_said_that_messages_wait_for_nobody(tmp_path: Path) -> None:
+    with kept_outbox(tmp_path) as kept:
+        kept.put("former", "1")
+        kept.put("shift", "1")
+    settings = load_settings(None, receivers=[{"name": "shift", "url": "http://127.0.0.1:9/"}])
+    told: list[str] = []
+    with ExitStack() as stack:
+        open_sender(stack, tmp_path, settings, ManualClock(), told.append)
+    [sentence] = told
+    assert sentence.startswith("1 message waits for former, which the settings do not name")
+    assert "petawatch webhooks move former NEW" in sentence

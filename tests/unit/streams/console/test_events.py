@@ -1,0 +1,172 @@
+"""What changes is told to all who follow, without loss, and never faster than they take it."""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.control_room.reader import ControlRoomReader
+from connectors.live_board import BOARD_NAME, LiveBoardReader, LiveBoardWriter, LiveReading
+from models.devices import parse_device
+from models.errors import RetryableError
+from models.records import Refusal
+from models.results import Scoring
+from streams.console.events import EventHub, Follower
+from tests.support.console_state import write_alerts
+from tests.support.manual_clock import ManualClock
+from tests.unit.connectors.state.examples import START_NS
+
+METER = parse_device("LA_A3_31-EM_1-EnergyMeter-1")
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(START_NS)
+
+
+def hub_of(state: Path, clock: ManualClock) -> EventHub:
+    return EventHub(state, LiveBoardReader(state / BOARD_NAME), clock)
+
+
+def show(state: Path, clock: ManualClock) -> LiveBoardWriter:
+    board = LiveBoardWriter(state / BOARD_NAME, clock)
+    board.show(reading())
+    return board
+
+
+def reading(at_ns: int = START_NS) -> LiveReading:
+    return LiveReading(
+        device=METER,
+        event_time_ns=at_ns,
+        scoring=Scoring.SCORED,
+        refusal=Refusal.NONE,
+        score=1.0,
+        anomalous=False,
+        values={"energy_j": 302.0},
+    )
+
+
+class Following:
+    """One who follows."""
+
+    def __init__(self, hub: EventHub, runner: asyncio.Runner, who: str = "anna") -> None:
+        self._runner = runner
+        self._who = who
+        self._hub = hub
+        self.follower = self._runner.run(self._follow())
+
+    async def _follow(self) -> Follower:
+        return self._hub.follow(self._who)
+
+    def told(self, looks: int = 1) -> dict[str, Any]:
+        """What so many looks have told."""
+
+        async def look() -> list[tuple[str, str]]:
+            for _ in range(looks):
+                self._hub.look()
+            return await self.follower.next(0.2)
+
+        return {event: json.loads(data) for event, data in self._runner.run(look())}
+
+
+@pytest.fixture
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+def test_whoever_comes_is_told_how_things_stand(tmp_path: Path, clock: ManualClock, runner: asyncio.Runner) -> None:
+    write_alerts(tmp_path, 3, every_s=3_600, clock=clock)
+    with show(tmp_path, clock):
+        one = Following(hub_of(tmp_path, clock), runner)
+        status = one.told()["status"]
+    assert status["now_ms"] == clock.now_ns() // 1_000_000
+    assert status["newest_ms"] == START_NS // 1_000_000
+    assert status["devices"] == 1
+    found = ControlRoomReader(tmp_path).incidents(unacknowledged=True)
+    assert status["incidents"]["unacknowledged"] == len(found) > 0
+
+
+def test_what_is_new_is_told_once(tmp_path: Path, clock: ManualClock, runner: asyncio.Runner) -> None:
+    write_alerts(tmp_path, 1, every_s=1, clock=clock)
+    with show(tmp_path, clock) as board:
+        one = Following(hub_of(tmp_path, clock), runner)
+        assert set(one.told()) == {"status", "incidents", "state", "frames"}
+        clock.advance(0.5)
+        assert one.told() == {}
+        board.show(reading())
+        newest = one.told()["frames"]["number"]
+        board.show(reading())
+        assert one.told() == {}, "at most twice a second"
+        clock.advance(0.5)
+        later = one.told()
+        assert later["frames"]["number"] > newest
+        with sqlite3.connect(tmp_path / "decisions.sqlite") as connection:
+            connection.execute("UPDATE meta SET value = value + 1")
+        connection.close()
+        assert "incidents" in one.told()
+        clock.advance(1.0)
+        assert set(one.told()) == {"status"}
+
+
+def test_of_what_a_slow_one_missed_it_gets_the_latest(
+    tmp_path: Path, clock: ManualClock, runner: asyncio.Runner
+) -> None:
+    with show(tmp_path, clock) as board:
+        hub = hub_of(tmp_path, clock)
+        one = Following(hub, runner)
+        for _ in range(100):
+            board.show(reading())
+            clock.advance(1.0)
+            hub.look()
+        waiting = one.told(0)
+        assert len(waiting) <= 4
+        with LiveBoardReader(tmp_path / BOARD_NAME) as reader:
+            assert waiting["frames"]["number"] == reader.readings()[0].number
+
+
+def test_without_any_file_there_is_nothing_and_no_failure(
+    tmp_path: Path, clock: ManualClock, runner: asyncio.Runner
+) -> None:
+    one = Following(hub_of(tmp_path, clock), runner)
+    status = one.told()["status"]
+    assert (status["newest_ms"], status["devices"], status["incidents"]) == (0, 0, {"unacknowledged": 0})
+
+
+def test_decisions_that_can_not_be_read_are_told(tmp_path: Path, clock: ManualClock, runner: asyncio.Runner) -> None:
+    (tmp_path / "decisions.sqlite").write_bytes(b"no database at all" * 100)
+    one = Following(hub_of(tmp_path, clock), runner)
+    assert "damaged" in one.told()["status"]["incidents"]["failure"]
+
+
+def test_followers_are_bounded_and_told_of_the_end(
+    tmp_path: Path, clock: ManualClock, runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.console.events._MOST_FOLLOWERS", 1)
+    hub = hub_of(tmp_path, clock)
+    one = Following(hub, runner)
+    with pytest.raises(RetryableError) as raised:
+        Following(hub, runner)
+    assert raised.value.reason == "too_many_followers"
+    hub.close()
+    assert one.told(0)["end"] == {"reason": "the console ends"}
+    assert one.follower.ended
+    hub.leave(one.follower)
+    Following(hub, runner)
+
+
+def test_one_user_leaves_room_for_others(
+    tmp_path: Path, clock: ManualClock, runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.console.events._MOST_OF_ONE", 2)
+    hub = hub_of(tmp_path, clock)
+    first, _ = Following(hub, runner), Following(hub, runner)
+    with pytest.raises(RetryableError, match="anna looks at this console in 2 windows already"):
+        Following(hub, runner)
+    assert "status" in Following(hub, runner, "berta").told()
+    hub.leave(first.follower)
+    Following(hub, runner)
