@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from servers.alertmanager_server import alertmanager_program
 from servers.failures import ServerFailedError, ServerMissingError
 from servers.kafka_server import KafkaServer
 from servers.minio_binary import BUILD_S, MinioBuild, find_minio
 from servers.minio_server import MinioServer
 from servers.mongodb_server import MongodbServer
+from servers.prometheus_server import prometheus_program
 from tests.support.ltfs.drive import MountError, Tapes, TapeShelf
 
 _ENVIRONMENT = dict(os.environ)  # noqa: TID251 - the one place of the tests that reads it
@@ -157,3 +159,21 @@ def mongodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongodbServer]
         pytest.skip(str(error))
     yield server
     server.kill()  # nobody needs its data any more, and it takes its time to end
+
+
+@pytest.fixture(scope="session")
+def prometheus_programs() -> None:
+    """Prometheus and promtool are there, fetched if need be; then start a ``PrometheusServer`` of your own."""
+    try:
+        prometheus_program()
+    except ServerMissingError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def alertmanager_programs() -> None:
+    """Alertmanager and amtool are there, fetched if need be; then start an ``AlertmanagerServer`` of your own."""
+    try:
+        alertmanager_program()
+    except ServerMissingError as error:
+        pytest.skip(str(error))

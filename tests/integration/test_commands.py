@@ -15,17 +15,23 @@ from tests.support.watch_results import WatchResults
 from tests.support.watching import petawatch
 
 COMMANDS = [
-    *("demo", "simulate", "watch", "check", "train", "evaluate", "alerts", "ledger", "export", "bench"),
-    *("connect", "worker", "drill", "thresholds", "verdict", "benchmark-models", "replay"),
+    *("demo", "simulate", "watch", "console", "check", "train", "evaluate", "alerts", "ledger", "export", "bench"),
+    *("connect", "worker", "drill", "thresholds", "verdict", "benchmark-models", "replay", "report"),
 ]
 #: Commands with commands of their own.
 GROUPS = {
     "topics": ["plan", "apply", "check"],
     "dead-letters": ["list", "show", "retry"],
     "baseline": ["accept", "list"],
+    "alarms": ["list", "acknowledge", "shelve", "unshelve", "out-of-service", "in-service", "reset"],
+    "maintenance": ["start", "end", "list"],
+    "audit": ["list", "verify"],
     "models": ["list", "compare", "promote", "rollback", "shadow", "upload"],
     "tfrecord": ["export", "info"],
     "catalog": ["index", "find"],
+    "users": ["add", "list", "set-role", "set-password", "remove"],
+    "webhooks": ["list", "test", "redeliver", "resume", "move", "drop", "new-secret"],
+    "tokens": ["create", "list", "revoke"],
     "archive": ["run", "states", "status", "restore", "tape", "volumes", "free", "verify", "rebuild-catalog"],
 }
 

@@ -19,7 +19,7 @@ _CUTS = [{"unit_bytes": 2_000_000, "block_records": 64}, {"unit_bytes": 900_000,
 
 _STEPS = [
     ("connectors.state.directory", "StateDirectory.commit", 2),
-    ("connectors.state.directory", "store_messages", 2),  # in the middle of a transaction
+    ("connectors.state.directory", "store_feed", 2),  # in the middle of a transaction
     ("connectors.state.directory", "store_pending", 2),  # its last statement
     ("connectors.evidence_store", "_write_whole", 2),
     ("streams.commit_builder", "CommitBuilder._observe", 1),  # right after a commit

@@ -262,6 +262,11 @@ def _notices() -> _Cases:
     yield "notice that goes deep", replace(notice, value=b"[" * 200_000), PAYLOAD
 
 
+def _entry(name: str, value: Any) -> Any:
+    """A change that puts this value there."""
+    return lambda values: values.__setitem__(name, value)
+
+
 def _containers() -> _Cases:
     def changed(name: str, change: Any) -> Incoming:
         message = good(name)
@@ -272,6 +277,11 @@ def _containers() -> _Cases:
     def rows(change: Any) -> Any:
         return lambda values: change(values["scored"]["rows"])
 
+    yield "a live reading of a vacuum pump", changed("live-1", _entry("device", [CAMERA.name, "other"])), PAYLOAD
+    yield "a live reading of an unknown scoring", changed("live-1", _entry("scoring", 250)), PAYLOAD
+    yield "a live reading of too few values", changed("live-1", _entry("values", np.zeros(1))), PAYLOAD
+    picture = np.zeros((IMAGE_SHAPE[0], IMAGE_SHAPE[1] + 1), np.uint8)
+    yield "a live picture of another shape", changed("live-1", _entry("thumbnail", picture)), PAYLOAD
     yield (
         "rows of two lengths",
         changed("scored-1", rows(lambda own: _set(own["arrays"], "score", [1.0], "f4"))),

@@ -108,7 +108,6 @@ def recorder_on(path: Path, settings: Settings, *, flush_rows: int = 200_000) ->
         builder = CommitBuilder(
             state=state,
             evidence=evidence,
-            webhook_urls=settings.webhook_urls,
             clock=clock,
             metrics=metrics,
             on_commit=lambda _: None,

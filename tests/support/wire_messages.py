@@ -26,6 +26,7 @@ from models.alerts.alert import (
 from models.alerts.explanation import Explanation
 from models.baseline import AcceptedBaseline
 from models.devices import Device, parse_device
+from models.live_reading import LiveReading
 from models.messages import (
     AlertMessage,
     DecidedMessage,
@@ -42,8 +43,8 @@ from models.messages import (
     ScoredMessage,
     ShadowPromotion,
 )
-from models.records import RecordBlock, SourceReference
-from models.results import FEATURE_NAMES, ScoredBlock
+from models.records import IMAGE_SHAPE, RecordBlock, Refusal, SourceReference
+from models.results import FEATURE_NAMES, ScoredBlock, Scoring
 from models.triplets.decided import DecidedBlock, TripletTable
 
 CAMERA = parse_device("LA_A3_31-Camera_1-Camera-1")
@@ -269,6 +270,25 @@ SHADOW = ShadowPromotion(model="ae-72f621640a20", at_ns=MOMENT.closed_ns)
 NO_SHADOW = ShadowPromotion(model="", at_ns=MOMENT.closed_ns)
 SHADOW_FILES = dataclasses.replace(MODEL_FILES, role=ModelRole.SHADOW)
 BASELINE = AcceptedBaseline(id=MOMENT.closed_ns + 1, device=CAMERA, from_ns=START_NS)
+LIVE = LiveReading(
+    device=CAMERA,
+    event_time_ns=TIMES_NS[1],
+    scoring=Scoring.SCORED,
+    refusal=Refusal.NONE,
+    score=6.75,
+    anomalous=True,
+    values={"centroid_x_px": 63.5, "centroid_y_px": 50.25},
+    thumbnail=_frozen(np.arange(IMAGE_SHAPE[0] * IMAGE_SHAPE[1]).reshape(IMAGE_SHAPE) % 256, np.uint8),
+)
+LIVE_METER = LiveReading(
+    device=METER,
+    event_time_ns=TIMES_NS[0],
+    scoring=Scoring.NONE,
+    refusal=Refusal.STATE_NOT_ON,
+    score=0.0,
+    anomalous=False,
+    values={"energy_j": float("nan")},
+)
 CONNECTOR_PROGRESS = Progress(name="recorder-1", at_ns=MOMENT.closed_ns, oldest_unsent_s=0.1)
 
 
@@ -326,6 +346,8 @@ EXAMPLES: dict[str, Message] = {
     "shadow-1": SHADOW,
     "shadow-1-none": NO_SHADOW,
     "baseline-1": BASELINE,
+    "live-1": LIVE,
+    "live-1-no-picture": LIVE_METER,
 }
 
 

@@ -3,6 +3,7 @@
 import http.client
 import json
 import re
+import socket
 import subprocess
 import sys
 import tomllib
@@ -10,22 +11,31 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import typer
 from ruamel.yaml import YAML
 
+from connectors.access.role import Role
+from connectors.access.tokens import ApiTokens
 from connectors.process_lock import ProcessLock
-from connectors.state.directory import LOCK_NAME as STATE_LOCK
-from streams.archive.tape.tape_alerts import ALERTS_FOLDER
+from dashboards.grafana.board import CONSOLE_ADDRESS
+from models.errors import FatalError
+from servers.prometheus_server import promtool
 from streams.archive.uploading.archiver import LOCK_NAME as ARCHIVER_LOCK
 from streams.command_line import app
+from streams.console.access.access import Access
+from streams.console.settings import ConsoleSettings
 from streams.facility.settings import WorkerSettings
 from streams.http_health import HealthServer, ReadyPart
 from streams.metrics import WatchMetrics
 from streams.settings import Settings, load_settings
 from streams.topology import TOPICS, TopicSettings, partition_count
+from tests.support.consoles import console_client
 from tests.support.manual_clock import ManualClock
+from tests.support.served_console import served_console
+from tests.support.signing_in import add_user
 
 ROOT = Path(__file__).parents[2]
 COMPOSE, SCRAM = "docker-compose.yml", "deploy/docker-compose.scram.yml"
@@ -34,6 +44,7 @@ CONFIGURATION, SCRAPE = "deploy/petawatch.toml", "deploy/prometheus.yml"
 #: Where the settings' file lies in every container of Petawatch.
 INSIDE = "/etc/petawatch.toml"
 METRICS_PORT = 9464
+CONSOLE_PORT = urlsplit(CONSOLE_ADDRESS).port
 
 
 @cache
@@ -51,7 +62,13 @@ ARCHIVING = {name: service for name, service in document(ARCHIVE)["services"].it
 SERVICES = FACILITY | ARCHIVING
 VOLUMES: dict[str, Any] = document(COMPOSE)["volumes"] | document(ARCHIVE)["volumes"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("petawatch:")}
-SERVED = {name: service for name, service in OURS.items() if "--http" in service["command"]}
+#: They serve metrics, health and the pages of alerts.
+SERVED = {
+    name: service
+    for name, service in OURS.items()
+    if "--http" in service["command"] and service["command"][0] != "console"
+}
+CONSOLE = FACILITY["console"]
 
 
 def instructions(*names: str) -> list[str]:
@@ -88,9 +105,20 @@ def test_compose_files_follow_the_specification(name: str) -> None:
 
 
 def test_the_services_are_those_of_a_facility() -> None:
-    expected = {"kafka", "topics", "connector", "worker-1", "worker-2", "watch", "prometheus"}
+    expected = {
+        "kafka",
+        "topics",
+        "connector",
+        "worker-1",
+        "worker-2",
+        "console",
+        "watch",
+        "prometheus",
+        "alertmanager",
+        "grafana",
+    }
     assert set(FACILITY) == expected
-    assert {name for name, service in FACILITY.items() if "profiles" in service} == {"watch"}
+    assert {name for name, service in FACILITY.items() if "profiles" in service} == {"watch", "alertmanager"}
 
 
 def test_the_services_of_an_archive() -> None:
@@ -111,7 +139,8 @@ def test_every_command_is_understood(name: str) -> None:
         command = command.commands[arguments.pop(0)]  # type: ignore[attr-defined]
     parameters = command.make_context(name, arguments).params
     assert str(parameters["config"]) == INSIDE
-    assert parameters.get("http", f"0.0.0.0:{METRICS_PORT}") == f"0.0.0.0:{METRICS_PORT}"
+    port = CONSOLE_PORT if name == "console" else METRICS_PORT
+    assert parameters.get("http", f"0.0.0.0:{port}") == f"0.0.0.0:{port}"
     if "state" in parameters:
         source, read_only = mounts(OURS[name])[str(parameters["state"])]
         assert source in VOLUMES
@@ -257,20 +286,21 @@ def test_volumes_are_declared_and_used() -> None:
     assert {source for source in used if not source.startswith(".")} == set(VOLUMES)
     for source in used:
         if source.startswith("./deploy"):
-            assert (ROOT / source).is_file()
+            assert (ROOT / source).exists()
 
 
 def test_what_must_last_is_no_ones_elses() -> None:
     """Each state directory and journal belongs to one watch; only the workers share theirs, as standbys.
 
-    The archiver and the states behind the recorder write into the archive's folder below it.
+    The archiver and the states behind the recorder write into the archive's folder below it, the console into the
+    database of decisions, which is made for several.
     """
     holders: dict[str, list[str]] = {}
     for name, service in SERVICES.items():
         for source, read_only in mounts(service).values():
             if not read_only and source != "kernels":
                 holders.setdefault(source, []).append(name)
-    assert holders.pop("state") == ["worker-1", "worker-2", "archiver", "states"]
+    assert holders.pop("state") == ["worker-1", "worker-2", "console", "archiver", "states"]
     assert all(len(names) == 1 for names in holders.values())
 
 
@@ -289,19 +319,96 @@ def test_kernels_have_a_place_that_can_be_written() -> None:
 def test_what_is_scraped_is_what_serves() -> None:
     scraped: dict[str, str] = {}
     for job in document(SCRAPE)["scrape_configs"]:
-        assert set(job) <= {"job_name", "static_configs", "dns_sd_configs"}
+        assert set(job) <= {"job_name", "static_configs", "dns_sd_configs", "authorization"}
+        assert ("authorization" in job) == (job["job_name"] == "console")
         for group in job.get("static_configs", []):
             scraped |= dict(target.split(":") for target in group["targets"])
         for group in job.get("dns_sd_configs", []):
             assert group["type"] == "A"
             scraped |= dict.fromkeys(group["names"], str(group["port"]))
     own = scraped.pop("127.0.0.1")
+    assert scraped.pop("console") == str(CONSOLE_PORT)
     assert scraped == dict.fromkeys(SERVED, str(METRICS_PORT))
     assert SERVICES["prometheus"]["ports"] == [f"127.0.0.1:{own}:{own}"]
     names = [job["job_name"] for job in document(SCRAPE)["scrape_configs"]]
     assert len(set(names)) == len(names)
     network = SERVICES["prometheus"]["networks"]
     assert all(service["networks"] == network for service in SERVICES.values())
+
+
+def test_dashboards_and_links_lead_to_the_console() -> None:
+    assert CONSOLE["ports"] == [f"127.0.0.1:{CONSOLE_PORT}:{CONSOLE_PORT}"]
+    assert load_settings(ROOT / CONFIGURATION).links.address == CONSOLE_ADDRESS
+
+
+def test_the_console_is_never_open() -> None:
+    assert "--open-to-everyone" not in CONSOLE["command"]
+    host, _, _ = CONSOLE["command"][-1].partition(":")
+    with pytest.raises(FatalError, match="nobody can sign in"):
+        Access(Path("/nowhere"), host, ConsoleSettings(), ManualClock())
+
+
+def test_prometheus_may_ask_the_console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (job,) = [each for each in document(SCRAPE)["scrape_configs"] if each["job_name"] == "console"]
+    folder, name = job["authorization"]["credentials_file"].rsplit("/", 1)
+    source, read_only = mounts(SERVICES["prometheus"])[folder]
+    assert read_only
+    ignored = subprocess.run(
+        ["git", "check-ignore", f"{source}/{name}", f"{source}/.gitignore"], cwd=ROOT, capture_output=True, check=False
+    )
+    assert ignored.stdout.decode().split() == [
+        f"{source}/{name}"
+    ]  # the folder comes along, what is put into it does not
+
+    monkeypatch.setattr(socket, "gethostname", lambda: CONSOLE["hostname"])
+    clock = ManualClock()
+    add_user(tmp_path, "anna", Role.ADMIN, clock)
+    token = ApiTokens(tmp_path, clock).create("anna", Role.VIEWER, purpose="prometheus", days=365)
+    client = console_client(tmp_path, host="0.0.0.0", clock=clock)  # noqa: S104 - as in its container
+    ((target,),) = [group["targets"] for group in job["static_configs"]]
+    assert client.get("/metrics", headers={"Host": target}).status_code == 401
+    shown = {"Host": target, "Authorization": f"Bearer {token}"}
+    assert client.get("/metrics", headers=shown).status_code == 200
+
+
+def test_the_health_check_of_the_console_asks_what_is_served(tmp_path: Path) -> None:
+    add_user(tmp_path, "anna", Role.VIEWER)  # it asks for a sign-in, as in its container
+    kind, _, flag, program = CONSOLE["healthcheck"]["test"]
+    assert (kind, CONSOLE_ADDRESS in program) == ("CMD", True)
+    with served_console(tmp_path) as address:
+        command = [sys.executable, flag, program.replace(CONSOLE_ADDRESS, address)]
+        assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 1
+
+
+def test_prometheus_loads_the_rules_that_are_shipped() -> None:
+    ((source, read_only),) = [
+        place for target, place in mounts(SERVICES["prometheus"]).items() if target == "/etc/prometheus/rules"
+    ]
+    assert read_only
+    assert document(SCRAPE)["rule_files"] == ["/etc/prometheus/rules/*.yml"]
+    assert sorted(path.name for path in (ROOT / source).glob("*.yml")) == ["alerts.yml", "recording.yml"]
+
+
+@pytest.mark.usefixtures("prometheus_programs")
+def test_prometheus_understands_its_configuration() -> None:
+    done = promtool("check", "config", "--syntax-only", ROOT / SCRAPE)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_alerts_go_to_the_alertmanager_that_is_shipped() -> None:
+    ((told,),) = [each["dns_sd_configs"] for each in document(SCRAPE)["alerting"]["alertmanagers"]]
+    service = SERVICES["alertmanager"]
+    assert told["names"] == ["alertmanager"]
+    assert service["ports"] == [f"127.0.0.1:{told['port']}:{told['port']}"]
+    (target,) = [word.partition("=")[2] for word in service["command"] if word.startswith("--config.file")]
+    configuration, read_only = mounts(service)[target]
+    assert read_only
+    read = set(re.findall(r"_file: (\S+)", text(configuration.removeprefix("./"))))
+    assert read == {f"/run/secrets/{name}" for name in service["secrets"]}
+    assert {name: secret["file"] for name, secret in document(COMPOSE)["secrets"].items()} == {
+        name: f"./deploy/secrets/{name}" for name in service["secrets"]
+    }
 
 
 @pytest.mark.parametrize("name", SERVED)
@@ -327,21 +434,13 @@ def test_metrics_are_served_where_prometheus_asks() -> None:
         connection.close()
 
 
-@pytest.mark.parametrize(
-    ("name", "lock"),
-    [
-        ("archiver", ARCHIVER_LOCK),
-        ("tape", f"{ALERTS_FOLDER}/{STATE_LOCK}"),
-    ],
-)
-def test_health_checks_ask_for_the_lock(name: str, lock: str, tmp_path: Path) -> None:
-    arguments = list(ARCHIVING[name]["command"])
+def test_the_health_check_of_the_archiver_asks_for_its_lock(tmp_path: Path) -> None:
+    arguments = list(ARCHIVING["archiver"]["command"])
     folder = f"{arguments[arguments.index('--state') + 1]}/archive"
-    kind, _, flag, program = ARCHIVING[name]["healthcheck"]["test"]
-    assert (kind, f'"{folder}/{lock}"' in program) == ("CMD", True)
+    kind, _, flag, program = ARCHIVING["archiver"]["healthcheck"]["test"]
+    assert (kind, f'"{folder}/{ARCHIVER_LOCK}"' in program) == ("CMD", True)
     command = [sys.executable, flag, program.replace(folder, str(tmp_path))]
-    (tmp_path / lock).parent.mkdir(exist_ok=True)
-    with ProcessLock.of_file(tmp_path / lock):
+    with ProcessLock.of_file(tmp_path / ARCHIVER_LOCK):
         assert subprocess.run(command, capture_output=True, check=False).returncode == 0
     assert subprocess.run(command, capture_output=True, check=False).returncode == 1
 
@@ -372,7 +471,7 @@ def test_all_of_an_archive_is_told_the_same_of_it() -> None:
         for name, service in document(ARCHIVE)["services"].items()
         if service.get("image") not in {ARCHIVING["minio"]["image"], ARCHIVING["mongodb"]["image"]}
     }
-    assert set(told) == {"connector", "worker-1", "worker-2", "archiver", "states", "tape"}
+    assert set(told) == {"connector", "worker-1", "worker-2", "console", "archiver", "states", "tape"}
     assert all(environment == told["tape"] for environment in told.values())
 
 

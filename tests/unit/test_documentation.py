@@ -15,13 +15,14 @@ import typer
 from connectors.snapshots.manifest import DeadReason
 from connectors.snapshots.reader import open_snapshot
 from models.alerts.alert import AlertKind, AlertStatus, Severity
-from models.alerts.facility_alerts import ArchiveReason, BehindReason, TapeReason
+from models.alerts.facility_alerts import ArchiveReason, BehindReason, ReceiverReason, TapeReason
 from models.alerts.severity import severity_of
 from models.archive.safety import WhyNot
 from models.devices import RecordKind
 from models.records import Refusal
 from models.results import Outcome, Reason, Scoring
 from streams.agents.partition_run import POISONOUS
+from streams.archive.tape.tape_metrics import TapeMetrics
 from streams.archive.uploading.archive_metrics import ARCHIVE_RESULTS, ArchiveMetrics
 from streams.command_line import app
 from streams.facility.facility_metrics import SENT_RESULTS, ConnectorMetrics, WorkerMetrics
@@ -32,6 +33,7 @@ from tests.support.manual_clock import ManualClock
 
 ROOT = Path(__file__).parents[2]
 README, OPERATORS, DEVELOPERS = "README.md", "docs/operators-guide.md", "docs/developers-guide.md"
+GUIDE = (OPERATORS, "docs/control-room.md", "docs/facility.md", "docs/archive.md")
 EXAMPLE = "petawatch.example.toml"
 DOCUMENTS = sorted(
     str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*.toml"))
@@ -43,7 +45,8 @@ COMMANDS: dict[str, Any] = dict(typer.main.get_command(app).commands)  # type: i
 GLOSSARY = """
 snapshot, shot, record, block, triplet, stage, roster, near field, far field, dark frame, pedestal, hot pixel, fluence,
 lidt, event time, watermark, lateness, dead letter, checkpoint, model, episode, evidence, ledger, residual, connector,
-agent, worker, recorder, lag, cartridge, volume, bundle, store, archiver, keeper of the tapes, catalog
+agent, worker, recorder, lag, cartridge, volume, bundle, store, archiver, keeper of the tapes, catalog,
+alarm, incident, acknowledge, shelve, suppressed, audit log, keeper of the alarms
 """
 
 
@@ -63,10 +66,11 @@ def code(name: str) -> tuple[str, ...]:
     return (*lines, *re.findall(r"`([^`]+)`", rest))
 
 
-def table(name: str, *header: str) -> list[list[str]]:
-    """The rows of the one table of a document whose header begins with these cells."""
-    found = [rows for head, rows in tables(name) if tuple(head[: len(header)]) == header]
-    assert len(found) == 1, f"{name} has {len(found)} tables that begin with {header}"
+def table(names: str | tuple[str, ...], *header: str) -> list[list[str]]:
+    """The rows of the one table of a document, or of the parts of one, whose header begins with these cells."""
+    parts = (names,) if isinstance(names, str) else names
+    found = [rows for name in parts for head, rows in tables(name) if tuple(head[: len(header)]) == header]
+    assert len(found) == 1, f"{names} has {len(found)} tables that begin with {header}"
     return found[0]
 
 
@@ -178,17 +182,17 @@ def test_settings_that_are_named_exist(name: str) -> None:
 
 def test_every_tuning_names_a_setting() -> None:
     settings = load_settings(None)
-    for row in table(OPERATORS, "what you see", "setting", "which way"):
+    for row in table(GUIDE, "what you see", "setting", "which way"):
         for name in words(row[1]):
             setting(settings, name)
 
 
 def test_every_kind_of_alert_is_explained() -> None:
-    assert sorted(first_words(table(OPERATORS, "kind", "what happened"))) == sorted(AlertKind)
+    assert sorted(first_words(table(GUIDE, "kind", "what happened"))) == sorted(AlertKind)
 
 
 def test_severities_are_those_of_the_code() -> None:
-    rows = table(OPERATORS, "kind", "severity")
+    rows = table(GUIDE, "kind", "severity")
     assert sorted(first_words(rows)) == sorted(AlertKind)
     for row in rows:
         for kind in map(AlertKind, words(row[0])):
@@ -200,23 +204,27 @@ def test_severities_are_those_of_the_code() -> None:
 
 def test_every_reason_is_explained() -> None:
     expected = [word for reason in Reason for word in reason.words()]
-    assert first_words(table(OPERATORS, "reason", "meaning")) == expected
+    assert first_words(table(GUIDE, "reason", "meaning")) == expected
 
 
 def test_every_reason_why_files_wait_for_the_archive_is_explained() -> None:
-    assert first_words(table(OPERATORS, "reason of archive_late", "what to do")) == list(ArchiveReason)
+    assert first_words(table(GUIDE, "reason of archive_late", "what to do")) == list(ArchiveReason)
+
+
+def test_every_reason_why_messages_wait_for_a_receiver_is_explained() -> None:
+    assert first_words(table(GUIDE, "reason of receiver_failing", "what to do")) == list(ReceiverReason)
 
 
 def test_every_reason_of_an_alert_about_tape_is_explained() -> None:
-    assert first_words(table(OPERATORS, "reason of an alert about tape", "what to do")) == list(TapeReason)
+    assert first_words(table(GUIDE, "reason of an alert about tape", "what to do")) == list(TapeReason)
 
 
 def test_every_reason_why_a_file_stays_is_explained() -> None:
-    assert first_words(table(OPERATORS, "why a file stays", "meaning")) == list(WhyNot)
+    assert first_words(table(GUIDE, "why a file stays", "meaning")) == list(WhyNot)
 
 
 def test_every_outcome_is_explained() -> None:
-    assert sorted(first_words(table(OPERATORS, "outcome", "meaning"))) == sorted(Outcome)
+    assert sorted(first_words(table(GUIDE, "outcome", "meaning"))) == sorted(Outcome)
 
 
 @pytest.mark.parametrize(
@@ -232,19 +240,19 @@ def test_every_outcome_is_explained() -> None:
     ids=["refusals", "dead letters", "files", "sent files", "what is behind", "archived files"],
 )
 def test_every_bounded_reason_is_named(expected: list[str]) -> None:
-    named = set(code(OPERATORS))
+    named = {word for name in GUIDE for word in code(name)}
     assert set(expected) <= named
 
 
 def test_every_reason_of_a_rejected_file_is_explained() -> None:
     raised = set(re.findall(r"``(\w+)``", (open_snapshot.__doc__ or "").partition("Raises")[2]))
-    explained = first_words(table(OPERATORS, "reason of a rejected file", "meaning"))
+    explained = first_words(table(GUIDE, "reason of a rejected file", "meaning"))
     assert sorted(explained) == sorted(raised)
 
 
 def test_every_reason_of_a_dead_letter_is_explained() -> None:
     raised = {message.reason for message in hostile_messages()} | {POISONOUS, "bad_header", "wrong_type"}
-    assert sorted(first_words(table(OPERATORS, "reason of a dead letter", "meaning"))) == sorted(raised)
+    assert sorted(first_words(table(GUIDE, "reason of a dead letter", "meaning"))) == sorted(raised)
 
 
 def test_every_reason_of_a_tape_is_explained() -> None:
@@ -252,7 +260,7 @@ def test_every_reason_of_a_tape_is_explained() -> None:
     raised = {
         reason for source in sources for reason in re.findall(r'"((?:tape|bundle|drive|copy)_[a-z_]+)"', text(source))
     }
-    assert sorted(first_words(table(OPERATORS, "what is wrong with a tape", "what to do"))) == sorted(raised)
+    assert sorted(first_words(table(GUIDE, "what is wrong with a tape", "what to do"))) == sorted(raised)
 
 
 def test_the_readme_names_the_words_in_results() -> None:
@@ -279,12 +287,12 @@ def exposed_metrics() -> set[str]:
     WorkerMetrics(watch, clock)
     ConnectorMetrics(watch.registry, clock)
     ArchiveMetrics(watch.registry, clock)
-    families = watch.registry.collect()
+    families = [*watch.registry.collect(), *TapeMetrics(clock).registry.collect()]
     return {family.name + endings.get(family.type, "") for family in families if family.name.startswith("petawatch")}
 
 
 def test_every_metric_is_explained_with_its_unit() -> None:
-    rows = table(OPERATORS, "metric", "unit", "meaning")
+    rows = table(GUIDE, "metric", "unit", "meaning")
     assert sorted(first_words(rows)) == sorted(exposed_metrics())
     assert all(row[1] and row[2] for row in rows)
 
@@ -317,7 +325,7 @@ def test_files_that_are_named_exist(name: str) -> None:
             assert (ROOT / word).exists(), word
 
 
-@pytest.mark.parametrize("header", ["step", "part of a training", "part of the facility"])
+@pytest.mark.parametrize("header", ["step", "part of a training", "part of the facility", "part of alarms"])
 def test_objects_that_are_named_are_in_the_files_that_are_named(header: str) -> None:
     for row in table(DEVELOPERS, header, "object", "file"):
         sources = "\n".join(text(file) for file in words(row[2]))

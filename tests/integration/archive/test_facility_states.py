@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from connectors.clock import SystemClock
+from connectors.control_room.decisions import OperatorDecisions
 from connectors.model_files import default_model, install_model
-from connectors.operator_decisions import OperatorDecisions
 from connectors.spool_listing import scan
 from connectors.state.commit import Commit
 from connectors.state.directory import StateDirectory

@@ -10,7 +10,7 @@ import pytest
 from connectors.catalog.catalog import Catalog
 from connectors.catalog.opening import open_catalog
 from connectors.catalog.settings import CatalogSettings
-from connectors.operator_decisions import OperatorDecisions
+from connectors.control_room.decisions import OperatorDecisions
 from connectors.state.reader import StateReader
 from models.alerts.verdicts import EpisodeVerdict, Verdict
 from models.archive.file_query import FileQuery
