@@ -6,9 +6,9 @@ from connectors.state.directory import StateDirectory
 from connectors.webhooks.sender import WebhookSender
 from models.errors import RetryableError
 from streams.alarms.alarm_keeper import AlarmKeeper
-from streams.alarms.delivery_figures import show_deliveries
 from streams.alarms.incident_figures import IncidentFigures
 from streams.metrics import WatchMetrics
+from streams.telling.delivery_figures import show_deliveries
 
 _FIGURES_EVERY_S = 5.0
 _EXPIRE_EVERY_S = 600.0

@@ -12,11 +12,11 @@ from connectors.http_post import receiver_name
 from connectors.model_files import default_model, installed_model, shadow_model
 from connectors.webhooks.settings import MessengerSettings, ReceiverSettings
 from models.errors import PetawatchError
-from streams.alarms.receivers import all_told, open_channel
 from streams.archive.checking.archive_check import check_archive
 from streams.console_check import check_control_room
 from streams.installation_finding import Finding, place_finding
 from streams.settings import Settings, load_settings
+from streams.telling.receivers import all_told, open_channel
 
 _CONNECT_TIMEOUT_S = 3.0
 

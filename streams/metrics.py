@@ -25,9 +25,9 @@ from models.event_time import HOUR_NS, SECOND_NS
 from models.images.shadow_comparison import ShadowCounts
 from models.results import Outcome, ScoredBlock, Scoring
 from models.triplets.decided import OUTCOMES, DecidedBlock, TripletTable
-from streams.alarms.delivery_metrics import DeliveryMetrics
 from streams.alarms.incident_metrics import IncidentMetrics
 from streams.measurement_metrics import MeasurementMetrics, device_labels
+from streams.telling.delivery_metrics import DeliveryMetrics
 
 #: What becomes of a file (the ledger's ``files``).
 FILE_RESULTS = ("accepted", "rejected", "replaced", "skipped", "ignored")

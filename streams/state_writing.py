@@ -14,13 +14,13 @@ from connectors.state.directory import StateDirectory
 from connectors.webhooks.sender import WebhookSender
 from models.alerts.alert import AlertEvent
 from streams.alarms.alarm_keeper import AlarmKeeper
-from streams.alarms.alertmanager_sender import open_alertmanager_sender
-from streams.alarms.receivers import open_sender
-from streams.alarms.settings_audit import note_settings
 from streams.commit_builder import CommitBuilder
 from streams.housekeeping import Housekeeping
 from streams.metrics import WatchMetrics
 from streams.settings import Settings
+from streams.settings_audit import note_settings
+from streams.telling.alertmanager_sender import open_alertmanager_sender
+from streams.telling.receivers import open_sender
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,6 @@ from connectors.state.reader import StateReader
 from models.alerts.alert import AlertEvent
 from models.snapshot_sequence import SnapshotSequence
 from streams.accepted_baselines import AcceptedBaselines
-from streams.alarms.receiver_alerts import with_receivers
 from streams.alert_pages import AlertPages
 from streams.archive.places import archive_folder, require_apart
 from streams.archive.states.state_archivist import StateArchivist
@@ -29,6 +28,7 @@ from streams.settings import Settings
 from streams.shadow_model import ShadowModel
 from streams.spool_loop import SpoolLoop
 from streams.state_writing import open_state_writing
+from streams.telling.receiver_alerts import with_receivers
 from streams.watch_news import WatchNews
 from streams.watch_pipeline import WatchPipeline, models_of_states
 from streams.work_units import WorkUnit

@@ -15,10 +15,10 @@ from connectors.state.reader import StateReader
 from models.alarms.priority import Priority
 from models.alerts.alert import Alert, AlertKind
 from streams.alarms.alarm_book import AlarmBook
-from streams.alarms.announcing import Announcer
-from streams.alarms.receivers import all_told
 from streams.alarms.settings import AlarmSettings
 from streams.settings import Settings
+from streams.telling.announcing import Announcer
+from streams.telling.receivers import all_told
 
 Result = TypeVar("Result")
 

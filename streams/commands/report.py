@@ -27,7 +27,7 @@ def report(
     from connectors.clock import SystemClock
     from streams.commands.usage import stretch_options
     from streams.report.gathering import gather_report
-    from streams.report.stretch import Stretch
+    from streams.report.reported_stretch import ReportedStretch
     from streams.report.writing import written_report
     from streams.settings import load_settings
 
@@ -38,7 +38,7 @@ def report(
     if wrong:
         raise typer.BadParameter(f"--out ends with .html or .pdf, not as {wrong[0]}")
     settings = load_settings(config)
-    gathered = gather_report(state, settings, Stretch(from_ns=from_ns, to_ns=to_ns), SystemClock().now_ns())
+    gathered = gather_report(state, settings, ReportedStretch(from_ns=from_ns, to_ns=to_ns), SystemClock().now_ns())
     for path in out:
         written_report(gathered, path, settings.report)
         typer.echo(f"wrote {path}")

@@ -45,8 +45,8 @@ def list_receivers(
     from connectors.control_room.receipts import ReceiptReader
     from connectors.webhooks.standing import standings
     from dashboards.receiver_table import print_standings, state_of
-    from streams.alarms.receivers import all_told
     from streams.settings import load_settings
+    from streams.telling.receivers import all_told
 
     found = standings(ReceiptReader(state).standing(), all_told(load_settings(config)))
     if as_json:
@@ -59,8 +59,8 @@ def send_test(name: _Name = "", config: _Config = None) -> int:
     """Send a test event now, signed like all others, and say what was answered; exit code 1 if one did not take it."""
     from connectors.clock import SystemClock
     from dashboards.printable import printable
-    from streams.alarms.receiver_steps import try_receivers
     from streams.settings import load_settings
+    from streams.telling.receiver_steps import try_receivers
 
     failed = False
     for one, error in try_receivers(load_settings(config), name, SystemClock()):
@@ -79,9 +79,9 @@ def redeliver(
     """Put messages that were delivered into the outbox again, under their ids; the running watch sends them."""
     from connectors.clock import SystemClock
     from connectors.control_room.decisions import operating_user
-    from streams.alarms.receiver_steps import look_up, tell_again
     from streams.commands.usage import time_option
     from streams.settings import load_settings
+    from streams.telling.receiver_steps import look_up, tell_again
 
     from_ns = time_option("--from", from_)
     if bool(id_) is bool(receiver) or (from_ns is not None and not receiver) or (receiver and from_ns is None):
@@ -107,8 +107,8 @@ def resume(
     """Let a suspended receiver have all that waits for it, now; the running watch sends it."""
     from connectors.clock import SystemClock
     from connectors.control_room.decisions import operating_user
-    from streams.alarms.receiver_steps import take_back
     from streams.settings import load_settings
+    from streams.telling.receiver_steps import take_back
 
     was = take_back(state, load_settings(config), name, by=operating_user(), clock=SystemClock())
     typer.echo(f"{name} is asked again" if was else f"{name} was not suspended; what waits for it is tried at once")
@@ -123,8 +123,8 @@ def move(
     """Hand what waits for a receiver that was renamed or replaced to another; the running watch sends it."""
     from connectors.clock import SystemClock
     from connectors.control_room.decisions import operating_user
-    from streams.alarms.receiver_steps import move_messages
     from streams.settings import load_settings
+    from streams.telling.receiver_steps import move_messages
 
     count = move_messages(state, load_settings(config), old, new, by=operating_user(), clock=SystemClock())
     typer.echo(f"{count} {'message waits' if count == 1 else 'messages wait'} for {new} now")
@@ -138,8 +138,8 @@ def drop(
     """Let nothing wait any more for a receiver that was taken out of the settings; receipts say that nobody got it."""
     from connectors.clock import SystemClock
     from connectors.control_room.decisions import operating_user
-    from streams.alarms.receiver_steps import drop_messages
     from streams.settings import load_settings
+    from streams.telling.receiver_steps import drop_messages
 
     count = drop_messages(state, load_settings(config), old, by=operating_user(), clock=SystemClock())
     typer.echo(f"{count} {'message was' if count == 1 else 'messages were'} dropped")

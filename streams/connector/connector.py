@@ -15,8 +15,6 @@ from connectors.state.directory import StateDirectory
 from models.errors import RetryableError
 from models.snapshot_sequence import SnapshotSequence
 from streams.alarms.alarm_keeper import AlarmKeeper
-from streams.alarms.receiver_alerts import with_receivers
-from streams.alarms.receivers import open_sender
 from streams.archive.places import require_apart
 from streams.archive.uploading.archive_chores import with_archive
 from streams.connector.chores import ConnectorChores
@@ -31,6 +29,8 @@ from streams.http_health import HealthServer
 from streams.metrics import WatchMetrics
 from streams.settings import Settings
 from streams.spool_loop import SpoolLoop
+from streams.telling.receiver_alerts import with_receivers
+from streams.telling.receivers import open_sender
 from streams.topology import CONNECTOR, TOPICS
 
 # The loop gets its turn although nothing is acknowledged.

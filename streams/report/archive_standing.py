@@ -10,14 +10,14 @@ from models.archive.file_query import FileQuery
 from models.errors import PetawatchError
 from streams.archive.cataloguing.judged_files import JudgedFile, opened_search
 from streams.archive.uploading.archive_status import archive_status
-from streams.report.stretch import Stretch
+from streams.report.reported_stretch import ReportedStretch
 from streams.settings import Settings
 
 _MOST_FILES = 20_000
 _NOTHING = "archive_missing"
 
 
-def archive_standing(state: Path, settings: Settings, stretch: Stretch, now_ns: int) -> ArchiveStanding:
+def archive_standing(state: Path, settings: Settings, stretch: ReportedStretch, now_ns: int) -> ArchiveStanding:
     """What waits, and how many of the stretch's files are safe."""
     sentences: list[str] = []
     status: dict[str, Any] | None = None

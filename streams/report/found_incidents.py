@@ -16,7 +16,7 @@ from models.alarms.incident import Incident
 from models.alerts.alert import Alert, AlertKind
 from models.alerts.verdicts import EpisodeVerdict
 from models.errors import RecordError
-from streams.report.stretch import Stretch
+from streams.report.reported_stretch import ReportedStretch
 
 _MOST_INCIDENTS = 150
 _MOST_EPISODES = 12
@@ -37,7 +37,7 @@ class FoundIncidents:
     drifts: Sequence[ReportEpisode]
 
 
-def find_incidents(state: Path, reader: StateReader, stretch: Stretch) -> FoundIncidents:
+def find_incidents(state: Path, reader: StateReader, stretch: ReportedStretch) -> FoundIncidents:
     """All that have a shot in the stretch, by their first shots."""
     room = ControlRoomReader(state)
     all_incidents = room.incidents(from_ns=stretch.from_ns, to_ns=stretch.to_ns, limit=-1)[::-1]
@@ -57,7 +57,7 @@ def find_incidents(state: Path, reader: StateReader, stretch: Stretch) -> FoundI
     )
 
 
-def _is_in(alert: Alert, stretch: Stretch) -> bool:
+def _is_in(alert: Alert, stretch: ReportedStretch) -> bool:
     return alert.first_shot_ns < stretch.to_ns and alert.last_shot_ns >= stretch.from_ns
 
 

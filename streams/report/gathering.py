@@ -28,8 +28,8 @@ from models.stability import energy_stability, pointing_stability
 from streams.report.archive_standing import archive_standing
 from streams.report.found_incidents import FoundIncidents, find_incidents
 from streams.report.missed_shots import MissedShots, sum_missed
+from streams.report.reported_stretch import ReportedStretch
 from streams.report.row_sums import DeviceSums, sum_rows
-from streams.report.stretch import Stretch
 from streams.settings import Settings
 
 _MOST_UNACKNOWLEDGED = 100
@@ -38,7 +38,7 @@ _AUDIT_PAGE = 1_000
 _NOTHING_MISSED = MissedShots()
 
 
-def gather_report(state: Path, settings: Settings, stretch: Stretch, now_ns: int) -> ShiftReport:
+def gather_report(state: Path, settings: Settings, stretch: ReportedStretch, now_ns: int) -> ShiftReport:
     """The report of a stretch, as it stands now.
 
     Raises
@@ -82,14 +82,14 @@ def gather_report(state: Path, settings: Settings, stretch: Stretch, now_ns: int
     )
 
 
-def _stages(minutes: Sequence[TripletMinute], stretch: Stretch) -> list[StageShots]:
+def _stages(minutes: Sequence[TripletMinute], stretch: ReportedStretch) -> list[StageShots]:
     by_stage: dict[Stage, list[TripletMinute]] = {}
     for minute in minutes:
         by_stage.setdefault(minute.stage, []).append(minute)
     return [_stage(stage, by_stage[stage], stretch) for stage in sorted(by_stage)]
 
 
-def _stage(stage: Stage, minutes: Sequence[TripletMinute], stretch: Stretch) -> StageShots:
+def _stage(stage: Stage, minutes: Sequence[TripletMinute], stretch: ReportedStretch) -> StageShots:
     slot = stretch.slots_of(np.array([minute.minute_ns for minute in minutes], np.int64))
     complete = np.bincount(slot, [minute.complete for minute in minutes], stretch.slots)
     fired = complete + np.bincount(slot, [minute.incomplete for minute in minutes], stretch.slots)
@@ -173,7 +173,7 @@ def _names(room: ControlRoomReader, found: FoundIncidents) -> dict[str, str]:
     return subject_names(None, room.alarms(), alerts) | incidents
 
 
-def _audit(room: ControlRoomReader, stretch: Stretch) -> tuple[list[AuditEntry], int]:
+def _audit(room: ControlRoomReader, stretch: ReportedStretch) -> tuple[list[AuditEntry], int]:
     """The entries of the stretch, and how many more than those there are."""
     found: list[AuditEntry] = []
     more = after = 0

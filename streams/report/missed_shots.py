@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from connectors.state.row_columns import Rows
 from connectors.state.row_stream import RowQuestion, RowTable, stream_rows
 from streams.report.coded_texts import coded
-from streams.report.stretch import Stretch
+from streams.report.reported_stretch import ReportedStretch
 
 _COLUMNS = ("idle", "missing_devices")
 
@@ -54,7 +54,7 @@ class MissedShots:
                 self.longest = self._open
 
 
-def sum_missed(state: Path, stretch: Stretch) -> dict[str, MissedShots]:
+def sum_missed(state: Path, stretch: ReportedStretch) -> dict[str, MissedShots]:
     """By device, of those that were missed at all.
 
     Shots at which the stage did not fire count for nothing: a run goes on over them.

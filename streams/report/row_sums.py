@@ -15,7 +15,7 @@ from models.devices import Device, RecordKind, parse_device
 from models.results import Outcome, Scoring
 from models.stability import SlotSums
 from streams.report.coded_texts import coded
-from streams.report.stretch import Stretch
+from streams.report.reported_stretch import ReportedStretch
 
 #: What is measured of each kind: the components of ``DeviceSums.measured``.
 _MEASURED: dict[RecordKind, tuple[str, ...]] = {
@@ -57,7 +57,7 @@ class DeviceSums:
     diameter: SlotSums | None = None
 
 
-def sum_rows(state: Path, stretch: Stretch) -> dict[str, DeviceSums]:
+def sum_rows(state: Path, stretch: ReportedStretch) -> dict[str, DeviceSums]:
     """The sums of each device that has rows in a stretch, by its name.
 
     The memory that it takes grows with devices and slots, not with rows.
@@ -70,7 +70,7 @@ def sum_rows(state: Path, stretch: Stretch) -> dict[str, DeviceSums]:
     return dict(sorted(found.items()))
 
 
-def _add_table(found: dict[str, DeviceSums], table: RowTable, stretch: Stretch) -> None:
+def _add_table(found: dict[str, DeviceSums], table: RowTable, stretch: ReportedStretch) -> None:
     if not len(table.rows):
         return
     rows = table.rows.combine_chunks()

@@ -10,11 +10,11 @@ from connectors.wire.message import Incoming, Outgoing
 from models.alerts.alert import AlertEvent
 from streams.agents.recorder import Recorder
 from streams.agents.task import Standing
-from streams.alarms.receiver_alerts import with_receivers
 from streams.facility.live_topic import LiveFollower
 from streams.metrics import WatchMetrics
 from streams.settings import Settings
 from streams.state_writing import open_state_writing
+from streams.telling.receiver_alerts import with_receivers
 
 
 class Recording:

@@ -15,9 +15,9 @@ from connectors.clock import SystemClock
 from models.alerts.alert import Severity
 from models.event_time import SECOND_NS, parse_iso
 from servers.alertmanager_server import AlertmanagerServer, amtool
-from streams.alarms.alertmanager_sender import open_alertmanager_sender
-from streams.alarms.delivery_metrics import DeliveryMetrics
 from streams.settings import load_settings
+from streams.telling.alertmanager_sender import open_alertmanager_sender
+from streams.telling.delivery_metrics import DeliveryMetrics
 from tests.support.raised_alerts import RaisedAlerts
 from tests.support.receiver import Receiver, receiving
 from tests.support.watching import wait_until

@@ -22,7 +22,7 @@ from servers.browser import browser_program
 from streams.alarms.alarm_desk import AlarmDesk
 from streams.deciding import give_verdict
 from streams.report.gathering import gather_report
-from streams.report.stretch import Stretch
+from streams.report.reported_stretch import ReportedStretch
 from streams.settings import load_settings
 from tests.support.commands import Run
 from tests.support.watch_results import WatchResults
@@ -51,16 +51,16 @@ def state(undisturbed: WatchResults, session_folder: Path, tmp_path_factory: pyt
 
 
 @pytest.fixture(scope="module")
-def stretch(state: Path) -> Stretch:
+def stretch(state: Path) -> ReportedStretch:
     """The whole day."""
     with StateReader.open(state) as reader:
         span = reader.triplet_span()
     assert span is not None
-    return Stretch(from_ns=span[0], to_ns=span[1] + MINUTE_NS)
+    return ReportedStretch(from_ns=span[0], to_ns=span[1] + MINUTE_NS)
 
 
 @pytest.fixture(scope="module")
-def report(state: Path, stretch: Stretch) -> ShiftReport:
+def report(state: Path, stretch: ReportedStretch) -> ShiftReport:
     return gather_report(state, SETTINGS, stretch, MADE_NS)
 
 
@@ -174,7 +174,7 @@ def test_every_episode_is_told_once(report: ShiftReport, undisturbed: WatchResul
 
 def test_who_did_what_is_told_with_names_escaped(report: ShiftReport, state: Path) -> None:
     now_ns = SystemClock().now_ns()
-    today = gather_report(state, SETTINGS, Stretch(from_ns=now_ns - HOUR_NS, to_ns=now_ns + HOUR_NS), MADE_NS)
+    today = gather_report(state, SETTINGS, ReportedStretch(from_ns=now_ns - HOUR_NS, to_ns=now_ns + HOUR_NS), MADE_NS)
     assert [(entry.who, entry.action) for entry in today.audit] == [
         ("mara", "acknowledge"),
         ("<i>ion</i>", "shelve"),
@@ -194,7 +194,7 @@ def test_who_did_what_is_told_with_names_escaped(report: ShiftReport, state: Pat
 
 
 def test_the_same_state_gives_the_same_page_and_only_the_time_of_making_changes(
-    report: ShiftReport, state: Path, stretch: Stretch
+    report: ShiftReport, state: Path, stretch: ReportedStretch
 ) -> None:
     page = report_page(report)
     assert report_page(gather_report(state, SETTINGS, stretch, MADE_NS)) == page
@@ -213,14 +213,14 @@ def test_the_page_holds_all_it_needs(report: ShiftReport) -> None:
 
 
 def test_a_stretch_without_anything_is_told_as_such(state: Path) -> None:
-    empty = gather_report(state, SETTINGS, Stretch(from_ns=0, to_ns=12 * HOUR_NS), MADE_NS)
+    empty = gather_report(state, SETTINGS, ReportedStretch(from_ns=0, to_ns=12 * HOUR_NS), MADE_NS)
     assert (empty.incidents, empty.devices, empty.outcomes, empty.energies, empty.pointing) == ([], [], {}, [], [])
     page = report_page(empty)
     for words in ("No meter has measured energy.", "No camera has seen beam.", "No device has recorded"):
         assert words in page
 
 
-def test_pictures_that_are_damaged_or_gone_are_told(state: Path, stretch: Stretch, tmp_path: Path) -> None:
+def test_pictures_that_are_damaged_or_gone_are_told(state: Path, stretch: ReportedStretch, tmp_path: Path) -> None:
     copy = tmp_path / "state"
     shutil.copytree(state, copy)
     for path in sorted((copy / "evidence").rglob("*.png")):
@@ -234,7 +234,7 @@ def test_pictures_that_are_damaged_or_gone_are_told(state: Path, stretch: Stretc
 
 
 def test_the_command_writes_the_page_and_a_pdf_of_it(
-    command: Run, state: Path, stretch: Stretch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: Run, state: Path, stretch: ReportedStretch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PETAWATCH_REPORT__CHROMIUM", str(browser_program()))
     html, pdf = tmp_path / "shift.html", tmp_path / "shift.pdf"

@@ -15,11 +15,11 @@ from models.alerts.facility_alerts import TapeReason, tape_alert
 from models.errors import FatalError
 from models.state import decode_state, encode_state
 from streams.alarms.alarm_keeper import AlarmKeeper
-from streams.alarms.alertmanager_sender import open_alertmanager_sender
-from streams.alarms.delivery_figures import show_deliveries
-from streams.alarms.delivery_metrics import DeliveryMetrics
-from streams.alarms.receivers import open_sender
 from streams.settings import Settings
+from streams.telling.alertmanager_sender import open_alertmanager_sender
+from streams.telling.delivery_figures import show_deliveries
+from streams.telling.delivery_metrics import DeliveryMetrics
+from streams.telling.receivers import open_sender
 
 #: Below the archive's folder: ``petawatch alerts --state`` reads it, and one keeper alone writes it.
 ALERTS_FOLDER = "tape"

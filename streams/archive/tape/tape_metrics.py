@@ -9,8 +9,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from connectors.clock import Clock
 from models.alerts.alert import AlertKind
 from models.alerts.facility_alerts import TapeReason
-from streams.alarms.delivery_metrics import DeliveryMetrics
 from streams.archive.tape.tape_alerts import Need
+from streams.telling.delivery_metrics import DeliveryMetrics
 
 #: A round that has not ended for so long hangs: one that writes bundles to a cartridge, or reads them back, takes long.
 HANGS_AFTER_S = 7200.0

@@ -26,7 +26,7 @@ Id = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="16 hexadecimal d
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class OpenStretch:
     """From ``from_ns`` on and before ``to_ns``, nanoseconds since 1970; None is open."""
 
     from_ns: int | None
@@ -38,15 +38,15 @@ def _stretch(
         str | None, Query(alias="from", max_length=40, description=_FROM, examples=["2022-07-01T09:00"])
     ] = None,
     to: Annotated[str | None, Query(max_length=40, description=_TO, examples=["2022-07-01T10:00:00.500Z"])] = None,
-) -> Stretch:
+) -> OpenStretch:
     return stretch_between(from_, to)
 
 
 #: The parameters ``from`` and ``to``.
-StretchAsked = Annotated[Stretch, Depends(_stretch)]
+StretchAsked = Annotated[OpenStretch, Depends(_stretch)]
 
 
-def stretch_between(from_text: str | None, to_text: str | None) -> Stretch:
+def stretch_between(from_text: str | None, to_text: str | None) -> OpenStretch:
     """A stretch by its ends in ISO 8601.
 
     Raises
@@ -57,7 +57,7 @@ def stretch_between(from_text: str | None, to_text: str | None) -> Stretch:
     from_ns, to_ns = time_of("from", from_text), time_of("to", to_text)
     if from_ns is not None and to_ns is not None and from_ns >= to_ns:
         raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, "`from` must lie before `to`.", "stretch")
-    return Stretch(from_ns, to_ns)
+    return OpenStretch(from_ns, to_ns)
 
 
 def time_of(name: str, text: str | None) -> int | None:

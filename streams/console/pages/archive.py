@@ -14,10 +14,10 @@ from models.event_time import HOUR_NS
 from streams.archive.cataloguing.judged_files import opened_search
 from streams.archive.tape.inventory import list_volumes
 from streams.archive.uploading.archive_status import archive_status
+from streams.console.pages.asked_stretch import asked_stretch
 from streams.console.parts import ConsoleParts, parts
 from streams.console.problems import sentence_of
 from streams.console.rendering import render
-from streams.console.stretch import asked_stretch
 from streams.history.known_devices import latest_minute_end
 
 router = APIRouter()

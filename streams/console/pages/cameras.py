@@ -14,7 +14,7 @@ from models.devices import Device, RecordKind, parse_device
 from models.errors import PetawatchError
 from models.images.camera_maps import CameraMaps, camera_maps
 from models.state import decode_state
-from streams.console.history_page import history_context
+from streams.console.pages.history_page import history_context
 from streams.console.parts import ConsoleParts, parts
 from streams.console.problems import sentence_of
 from streams.console.rendering import render

@@ -12,9 +12,9 @@ from models.alerts.verdicts import Verdict
 from streams.alarms.alarm_desk import LONGEST_WHY, AlarmDesk
 from streams.console.desk import desk_of
 from streams.console.guards import Operator
+from streams.console.pages.shown_incident import incident_page
+from streams.console.pages.steps import answered, end_of
 from streams.console.parts import parts
-from streams.console.shown_incident import incident_page
-from streams.console.steps import answered, end_of
 from streams.deciding import give_verdict
 
 router = APIRouter()

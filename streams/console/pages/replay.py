@@ -14,12 +14,12 @@ from dashboards.words import time_words
 from models.errors import PetawatchError, RecordError
 from models.event_time import DAY_NS, format_iso, parse_iso
 from streams.console.guards import Operator
-from streams.console.known_snapshots import known_snapshots
+from streams.console.pages.asked_stretch import AskedStretch, asked_stretch
+from streams.console.pages.known_snapshots import known_snapshots
 from streams.console.parts import ConsoleParts, parts
 from streams.console.problems import sentence_of, status_of
 from streams.console.rendering import render
 from streams.console.replays import ReplayQuestion, ReplayRun
-from streams.console.stretch import AskedStretch, asked_stretch
 from streams.history.known_devices import latest_minute_end
 
 router = APIRouter()

@@ -8,9 +8,9 @@ from fastapi.responses import JSONResponse
 from models.devices import RecordKind, parse_device
 from models.event_time import EARLIEST_NS, LATEST_NS, SECOND_NS
 from models.results import FEATURE_NAMES
+from streams.console.pages.series_document import completeness_document, series_document
 from streams.console.pages.stages import parsed_stage
 from streams.console.parts import parts
-from streams.console.series_document import completeness_document, series_document
 from streams.history.series import MOST_POINTS
 
 router = APIRouter()

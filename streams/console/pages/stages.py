@@ -15,11 +15,11 @@ from models.event_time import HOUR_NS
 from streams.alarms.alarm_desk import LONGEST_WHY
 from streams.console.desk import desk_of
 from streams.console.guards import Operator
-from streams.console.history_page import history_context
+from streams.console.pages.history_page import history_context
+from streams.console.pages.steps import LENGTH_CHOICES, NO_STEP, StepTold, answered, end_of
 from streams.console.parts import ConsoleParts, parts
 from streams.console.problems import sentence_of
 from streams.console.rendering import render
-from streams.console.steps import LENGTH_CHOICES, NO_STEP, StepTold, answered, end_of
 from streams.history.known_devices import known_devices, latest_minute_end, stages_of
 
 router = APIRouter()

@@ -10,13 +10,13 @@ from dashboards.shift_report import ArchiveStanding
 from models.event_time import HOUR_NS, MINUTE_NS, parse_iso
 from streams.report.archive_standing import archive_standing
 from streams.report.gathering import gather_report
-from streams.report.stretch import Stretch
+from streams.report.reported_stretch import ReportedStretch
 from streams.settings import Settings, load_settings
 from tests.support.archiving import archive_once
 from tests.support.watch_results import WatchResults
 
 NOW_NS = parse_iso("2022-07-02T00:00:00Z")
-DAY = Stretch(from_ns=parse_iso("2022-07-01T00:00:00Z"), to_ns=NOW_NS)
+DAY = ReportedStretch(from_ns=parse_iso("2022-07-01T00:00:00Z"), to_ns=NOW_NS)
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +44,9 @@ def test_all_files_are_safe_and_nothing_waits(archived: Path) -> None:
 
 def test_only_the_files_of_the_stretch_count(archived: Path) -> None:
     first = parse_iso("2022-07-01T09:30:00Z")
-    minute = Stretch(from_ns=first, to_ns=first + MINUTE_NS)
+    minute = ReportedStretch(from_ns=first, to_ns=first + MINUTE_NS)
     assert archive_standing(archived / "state", settings(archived), minute, NOW_NS).files == 2
-    later = Stretch(from_ns=DAY.to_ns, to_ns=DAY.to_ns + HOUR_NS)
+    later = ReportedStretch(from_ns=DAY.to_ns, to_ns=DAY.to_ns + HOUR_NS)
     assert archive_standing(archived / "state", settings(archived), later, NOW_NS).files == 0
 
 

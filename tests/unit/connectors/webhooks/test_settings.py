@@ -12,8 +12,8 @@ from connectors.webhooks.settings import MessengerSettings, ReceiverSettings, Wa
 from connectors.webhooks.signing import new_secret
 from models.alarms.priority import Priority
 from models.errors import FatalError
-from streams.alarms.receivers import all_told
 from streams.settings import Settings, load_settings, settings_of_text, settings_text
+from streams.telling.receivers import all_told
 
 SHORT = "whsec_" + base64.b64encode(b"x" * 23).decode()
 

@@ -13,8 +13,8 @@ from models.errors import FatalError
 from models.event_time import SECOND_NS
 from models.scoring.threshold_budget import ThresholdBudget
 from streams.alarms.settings import AlarmSettings, KindSettings
-from streams.alarms.settings_audit import note_settings
 from streams.settings import load_settings, settings_of_text, settings_text
+from streams.settings_audit import note_settings
 from tests.support.manual_clock import ManualClock
 
 OWN = """

@@ -15,7 +15,7 @@ from models.event_time import EARLIEST_NS, LATEST_NS, MINUTE_NS, SECOND_NS, form
 from models.images.camera_maps import camera_maps
 from models.records import IMAGE_SHAPE
 from models.state import decode_state
-from streams.console.stretch import asked_stretch
+from streams.console.pages.asked_stretch import asked_stretch
 from tests.support.console_state import camera_state, write_state
 from tests.support.consoles import HTML, console_client
 from tests.unit.connectors.state.examples import CAMERA, METER, STAGE, START_NS, triplets

@@ -3,8 +3,8 @@
 from contextlib import ExitStack
 from pathlib import Path
 
-from streams.alarms.receivers import open_sender
 from streams.settings import load_settings
+from streams.telling.receivers import open_sender
 from tests.support.manual_clock import ManualClock
 from tests.support.outboxes import kept_outbox
 

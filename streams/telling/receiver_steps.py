@@ -16,8 +16,8 @@ from connectors.webhooks.message_body import message
 from connectors.webhooks.settings import MessengerSettings, ReceiverSettings
 from models.errors import FatalError, RecordError
 from models.event_time import MILLISECOND_NS, format_iso
-from streams.alarms.receivers import all_told, open_channel
 from streams.settings import Settings
+from streams.telling.receivers import all_told, open_channel
 
 _TEST_TYPE = "webhook.test"
 

@@ -18,10 +18,10 @@ from models.alarms.priority import Priority
 from models.alerts.alert import Alert, AlertChange, AlertEvent, AlertKind, Severity
 from models.alerts.explanation import Explanation
 from models.event_time import HOUR_NS
-from streams.alarms.alertmanager_alerts import IncidentAlerts
 from streams.alarms.settings import AlarmSettings, KindSettings
 from streams.report.found_incidents import find_incidents
-from streams.report.stretch import Stretch
+from streams.report.reported_stretch import ReportedStretch
+from streams.telling.alertmanager_alerts import IncidentAlerts
 from tests.support.alarms import START_NS, ControlRoom, alert, control_room
 from tests.support.consoles import HTML, console_client
 
@@ -105,7 +105,7 @@ def test_it_is_the_same_wherever_an_incident_is_named(tmp_path: Path) -> None:
     told = IncidentAlerts(AlarmSettings(), installation="hpls", links="").alert(routed, START_NS)
     client = console_client(tmp_path)
     with StateReader.open(tmp_path) as reader:
-        stretch = Stretch(from_ns=START_NS, to_ns=START_NS + HOUR_NS)
+        stretch = ReportedStretch(from_ns=START_NS, to_ns=START_NS + HOUR_NS)
         [reported] = find_incidents(tmp_path, reader, stretch).incidents
     page = client.get(f"/incidents/{incident.id}", headers=HTML).text
     listed = client.get("/incidents", headers=HTML).text

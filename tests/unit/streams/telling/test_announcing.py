@@ -12,7 +12,7 @@ from connectors.webhooks.settings import MessengerSettings, ReceiverSettings, Wa
 from models.alarms.announcement import AnnouncedChange
 from models.alarms.priority import Priority
 from models.alerts.alert import Severity
-from streams.alarms.announcing import Announcer
+from streams.telling.announcing import Announcer
 from tests.support.alarms import alert, control_room
 from tests.support.announcements import ALERT, INCIDENT, NOW_NS, about_alert, about_incident
 

@@ -10,9 +10,9 @@ import pytest
 
 from connectors.control_room.outbox import drop_all
 from models.alerts.alert import AlertChange, AlertEvent, AlertKind, Severity
-from streams.alarms.receiver_alerts import ReceiverAlerts
 from streams.reporting_chores import ReportingChores
 from streams.settings import Settings, load_settings
+from streams.telling.receiver_alerts import ReceiverAlerts
 from tests.support.manual_clock import ManualClock
 from tests.support.outboxes import KeptOutbox, kept_outbox
 

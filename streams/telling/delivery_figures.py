@@ -6,7 +6,7 @@ from connectors.control_room.database import reading
 from connectors.control_room.receivers import failing_receivers
 from connectors.state.alarm_feed import waiting_in_feed
 from connectors.webhooks.sender import WebhookSender
-from streams.alarms.delivery_metrics import DeliveryMetrics
+from streams.telling.delivery_metrics import DeliveryMetrics
 
 
 def show_deliveries(metrics: DeliveryMetrics, state: Path, sender: WebhookSender) -> None:

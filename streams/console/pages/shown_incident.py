@@ -33,10 +33,10 @@ from models.alerts.verdicts import EpisodeVerdict
 from models.devices import RecordKind, parse_device
 from models.errors import PetawatchError
 from models.event_time import MINUTE_NS, format_iso
+from streams.console.pages.steps import LENGTH_CHOICES, NO_STEP, StepTold
 from streams.console.parts import ConsoleParts, parts
 from streams.console.problems import sentence_of
 from streams.console.rendering import render
-from streams.console.steps import LENGTH_CHOICES, NO_STEP, StepTold
 
 _EPISODES = 100
 _ALARMS = 50

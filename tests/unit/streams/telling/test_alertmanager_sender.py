@@ -10,10 +10,10 @@ from connectors.alertmanager import Alertmanager, AlertmanagerSettings, RoutedAl
 from models.alerts.alert import Severity
 from models.errors import RetryableError
 from models.event_time import HOUR_NS, SECOND_NS, format_iso
-from streams.alarms.alertmanager_alerts import IncidentAlerts
-from streams.alarms.alertmanager_sender import AlertmanagerSender
-from streams.alarms.delivery_metrics import DeliveryMetrics
 from streams.alarms.settings import AlarmSettings
+from streams.telling.alertmanager_alerts import IncidentAlerts
+from streams.telling.alertmanager_sender import AlertmanagerSender
+from streams.telling.delivery_metrics import DeliveryMetrics
 from tests.support.manual_clock import ManualClock
 from tests.support.raised_alerts import RaisedAlerts
 from tests.support.watching import wait_until

@@ -17,10 +17,10 @@ from models.alerts.overdue_alert import OverdueAlert
 from models.errors import RetryableError
 from models.event_time import SECOND_NS
 from models.state import State
-from streams.alarms.receivers import all_told
 from streams.reporting_chores import Report, ReportingChores
 from streams.settings import Settings
 from streams.spool_loop import Chores
+from streams.telling.receivers import all_told
 
 _LOOK_S = 2.0
 # At the start what was left by the run before is delivered first.

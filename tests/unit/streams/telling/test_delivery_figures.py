@@ -13,11 +13,11 @@ from connectors.state.commit import Commit
 from connectors.state.directory import StateDirectory
 from connectors.webhooks.sender import WebhookSender, WebhookSettings
 from models.event_time import SECOND_NS
-from streams.alarms.delivery_figures import show_deliveries
-from streams.alarms.delivery_metrics import DeliveryMetrics
 from streams.metrics import WatchMetrics
 from streams.settings import load_settings
 from streams.state_writing import open_state_writing
+from streams.telling.delivery_figures import show_deliveries
+from streams.telling.delivery_metrics import DeliveryMetrics
 from tests.support.manual_clock import ManualClock
 from tests.support.outboxes import KeptOutbox
 from tests.unit.streams.alarms.test_incident_metrics import an_alert

@@ -11,9 +11,9 @@ from dashboards.words import link, time_words
 from models.alerts.alert import Alert, AlertStatus
 from models.errors import PetawatchError
 from models.event_time import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, format_iso
+from streams.console.pages.asked_stretch import AskedStretch, asked_stretch
 from streams.console.parts import ConsoleParts
 from streams.console.problems import sentence_of
-from streams.console.stretch import AskedStretch, asked_stretch
 from streams.history.known_devices import latest_minute_end
 from streams.history.series import LONGEST_NS
 

@@ -13,9 +13,9 @@ from connectors.control_room.routed_incidents import RoutedIncident, routed_inci
 from models.alarms.incident import IncidentState
 from models.errors import PetawatchError
 from models.event_time import SECOND_NS
-from streams.alarms.alertmanager_alerts import HEARD_FOR_NS, IncidentAlerts
-from streams.alarms.delivery_metrics import DeliveryMetrics
 from streams.settings import Settings
+from streams.telling.alertmanager_alerts import HEARD_FOR_NS, IncidentAlerts
+from streams.telling.delivery_metrics import DeliveryMetrics
 
 _LOOK_S = 0.5
 _PAUSES = 10

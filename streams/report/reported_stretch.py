@@ -12,7 +12,7 @@ _MOST_SLOTS = 1_440
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
+class ReportedStretch:
     """From ``from_ns`` on and before ``to_ns``, ns since 1970; cut into slots of whole minutes."""
 
     from_ns: int

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.event_time import DAY_NS, HOUR_NS, MINUTE_NS
-from streams.report.stretch import Stretch
+from streams.report.reported_stretch import ReportedStretch
 
 
 @pytest.mark.parametrize(
@@ -19,11 +19,11 @@ from streams.report.stretch import Stretch
     ],
 )
 def test_slots_are_whole_minutes_and_few(length_ns: int, slot_ns: int, slots: int) -> None:
-    stretch = Stretch(from_ns=5, to_ns=5 + length_ns)
+    stretch = ReportedStretch(from_ns=5, to_ns=5 + length_ns)
     assert (stretch.slot_ns, stretch.slots) == (slot_ns, slots)
     assert stretch.slots_of(np.array([5, 5 + length_ns - 1])).tolist() == [0, slots - 1]
 
 
 def test_a_stretch_ends_after_it_begins() -> None:
     with pytest.raises(ValueError, match="ends after it begins"):
-        Stretch(from_ns=5, to_ns=5)
+        ReportedStretch(from_ns=5, to_ns=5)

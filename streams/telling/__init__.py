@@ -1,0 +1,1 @@
+"""Telling: alarms and incidents on their way to people, by receivers, messengers and Alertmanager."""
