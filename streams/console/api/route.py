@@ -6,11 +6,12 @@ from collections.abc import Callable, Coroutine, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import Request
+from fastapi import Depends, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 
 from streams.console.api.answers import Answer
+from streams.console.api.known_parameters import check_query
 from streams.console.api.validators import NotModifiedError
 from streams.console.parts import parts
 from streams.console.problems import PROBLEM_TYPE, RefusedError
@@ -25,7 +26,7 @@ _REFUSALS = {
     HTTPStatus.FORBIDDEN: "The role does not allow it, or it did not come from the console's own page.",
     HTTPStatus.NOT_FOUND: "There is no such thing.",
     HTTPStatus.NOT_ACCEPTABLE: "It is not to be had in this media type.",
-    HTTPStatus.UNPROCESSABLE_ENTITY: "The question was not understood.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "It was not understood: a parameter that there is not, or a value that is none.",
     HTTPStatus.TOO_MANY_REQUESTS: "Too much is being worked on.",
     HTTPStatus.SERVICE_UNAVAILABLE: "The state directory can't be read now, or it takes too long.",
 }
@@ -59,8 +60,13 @@ class ApiRoute(APIRoute):
             status.value: {"description": words, "content": _PROBLEM}
             for status, words in (_REFUSALS | (_REFUSALS_OF_CHANGES if changes else {})).items()
         } | (options.get("responses") or {})
+        # A dependency: who may not ask is told that first, and no other parameter is found wrong before.
+        options["dependencies"] = [*(options.get("dependencies") or ()), Depends(self._check_query)]
         options["operation_id"] = options.get("operation_id") or endpoint.__name__
         super().__init__(path, _threaded(endpoint, options.get("status_code") or HTTPStatus.OK), **options)
+
+    async def _check_query(self, request: Request) -> None:
+        check_query(request, self.dependant)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """What answers a request."""

@@ -1,6 +1,7 @@
 """What the API's resources have in common: problems, entity tags, places to work, the document."""
 
 import asyncio
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
+from connectors.access.role import Role
+from connectors.access.tokens import ApiTokens
 from dashboards.console.api_view import document_entries, operation_groups, pieces
 from models.errors import FatalError, PetawatchError, RecordError, RetryableError
 from streams.console import api_work as work_module
@@ -20,6 +23,8 @@ from streams.console.api.validators import NotModifiedError, require_match, tag_
 from streams.console.api_work import ApiWork
 from streams.console.problems import RefusedError, problem, status_of
 from tests.support.consoles import HTML, console_client
+from tests.support.manual_clock import ManualClock
+from tests.support.signing_in import add_user
 
 
 def _request(**headers: str) -> Request:
@@ -166,6 +171,63 @@ def test_every_field_says_what_it_means() -> None:
         assert words.get("description", "").endswith((".", "...")), name
 
     _every_field(check)
+
+
+def _operating_program(state: Path) -> TestClient:
+    clock = ManualClock()
+    add_user(state, "ada", Role.OPERATOR, clock)
+    token = ApiTokens(state, clock).create("ada", Role.OPERATOR, purpose="test", days=1)
+    client = console_client(state, clock=clock)
+    client.headers["Authorization"] = f"Bearer {token}"
+    return client
+
+
+def _concrete(path: str) -> str:
+    """A path of the document with ids and names that have the right form."""
+    known = {"role": "first", "stage": "LA-A3-31", "device": "camera"}
+    return re.sub(r"{(\w+)}", lambda match: known.get(match[1], "0123456789abcdef"), path)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [(method, path) for path, methods in _DOCUMENT["paths"].items() for method in methods]
+)
+def test_every_path_refuses_a_parameter_that_it_does_not_have(method: str, path: str, tmp_path: Path) -> None:
+    known = [row["name"] for row in _DOCUMENT["paths"][path][method].get("parameters", ()) if row["in"] == "query"]
+    client = _operating_program(tmp_path)
+    for name in ("no_such", "no_such=1&no_such", "no such", "x" * 5_000, *(f"{each}s" for each in known)):
+        answer = client.request(method, f"{_concrete(path)}?{name}=1", json={})
+        document = answer.json()
+        assert (answer.status_code, document["reason"]) == (422, "unknown_parameter"), answer.text
+        assert document["detail"].endswith(f" {', '.join(known)}." if known else "takes none.")
+        assert len(document["detail"]) < 400
+        assert name not in {f"{each}s" for each in known} or f"did you mean `{name[:-1]}`?" in document["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [(method, path) for path, methods in _DOCUMENT["paths"].items() for method in methods]
+)
+def test_every_documented_parameter_is_known_and_repeated_only_where_that_means_something(
+    method: str, path: str, tmp_path: Path
+) -> None:
+    client = _operating_program(tmp_path)
+    for row in _DOCUMENT["paths"][path][method].get("parameters", ()):
+        if row["in"] != "query":
+            continue
+        url, name = _concrete(path), row["name"]
+        assert client.request(method, f"{url}?{name}=1", json={}).json().get("reason") != "unknown_parameter"
+        twice = client.request(method, f"{url}?{name}=1&{name}=2", json={}).json().get("reason")
+        many = "array" in {form.get("type") for form in (row["schema"], *row["schema"].get("anyOf", ()))}
+        assert (twice == "repeated_parameter") is not many
+
+
+def test_a_parameter_is_found_wrong_only_for_those_who_may_ask(tmp_path: Path) -> None:
+    add_user(tmp_path, "ada", Role.VIEWER, ManualClock())
+    answer = console_client(tmp_path).get("/api/v1/shots?form=2022-07-01")
+    assert (answer.status_code, "from" in answer.json()["detail"]) == (401, False)
+
+
+def test_pages_take_what_they_do_not_know(tmp_path: Path) -> None:
+    assert console_client(tmp_path).get("/settings?no_such=1", headers=HTML).status_code == 200
 
 
 def test_the_page_shows_every_path_and_runs_no_script_of_its_own(tmp_path: Path) -> None:
