@@ -11,6 +11,11 @@ from models.devices import Device, RecordKind, Stage
 
 #: Least to greatest as a band with the mean in it; only the mean; only the greatest, of scores.
 BAND, MEAN, GREATEST = "band", "mean", "greatest"
+_WITHOUT = {
+    RecordKind.CAMERA: "frames without beam",
+    RecordKind.ENERGY_METER: "readings without a valid energy",
+    RecordKind.SPECTROMETER: "spectra refused or without light",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,9 @@ class Chart:
     ----------
     least, greatest
         Of the axis; None lets the values decide.
+    without
+        What records are called on which there was nothing to be measured: they are counted, and marked below the
+        curves. Empty where that says nothing.
     """
 
     title: str
@@ -38,6 +46,7 @@ class Chart:
     curves: tuple[ChartCurve, ...]
     least: float | None = None
     greatest: float | None = None
+    without: str = ""
 
     def document(self) -> dict[str, object]:
         """As the script takes it."""
@@ -92,7 +101,13 @@ def device_charts(device: Device) -> list[Chart]:
     """All that is drawn of one device."""
     score = ChartCurve(source=series_path(device), column="score", label="score", shown=GREATEST)
     return [
-        Chart(title="Score, the greatest", unit="-log10 p", curves=(score,), least=0.0),
+        Chart(
+            title="Score, the greatest",
+            unit="-log10 p",
+            curves=(score,),
+            least=0.0,
+            without=_WITHOUT.get(device.kind, ""),
+        ),
         *_device_charts(device, brief=False),
     ]
 
@@ -108,22 +123,26 @@ def _device_charts(device: Device, *, brief: bool) -> list[Chart]:
             ChartCurve(source=series_path(device), column=column, label=label, shown=shown)
             for column, label, shown in columns
         )
-        return Chart(title=f"{title}: {device.name}" if brief else title, unit=unit, curves=curves, least=least)
+        title = f"{title}: {device.name}" if brief else title
+        return Chart(title=title, unit=unit, curves=curves, least=least, without=_WITHOUT[device.kind])
 
     if device.kind is RecordKind.ENERGY_METER:
         return [chart("Energy", "J", ("energy_j", "energy", BAND), ("energy_smooth_j", "smoothed", MEAN))]
     if device.kind is RecordKind.SPECTROMETER:
-        widths = (("spectrum_fwhm", "width at half maximum", BAND), ("spectrum_rms_width", "rms width", BAND))
         return [
-            chart("Bandwidth", "samples", *widths),
+            chart("Bandwidth at half maximum", "samples", ("spectrum_fwhm", "width", BAND)),
+            chart("Bandwidth, rms", "samples", ("spectrum_rms_width", "width", BAND)),
             chart("Centre of the spectrum", "sample", ("spectrum_centre", "centre", BAND)),
             *([] if brief else [chart("Sum of the spectrum", "a.u.", ("spectrum_sum", "sum", BAND))]),
         ]
     if device.kind is not RecordKind.CAMERA:
         return []
     charts = [
-        chart("Centroid", "px", ("centroid_x_px", "x", BAND), ("centroid_y_px", "y", BAND)),
-        chart("Beam size (D4 sigma)", "px", ("d4sigma_major_px", "major", BAND), ("d4sigma_minor_px", "minor", BAND)),
+        # One axis for both of a pair would squeeze each into a line: they are tens of pixels apart, and move by one.
+        chart("Centroid, x", "px", ("centroid_x_px", "x", BAND)),
+        chart("Centroid, y", "px", ("centroid_y_px", "y", BAND)),
+        chart("Beam size (D4 sigma), major axis", "px", ("d4sigma_major_px", "major", BAND)),
+        chart("Beam size (D4 sigma), minor axis", "px", ("d4sigma_minor_px", "minor", BAND)),
     ]
     if brief:
         return charts
@@ -131,9 +150,11 @@ def _device_charts(device: Device, *, brief: bool) -> list[Chart]:
         *charts,
         chart("Sum of the pixels", "counts", ("pixel_sum_counts", "sum", BAND)),
         chart("Peak", "counts", ("peak_counts", "peak", BAND)),
-        chart("Ellipticity", "", ("ellipticity", "ellipticity", BAND)),
-        chart("Hot spot's contrast", "", ("hot_spot_contrast", "contrast", BAND)),
+        chart("Ellipticity", "minor / major", ("ellipticity", "ellipticity", BAND)),
+        chart("Hot spot's contrast", "0 to 1", ("hot_spot_contrast", "contrast", BAND)),
         chart("Largest residual", "sigma", ("residual_max_z", "largest", GREATEST), least=0.0),
+        chart("Without beam: sum of the pixels", "counts", ("no_beam_pixel_sum_counts", "sum", BAND)),
+        chart("Without beam: brightest pixel", "counts", ("no_beam_peak_counts", "brightest", BAND)),
     ]
 
 

@@ -20,7 +20,7 @@ _WIDTHS_NS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Buckets:
-    """k buckets that hold rows, in order of time, of c columns.
+    """k buckets that hold rows, in order of time, of c columns and m marks.
 
     Attributes
     ----------
@@ -28,6 +28,8 @@ class Buckets:
         int64, shape (k,): event times divided by the width.
     rows
         int64, shape (k,): how many rows.
+    marked
+        int64, shape (k, m): how many of them bear each mark.
     time_sum_ns
         int64, shape (k,): of their event times, each less the bucket's beginning.
     known
@@ -38,6 +40,7 @@ class Buckets:
 
     number: NDArray[np.int64]
     rows: NDArray[np.int64]
+    marked: NDArray[np.int64]
     time_sum_ns: NDArray[np.int64]
     known: NDArray[np.int64]
     least: NDArray[np.float64]
@@ -69,7 +72,9 @@ def bucket_width_ns(stretch_ns: int, most: int) -> int:
     return next((width for width in _WIDTHS_NS if stretch_ns // width + 2 <= most), _WIDTHS_NS[-1])
 
 
-def bucket_rows(times_ns: NDArray[np.int64], values: NDArray[np.float64], width_ns: int) -> Buckets:
+def bucket_rows(
+    times_ns: NDArray[np.int64], values: NDArray[np.float64], width_ns: int, marks: NDArray[np.bool_] | None = None
+) -> Buckets:
     """Sum up rows.
 
     Parameters
@@ -78,8 +83,11 @@ def bucket_rows(times_ns: NDArray[np.int64], values: NDArray[np.float64], width_
         Shape (n,), in any order.
     values
         Shape (n, c); what is not finite is not known.
+    marks
+        Shape (n, m): rows that are counted besides; None for no marks.
     """
     number = times_ns // width_ns
+    marked = np.zeros((len(number), 0), np.int64) if marks is None else marks.astype(np.int64)
     known = np.isfinite(values)
     if not known.all():
         values = np.where(known, values, np.nan)
@@ -87,6 +95,7 @@ def bucket_rows(times_ns: NDArray[np.int64], values: NDArray[np.float64], width_
         Buckets(
             number=number,
             rows=np.ones(len(number), np.int64),
+            marked=marked,
             time_sum_ns=times_ns - number * width_ns,
             known=known.astype(np.int64),
             least=values,
@@ -96,10 +105,10 @@ def bucket_rows(times_ns: NDArray[np.int64], values: NDArray[np.float64], width_
     )
 
 
-def merged(parts: Sequence[Buckets], columns: int) -> Buckets:
-    """Buckets of one width and the same columns, of rows that lie in several places, as one."""
+def merged(parts: Sequence[Buckets], columns: int, marks: int = 0) -> Buckets:
+    """Buckets of one width, the same columns and marks, of rows that lie in several places, as one."""
     parts = [part for part in parts if len(part)] or [
-        bucket_rows(np.zeros(0, np.int64), np.zeros((0, columns)), SECOND_NS)
+        bucket_rows(np.zeros(0, np.int64), np.zeros((0, columns)), SECOND_NS, np.zeros((0, marks), np.bool_))
     ]
     joined: dict[str, Any] = {
         name: np.concatenate([getattr(part, name) for part in parts]) for name in Buckets.__slots__
@@ -120,6 +129,7 @@ def _summed(parts: Buckets) -> Buckets:
     return Buckets(
         number=number[starts],
         rows=np.add.reduceat(parts.rows, starts),
+        marked=np.add.reduceat(parts.marked, starts, axis=0),
         time_sum_ns=np.add.reduceat(parts.time_sum_ns, starts),
         known=np.add.reduceat(parts.known, starts, axis=0),
         least=np.fmin.reduceat(parts.least, starts, axis=0),

@@ -14,6 +14,7 @@ from connectors.state.row_scan import EVENT_TIME, RowPlace, ScannedRows
 from models.devices import Device, Stage
 from models.event_time import DAY_NS
 from streams.history.buckets import Buckets, bucket_rows, bucket_width_ns, merged
+from streams.history.series_columns import SeriesColumn, mark_names, series_columns, stored_columns, values_and_marks
 
 #: A screen has no more columns.
 MOST_POINTS = 2_000
@@ -42,6 +43,8 @@ class Series:
         int64, shape (k,): their mean event time, and how many they are.
     least, mean, greatest
         float64, shape (k, c): NaN where nothing is known.
+    marks, marked
+        The m names of ``mark_names``; int64, shape (k, m): how many of the rows bear each.
     """
 
     columns: tuple[str, ...]
@@ -53,6 +56,26 @@ class Series:
     least: NDArray[np.float64]
     mean: NDArray[np.float64]
     greatest: NDArray[np.float64]
+    marks: tuple[str, ...]
+    marked: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """What is summed up of whom, and how finely."""
+
+    subject: Device | Stage
+    columns: tuple[SeriesColumn, ...]
+    marks: tuple[str, ...]
+    width_ns: int
+
+    def merged(self, parts: Sequence[Buckets]) -> Buckets:
+        return merged(parts, len(self.columns), len(self.marks))
+
+    def bucketed(self, rows: ScannedRows) -> Buckets:
+        times = rows[EVENT_TIME]
+        values, marks = values_and_marks(rows, self.columns, self.marks, len(times))
+        return bucket_rows(times, values, self.width_ns, marks)
 
 
 class SeriesHistory:
@@ -77,7 +100,7 @@ class SeriesHistory:
         Parameters
         ----------
         columns
-            Numbers and truths of the results; truths become 0 and 1.
+            Names of ``series_columns``; truths become 0 and 1.
         points
             There are no more, gaps not counted.
 
@@ -87,25 +110,31 @@ class SeriesHistory:
             As ``StateReader``.
         """
         from_ns = max(from_ns, to_ns - LONGEST_NS)
-        width_ns = bucket_width_ns(to_ns - from_ns, min(points, MOST_POINTS))
+        known = series_columns(subject)
+        wanted = _Wanted(
+            subject=subject,
+            columns=tuple(known[name] for name in columns),
+            marks=mark_names(subject),
+            width_ns=bucket_width_ns(to_ns - from_ns, min(points, MOST_POINTS)),
+        )
 
         def summed(places: Iterator[RowPlace]) -> Buckets:
-            parts = [self._place(place, subject, columns, width_ns) for place in places]
-            return merged(parts, len(columns))
+            return wanted.merged([self._place(place, wanted) for place in places])
 
+        stored = stored_columns(wanted.columns, wanted.marks)
         with self._places, StateReader.open(self._state) as reader:
-            buckets = reader.scan(subject, columns, from_ns, to_ns, summed)
-        return _series(buckets, tuple(columns), from_ns, to_ns, width_ns)
+            buckets = reader.scan(subject, stored, from_ns, to_ns, summed)
+        return _series(buckets, wanted, tuple(columns), from_ns, to_ns)
 
-    def _place(self, place: RowPlace, subject: Device | Stage, columns: Sequence[str], width_ns: int) -> Buckets:
-        key = (place.part, subject, tuple(columns), width_ns)
+    def _place(self, place: RowPlace, wanted: _Wanted) -> Buckets:
+        key = (place.part, wanted)
         if place.part:
             with self._lock:
                 known = self._kept.get(key)
                 if known is not None:
                     self._kept.move_to_end(key)
                     return known
-        buckets = merged([_bucketed(rows, columns, width_ns) for rows in place.read()], len(columns))
+        buckets = wanted.merged([wanted.bucketed(rows) for rows in place.read()])
         if place.part:
             self._keep(key, buckets)
         return buckets
@@ -118,16 +147,8 @@ class SeriesHistory:
                 size -= self._kept.popitem(last=False)[1].size_bytes
 
 
-def _bucketed(rows: ScannedRows, columns: Sequence[str], width_ns: int) -> Buckets:
-    times = rows[EVENT_TIME]
-    values = np.empty((len(times), len(columns)))
-    for place, name in enumerate(columns):
-        values[:, place] = rows[name]
-    return bucket_rows(times, values, width_ns)
-
-
-def _series(buckets: Buckets, columns: tuple[str, ...], from_ns: int, to_ns: int, width_ns: int) -> Series:
-    times = buckets.time_ns(width_ns)
+def _series(buckets: Buckets, wanted: _Wanted, columns: tuple[str, ...], from_ns: int, to_ns: int) -> Series:
+    times = buckets.time_ns(wanted.width_ns)
     gaps = np.zeros(0, np.intp)
     if len(times) > 1:
         steps = np.diff(times)
@@ -141,10 +162,12 @@ def _series(buckets: Buckets, columns: tuple[str, ...], from_ns: int, to_ns: int
         columns=columns,
         from_ns=from_ns,
         to_ns=to_ns,
-        width_ns=width_ns,
+        width_ns=wanted.width_ns,
         time_ns=np.insert(times, gaps, between),
         rows=np.insert(buckets.rows, gaps, 0),
         least=with_gaps(buckets.least),
         mean=with_gaps(buckets.mean),
         greatest=with_gaps(buckets.greatest),
+        marks=wanted.marks,
+        marked=np.insert(buckets.marked, gaps, 0, axis=0),
     )

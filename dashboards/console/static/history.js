@@ -17,6 +17,11 @@
     first: Number(row.dataset.first), last: Number(row.dataset.last), severity: row.dataset.severity }));
   let episodes = episodesOf(document);
 
+  // Whether axes reach to the last outlier, or show what is usual with the outliers as marks at their ends.
+  const ALL = "petawatch.history.all";
+  const all = document.getElementById("all-values");
+  all.checked = sessionStorage.getItem(ALL) !== null;
+
   const addresses = (charts) => {
     const columns = new Map();
     for (const chart of charts) {
@@ -52,6 +57,56 @@
     ctx.restore();
   };
 
+  // Marks grow with the letters of large screens.
+  const scale = parseFloat(style.fontSize) / 16;
+
+  // Below the curves: where frames had no beam, the fuller the more of them.
+  const markWithout = (plot, chart, series) => {
+    const found = chart.document.without ? series.get(chart.document.curves[0].source) : undefined;
+    if (found === undefined || found.without === undefined) return;
+    const { ctx, bbox } = plot;
+    const pixel = (window.devicePixelRatio || 1) * scale;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
+    ctx.fillStyle = colour("--quiet");
+    found.without.forEach((count, at) => {
+      if (!count) return;
+      const left = plot.valToPos(found.time_s[at] - found.width_s / 2, "x", true);
+      const width = Math.max(plot.valToPos(found.time_s[at] + found.width_s / 2, "x", true) - left, pixel);
+      ctx.globalAlpha = 0.25 + 0.75 * (count / found.rows[at]);
+      ctx.fillRect(left, bbox.top + bbox.height - 5 * pixel, width, 5 * pixel);
+    });
+    ctx.restore();
+  };
+
+  // At the ends of the axis: what lies beyond it.
+  const markBeyond = (plot) => {
+    const { ctx, bbox } = plot;
+    const pixel = (window.devicePixelRatio || 1) * scale;
+    const { min, max } = plot.scales.y;
+    const triangle = (x, up) => {
+      const tip = up ? bbox.top : bbox.top + bbox.height;
+      const base = tip + (up ? 8 : -8) * pixel;
+      ctx.beginPath();
+      ctx.moveTo(x, tip);
+      ctx.lineTo(x - 5 * pixel, base);
+      ctx.lineTo(x + 5 * pixel, base);
+      ctx.fill();
+    };
+    ctx.save();
+    plot.series.forEach((line, number) => {
+      if (number === 0) return;
+      ctx.fillStyle = line.beyond;
+      plot.data[number].forEach((value, at) => {
+        if (value === null || value === undefined || (value <= max && value >= min)) return;
+        triangle(plot.valToPos(plot.data[0][at], "x", true), value > max);
+      });
+    });
+    ctx.restore();
+  };
+
   const iso = (seconds) => new Date(1000 * seconds).toISOString();
   const zoomTo = (from, to) => {
     if (to - from < 0.2) return;
@@ -73,7 +128,58 @@
 
   const words = (value) => (value === null || value === undefined || Number.isNaN(value) ? "-" : Number(value.toPrecision(5)).toLocaleString("en"));
 
-  const summary = (chart, series) => chart.document.curves.map((curve) => {
+  const edges = (curve, column) => (curve.shown === "band" ? [column.least, column.greatest]
+    : curve.shown === "greatest" ? [column.greatest, column.greatest] : [column.mean, column.mean]);
+
+  // What the axis reaches over: null when nothing is known.
+  const axisRange = (chart, series) => {
+    const { least, greatest, curves } = chart.document;
+    let low = Infinity, high = -Infinity;
+    for (const curve of curves) {
+      const found = series.get(curve.source);
+      const column = found && found.columns[curve.column];
+      if (!column || column.usual === null) continue;
+      const [lows, highs] = edges(curve, column);
+      const known = (values) => values.filter((value) => value !== null);
+      low = Math.min(low, all.checked ? known(lows).reduce((a, b) => Math.min(a, b), Infinity) : column.usual[0]);
+      high = Math.max(high, all.checked ? known(highs).reduce((a, b) => Math.max(a, b), -Infinity) : column.usual[1]);
+    }
+    if (low > high) [low, high] = [least === null ? 0 : least, greatest === null ? 1 : greatest];
+    const room = 0.06 * (high - low || Math.abs(high) || 1);
+    return [least === null ? low - room : Math.min(least, low), greatest === null ? high + room : greatest + 2];
+  };
+
+  // How many points lie beyond the axis.
+  const beyond = (chart, series) => {
+    const [low, high] = chart.range;
+    let count = 0;
+    for (const curve of chart.document.curves) {
+      const found = series.get(curve.source);
+      const column = found && found.columns[curve.column];
+      if (!column) continue;
+      const [lows, highs] = edges(curve, column);
+      count += lows.filter((value, at) => value !== null && (value < low || highs[at] > high)).length;
+    }
+    return count;
+  };
+
+  const number_ = (count) => count.toLocaleString("en");
+  const sum = (values) => values.reduce((a, b) => a + b, 0);
+
+  const notes = (chart, series) => {
+    const found = series.get(chart.document.curves[0].source);
+    const told = [];
+    if (chart.document.without && found && found.without) {
+      told.push(`${number_(sum(found.without))} of ${number_(sum(found.rows))} ${chart.document.without}`);
+      const refused = found.refused ? sum(found.refused) : 0;
+      if (refused) told.push(`${number_(refused)} refused`);
+    }
+    const outside = beyond(chart, series);
+    if (outside) told.push(`${number_(outside)} ${outside === 1 ? "point" : "points"} beyond the axis (triangles)`);
+    return told;
+  };
+
+  const summary = (chart, series) => [...chart.document.curves.map((curve) => {
     const found = series.get(curve.source);
     const column = found && found.columns[curve.column];
     if (!column) return `${curve.label}: nothing`;
@@ -83,7 +189,17 @@
     const least = known(column.least).reduce((a, b) => Math.min(a, b));
     const greatest = known(column.greatest).reduce((a, b) => Math.max(a, b));
     return `${curve.label}: ${words(least)} to ${words(greatest)}`;
-  }).join("; ");
+  }), ...notes(chart, series)].join("; ");
+
+  // A point between two gaps has no line: it is drawn as one, however many there are.
+  const alone = (plot, number, shown) => {
+    if (shown) return null;
+    const values = plot.data[number];
+    const known = (at) => values[at] !== null && values[at] !== undefined;
+    const found = [];
+    for (let at = 0; at < values.length; at++) if (known(at) && !known(at - 1) && !known(at + 1)) found.push(at);
+    return found;
+  };
 
   const lines = (chart, series) => {
     const drawn = [{ label: "time" }];
@@ -92,11 +208,11 @@
       const found = series.get(curve.source);
       if (found === undefined || found.columns[curve.column] === undefined) return;
       const [stroke, dash] = STROKES[number % STROKES.length];
-      const thick = parseFloat(style.fontSize) / 16;
-      const points = { show: found.time_s.length < 150, size: 5, stroke, fill: stroke };
-      drawn.push({ label: curve.label, stroke, dash: curve.shown === "band" ? [] : dash, width: 1.5 * thick, points });
+      
+      const points = { show: found.time_s.length < 150, size: 5, stroke, fill: stroke, filter: alone };
+      drawn.push({ label: curve.label, stroke, dash: curve.shown === "band" ? [] : dash, width: 1.5 * scale, points, beyond: stroke });
       if (curve.shown === "band") {
-        const edge = { stroke: `${stroke}66`, width: 0.7 * thick, points: { show: false } };
+        const edge = { stroke: `${stroke}66`, width: 0.7 * scale, points: { show: false }, beyond: stroke };
         drawn.push({ ...edge, label: "least" }, { ...edge, label: "greatest" });
         bands.push({ series: [drawn.length - 1, drawn.length - 2], fill: `${stroke}30` });
       }
@@ -123,33 +239,34 @@
   const show = (chart, series) => {
     const data = aligned(chart, series);
     const text = chart.figure.querySelector(".summary");
+    chart.series = series;
+    chart.range = axisRange(chart, series);
     text.textContent = summary(chart, series);
     if (data === null) return;
     if (chart.plot) { chart.plot.setData(data, false); chart.plot.setScale("x", { min: stretch.from, max: stretch.to }); return; }
     const place = chart.figure.querySelector(".plot");
     const { drawn, bands } = lines(chart, series);
-    const { least, greatest } = chart.document;
-    const font = `${Math.round(0.78 * parseFloat(style.fontSize))}px system-ui, sans-serif`;
-    const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") }, font };
+    const rem = parseFloat(style.fontSize);
+    const font = `${Math.round(0.78 * rem)}px system-ui, sans-serif`;
+    const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") }, font,
+      labelFont: font, labelSize: 1.3 * rem, labelGap: 0 };
     chart.plot = new window.uPlot({
       ...size(place),
       tzDate: (seconds) => window.uPlot.tzDate(new Date(1000 * seconds), "UTC"),
       scales: {
         x: { min: stretch.from, max: stretch.to },
-        y: { range: (_, low, high) => {
-          const room = 0.06 * (high - low || Math.abs(high) || 1);
-          return [least === null ? low - room : Math.min(least, low), greatest === null ? high + room : greatest + 2];
-        } },
+        y: { range: () => chart.range },
       },
-      axes: [{ ...axis, values: times, size: 3.4 * parseFloat(style.fontSize), space: 5.5 * parseFloat(style.fontSize) },
-        { ...axis, values: amounts, size: 4.2 * parseFloat(style.fontSize) }],
-      padding: [14, 2.2 * parseFloat(style.fontSize), 0, 0],
+      axes: [{ ...axis, label: "time, UTC", values: times, size: 2.9 * rem, space: 5.5 * rem },
+        { ...axis, label: chart.document.unit, values: amounts, size: 3.6 * rem }],
+      padding: [14, 2.2 * rem, 0, 0],
       cursor: { sync: { key: cursors.key }, drag: { x: true, y: false, setScale: false } },
       legend: { show: false },
       series: drawn,
       bands,
       hooks: {
-        drawClear: [markEpisodes],
+        drawClear: [markEpisodes, (plot) => markWithout(plot, chart, chart.series)],
+        draw: [markBeyond],
         setSelect: [(plot) => {
           if (plot.select.width < 8) return;
           const from = plot.posToVal(plot.select.left, "x");
@@ -235,6 +352,11 @@
       if (chart.plot && chart.plot.width !== size(place).width) chart.plot.setSize(size(place));
     }).observe(place);
   }
+
+  all.addEventListener("change", () => {
+    if (all.checked) sessionStorage.setItem(ALL, "yes"); else sessionStorage.removeItem(ALL);
+    charts.filter((chart) => chart.series).forEach((chart) => show(chart, chart.series));
+  });
 
   // The latest stretch moves on with what is recorded.
   let next = performance.now() + REFRESH_MS;

@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
 
-from models.devices import RecordKind, parse_device
+from models.devices import parse_device
 from models.event_time import EARLIEST_NS, LATEST_NS, SECOND_NS
-from models.results import FEATURE_NAMES
 from streams.console.pages.series_document import completeness_document, series_document
 from streams.console.pages.stages import parsed_stage
 from streams.console.parts import parts
 from streams.history.series import MOST_POINTS
+from streams.history.series_columns import series_columns
 
 router = APIRouter()
 
@@ -33,8 +33,8 @@ def device_series(
     """Columns (names with commas between) of a device's records, summed up in at most so many points."""
     device = parse_device(name)
     wanted = tuple(dict.fromkeys(columns.split(",")))
-    known = {"score", *(() if device.kind is RecordKind.OTHER else FEATURE_NAMES[device.kind])}
-    if not known.issuperset(wanted):
+    known = series_columns(device)
+    if not known.keys() >= set(wanted):
         raise HTTPException(422, f"{name} has the columns {', '.join(sorted(known))}.")
     from_ns, to_ns = _stretch(from_s, to_s)
     return JSONResponse(series_document(parts(request).history.read(device, wanted, from_ns, to_ns, points=points)))

@@ -7,15 +7,17 @@ from numpy.typing import NDArray
 
 from models.event_time import SECOND_NS
 from streams.history.series import Series
+from streams.history.usual_range import usual_range
 
 # Significant digits: more than a screen has rows.
 _DIGITS = 6
 
 
 def series_document(series: Series) -> dict[str, Any]:
-    """``from_s``, ``to_s``, ``width_s``, ``time_s``, ``rows``; by column ``least``, ``mean``, ``greatest``.
+    """``from_s``, ``to_s``, ``width_s``, ``time_s``, ``rows``; by column ``least``, ``mean``, ``greatest``, ``usual``.
 
-    Times are seconds since 1970. A point without rows stands for a gap.
+    Times are seconds since 1970. A point without rows stands for a gap. ``usual`` is the ``usual_range`` of the column,
+    null where nothing is known. By the names in ``series.marks`` it is how many rows of each point bear them.
     """
     return {
         "from_s": series.from_ns / SECOND_NS,
@@ -23,11 +25,13 @@ def series_document(series: Series) -> dict[str, Any]:
         "width_s": series.width_ns / SECOND_NS,
         "time_s": (series.time_ns / SECOND_NS).round(3).tolist(),
         "rows": series.rows.tolist(),
+        **{name: series.marked[:, place].tolist() for place, name in enumerate(series.marks)},
         "columns": {
             name: {
                 "least": _values(series.least[:, place]),
                 "mean": _values(series.mean[:, place]),
                 "greatest": _values(series.greatest[:, place]),
+                "usual": usual_range(series.least[:, place], series.greatest[:, place]),
             }
             for place, name in enumerate(series.columns)
         },
@@ -45,9 +49,14 @@ def completeness_document(series: Series) -> dict[str, Any]:
     document = series_document(series)
     complete, idle = series.mean[:, 0], series.mean[:, 1]
     fired = np.where(idle < 1.0, 1.0 - idle, np.nan)
-    percent = _values(100.0 * complete / fired)
-    columns = document["columns"]
-    columns["complete_percent"] = {"least": percent, "mean": percent, "greatest": percent}
+    percent = 100.0 * complete / fired
+    shown, columns = _values(percent), document["columns"]
+    columns["complete_percent"] = {
+        "least": shown,
+        "mean": shown,
+        "greatest": shown,
+        "usual": usual_range(percent, percent),
+    }
     del columns["complete"], columns["idle"]
     return document
 

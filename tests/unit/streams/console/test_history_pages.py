@@ -57,6 +57,20 @@ def test_a_series_is_as_fine_as_its_stretch_allows(client: TestClient) -> None:
     assert part["columns"]["energy_j"]["least"] == part["columns"]["energy_j"]["greatest"]
 
 
+def test_frames_without_beam_are_counted_and_axes_know_what_is_usual(client: TestClient) -> None:
+    asked = {"from_s": FROM_S, "to_s": TO_S, "points": 60, "columns": "centroid_x_px,no_beam_peak_counts"}
+    series = client.get(f"/devices/{CAMERA.name}/series", params=asked).json()
+    assert 0 < sum(series["without"]) < sum(series["rows"]) / 2
+    assert 0 < sum(series["refused"]) < sum(series["rows"]) / 2
+    for column in series["columns"].values():
+        low, high = column["usual"]
+        assert min(filter(None, column["least"])) - 1 <= low < high <= max(filter(None, column["greatest"])) + 1
+    page = unescape(client.get(f"/cameras/{CAMERA.name}", headers=HTML).text)
+    charts = [json.loads(text) for text in re.findall(r"data-chart='([^']*)'", page)]
+    assert {chart["without"] for chart in charts} == {"frames without beam"}
+    assert {"Without beam: sum of the pixels", "Without beam: brightest pixel"} < {chart["title"] for chart in charts}
+
+
 def test_complete_shots_are_of_those_that_fired(client: TestClient) -> None:
     series = client.get(f"/stages/{STAGE}/series", params={"from_s": FROM_S, "to_s": TO_S, "points": 20}).json()
     # Of ten shots one is idle, and one of the others lacks something.

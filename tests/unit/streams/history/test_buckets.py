@@ -16,13 +16,15 @@ def test_buckets_are_those_of_a_plain_account_however_the_rows_are_cut(
 ) -> None:
     times = np.array([time for time, *_ in rows], np.int64)
     values = np.array([each[1:] for each in rows], np.float64).reshape(-1, 2)
-    parts = [bucket_rows(times[n::cuts], values[n::cuts], SECOND_NS) for n in range(cuts)]
-    buckets = merged(parts, 2)
+    marks = np.column_stack([values[:, 0] > 0, values[:, 1] > 0])
+    parts = [bucket_rows(times[n::cuts], values[n::cuts], SECOND_NS, marks[n::cuts]) for n in range(cuts)]
+    buckets = merged(parts, 2, 2)
 
     assert buckets.number.tolist() == sorted({time // SECOND_NS for time, *_ in rows})
     for place, number in enumerate(buckets.number):
         inside = times // SECOND_NS == number
         assert buckets.rows[place] == inside.sum()
+        assert buckets.marked[place].tolist() == marks[inside].sum(axis=0).tolist()
         assert buckets.time_ns(SECOND_NS)[place] == int(times[inside].sum()) // int(inside.sum())
         for column in range(2):
             known = values[inside, column][np.isfinite(values[inside, column])]

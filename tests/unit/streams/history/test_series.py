@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +25,14 @@ def commit(state: StateDirectory, number: int, *, rows: int = 600) -> None:
 
 
 def plain(state: Path, from_ns: int, to_ns: int) -> tuple[np.ndarray, np.ndarray]:
-    """Times and values of the camera's rows, as the exported ones have them."""
+    """Times of the camera's rows, and values of those with beam, as the exported ones have them; NaN in the others."""
     with StateReader.open(state) as reader:
         blocks = reader.rows_between([CAMERA], from_ns, to_ns)
     column = FEATURE_NAMES[RecordKind.CAMERA].index("centroid_x_px")
     times = np.concatenate([block.scored.event_time_ns for block in blocks] or [np.zeros(0, np.int64)])
     values = np.concatenate([block.scored.features[:, column] for block in blocks] or [np.zeros(0)])
-    return times, values
+    fires = np.concatenate([block.scored.fires for block in blocks] or [np.zeros(0, np.bool_)])
+    return times, np.where(fires, values, np.nan)
 
 
 def agrees(series: Series, times: np.ndarray, values: np.ndarray) -> None:
@@ -90,6 +92,50 @@ def test_a_single_shot_keeps_its_time_and_a_pause_breaks_the_line(tmp_path: Path
     gaps = np.flatnonzero(whole.rows == 0)
     assert len(gaps) == 1
     assert np.isnan(whole.mean[gaps]).all()
+
+
+def write_frames(state: Path) -> None:
+    """Six frames: two of a beam at (65, 50) px, two dark ones with noise, a refused one, a beam again."""
+    block = decided(CAMERA, 6, start_ns=START_NS)
+    features = np.full(block.scored.features.shape, np.nan)
+    column = FEATURE_NAMES[RecordKind.CAMERA].index
+    features[:, column("centroid_x_px")] = [65.0, 66.0, 3.0, 120.0, 9.0, 64.0]
+    features[:, column("pixel_sum_counts")] = [1e6, 1.1e6, 40.0, 90.0, 7.0, 1e6]
+    scored = replace(
+        block.scored,
+        features=features,
+        fires=np.array([True, True, False, False, False, True]),
+        refusal=np.array([0, 0, 0, 0, 3, 0], np.uint8),
+    )
+    with StateDirectory.open(state) as directory:
+        directory.commit(Commit(decided=[replace(block, scored=scored)]))
+        directory.flush()
+
+
+def test_figures_of_the_beam_are_of_frames_with_beam_and_the_others_are_counted(tmp_path: Path) -> None:
+    write_frames(tmp_path)
+    columns = ("centroid_x_px", "pixel_sum_counts", "no_beam_pixel_sum_counts")
+    fine = SeriesHistory(tmp_path).read(CAMERA, columns, START_NS, START_NS + SECOND_NS)
+    nan = np.nan
+    assert np.array_equal(fine.mean[:, 0], [65.0, 66.0, nan, nan, nan, 64.0], equal_nan=True)
+    assert np.array_equal(fine.mean[:, 2], [nan, nan, 40.0, 90.0, nan, nan], equal_nan=True)
+    assert fine.marks == ("without", "refused")
+    assert fine.marked.T.tolist() == [[0, 0, 1, 1, 0, 0], [0, 0, 0, 0, 1, 0]]
+
+    coarse = SeriesHistory(tmp_path).read(CAMERA, columns, START_NS, START_NS + HOUR_NS, points=10)
+    assert (coarse.rows.tolist(), coarse.marked.tolist()) == ([6], [[2, 1]])
+    assert (coarse.least[0, 0], coarse.greatest[0, 0], coarse.mean[0, 0]) == (64.0, 66.0, 65.0)
+    assert (coarse.least[0, 1], coarse.greatest[0, 2]) == (1e6, 90.0)
+
+
+def test_what_a_meter_could_not_measure_is_counted_once(tmp_path: Path) -> None:
+    block = decided(METER, 4, start_ns=START_NS)
+    fires = np.array([True, False, False, True])
+    refusal = np.array([0, 8, 0, 0], np.uint8)
+    with StateDirectory.open(tmp_path) as directory:
+        directory.commit(Commit(decided=[replace(block, scored=replace(block.scored, fires=fires, refusal=refusal))]))
+    series = SeriesHistory(tmp_path).read(METER, ("energy_j",), START_NS, START_NS + SECOND_NS)
+    assert (series.marks, series.marked.ravel().tolist()) == (("without",), [0, 1, 1, 0])
 
 
 def test_triplets_of_a_stage(tmp_path: Path) -> None:
