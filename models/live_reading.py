@@ -1,5 +1,6 @@
 """What the wall shows of a device now: the one record of a stretch of work that is worth a look, and its picture."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -61,6 +62,11 @@ class LiveReading:
     def valid(self) -> bool:
         """Whether the record counts."""
         return self.refusal is Refusal.NONE
+
+    @property
+    def known_score(self) -> float | None:
+        """The score of a record that was scored; None for others."""
+        return self.score if self.scoring is Scoring.SCORED and math.isfinite(self.score) else None
 
     @property
     def striking(self) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from connectors.state.parts import parquet_writer
-from connectors.state.row_columns import INTERNAL_COLUMNS, SCHEMAS, Rows, plain_schema
+from connectors.state.row_columns import INTERNAL_COLUMNS, SCHEMAS, Rows, known_scores, plain_schema
 from connectors.state.row_source import RowSources
 from models.errors import FatalError
 
@@ -33,7 +33,7 @@ def export_rows(sources: RowSources, out: Path) -> int:
     try:
         for table in sources.tables():
             with _clear_sentence(out):
-                writer.write_table(table.select(schema.names).cast(schema))
+                writer.write_table(exported_form(table, schema))
             rows += len(table)
         with _clear_sentence(out):
             writer.close()
@@ -50,7 +50,7 @@ def export_rows(sources: RowSources, out: Path) -> int:
 def exported_rows(sources: RowSources) -> pa.Table:
     """Rows as ``export_rows`` writes them; they must fit into the memory."""
     schema = exported_schema(sources.what)
-    tables = [table.select(schema.names).cast(schema) for table in sources.tables()]
+    tables = [exported_form(table, schema) for table in sources.tables()]
     return pa.concat_tables([schema.empty_table(), *tables]).combine_chunks()
 
 
@@ -58,6 +58,11 @@ def exported_schema(what: Rows) -> pa.Schema:
     """Of what is exported: plain texts, without what only the watch itself reads again."""
     whole = SCHEMAS[what]
     return plain_schema(pa.schema([whole.field(name) for name in whole.names if name not in INTERNAL_COLUMNS]))
+
+
+def exported_form(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Rows with these columns of ``exported_schema``, as they are handed out: what is not known is null."""
+    return known_scores(table).select(schema.names).cast(schema)
 
 
 @contextmanager

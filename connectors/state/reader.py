@@ -267,7 +267,11 @@ class StateReader:
         """
         what = Rows.SHOTS if isinstance(subject, Device) else Rows.TRIPLETS
         return self._read(
-            what, from_ns, to_ns, lambda sources: read(scanned_places(sources, subject_of(subject), columns))
+            what,
+            from_ns,
+            to_ns,
+            lambda sources: read(scanned_places(sources, subject_of(subject), columns)),
+            frozenset(columns),
         )
 
     def _of_subjects(self, what: Rows, subjects: set[str], from_ns: int | None, to_ns: int | None) -> pa.Table:
@@ -290,10 +294,17 @@ class StateReader:
 
         return self._read(what, from_ns, to_ns, read)
 
-    def _read(self, what: Rows, from_ns: int | None, to_ns: int | None, read: Callable[[RowSources], Result]) -> Result:
+    def _read(
+        self,
+        what: Rows,
+        from_ns: int | None,
+        to_ns: int | None,
+        read: Callable[[RowSources], Result],
+        columns: frozenset[str] | None = None,
+    ) -> Result:
         """Read rows while a watch may replace parts: then they are listed again and the reading starts anew."""
         with clear_failures(self.path):
             for _ in range(_PART_ATTEMPTS - 1):
                 with suppress(PartGoneError):
-                    return read(row_sources(self._connection, self.path, what, from_ns, to_ns))
-            return read(row_sources(self._connection, self.path, what, from_ns, to_ns))
+                    return read(row_sources(self._connection, self.path, what, from_ns, to_ns, columns))
+            return read(row_sources(self._connection, self.path, what, from_ns, to_ns, columns))

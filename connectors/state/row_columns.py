@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 from numpy.typing import NDArray
 
 from models.devices import Device, RecordKind, Stage
@@ -189,6 +190,19 @@ def decided_blocks(table: pa.Table) -> list[DecidedBlock]:
 def unified(table: pa.Table) -> pa.Table:
     """The same rows with one chunk and one dictionary per column."""
     return table.unify_dictionaries().combine_chunks()
+
+
+def known_scores(table: pa.Table) -> pa.Table:
+    """The same rows, without a score where a record was not scored: the watch has 0 there, which is a score, too.
+
+    Tables without ``score`` and ``scoring`` (which tells it) stay as they are.
+    """
+    if "score" not in table.column_names or "scoring" not in table.column_names:
+        return table
+    codes, words = _codes(table, "scoring")
+    scored = codes == (words.index(Scoring.SCORED.label) if Scoring.SCORED.label in words else -2)
+    score = pa.compute.if_else(pa.array(scored), table["score"], None)
+    return table.set_column(table.column_names.index("score"), "score", score)
 
 
 def times_ns(table: pa.Table) -> NDArray[np.int64]:

@@ -1,4 +1,9 @@
-"""Some columns of the rows of one device or stage, place by place: for who sums up long stretches of time."""
+"""Some columns of the rows of one device or stage, place by place: for who sums up long stretches of time.
+
+Sums need no order, and those of a part that stays as it is can be kept: so places come as they lie, with the id by
+which they are known again. ``row_stream`` gives all subjects' rows in order of time, for who hands them on; which
+columns and rows of a place are wanted, both leave to ``RowSources``.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +15,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from connectors.state.parts import Part, PartFile
-from connectors.state.row_columns import SUBJECT_COLUMNS, subject_codes, unified
-from connectors.state.row_source import BufferedRows, RowSources, decode_rows
+from connectors.state.row_columns import Rows, known_scores, subject_codes, times_ns, unified
+from connectors.state.row_source import BufferedRows, RowSources
 
 #: Begins every scan: event times, int64 ns since 1970.
 EVENT_TIME = "event_time"
@@ -41,8 +46,10 @@ def scanned_places(sources: RowSources, subject: str, columns: Sequence[str]) ->
 
     Parameters
     ----------
+    sources
+        With the same columns.
     columns
-        Numbers and truths beside the event time, which always comes.
+        Numbers and truths beside the event time, which always comes. A score that is none is NaN.
 
     Raises
     ------
@@ -51,54 +58,34 @@ def scanned_places(sources: RowSources, subject: str, columns: Sequence[str]) ->
     FatalError
         ``state_damaged``.
     """
-    scan = _Scan(sources, subject, [EVENT_TIME, *columns])
     for rows in sources.buffered:
-        yield RowPlace("", partial(scan.buffered, rows))
+        yield RowPlace("", partial(_of_commit, sources, subject, columns, rows))
     for part in sources.parts:
-        yield RowPlace(scan.whole(part), partial(scan.part, part))
+        whole = part.id if _is_whole(sources, part) else ""
+        yield RowPlace(whole, partial(_of_part, sources, subject, columns, part))
 
 
-@dataclass(frozen=True, slots=True)
-class _Scan:
-    sources: RowSources
-    subject: str
-    columns: list[str]
+def _of_commit(sources: RowSources, subject: str, columns: Sequence[str], rows: BufferedRows) -> Iterator[ScannedRows]:
+    yield _scanned(sources.of_commit(rows), sources.what, subject, columns)
 
-    def buffered(self, rows: BufferedRows) -> Iterator[ScannedRows]:
-        voids, what = self.sources.voids, self.sources.what
-        yield self._wanted(voids.remaining(decode_rows(rows.data), what, rows.sequence))
 
-    def part(self, part: Part) -> Iterator[ScannedRows]:
-        sources = self.sources
-        void = sources.voids.may_touch(part.what, part.sequence, part.first_ns, part.last_ns)
-        with PartFile(sources.directory, part) as file:
-            for group, first_ns, last_ns in file.groups():
-                if not sources.wants(first_ns, last_ns):
-                    continue
-                if void:
-                    yield self._wanted(sources.voids.remaining(file.read(group), part.what, part.sequence))
-                else:
-                    yield self._wanted(file.read(group, [*self.columns, *SUBJECT_COLUMNS[part.what]]))
+def _of_part(sources: RowSources, subject: str, columns: Sequence[str], part: Part) -> Iterator[ScannedRows]:
+    with PartFile(sources.directory, part) as file:
+        for group, first_ns, last_ns in file.groups():
+            if sources.wants(first_ns, last_ns):
+                yield _scanned(sources.of_group(part, file, group), sources.what, subject, columns)
 
-    def whole(self, part: Part) -> str:
-        """The part's id when nothing of it is void or out of the stretch."""
-        sources = self.sources
-        inside = (sources.from_ns is None or part.first_ns >= sources.from_ns) and (
-            sources.to_ns is None or part.last_ns < sources.to_ns
-        )
-        void = sources.voids.may_touch(part.what, part.sequence, part.first_ns, part.last_ns)
-        return part.id if inside and not void else ""
 
-    def _wanted(self, table: pa.Table) -> ScannedRows:
-        table = unified(table)
-        codes, subjects = subject_codes(table, self.sources.what)
-        code = subjects.index(self.subject) if self.subject in subjects else -2
-        times = table[EVENT_TIME].cast(pa.int64()).to_numpy()
-        wanted = codes == code
-        if self.sources.from_ns is not None:
-            wanted &= times >= self.sources.from_ns
-        if self.sources.to_ns is not None:
-            wanted &= times < self.sources.to_ns
-        rows = np.flatnonzero(wanted)
-        values = {name: table[name].to_numpy()[rows] for name in self.columns if name != EVENT_TIME}
-        return {EVENT_TIME: times[rows], **values}
+def _is_whole(sources: RowSources, part: Part) -> bool:
+    """Whether nothing of a part is void or out of the stretch."""
+    inside = (sources.from_ns is None or part.first_ns >= sources.from_ns) and (
+        sources.to_ns is None or part.last_ns < sources.to_ns
+    )
+    return inside and not sources.voids.may_touch(part.what, part.sequence, part.first_ns, part.last_ns)
+
+
+def _scanned(table: pa.Table, what: Rows, subject: str, columns: Sequence[str]) -> ScannedRows:
+    table = known_scores(unified(table))
+    codes, subjects = subject_codes(table, what)
+    rows = np.flatnonzero(codes == (subjects.index(subject) if subject in subjects else -2))
+    return {EVENT_TIME: times_ns(table)[rows], **{name: table[name].to_numpy()[rows] for name in columns}}

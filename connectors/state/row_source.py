@@ -62,7 +62,8 @@ class RowSources:
         whole = SCHEMAS[self.what]
         if self.columns is None:
             return whole
-        wanted = self.columns.union(("event_time",), SUBJECT_COLUMNS[self.what])
+        told_by = ("scoring",) if "score" in self.columns else ()  # whether it is one; see ``known_scores``
+        wanted = self.columns.union(("event_time",), SUBJECT_COLUMNS[self.what], told_by)
         return pa.schema([column for column in whole if column.name in wanted])
 
     def tables(self, limit_rows: int = _BATCH_ROWS) -> Iterator[pa.Table]:
@@ -103,10 +104,10 @@ class RowSources:
             file = opened.enter_context(PartFile(self.directory, part))
             for group, first_ns, last_ns in file.groups():
                 if self.wants(first_ns, last_ns):
-                    entry: _Entry = (first_ns, next(numbers), partial(self._group, part, file, group))
+                    entry: _Entry = (first_ns, next(numbers), partial(self.of_group, part, file, group))
                     heapq.heappush(heap, entry)
 
-        heap += [(rows.first_ns, next(numbers), partial(self._blob, rows)) for rows in self.buffered]
+        heap += [(rows.first_ns, next(numbers), partial(self.of_commit, rows)) for rows in self.buffered]
         heap += [(part.first_ns, next(numbers), partial(open_part, part)) for part in self.parts]
         heapq.heapify(heap)
         while heap:
@@ -114,11 +115,13 @@ class RowSources:
             if table is not None or not heap:
                 yield (heap[0][0] if heap else None), self.schema.empty_table() if table is None else table
 
-    def _blob(self, buffered: BufferedRows) -> pa.Table:
+    def of_commit(self, buffered: BufferedRows) -> pa.Table:
+        """The wanted rows and columns of a commit that is in no part yet, as they were committed."""
         rows = self.voids.remaining(decode_rows(buffered.data), self.what, buffered.sequence)
         return self._within(rows.select(self.schema.names))
 
-    def _group(self, part: Part, file: PartFile, group: int) -> pa.Table:
+    def of_group(self, part: Part, file: PartFile, group: int) -> pa.Table:
+        """The wanted rows and columns of one row group of a part."""
         names = self.schema.names
         if not self.voids.may_touch(self.what, part.sequence, part.first_ns, part.last_ns):
             return self._within(file.read(group, names))

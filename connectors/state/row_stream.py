@@ -1,7 +1,8 @@
 """Rows of a stretch of time one table after the other, for who hands them on to slow readers.
 
 Nothing is held between two tables but the sources' few row groups: neither the database nor a moment of it. What the
-watch writes meanwhile is there when its time comes.
+watch writes meanwhile is there when its time comes. Who only sums up one device or stage needs no order and may keep
+the sums of a part: that is ``row_scan``.
 """
 
 import sqlite3
@@ -15,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from connectors.state.database import one_moment, open_for_reading
-from connectors.state.export import exported_schema
+from connectors.state.export import exported_form, exported_schema
 from connectors.state.failures import PartGoneError, clear_failures
 from connectors.state.row_columns import Rows, codes_of, subject_codes, times_ns, unified
 from connectors.state.row_source import RowSources, row_sources
@@ -174,7 +175,7 @@ def _wanted(table: pa.Table, question: RowQuestion) -> RowTable:
     rows = table if wanted.all() else table.filter(pa.array(wanted))
     schema = question.schema
     return RowTable(
-        rows.select(schema.names).cast(schema),
+        exported_form(rows, schema),
         times[wanted],
         [subjects[code] for code in codes[wanted]],
         len(table),

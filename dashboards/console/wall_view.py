@@ -56,7 +56,7 @@ def _reading(reading: LiveReading) -> dict[str, Any]:
         "stage": reading.device.stage.name,
         "number": reading.number,
         "event_ms": reading.event_time_ns // _MS_NS,
-        "score": _known(reading.score),
+        "score": reading.known_score,
         "scoring": reading.scoring.label,
         "anomalous": reading.anomalous,
         "striking": reading.striking,

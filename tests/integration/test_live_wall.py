@@ -23,7 +23,7 @@ def test_the_board_shows_each_device_as_its_row_and_its_frame_say(
     assert set(shown) == set(devices)
     for reading in shown.values():
         row = rows[reading.device.name, reading.event_time_ns]
-        assert (reading.score, reading.anomalous and not row["anomalous"]) == (row["score"], False)
+        assert (reading.known_score, reading.anomalous and not row["anomalous"]) == (row["score"], False)
         for name, value in reading.values.items():
             np.testing.assert_equal(value, row[name])
     cameras = [reading for reading in shown.values() if reading.device.kind is RecordKind.CAMERA and reading.valid]

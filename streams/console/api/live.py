@@ -35,7 +35,7 @@ class Reading(Answer):
     event_time: str = Field(description="When the shot was taken, ISO 8601 in UTC.")
     shown: str = Field(description="When it was worked on, by the clock.")
     scoring: str = Field(description="`none`, `learning`, `scored`, `dark` or `thinned`.")
-    score: float | None = Field(description="-log10 of the corrected tail probability; 0: not scored.")
+    score: float | None = Field(description="-log10 of the corrected tail probability; null: not scored.")
     anomalous: bool = Field(description="Whether it is odd.")
     valid: bool = Field(description="Whether the record counts.")
     refusal: str | None = Field(description="Why it does not count.")
@@ -92,7 +92,7 @@ def _reading(reading: LiveReading) -> Reading:
         event_time=format_iso(reading.event_time_ns),
         shown=format_iso(reading.shown_ns),
         scoring=reading.scoring.label,
-        score=reading.score,
+        score=reading.known_score,
         anomalous=reading.anomalous,
         valid=reading.valid,
         refusal=reading.refusal.label if reading.refusal else None,

@@ -38,7 +38,7 @@ class Shot(Answer):
     refusal: str | None = Field(None, description="Why it does not count.")
     outcome: str | None = Field(None, description="Where the record ended, a word of the ledger.")
     scoring: str | None = Field(None, description="`none`, `learning`, `scored`, `dark` or `thinned`.")
-    score: float | None = Field(None, description="-log10 of the corrected tail probability; 0: not scored.")
+    score: float | None = Field(None, description="-log10 of the corrected tail probability; null: not scored.")
     anomalous: bool | None = Field(None, description="After the join.")
     reasons: list[str] | None = Field(None, description="What is odd about it.")
     pixel_sum_counts: float | None = Field(None, description="Sum of the cleaned image, counts.")

@@ -68,6 +68,19 @@ def test_only_what_is_asked_for(tmp_path: Path) -> None:
     assert [device for table in tables for device in table.subjects] == [METER.name] * len(found)
 
 
+def test_a_score_alone_is_known_to_be_one(tmp_path: Path) -> None:
+    _filled(tmp_path).close()
+    question = RowQuestion(what=Rows.SHOTS, columns=("score",))
+    found = _joined(list(stream_rows(tmp_path, question)), question)
+    with StateReader.open(tmp_path) as reader:
+        exported = reader.exported(Rows.SHOTS)
+    assert found.column_names == ["score"]
+    assert found["score"].equals(exported["score"])
+    assert [score is None for score in found["score"].to_pylist()] == [
+        scoring != "scored" for scoring in exported["scoring"].to_pylist()
+    ]
+
+
 def test_a_word_that_never_occurs_is_no_row(tmp_path: Path) -> None:
     _filled(tmp_path).close()
     assert (

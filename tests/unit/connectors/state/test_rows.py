@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from connectors.state.parts import ROW_GROUP_ROWS, list_parts
 from connectors.state.reader import StateReader
 from connectors.state.row_columns import Rows, decided_blocks, shots_table, sorted_rows, times_ns
 from models.event_time import HOUR_NS, format_iso
-from models.results import FEATURE_NAMES, Outcome, Reason
+from models.results import FEATURE_NAMES, Outcome, Reason, Scoring
 from tests.unit.connectors.state.examples import (
     CAMERA,
     METER,
@@ -102,6 +103,25 @@ def test_export_is_sorted_typed_and_the_same_from_buffer_and_parts(tmp_path: Pat
     assert {name for kind in FEATURE_NAMES for name in FEATURE_NAMES[kind]} < names
     assert {"front_end", "amp", "arm", "kind", "state", "valid", "scoring", "score", "anomalous", "outcome"} < names
     assert not {"fires", "device_reasons", "device_anomalous", "hdf5_group"} & names
+
+
+def test_a_record_that_was_not_scored_has_no_score(tmp_path: Path) -> None:
+    late = decided(METER, 5, outcome=Outcome.LATE, start_ns=START_NS + 7)
+    unscored = replace(late.scored, scoring=np.zeros(5, np.uint8), score=np.zeros(5, np.float32))
+    blocks = [decided(CAMERA, 40), replace(late, scored=unscored)]
+    with StateDirectory.open(tmp_path) as state, StateReader.open(tmp_path) as reader:
+        state.commit(Commit(files=[file_record(records=45)], decided=blocks))
+        for _ in range(2):
+            table = reader.exported(Rows.SHOTS)
+            scores = dict(zip(times_ns(table).tolist(), table["score"].to_pylist(), strict=True))
+            for block in blocks:
+                rows = zip(block.scored.event_time_ns.tolist(), block.scored.scoring, block.scored.score, strict=True)
+                for time_ns, scoring, score in rows:
+                    assert scores[time_ns] == (float(score) if scoring == Scoring.SCORED else None)
+            # What the watch itself reads again is as it was written.
+            [found] = reader.rows_between([METER], None, None)
+            assert_same_rows(found, blocks[1])
+            state.flush()
 
 
 def test_export_in_pandas_and_duckdb(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from dashboards.console.wall_view import frames_message, wall_incidents
 from models.alarms.incident import Incident, IncidentState
@@ -67,6 +68,13 @@ def test_readings_and_their_pictures_are_one_message() -> None:
     assert [each["picture"] for each in (first, second, third)] == [True, False, True]
     pixels = np.frombuffer(message, np.uint8, offset=4 + length)
     assert pixels.reshape(2, *IMAGE_SHAPE)[:, 0, 0].tolist() == [3, 200]
+
+
+@pytest.mark.parametrize(("scoring", "score"), [(Scoring.SCORED, 1.5), (Scoring.LEARNING, None), (Scoring.DARK, None)])
+def test_a_record_that_was_not_scored_shows_no_score(scoring: Scoring, score: float | None) -> None:
+    message = frames_message([camera_reading(3, scoring=scoring, score=1.5 if score else 0.0)])
+    (length,) = struct.unpack_from("<I", message)
+    assert json.loads(message[4 : 4 + length])[0]["score"] == score
 
 
 def test_without_readings_it_is_an_empty_list() -> None:

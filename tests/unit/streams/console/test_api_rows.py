@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,18 @@ def test_arrow_of_a_stretch_and_some_fields(client: TestClient, state: StateDire
     wanted = rows.filter(pa.compute.equal(rows["device"], CAMERA.name)).select(["event_time", "score"])
     assert found.combine_chunks().equals(wanted.combine_chunks())
     assert len(found) == 50
+
+
+def test_what_was_not_scored_has_no_score(client: TestClient, state: StateDirectory) -> None:
+    late = decided(METER, 5, of=source("late"), outcome=Outcome.LATE, start_ns=START_NS - HOUR_NS)
+    unscored = replace(late.scored, scoring=np.zeros(5, np.uint8), score=np.zeros(5, np.float32))
+    state.commit(Commit(files=[file_record(source("late"), 5)], decided=[replace(late, scored=unscored)]))
+    for fields in ({}, {"fields": "score"}):
+        question = {"to": format_iso(START_NS - MINUTE_NS), **fields}
+        page = next(_pages(client, "shots", **question))
+        assert [row["score"] for row in page["items"]] == [None] * 5
+        answer = client.get("/api/v1/shots", params=question, headers=_ARROW)
+        assert pa.ipc.open_stream(answer.content).read_all()["score"].to_pylist() == [None] * 5
 
 
 def test_arrow_of_nothing_is_a_table_without_rows(client: TestClient) -> None:

@@ -10,7 +10,7 @@ from connectors.state.reader import StateReader
 from models.devices import Device, RecordKind, Stage
 from models.errors import FatalError
 from models.event_time import HOUR_NS, MINUTE_NS, SECOND_NS
-from models.results import FEATURE_NAMES
+from models.results import FEATURE_NAMES, Scoring
 from streams.history.series import Series, SeriesHistory
 from tests.unit.connectors.state.examples import CAMERA, METER, STAGE, START_NS, decided, source, triplets
 
@@ -92,6 +92,19 @@ def test_a_single_shot_keeps_its_time_and_a_pause_breaks_the_line(tmp_path: Path
     gaps = np.flatnonzero(whole.rows == 0)
     assert len(gaps) == 1
     assert np.isnan(whole.mean[gaps]).all()
+
+
+def test_records_that_were_not_scored_are_no_scores_of_0(tmp_path: Path) -> None:
+    with StateDirectory.open(tmp_path) as state:
+        commit(state, 0)
+        for _ in range(2):
+            with StateReader.open(tmp_path) as reader:
+                [block] = reader.rows_between([METER], START_NS, START_NS + 10 * SECOND_NS)
+            series = SeriesHistory(tmp_path).read(METER, ["score"], START_NS, START_NS + 10 * SECOND_NS)
+            scored = np.where(block.scored.scoring == Scoring.SCORED, block.scored.score.astype(np.float64), np.nan)
+            np.testing.assert_array_equal(series.mean[:, 0], scored)
+            assert 0 < np.isnan(scored).sum() < 100
+            state.flush()
 
 
 def write_frames(state: Path) -> None:
