@@ -69,6 +69,7 @@ class SpoolWatcher:
         self._pass_is_full = False
         self._pass_took_s = 0.0
         self._next_pass_s = clock.monotonic_s()
+        self._looked_through = False
         if self._notifier is None:
             self._tell_unwatched(str(self.roots[0]))
 
@@ -76,6 +77,11 @@ class SpoolWatcher:
     def queue_depth(self) -> int:
         """How many snapshots and notices wait to be taken."""
         return len(self._intake.queue)
+
+    @property
+    def has_caught_up(self) -> bool:
+        """Whether all that lay in the folders at the start, and was complete, has been taken."""
+        return self._looked_through and not self._intake.queue and not self._intake.more
 
     @property
     def unfinished(self) -> list[str]:
@@ -188,6 +194,7 @@ class SpoolWatcher:
         self._pass = None
         if self._pass_is_full:
             self._intake.end_pass()
+            self._looked_through = True
             wait_s = max(self._settings.rescan_s, self._pass_took_s / _PASS_SHARE)
             self._next_pass_s = self._clock.monotonic_s() + wait_s
 

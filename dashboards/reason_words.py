@@ -9,6 +9,12 @@ _BEHIND = {
     "kafka_away": "it can't reach Kafka",
     "silent": "it gives no sign of life",
 }
+# Of snapshots that come no more.
+_STOPPED = {
+    "nothing_comes": "no new snapshot lies in the watched folders",
+    "folder_away": "a watched folder is missing or empty",
+    "folder_hangs": "a watched folder does not answer",
+}
 # Of the archive, whose "behind" has nothing to do with agents.
 _ARCHIVE = {
     "behind": "more snapshots come than are archived",
@@ -80,6 +86,7 @@ _WORDS = {
 _OF_KIND = {
     AlertKind.PIPELINE_LAG: _BEHIND,
     AlertKind.CONNECTOR_BEHIND: _BEHIND,
+    AlertKind.DATA_STOPPED: _STOPPED,
     AlertKind.ARCHIVE_LATE: _ARCHIVE,
     AlertKind.RECEIVER_FAILING: _RECEIVER,
     AlertKind.TAPE_TROUBLE: _TAPE,

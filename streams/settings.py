@@ -80,6 +80,8 @@ class Settings(BaseSettings):
         Who is told of alerts and incidents: programs by HTTP, people through Apprise.
     silence_after_s
         A recorder that delivers no files for so long, by the clock, is not waited for.
+    data_stopped_after_s
+        An alert is raised when snapshots had been coming, and none has for so long, by the clock; 0: never.
     """
 
     model_config = SettingsConfigDict(
@@ -96,6 +98,7 @@ class Settings(BaseSettings):
     receivers: tuple[ReceiverSettings, ...] = ()
     messengers: tuple[MessengerSettings, ...] = ()
     silence_after_s: Annotated[float, Field(gt=0)] = 150.0
+    data_stopped_after_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 180.0
     reading: ReadLimits = ReadLimits()
     units: UnitSettings = UnitSettings()
     spool: SpoolSettings = SpoolSettings()

@@ -19,7 +19,8 @@ from streams.series_progress import series_of
 from streams.settings import Settings
 
 _LOOK_EVERY_S = 0.5
-_PROGRESS_FILES = 64
+# So often it is told how far the work has come; between two such parts nothing is read ahead.
+_PROGRESS_FILES = 8
 # Files that the storage does not give now (a network file system that is away) are tried again.
 _READ_AGAIN_EVERY_S = 30.0
 # What lies in every folder of recorders; whatever else is left alone, an operator should mend.

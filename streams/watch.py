@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
@@ -18,16 +19,17 @@ from streams.alert_pages import AlertPages
 from streams.archive.places import archive_folder, require_apart
 from streams.archive.states.state_archivist import StateArchivist
 from streams.archive.uploading.archive_chores import with_archive
+from streams.data_alerts import DataAlerts, open_data_alerts
 from streams.embedded_runner import EmbeddedRunner
 from streams.http_health import HealthServer, ReadyPart
 from streams.live_show import LiveShow
 from streams.metrics import WatchMetrics
 from streams.promoted_models import PromotedModels
-from streams.reporting_chores import Report
+from streams.reporting_chores import Report, ReportingChores
 from streams.settings import Settings
 from streams.shadow_model import ShadowModel
-from streams.spool_loop import SpoolLoop
-from streams.state_writing import open_state_writing
+from streams.spool_loop import Chores, SpoolLoop
+from streams.state_writing import StateWriting, open_state_writing
 from streams.telling.receiver_alerts import with_receivers
 from streams.watch_news import WatchNews
 from streams.watch_pipeline import WatchPipeline, models_of_states
@@ -43,6 +45,19 @@ class Watch(SpoolLoop[EmbeddedRunner]):
     def process_units(self, units: Iterator[WorkUnit]) -> None:
         """Process units that are made in memory, as those of files (for benchmarks)."""
         self._runner.process_units(units)
+
+
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """What all parts of a watch are given; they end with ``stack``, and stop waiting when ``stop`` is set."""
+
+    stack: ExitStack
+    state_path: Path
+    settings: Settings
+    clock: Clock
+    metrics: WatchMetrics
+    stop: Event
+    tell: Callable[[str], None]
 
 
 @contextmanager
@@ -75,98 +90,112 @@ def open_watch(
     """
     require_apart(settings.archive.store, paths)
     clock = clock or SystemClock()
-    stop = Event()
     return_large_arrays()
     with ExitStack() as stack:
         metrics = WatchMetrics(clock, guard_sigmas=settings.meter.smoothing.guard_sigmas)
-        health = None
-        if http != "off":
-            pages = AlertPages(state_path, settings)
-            health = stack.enter_context(HealthServer(http, metrics, clock, pages=pages))
+        around = _Surroundings(stack, state_path, settings, clock, metrics, Event(), tell or _ignore)
+        health = _open_health(around, http)
         writing = open_state_writing(
             stack,
             state_path,
             settings,
             clock=clock,
             metrics=metrics,
-            tell=tell or _ignore,
-            stopping=stop.is_set,
+            tell=around.tell,
+            stopping=around.stop.is_set,
             on_alerts=on_alerts,
         )
-        models = PromotedModels(state_path, settings, clock=clock, metrics=metrics, tell=tell or _ignore)
-        stack.callback(models.close)
-        make_stage = models.first(lambda: models_of_states(writing.state.load_states()))
-        shadow = ShadowModel(state_path, settings, clock=clock, metrics=metrics, tell=tell or _ignore)
-        stack.callback(shadow.close)
-        pipeline = WatchPipeline(make_stage, settings.join, models.earlier, shadow.first())
-        baselines = AcceptedBaselines(state_path, tell or _ignore)
         sequence: SnapshotSequence[SpoolFile] = SnapshotSequence(settings.sequence, settings.zone)
-        runner = EmbeddedRunner(
-            state=writing.state,
-            pipeline=pipeline,
-            builder=writing.builder,
-            sequence=sequence,
-            settings=settings,
-            metrics=metrics,
-            news=WatchNews(
-                baselines=baselines.take_new,
-                baseline_taken=baselines.taken,
-                model=models.take_new,
-                shadow=shadow.take_new,
-            ),
-            stopping=stop.is_set,
-            before_file=_state_archivist(stack, state_path, settings, writing.state, tell or _ignore),
-            show=_live(stack, state_path, clock, tell or _ignore).offer,
-        )
-        stack.callback(runner.close)
+        runner = _open_runner(around, writing, sequence)
         writing.sender.start()
         if health is not None:
             health.ready(ReadyPart.MODEL, ReadyPart.STATE)
+        data = open_data_alerts(stack, state_path, settings, clock)
         yield Watch(
             paths,
             settings=settings,
             clock=clock,
             runner=runner,
             sequence=sequence,
-            chores=with_archive(
-                stack,
-                with_receivers(
-                    stack,
-                    writing.housekeeping,
-                    _reported_by(runner),
-                    state=state_path,
-                    settings=settings,
-                    clock=clock,
-                ),
-                _reported_by(runner),
-                state=state_path,
-                settings=settings,
-                clock=clock,
-                registry=metrics.registry,
-                tell=tell or _ignore,
-            ),
+            chores=_with_all_alerts(around, writing.housekeeping, data, _reported_by(runner)),
             watching=_ignore if health is None else health.ready,
             signs=metrics,
-            stop=stop,
-            tell=tell or _ignore,
+            stop=around.stop,
+            tell=around.tell,
+            looked=None if data is None else data.looked,
         )
 
 
-def _state_archivist(
-    stack: ExitStack, state_path: Path, settings: Settings, state: StateReader, tell: Callable[[str], None]
-) -> Callable[[int], None] | None:
-    """Where there is an archive, the states go into it now and then; closed with ``stack``."""
+def _open_health(around: _Surroundings, http: str) -> HealthServer | None:
+    """Metrics, health and the alerts' pages at ``HOST:PORT``; None where they are off."""
+    if http == "off":
+        return None
+    pages = AlertPages(around.state_path, around.settings)
+    return around.stack.enter_context(HealthServer(http, around.metrics, around.clock, pages=pages))
+
+
+def _open_runner(around: _Surroundings, writing: StateWriting, sequence: SnapshotSequence[SpoolFile]) -> EmbeddedRunner:
+    """The runner with its models, and with what reaches it beside the files."""
+    stack, state_path, settings, tell = around.stack, around.state_path, around.settings, around.tell
+    models = PromotedModels(state_path, settings, clock=around.clock, metrics=around.metrics, tell=tell)
+    stack.callback(models.close)
+    make_stage = models.first(lambda: models_of_states(writing.state.load_states()))
+    shadow = ShadowModel(state_path, settings, clock=around.clock, metrics=around.metrics, tell=tell)
+    stack.callback(shadow.close)
+    baselines = AcceptedBaselines(state_path, tell)
+    runner = EmbeddedRunner(
+        state=writing.state,
+        pipeline=WatchPipeline(make_stage, settings.join, models.earlier, shadow.first()),
+        builder=writing.builder,
+        sequence=sequence,
+        settings=settings,
+        metrics=around.metrics,
+        news=WatchNews(
+            baselines=baselines.take_new,
+            baseline_taken=baselines.taken,
+            model=models.take_new,
+            shadow=shadow.take_new,
+        ),
+        stopping=around.stop.is_set,
+        before_file=_state_archivist(around, writing.state),
+        show=_live(around).offer,
+    )
+    stack.callback(runner.close)
+    return runner
+
+
+def _with_all_alerts(around: _Surroundings, chores: Chores, data: DataAlerts | None, report: Report) -> Chores:
+    """The chores, and what they find: data that have stopped, receivers that fail, an archive that is late."""
+    stack, settings, clock = around.stack, around.settings, around.clock
+    if data is not None:
+        chores = ReportingChores(chores, data, report)
+    return with_archive(
+        stack,
+        with_receivers(stack, chores, report, state=around.state_path, settings=settings, clock=clock),
+        report,
+        state=around.state_path,
+        settings=settings,
+        clock=clock,
+        registry=around.metrics.registry,
+        tell=around.tell,
+    )
+
+
+def _state_archivist(around: _Surroundings, state: StateReader) -> Callable[[int], None] | None:
+    """Where there is an archive, the states go into it now and then."""
+    settings = around.settings
     if not settings.archive.store:
         return None
-    archivist = StateArchivist(state, archive_folder(settings.archive, state_path), settings, tell)
-    stack.callback(archivist.close)
+    archivist = StateArchivist(state, archive_folder(settings.archive, around.state_path), settings, around.tell)
+    around.stack.callback(archivist.close)
     return archivist.before
 
 
-def _live(stack: ExitStack, state_path: Path, clock: Clock, tell: Callable[[str], None]) -> LiveShow:
-    """Shows on the board of the state directory what was worked on last; ended with ``stack``."""
-    show = LiveShow(lambda: LiveBoardWriter(state_path / BOARD_NAME, clock), clock, tell)
-    stack.callback(show.stop)
+def _live(around: _Surroundings) -> LiveShow:
+    """Shows on the board of the state directory what was worked on last."""
+    clock = around.clock
+    show = LiveShow(lambda: LiveBoardWriter(around.state_path / BOARD_NAME, clock), clock, around.tell)
+    around.stack.callback(show.stop)
     show.start()
     return show
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dashboards.words import count_words, link, plain_words, size_words, time_words
+from dashboards.words import count_words, figure_words, link, plain_words, size_words, span_words, time_words
 from models.event_time import HOUR_NS, format_iso
+from models.replay_progress import ReplayProgress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,21 @@ def result_facts(result: Mapping[str, Any]) -> list[tuple[str, str]]:
             (f"only of {second}", count_words(len(comparison["second_only"]))),
         ]
     return [*facts, ("results", ", ".join(result["results"]))]
+
+
+def progress_facts(progress: ReplayProgress) -> list[tuple[str, str]]:
+    """How far a replay has come, how fast it is, and how long it still takes."""
+    facts = [("files", f"{count_words(progress.files_done)} of {count_words(progress.files)}")]
+    if progress.models > 1:
+        facts.insert(0, ("model", f"{progress.model}, number {progress.number} of {progress.models}"))
+    if progress.records:
+        facts.append(("records", f"{count_words(progress.records_done)} of {count_words(progress.records)}"))
+    facts.append(("event time", f"{time_words(progress.reached_ns, seconds=True)} UTC"))
+    if progress.speed is not None:
+        facts.append(("speed", f"{figure_words(progress.speed, '.2g')} times as fast as it was recorded"))
+    if progress.left_s is not None:
+        facts.append(("still takes about", span_words(progress.left_s)))
+    return facts
 
 
 def found_rows(result: Mapping[str, Any]) -> list[FoundRow]:

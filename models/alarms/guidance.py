@@ -153,6 +153,15 @@ GUIDANCE: dict[AlertKind, KindGuidance] = {
         call=_DATA,
         off_delay_s=60.0,
     ),
+    AlertKind.DATA_STOPPED: KindGuidance(
+        rationale="Shots that are fired now are seen by nobody, and every other alarm keeps still with the data.",
+        meaning="Snapshots had been coming, and for minutes none has: from no recorder of these folders.",
+        check="Does the laser rest? Then acknowledge it; it ends with the first snapshot. Else, nothing_comes: the "
+        "recorder computers, their transfer, their disks. folder_away, folder_hangs: the mount, the file server, the "
+        "network.",
+        call=_DATA,
+        off_delay_s=300.0,
+    ),
     AlertKind.TAPE_TROUBLE: KindGuidance(
         rationale="Copies that were relied on may be gone; every day on which nobody looks, one copy less is left.",
         meaning="A cartridge could not be written or read, or what was read back was not what was written. Nothing was "

@@ -11,8 +11,9 @@ from models.alerts.alert import Alert, AlertKind, AlertStatus
 from models.devices import NO_STAGE
 from models.event_time import SECOND_NS
 
-# Of these one thing is behind all subjects: full servers, a store that is away, the one drive.
+# Of these one thing is behind all subjects: a laser that rests, full servers, a store that is away, the one drive.
 _SCOPES = {
+    AlertKind.DATA_STOPPED: "data",
     AlertKind.PIPELINE_LAG: "pipeline",
     AlertKind.ARCHIVE_LATE: "archive",
     AlertKind.RECEIVER_FAILING: "receivers",

@@ -32,6 +32,7 @@ class AlertKind(StrEnum):
     SNAPSHOT_REJECTED = "snapshot_rejected"
     PIPELINE_LAG = "pipeline_lag"
     CONNECTOR_BEHIND = "connector_behind"
+    DATA_STOPPED = "data_stopped"
     TAPE_TROUBLE = "tape_trouble"
     TAPE_WANTED = "tape_wanted"
     ARCHIVE_LATE = "archive_late"

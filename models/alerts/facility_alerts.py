@@ -23,6 +23,17 @@ class BehindReason(StrEnum):
     SILENT = "silent"
 
 
+class StopReason(StrEnum):
+    """Why no snapshot comes any more, as it looks from here; the bounded reason of the alert."""
+
+    #: The watched folders are there, and nothing new lies in them.
+    NOTHING_COMES = "nothing_comes"
+    #: A watched folder is missing, empty or can't be listed.
+    FOLDER_AWAY = "folder_away"
+    #: A watched folder does not answer: the system waits for its disk or for the network.
+    FOLDER_HANGS = "folder_hangs"
+
+
 class ArchiveReason(StrEnum):
     """Why files wait for the archive; the bounded reason of the alert."""
 
@@ -124,6 +135,19 @@ def connector_alert(
         reason=reason,
         status=status,
     )
+
+
+def data_alert(where: str, *, first_ns: int, last_ns: int, reason: StopReason, status: AlertStatus) -> AlertEvent:
+    """No snapshot comes any more, although they had been coming; or they come again.
+
+    Parameters
+    ----------
+    where
+        ``data`` for a watch's folders, ``data/NAME`` for those of a connector of this name.
+    first_ns
+        When the last snapshot ends that came, by the recorders' clock, ns since 1970; the closing gives the same one.
+    """
+    return _alert(AlertKind.DATA_STOPPED, where, first_ns=first_ns, last_ns=last_ns, reason=reason, status=status)
 
 
 def archive_alert(sink: str, *, first_ns: int, last_ns: int, reason: ArchiveReason, status: AlertStatus) -> AlertEvent:

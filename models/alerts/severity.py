@@ -19,6 +19,7 @@ _RULE_SEVERITY = {
     AlertKind.SNAPSHOT_REJECTED: Severity.LOW,
     AlertKind.PIPELINE_LAG: Severity.MEDIUM,  # alerts come, but late
     AlertKind.CONNECTOR_BEHIND: Severity.HIGH,  # nobody watches what that recorder writes
+    AlertKind.DATA_STOPPED: Severity.MEDIUM,  # nobody watches, but most often the laser simply rests
     AlertKind.TAPE_TROUBLE: Severity.HIGH,  # copies that were relied on may be lost
     AlertKind.RECEIVER_FAILING: Severity.HIGH,  # alerts that nobody saw are none
     AlertKind.ARCHIVE_LATE: Severity.MEDIUM,  # the files are on one disk only
@@ -40,7 +41,8 @@ def severity_of(kind: AlertKind, score: float = 0.0, shots: int = 1) -> Severity
     receiver_failing                        high
     stuck_frame, energy_step,
     snapshot_missing, pipeline_lag,
-    tape_wanted, archive_late               medium
+    data_stopped, tape_wanted,
+    archive_late                            medium
     snapshot_rejected, drift                low
     incomplete_triplet                      low; medium from 10 shots, high from 100 shots on
     all others, which have a score          low; medium from a score of 5, high from 8 on

@@ -44,6 +44,9 @@ def replay(
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
     page: Annotated[Path | None, typer.Option(help="Write the results with pictures as one HTML file.")] = None,
+    progress: Annotated[
+        Path | None, typer.Option(help="Write how far it has come into this file now and then, as JSON.")
+    ] = None,
 ) -> None:
     """Put an archived stretch through the pipeline again, from the archived state before it; compare models."""
     from connectors.clock import SystemClock
@@ -69,7 +72,7 @@ def replay(
             _show_plan(replays, plan, model, as_json=as_json)
             return
         options = ReplayOptions(speed=pace, workers=workers)
-        _replay(replays, plan, model, into, options, as_json=as_json, page=page)
+        _replay(replays, plan, model, into, options, as_json=as_json, page=page, progress=progress)
 
 
 def _stretch(from_time: str, to_time: str, speed: str) -> tuple[int, int, float | None]:
@@ -124,20 +127,24 @@ def _replay(
     *,
     as_json: bool,
     page: Path | None,
+    progress: Path | None,
 ) -> None:
     import json
     from dataclasses import replace
+    from functools import partial
 
     from rich.console import Console
 
     from dashboards.alert_table import print_alerts
     from dashboards.progress import progress_bar
     from dashboards.replay_table import plan_sentences, print_comparison, print_sentences
+    from streams.replay.progress import write_progress
     from streams.replay.results import replay_stretch
 
+    follow = None if progress is None else partial(write_progress, progress)
     with progress_bar("replaying") as advance:
         options = replace(options, progress=advance)
-        results = replay_stretch(replays, plan, other_model=model, into=into, options=options)
+        results = replay_stretch(replays, plan, other_model=model, into=into, options=options, follow=follow)
     if page is not None:
         page.write_text(results.page(), encoding="utf-8")
     if as_json:

@@ -23,10 +23,12 @@ from streams.connector.journal import SendingJournal, connector_name
 from streams.connector.message_sender import MessageSender
 from streams.connector.progress_follower import ProgressFollower
 from streams.connector.sending_runner import SendingRunner
+from streams.data_alerts import open_data_alerts
 from streams.facility.facility_metrics import ConnectorMetrics
 from streams.facility.topic_plan import require_topics
 from streams.http_health import HealthServer
 from streams.metrics import WatchMetrics
+from streams.reporting_chores import ReportingChores
 from streams.settings import Settings
 from streams.spool_loop import SpoolLoop
 from streams.telling.receiver_alerts import with_receivers
@@ -173,6 +175,8 @@ def open_connector(
             metrics.loop_moved()
 
         runner.do_beside(beside)
+        data = open_data_alerts(stack, state_path, settings, clock, where=f"data/{connector_name(settings)}")
+        telling = chores if data is None else ReportingChores(chores, data, runner.report_first)
         yield SpoolLoop(
             paths,
             settings=settings,
@@ -181,7 +185,7 @@ def open_connector(
             sequence=parts.sequence,
             chores=with_archive(
                 stack,
-                with_receivers(stack, chores, runner.report_first, state=state_path, settings=settings, clock=clock),
+                with_receivers(stack, telling, runner.report_first, state=state_path, settings=settings, clock=clock),
                 runner.report_first,
                 state=state_path,
                 settings=settings,
@@ -193,6 +197,7 @@ def open_connector(
             watching=_ignore if health is None else health.ready,
             stop=stop,
             tell=tell,
+            looked=None if data is None else data.looked,
         )
         chores.tell_end()
 

@@ -2,8 +2,8 @@
 
 A browser that follows is told that something is new, and asks for what it shows; so nothing is lost when it was away.
 Events: ``status`` (each second: the time, unacknowledged incidents, the age of the data), ``incidents`` (somebody or
-something decided), ``state`` (the watch wrote), ``frames`` (the live board shows something new), ``end`` (it is over,
-with the reason).
+something decided), ``state`` (the watch wrote), ``replays`` (one began, ended or came further), ``frames`` (the live
+board shows something new), ``end`` (it is over, with the reason).
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import json
 import sqlite3
 import threading
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,7 @@ class EventHub:
             "incidents": _DatabaseChanges(state / DECISIONS_NAME),
             "state": _DatabaseChanges(state / DATABASE_NAME),
         }
+        self._others: list[tuple[str, Callable[[], bool]]] = []
         self._lock = threading.Lock()
         self._followers: set[Follower] = set()
         self._told_s: dict[str, float] = {}
@@ -93,6 +95,10 @@ class EventHub:
         self._incidents: dict[str, Any] | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="console-events", daemon=True)
+
+    def look_after(self, event: str, changed: Callable[[], bool]) -> None:
+        """Before the start: tell an event, too, whenever ``changed`` says so; it is asked often, from one thread."""
+        self._others.append((event, changed))
 
     def start(self) -> None:
         """Begin to look."""
@@ -146,6 +152,7 @@ class EventHub:
     def look(self) -> None:
         """Find out what has changed, and tell it."""
         self._untold |= {name for name, database in self._databases.items() if database.changed()}
+        self._untold |= {event for event, changed in self._others if changed()}
         if self._incidents is None or "incidents" in self._untold:
             self._incidents = self._counted()
             self._untold.add("status")

@@ -12,7 +12,7 @@ from streams.alert_pages import AlertPages
 from streams.console.access.access import Access
 from streams.console.api_work import ApiWork
 from streams.console.events import EventHub
-from streams.console.replays import ReplayRunner
+from streams.console.replays.runner import ReplayRunner
 from streams.console.setting_sources import SettingSources
 from streams.history.series import SeriesHistory
 from streams.settings import Settings
@@ -75,7 +75,7 @@ def make_parts(
 ) -> ConsoleParts:
     """All of them for one console; the hub looks after changes once it is started."""
     board = LiveBoardReader(state / BOARD_NAME)
-    return ConsoleParts(
+    made = ConsoleParts(
         state=state,
         settings=settings,
         clock=clock,
@@ -90,6 +90,8 @@ def make_parts(
         setting_sources=SettingSources(config, settings),
         config=config,
     )
+    made.hub.look_after("replays", made.replays.changes())
+    return made
 
 
 def parts(request: Request) -> ConsoleParts:

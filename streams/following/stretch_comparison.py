@@ -13,7 +13,7 @@ _BY_CLOCK = frozenset(
     {
         *(AlertKind.SNAPSHOT_MISSING, AlertKind.SNAPSHOT_REJECTED, AlertKind.PIPELINE_LAG, AlertKind.CONNECTOR_BEHIND),
         *(AlertKind.TAPE_TROUBLE, AlertKind.TAPE_WANTED, AlertKind.ARCHIVE_LATE),
-        AlertKind.RECEIVER_FAILING,
+        *(AlertKind.RECEIVER_FAILING, AlertKind.DATA_STOPPED),
     }
 )
 _MOST_NAMED = 5

@@ -1,6 +1,6 @@
 """What a replay gave: its alerts, beside those of another model, as documents and as a page."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from connectors.alert_documents import alert_document
@@ -13,8 +13,9 @@ from models.event_time import format_iso
 from models.replay_comparison import ReplayComparison
 from streams.replay.comparison import FoundAlert, alerts_of_stretch, compare_replays, comparison_document
 from streams.replay.plan import ReplayPlan
+from streams.replay.progress import Follow, ModelProgress
 from streams.replay.replay import Replays
-from streams.replay.run import AS_FAST_AS_IT_GOES, ReplayOptions
+from streams.replay.run import AS_FAST_AS_IT_GOES, ReplayModels, ReplayOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +59,14 @@ def replay_stretch(
     other_model: str,
     into: Path | None,
     options: ReplayOptions = AS_FAST_AS_IT_GOES,
+    follow: Follow | None = None,
 ) -> ReplayResults:
     """Replay with the model of the stretch, and with another one if it is named; see ``Replays.run``.
+
+    Parameters
+    ----------
+    follow
+        Told how far it has come, beside ``options.progress``.
 
     Raises
     ------
@@ -69,13 +76,35 @@ def replay_stretch(
     finder = replays.models()
     first = finder.first(plan.state)
     models = [first, finder.other(other_model, first)] if other_model else [first]
-    directories = tuple(replays.run(plan, each, into, options) for each in models)
+    directories = tuple(
+        replays.run(plan, each, into, _followed(replays, plan, options, follow, (each, number, len(models))))
+        for number, each in enumerate(models, start=1)
+    )
     return ReplayResults(
         plan=plan,
         directories=directories,
         alerts=alerts_of_stretch(directories[0], plan.from_ns, plan.to_ns),
         comparison=compare_replays(directories[0], directories[-1], plan.from_ns, plan.to_ns) if other_model else None,
     )
+
+
+def _followed(
+    replays: Replays, plan: ReplayPlan, options: ReplayOptions, follow: Follow | None, of: tuple[ReplayModels, int, int]
+) -> ReplayOptions:
+    """The options of one model's replay, whose progress is told to ``follow`` as well; which one of how many."""
+    if follow is None:
+        return options
+    models, number, all_of_them = of
+    told = ModelProgress(
+        plan, models.in_use.name, number=number, models=all_of_them, clock=replays.clock, follow=follow
+    )
+
+    def both(done: int, files: int) -> None:
+        told(done, files)
+        if options.progress is not None:
+            options.progress(done, files)
+
+    return replace(options, progress=both)
 
 
 def plan_document(plan: ReplayPlan) -> dict[str, object]:

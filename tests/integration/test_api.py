@@ -42,7 +42,7 @@ from streams.console.api.openapi import openapi_document
 from streams.console.app import create_app
 from streams.console.listening import listening
 from streams.console.parts import make_parts
-from streams.console.replays import ReplayRunner
+from streams.console.replays.runner import ReplayRunner
 from streams.settings import load_settings
 from tests.support.consoles import QUICK_PASSWORDS
 from tests.support.signing_in import add_user

@@ -15,7 +15,7 @@ import typer
 from connectors.snapshots.manifest import DeadReason
 from connectors.snapshots.reader import open_snapshot
 from models.alerts.alert import AlertKind, AlertStatus, Severity
-from models.alerts.facility_alerts import ArchiveReason, BehindReason, ReceiverReason, TapeReason
+from models.alerts.facility_alerts import ArchiveReason, BehindReason, ReceiverReason, StopReason, TapeReason
 from models.alerts.severity import severity_of
 from models.archive.safety import WhyNot
 from models.devices import RecordKind
@@ -209,6 +209,10 @@ def test_every_reason_is_explained() -> None:
 
 def test_every_reason_why_files_wait_for_the_archive_is_explained() -> None:
     assert first_words(table(GUIDE, "reason of archive_late", "what to do")) == list(ArchiveReason)
+
+
+def test_every_reason_why_no_snapshot_comes_is_explained() -> None:
+    assert first_words(table(GUIDE, "reason of data_stopped", "what to do")) == list(StopReason)
 
 
 def test_every_reason_why_messages_wait_for_a_receiver_is_explained() -> None:

@@ -1,7 +1,7 @@
 "use strict";
 // Every page: the live strip at its top. Pages hear what is new as events of the document, with what the server sent as
-// their detail: "petawatch:status", "petawatch:incidents", "petawatch:state", "petawatch:frames". All but the first come
-// with each connection as well: something may have been missed before it. What pages need besides stands in petawatch.
+// their detail: "petawatch:status", "petawatch:incidents", "petawatch:state", "petawatch:replays", "petawatch:frames". All but the
+// first come with each connection as well: something may have been missed before it. What pages need besides stands in petawatch.
 
 window.petawatch = window.petawatch || {};
 
@@ -9,7 +9,7 @@ window.petawatch = window.petawatch || {};
   // A second without a word is usual; this is none.
   const LOST_AFTER_MS = 3500;
   const RETRY_MS = 1500;
-  const EVENTS = ["status", "incidents", "state", "frames"];
+  const EVENTS = ["status", "incidents", "state", "replays", "frames"];
   const PRIORITIES = [["high", "▲"], ["medium", "◆"], ["low", "●"]];
 
   let source = null;
@@ -55,6 +55,8 @@ window.petawatch = window.petawatch || {};
     const incidents = status.incidents;
     if (incidents.failure) {
       show("live-incidents", "✕", "incidents can't be read now");
+    } else if (incidents.unread) {
+      show("live-incidents", "✕", `${incidents.unacknowledged} unacknowledged; some incidents can't be read`);
     } else if (incidents.unacknowledged === 0) {
       show("live-incidents", "✓", "no unacknowledged incident");
     } else {

@@ -30,7 +30,6 @@ window.petawatch = window.petawatch || {};
       const busy = !part.contains(sent) && (filled(part) || (part.contains(document.activeElement) &&
         typing(document.activeElement)));
       if (now === null || busy) continue;
-      if (!("again" in now.dataset)) delete part.dataset.again;
       for (const each of part.querySelectorAll("details[id]")) {
         const fresher = [...now.querySelectorAll("details[id]")].find((other) => other.id === each.id);
         if (fresher !== undefined) fresher.open = each.open;
@@ -139,18 +138,14 @@ window.petawatch = window.petawatch || {};
 
   Object.assign(window.petawatch, { refresh, say, typing });
 
-  document.addEventListener("petawatch:incidents", () => {
-    if (document.querySelector("[data-follows='incidents']") !== null) refresh();
-  });
-
-  // What goes on by itself is looked at again, as long as it does; nothing tells of it.
-  const lookAgain = () => {
-    const place = document.querySelector("[data-again]");
-    if (place !== null) setTimeout(async () => { await refresh(); lookAgain(); }, Number(place.dataset.again));
-  };
+  // A part says by "data-follows" which events it is about.
+  for (const about of ["incidents", "replays"]) {
+    document.addEventListener(`petawatch:${about}`, () => {
+      if (document.querySelector(`[data-follows="${about}"]`) !== null) refresh();
+    });
+  }
 
   document.addEventListener("DOMContentLoaded", () => {
-    lookAgain();
     const wanted = location.hash ? document.querySelector(`[data-key][id="${CSS.escape(location.hash.slice(1))}"]`) : null;
     if (wanted !== null) reach(wanted);
   });

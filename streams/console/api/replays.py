@@ -15,7 +15,8 @@ from streams.console.api.validators import tag_answer, tag_of_answer
 from streams.console.guards import Operator
 from streams.console.parts import parts
 from streams.console.problems import RefusedError
-from streams.console.replays import ReplayQuestion, ReplayRun, ReplayStatus
+from streams.console.replays.question import ReplayQuestion
+from streams.console.replays.run import ReplayRun, ReplayStatus
 
 router = APIRouter(prefix="/api/v1", route_class=ApiRoute, tags=["replays"])
 

@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from connectors.model_files import installed_name
 from connectors.registry.version_listing import VersionListing
 from connectors.state.reader import StateReader
-from dashboards.console.replay_view import camera_differences, found_rows, hour_rows, result_facts
+from dashboards.console.replay_view import camera_differences, found_rows, hour_rows, progress_facts, result_facts
 from dashboards.html_page import PAGE_POLICY
 from dashboards.words import time_words
 from models.errors import PetawatchError, RecordError
@@ -19,7 +19,8 @@ from streams.console.pages.known_snapshots import known_snapshots
 from streams.console.parts import ConsoleParts, parts
 from streams.console.problems import sentence_of, status_of
 from streams.console.rendering import render
-from streams.console.replays import ReplayQuestion, ReplayRun
+from streams.console.replays.question import ReplayQuestion
+from streams.console.replays.run import ReplayRun
 from streams.history.known_devices import latest_minute_end
 
 router = APIRouter()
@@ -135,6 +136,8 @@ def _shown(run: ReplayRun) -> dict[str, object]:
         "ended": time_words(run.ended_ns, seconds=True),
         "status": run.status.value,
         "goes_on": not run.status.ended,
+        "percent": None if run.progress is None else round(100 * run.progress.part),
+        "progress": [] if run.progress is None else progress_facts(run.progress),
         "sentence": run.sentence,
     }
 

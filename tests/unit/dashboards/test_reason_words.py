@@ -9,7 +9,7 @@ from connectors.snapshots.reader import open_snapshot
 from dashboards.reason_words import why
 from models.alerts.alert import Alert, AlertKind
 from models.alerts.explanation import NO_EXPLANATION
-from models.alerts.facility_alerts import ArchiveReason, BehindReason, ReceiverReason, TapeReason
+from models.alerts.facility_alerts import ArchiveReason, BehindReason, ReceiverReason, StopReason, TapeReason
 from models.results import Reason
 from tests.unit.connectors.state.examples import alert_event
 
@@ -28,6 +28,7 @@ def alert(*reasons: str, kind: AlertKind = AlertKind.IMAGE_ANOMALY) -> Alert:
         (AlertKind.SNAPSHOT_MISSING, "not_delivered"),
         *((kind, word) for kind in (AlertKind.PIPELINE_LAG, AlertKind.CONNECTOR_BEHIND) for word in BehindReason),
         *((AlertKind.ARCHIVE_LATE, word) for word in ArchiveReason),
+        *((AlertKind.DATA_STOPPED, word) for word in StopReason),
         *((AlertKind.RECEIVER_FAILING, word) for word in ReceiverReason),
         *((kind, word) for kind in (AlertKind.TAPE_TROUBLE, AlertKind.TAPE_WANTED) for word in TapeReason),
     ],

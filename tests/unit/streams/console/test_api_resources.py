@@ -18,7 +18,9 @@ from models.archive.copies import CopyState
 from models.archive.keys import archive_key
 from models.archive.volumes import Volume, VolumeState
 from streams.archive.places import archive_folder
-from streams.console.replays import ReplayQuestion, ReplayRun, ReplayRunner, ReplayStatus
+from streams.console.replays.question import ReplayQuestion
+from streams.console.replays.run import ReplayRun, ReplayStatus
+from streams.console.replays.runner import ReplayRunner
 from streams.settings import load_settings
 from tests.support.catalog_examples import archived, bundle_copy, bundle_of, store_copy
 from tests.support.consoles import console_client
@@ -146,7 +148,7 @@ def test_the_result_of_a_replay(state: Path, client: TestClient) -> None:
     run = ReplayRun(id=question.id, question=question, by="ada", asked_ns=START_NS, status=ReplayStatus.FINISHED)
     folder = state / "console-replays" / run.id
     folder.mkdir(parents=True)
-    runner._write(replace(run, ended_ns=START_NS))
+    runner._kept.write(replace(run, ended_ns=START_NS))
     document: dict[str, object] = {
         "from": "2022-07-01T09:34:00.000Z",
         "to": "2022-07-01T09:34:01.000Z",
@@ -164,6 +166,6 @@ def test_a_replay_that_has_no_result_says_so(state: Path, client: TestClient) ->
     question = ReplayQuestion(from_ns=START_NS, to_ns=START_NS + 10**9)
     run = ReplayRun(id=question.id, question=question, by="ada", asked_ns=START_NS, status=ReplayStatus.FAILED)
     (state / "console-replays" / run.id).mkdir(parents=True)
-    ReplayRunner(state, None, ManualClock())._write(run)
+    ReplayRunner(state, None, ManualClock())._kept.write(run)
     answer = client.get(f"/api/v1/replays/{run.id}/result")
     assert (answer.status_code, answer.json()["reason"]) == (409, "replay_not_finished")

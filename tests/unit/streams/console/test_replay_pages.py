@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from streams.console.replays import ReplayRunner
+from models.event_time import parse_iso
+from streams.console.replays.runner import ReplayRunner
 from tests.support.console_state import write_state
 from tests.support.consoles import HTML, console_client
 from tests.support.manual_clock import ManualClock
@@ -44,11 +45,27 @@ RESULT = {
         "cameras": [CAMERA],
     },
 }
+PROGRESS = {
+    "model": "ae-2",
+    "number": 2,
+    "models": 2,
+    "files_done": 6,
+    "files": 12,
+    "files_before": 0,
+    "records_done": 10_800,
+    "records": 21_600,
+    "began_ns": parse_iso("2022-07-01T11:00"),
+    "reached_ns": parse_iso("2022-07-01T11:03"),
+    "elapsed_s": 9.0,
+}
 PROGRAM = f"""
-import pathlib, sys
+import pathlib, sys, time
 arguments = sys.argv[1:]
 if "2022-07-01T10:00" in arguments[arguments.index("--from") + 1]:
     sys.exit("Error: no snapshot is known")
+if "2022-07-01T11:00" in arguments[arguments.index("--from") + 1]:
+    pathlib.Path(arguments[arguments.index("--progress") + 1]).write_text({json.dumps(PROGRESS)!r})
+    time.sleep(600)
 pathlib.Path(arguments[arguments.index("--page") + 1]).write_text("<p>all of it</p>")
 print({json.dumps(RESULT)!r})
 """
@@ -105,3 +122,20 @@ def test_what_can_not_be_replayed_is_told_where_it_was_asked(client: TestClient)
     assert client.get("/replay/0123456789abcdef", headers=HTML).status_code == 404
     token = csrf_token(client.get("/replay", headers=HTML).text)
     assert client.post(f"{path}/cancel", data={"csrf": token}, headers=HTML).status_code == 409
+
+
+def test_a_replay_that_runs_shows_how_far_it_has_come(client: TestClient) -> None:
+    _, path = start(client, **{"from": "2022-07-01T11:00", "to": "2022-07-01T11:06", "model": "ae-2"})
+    wait_until(lambda: "<progress" in client.get(path, headers=HTML).text)
+    page = client.get(path, headers=HTML).text
+    assert 'value="75"' in page
+    for words in (
+        "ae-2, number 2 of 2",
+        "6 of 12",
+        "10\u202f800 of 21\u202f600",
+        "2022-07-01 11:03:00 UTC",
+        "20 times as fast",
+        "9.0 s",
+    ):
+        assert words in page, words
+    assert "running 75 %" in client.get("/replay", headers=HTML).text

@@ -17,18 +17,36 @@ from connectors.control_room.reader import ControlRoomReader
 from connectors.durable_files import replace_file
 from models.errors import RecordError, RetryableError
 from models.event_time import DAY_NS, MINUTE_NS, parse_iso
-from streams.console.replays import MOST_KEPT, MOST_WAITING, ReplayQuestion, ReplayRun, ReplayRunner, ReplayStatus
+from models.replay_progress import ReplayProgress
+from streams.console.replays.kept_runs import MOST_KEPT
+from streams.console.replays.question import ReplayQuestion
+from streams.console.replays.run import ReplayRun, ReplayStatus
+from streams.console.replays.runner import MOST_WAITING, ReplayRunner
 from tests.support.watching import wait_until
 
 _FROM_NS = parse_iso("2022-07-01T09:00:00.000250Z")
 _QUESTION = ReplayQuestion(from_ns=_FROM_NS, to_ns=_FROM_NS + MINUTE_NS)
+_PROGRESS = ReplayProgress(
+    model="ae-1",
+    number=1,
+    models=1,
+    files_done=3,
+    files=12,
+    files_before=0,
+    records_done=5_400,
+    records=21_600,
+    began_ns=_FROM_NS,
+    reached_ns=_FROM_NS + MINUTE_NS,
+    elapsed_s=4.0,
+)
 
 #: Stands for the command: says what it was asked, and ends as the first word of the state folder's file says.
 _PROGRAM = """
-import json, pathlib, sys, time
+import json, pathlib, shutil, sys, time
 arguments = sys.argv[1:]
 state = pathlib.Path(arguments[arguments.index("--state") + 1])
 print("petawatch: fetches files", file=sys.stderr, flush=True)
+(state / "progress").exists() and shutil.copy(state / "progress", arguments[arguments.index("--progress") + 1])
 while not (state / "go").exists():
     time.sleep(0.02)
 if (state / "go").read_text() == "fail":
@@ -105,7 +123,7 @@ def test_one_that_is_seen_to_have_ended_may_be_started_at_that_moment(
     (tmp_path / "go").write_text("fail")
     with _runner(tmp_path) as runner, ThreadPoolExecutor(1) as others:
         started: list[Future[ReplayRun]] = []
-        write = runner._write
+        write = runner._kept.write
 
         def write_and_start(run: ReplayRun) -> None:
             write(run)
@@ -114,7 +132,7 @@ def test_one_that_is_seen_to_have_ended_may_be_started_at_that_moment(
                 started.append(others.submit(runner.start, _QUESTION, by="bob"))
                 wait(started, timeout=0.3)
 
-        monkeypatch.setattr(runner, "_write", write_and_start)
+        monkeypatch.setattr(runner._kept, "write", write_and_start)
         run = runner.start(_QUESTION, by="ada")
         wait_until(lambda: bool(started))
         assert started[0].result(timeout=60).by == "bob"
@@ -205,7 +223,7 @@ def test_only_the_latest_are_kept(tmp_path: Path) -> None:
             )
             folder = tmp_path / "console-replays" / run.id
             folder.mkdir(parents=True)
-            runner._write(run)
+            runner._kept.write(run)
         damaged = tmp_path / "console-replays" / ("f" * 16)
         damaged.mkdir()
         (damaged / "run.json").write_text(json.dumps({"id": 3}))
@@ -226,7 +244,8 @@ def test_a_full_disk_ends_one_replay_and_not_those_that_follow(
             raise OSError(errno.ENOSPC, "No space left on device")
         replace_file(path, data)
 
-    monkeypatch.setattr("streams.console.replays.replace_file", write)
+    for module in ("kept_runs", "runner"):
+        monkeypatch.setattr(f"streams.console.replays.{module}.replace_file", write)
     with _runner(tmp_path) as runner:
         run = runner.start(_QUESTION, by="ada")
         wait_until(lambda: _status(runner, run) is ReplayStatus.RUNNING)
@@ -258,3 +277,25 @@ def test_two_consoles_of_one_state_directory_do_not_replay_at_once(tmp_path: Pat
         wait_until(lambda: not one.runs() or one._lock is None)
         assert other.start(_QUESTION, by="bob").id == run.id
         wait_until(lambda: _status(other, run) is ReplayStatus.FINISHED)
+
+
+def test_one_that_runs_says_how_far_it_has_come(tmp_path: Path) -> None:
+    (tmp_path / "progress").write_text(json.dumps(_PROGRESS.document()))
+    with _runner(tmp_path) as runner:
+        changed = runner.changes()
+        assert changed()  # nothing was looked at before
+        run = runner.start(_QUESTION, by="ada")
+        wait_until(lambda: _progress(runner, run) is not None)
+        assert _progress(runner, run) == _PROGRESS
+        wait_until(changed)
+        (tmp_path / "go").write_text("")
+        wait_until(lambda: _status(runner, run) is ReplayStatus.FINISHED)
+        assert _progress(runner, run) is None
+        wait_until(changed)
+        wait_until(lambda: not changed())
+
+
+def _progress(runner: ReplayRunner, run: ReplayRun) -> ReplayProgress | None:
+    found = runner.run(run.id)
+    assert found is not None
+    return found.progress

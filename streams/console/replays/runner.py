@@ -1,14 +1,10 @@
-"""Replays that operators start in the console: one after the other, each a process of its own that gives way."""
+"""Runs the replays of a console: each as a process, one after the other, the others wait."""
 
-import hashlib
 import json
-import re
-import shutil
 import threading
 from collections import deque
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
-from enum import StrEnum
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,96 +15,27 @@ from connectors.disk_failures import disk_failures
 from connectors.durable_files import replace_file
 from connectors.process_lock import LockHeldError, ProcessLock
 from models.errors import RecordError, RetryableError
-from models.event_time import DAY_NS, MICROSECOND_NS, SECOND_NS, format_iso
+from models.event_time import MICROSECOND_NS, SECOND_NS, format_iso
+from streams.console.replays.changes import ReplayChanges
+from streams.console.replays.kept_runs import KeptRuns
+from streams.console.replays.process_log import document_of, last_line
+from streams.console.replays.question import ReplayQuestion
+from streams.console.replays.run import ReplayRun, ReplayStatus
 from streams.processes.command_process import COMMAND, CommandProcess
+from streams.replay.progress import read_progress
 
-#: The longest stretch that is replayed from the console; the command has no such limit.
-LONGEST_NS = DAY_NS
 #: Replays that wait beside the one that runs.
 MOST_WAITING = 4
-#: Replays that are remembered with their results; the oldest ones go.
-MOST_KEPT = 50
 
 _FOLDER = "console-replays"
 # Held by the console whose replays run or wait: two of one state directory would write into one another's results.
 _LOCK = "lock"
-_RUN, _LOG, _PAGE, _RESULT = "run.json", "replay.log", "page.html", "result.json"
-_ID = re.compile(r"[0-9a-f]{16}")
-# A name, and no option or path.
-_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _LOOK_EVERY_S = 0.2
 # Whoever waits for the list of replays waits as well.
 _LOG_WAIT_S = 2.0
 
-
-class ReplayStatus(StrEnum):
-    """How far a replay has come."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    FINISHED = "finished"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    #: The console ended meanwhile; started again, it goes on where it stood.
-    INTERRUPTED = "interrupted"
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will happen."""
-        return self not in {ReplayStatus.WAITING, ReplayStatus.RUNNING}
-
-
 # How a replay ended, and the sentence that goes with it.
 _End = tuple[ReplayStatus, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplayQuestion:
-    """What is replayed.
-
-    Attributes
-    ----------
-    from_ns, to_ns
-        Event times: from the one on and before the other.
-    model
-        Name of another model, which is compared with the one of that time; empty: none.
-    fresh
-        Whether it starts without a state: all devices learn anew.
-    """
-
-    from_ns: int
-    to_ns: int
-    model: str = ""
-    fresh: bool = False
-
-    @property
-    def id(self) -> str:
-        """Computed: the same question has the same id."""
-        text = json.dumps([self.from_ns, self.to_ns, self.model, self.fresh])
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplayRun:
-    """A replay as it stands.
-
-    Attributes
-    ----------
-    by
-        Who started it last.
-    asked_ns, ended_ns
-        By the clock; the second is None until it has ended.
-    sentence
-        What it said last, or why it failed.
-    """
-
-    id: str
-    question: ReplayQuestion
-    by: str
-    asked_ns: int
-    status: ReplayStatus = ReplayStatus.WAITING
-    ended_ns: int | None = None
-    sentence: str = ""
 
 
 class ReplayRunner:
@@ -130,6 +57,7 @@ class ReplayRunner:
         self._clock = clock
         self._program = program
         self._folder = state / _FOLDER
+        self._kept = KeptRuns(self._folder)
         self._changed = threading.Condition()
         self._waiting: deque[str] = deque()
         self._running: str = ""
@@ -137,8 +65,6 @@ class ReplayRunner:
         self._cancelled = False
         self._thread: threading.Thread | None = None
         self._lock: ProcessLock | None = None
-        # How replays ended that could not be written down, on a full disk.
-        self._unwritten: dict[str, ReplayRun] = {}
         self._closed = False
 
     def start(self, question: ReplayQuestion, *, by: str) -> ReplayRun:
@@ -154,7 +80,7 @@ class ReplayRunner:
         FatalError, RetryableError
             As ``ControlRoomDatabase``; nothing is begun.
         """
-        _check(question)
+        question.check()
         run = ReplayRun(id=question.id, question=question, by=by, asked_ns=self._clock.now_ns())
         with self._changed:
             if run.id == self._running or run.id in self._waiting:
@@ -169,17 +95,13 @@ class ReplayRunner:
                 )
             self._take_lock()
             try:
-                self._remove_old()
+                self._kept.remove_old(self.runs())
                 self._note("start_replay", run.id, by, asdict(question))
                 with disk_failures(self._folder):
-                    self._folder.joinpath(run.id).mkdir(parents=True, exist_ok=True)
-                    for name in (_LOG, _PAGE, _RESULT):
-                        self._folder.joinpath(run.id, name).unlink(missing_ok=True)
-                    self._write(run)
+                    self._kept.begin(run)
                 self._waiting.append(run.id)
             finally:
                 self._release_when_idle()
-            self._unwritten.pop(run.id, None)
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._work, name="replays", daemon=True)
                 self._thread.start()
@@ -188,28 +110,26 @@ class ReplayRunner:
 
     def runs(self) -> list[ReplayRun]:
         """All that are remembered, those asked last first."""
-        try:
-            ids = [path.name for path in self._folder.iterdir() if _ID.fullmatch(path.name)]
-        except FileNotFoundError:
-            return []
-        found = [run for id_ in ids if (run := self.run(id_)) is not None]
+        found = [run for id_ in self._kept.ids() if (run := self.run(id_)) is not None]
         return sorted(found, key=lambda run: (-run.asked_ns, run.id))
 
     def run(self, id_: str) -> ReplayRun | None:
         """One replay as it stands; None when it is not known."""
-        if not _ID.fullmatch(id_):
-            return None
         with self._changed:
-            run = self._read(id_)
+            run = self._kept.read(id_)
             if run is None or run.status.ended:
                 return run
             if id_ == self._running:
-                sentence = _last_line(self._folder / id_ / _LOG)
-                return replace(run, status=ReplayStatus.RUNNING, sentence=sentence)
+                sentence, progress = last_line(self._kept.log(id_)), read_progress(self._kept.progress(id_))
+                return replace(run, status=ReplayStatus.RUNNING, sentence=sentence, progress=progress)
             elsewhere = self._running_elsewhere()
             if elsewhere:
                 return replace(run, sentence=f"another console has it, {elsewhere}")
             return run if id_ in self._waiting else replace(run, status=ReplayStatus.INTERRUPTED)
+
+    def changes(self) -> ReplayChanges:
+        """Says whether a replay began, ended or came further, also one of another console."""
+        return ReplayChanges(self._kept, self._clock)
 
     def cancel(self, id_: str, *, by: str) -> ReplayRun:
         """End a replay that runs or waits.
@@ -249,13 +169,13 @@ class ReplayRunner:
         run = self.run(id_)
         if run is None or run.status is not ReplayStatus.FINISHED:
             return None
-        found: dict[str, Any] = json.loads((self._folder / id_ / _RESULT).read_bytes())
+        found: dict[str, Any] = json.loads(self._kept.result(id_).read_bytes())
         return found
 
     def page(self, id_: str) -> Path | None:
         """The page of the results, one HTML file; None as long as it has not finished."""
         run = self.run(id_)
-        return self._folder / id_ / _PAGE if run is not None and run.status is ReplayStatus.FINISHED else None
+        return self._kept.page(id_) if run is not None and run.status is ReplayStatus.FINISHED else None
 
     def close(self) -> None:
         """End the process that runs; what waits is interrupted."""
@@ -276,7 +196,7 @@ class ReplayRunner:
                     return
                 self._running = self._waiting.popleft()
                 self._cancelled = False
-                run = self._read(self._running)
+                run = self._kept.read(self._running)
             end: _End | None = None
             try:
                 end = None if run is None else self._replay(run)
@@ -324,9 +244,9 @@ class ReplayRunner:
 
     def _replay(self, run: ReplayRun) -> _End | None:
         """How it ended; None when it was interrupted."""
-        folder = self._folder / run.id
+        log = self._kept.log(run.id)
         try:
-            with CommandProcess(self._arguments(run), log=folder / _LOG, program=self._program) as process:
+            with CommandProcess(self._arguments(run), log=log, program=self._program) as process:
                 with self._changed:
                     while process.running and not self._cancelled and not self._closed:
                         self._changed.wait(_LOOK_EVERY_S)
@@ -338,17 +258,17 @@ class ReplayRunner:
             return None
         if cancelled:
             return ReplayStatus.CANCELLED, ""
-        document = _document(folder / _LOG)
-        if failed or document is None or not (folder / _PAGE).is_file():
-            return ReplayStatus.FAILED, _last_line(folder / _LOG) or "its process was ended"
-        replace_file(folder / _RESULT, document)
+        document = document_of(log)
+        if failed or document is None or not self._kept.page(run.id).is_file():
+            return ReplayStatus.FAILED, last_line(log) or "its process was ended"
+        replace_file(self._kept.result(run.id), document)
         return ReplayStatus.FINISHED, ""
 
     def _arguments(self, run: ReplayRun) -> list[str | Path]:
         question = run.question
         arguments: list[str | Path] = ["replay", "--json", "--state", self._state]
         arguments += ["--from", _exact_iso(question.from_ns), "--to", _exact_iso(question.to_ns)]
-        arguments += ["--page", self._folder / run.id / _PAGE]
+        arguments += ["--page", self._kept.page(run.id), "--progress", self._kept.progress(run.id)]
         if self._config is not None:
             arguments += ["--config", self._config]
         if question.model:
@@ -356,71 +276,11 @@ class ReplayRunner:
         return [*arguments, "--fresh"] if question.fresh else arguments
 
     def _end(self, id_: str, status: ReplayStatus, sentence: str) -> None:
-        run = self._read(id_)
-        if run is None:
-            return
-        ended = replace(run, status=status, sentence=sentence, ended_ns=self._clock.now_ns())
-        try:
-            self._write(ended)
-        except OSError:
-            self._unwritten[id_] = ended
-
-    def _read(self, id_: str) -> ReplayRun | None:
-        if id_ in self._unwritten:
-            return self._unwritten[id_]
-        try:
-            known = json.loads((self._folder / id_ / _RUN).read_bytes())
-            question = ReplayQuestion(**known.pop("question"))
-            return ReplayRun(**{**known, "question": question, "status": ReplayStatus(known["status"])})
-        except (OSError, ValueError, KeyError, TypeError):
-            return None  # removed, or from another program: it is started anew
-
-    def _write(self, run: ReplayRun) -> None:
-        replace_file(self._folder / run.id / _RUN, json.dumps(asdict(run)).encode())
-
-    def _remove_old(self) -> None:
-        for run in self.runs()[MOST_KEPT - 1 :]:
-            if run.status.ended:
-                shutil.rmtree(self._folder / run.id, ignore_errors=True)
-
-
-def _check(question: ReplayQuestion) -> None:
-    if not 0 < question.to_ns - question.from_ns <= LONGEST_NS:
-        raise RecordError(
-            "a stretch begins before its end and is at most 24 hours long; petawatch replay takes longer ones",
-            reason="replay_stretch",
-        )
-    if question.model and not _MODEL.fullmatch(question.model):
-        raise RecordError(
-            f"{question.model!r} is no name of a model; petawatch models list shows them", reason="replay_model"
-        )
+        run = self._kept.read(id_)
+        if run is not None:
+            self._kept.end(replace(run, status=status, sentence=sentence, ended_ns=self._clock.now_ns()))
 
 
 def _exact_iso(time_ns: int) -> str:
     """To the microsecond, which is all that a time in ISO 8601 is read to."""
     return f"{format_iso(time_ns)[:-4]}{time_ns % SECOND_NS // MICROSECOND_NS:06d}Z"
-
-
-def _lines(log: Path) -> list[str]:
-    try:
-        return [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    except OSError:
-        return []
-
-
-def _last_line(log: Path) -> str:
-    """What a process said last, its results apart."""
-    said = [line for line in _lines(log) if not line.startswith("{")]
-    return said[-1].removeprefix("petawatch: ").removeprefix("Error: ").strip() if said else ""
-
-
-def _document(log: Path) -> bytes | None:
-    """The results, which a process writes last."""
-    lines = _lines(log)
-    if not lines or not lines[-1].startswith("{"):
-        return None
-    try:
-        json.loads(lines[-1])
-    except ValueError:
-        return None
-    return lines[-1].encode()

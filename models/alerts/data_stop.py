@@ -1,0 +1,101 @@
+"""When it is an alert that snapshots have stopped coming: had they come before, how long has none come, who knows."""
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from models.alerts.alert import AlertEvent, AlertStatus
+from models.alerts.facility_alerts import StopReason
+from models.alerts.overdue_alert import OverdueAlert
+from models.state import State
+
+# Whoever looks may have been away himself, working on much: such a time says nothing of the data.
+_MOST_STEP_S = 10.0
+# First shots of the latest alerts: the id is computed from them, and no two stops may have the same.
+_KNOWN_STOPS = 64
+
+
+class DataStop:
+    """One alert at a time, told of until somebody knows of it, also after a restart.
+
+    Data count as coming once snapshots came for as long as the limit without a pause as long: neither a folder that is
+    copied at once nor snapshots that come further apart than the limit are missed when they end. From then on each
+    pause that is longer than the limit is a stop, with one alert, however long it lasts; the next snapshot ends it.
+
+    Parameters
+    ----------
+    limit_s
+        Seconds by the clock of whoever looks, more than 0.
+    event
+        Makes an event: the times of the first and the last shot, ns since 1970, why, and whether it is open.
+    """
+
+    def __init__(self, limit_s: float, event: Callable[[int, int, StopReason, AlertStatus], AlertEvent]) -> None:
+        self._limit_s = limit_s
+        self._alert = OverdueAlert(
+            limit_s,
+            lambda about, status: event(about["first_ns"], about["last_ns"], StopReason(about["reason"]), status),
+        )
+        self._coming = False
+        self._stopped = False
+        self._until_ns: int | None = None
+        self._coming_for_s = 0.0
+        self._quiet_s = 0.0
+        self._first_shots: deque[int] = deque(maxlen=_KNOWN_STOPS)
+
+    def came(self, step_s: float, until_ns: int) -> None:
+        """Snapshots have come.
+
+        Parameters
+        ----------
+        step_s
+            Since the last word of this kind or of the other, by the clock.
+        until_ns
+            When the newest of them ends, ns since 1970, by the recorders' clock.
+        """
+        pause_s = self._quiet_s + min(step_s, _MOST_STEP_S)
+        goes_on = self._until_ns is not None and pause_s <= self._limit_s
+        self._coming_for_s = self._coming_for_s + pause_s if goes_on else 0.0
+        self._coming = self._coming or self._coming_for_s >= self._limit_s
+        self._stopped, self._quiet_s, self._until_ns = False, 0.0, until_ns
+
+    def none_came(self, step_s: float) -> None:
+        """Somebody has looked, and there is no new one; ``step_s`` as for ``came``."""
+        self._quiet_s += min(step_s, _MOST_STEP_S)
+        self._stopped = self._stopped or (self._coming and self._quiet_s > self._limit_s)
+
+    def events(self, reason: StopReason) -> list[AlertEvent]:
+        """What is to be told now; the same again until ``told`` was called. ``reason``: why none comes, as it looks."""
+        was_open = bool(self._alert.state())
+        if self._stopped and not was_open:
+            self._first_shots.append(self._first_shot_ns())
+        first_ns = self._first_shots[-1] if self._first_shots else 0
+        about: State = {"first_ns": first_ns, "last_ns": first_ns, "reason": reason.value}
+        return self._alert.observe(math.inf if self._stopped else 0.0, about)
+
+    def told(self, events: Iterable[AlertEvent]) -> None:
+        """These events are durable."""
+        self._alert.told(events)
+
+    def state(self) -> State:
+        """All that later events depend on; how long a pause has lasted is counted anew."""
+        return {
+            "coming": self._coming,
+            "until_ns": self._until_ns,
+            "first_shots": list(self._first_shots),
+            "alert": self._alert.state(),
+        }
+
+    def restore(self, state: State) -> None:
+        """Go on from a saved state; what was open stays open until a snapshot comes."""
+        self._coming, self._until_ns = state["coming"], state["until_ns"]
+        self._first_shots.extend(state["first_shots"])
+        self._alert.restore(state["alert"])
+        self._stopped = bool(self._alert.state())
+
+    def _first_shot_ns(self) -> int:
+        """Where the data end; later by a nanosecond where another stop was there already: a file may come again."""
+        first_ns = self._until_ns or 0
+        while first_ns in self._first_shots:
+            first_ns += 1
+        return first_ns

@@ -1,0 +1,104 @@
+"""Snapshots that stop coming: who hears of it, once, over a restart, until they come again."""
+
+import json
+import time
+import urllib.request
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from connectors.control_room.database import ControlRoomDatabase
+from connectors.control_room.notes import read_note
+from connectors.control_room.reader import ControlRoomReader
+from models.alarms.life_cycle import AlarmState
+from models.alerts.alert import AlertKind
+from tests.support.receiver import Receiver, receiving
+from tests.support.served_console import served_console
+from tests.support.snapshot_files import NAME, minute, write_production
+from tests.support.watch_results import WatchResults, read_results
+from tests.support.watching import deliver, wait_until, watch_live
+
+KIND = AlertKind.DATA_STOPPED.value
+LIMIT_S = 2.0
+
+
+def stops(results: WatchResults) -> list[dict[str, Any]]:
+    return [alert for alert in results.alerts if alert["kind"] == KIND]
+
+
+def told(receiver: Receiver) -> list[str]:
+    return [message["event"] for message in receiver.messages if message.get("kind") == KIND]
+
+
+class Recorder:
+    """Delivers small snapshots, a minute of event time each."""
+
+    def __init__(self, aside: Path, data: Path) -> None:
+        self.aside = aside
+        self.folder = data / "5Hz" / "2022-07-01"
+        self.folder.mkdir(parents=True)
+        self.minute = 0
+
+    def deliver(self) -> None:
+        name = NAME.replace("09-34-00", f"10-{self.minute:02}-00")
+        shots = {time.replace("09-34", f"10-{self.minute:02}"): devices for time, devices in minute(2).items()}
+        deliver(write_production(self.aside / name, shots), self.folder)
+        self.minute += 1
+
+    def deliver_until_missed(self, state: Path) -> None:
+        """Until the watch would miss the next one."""
+        while not data_are_coming(state):
+            self.deliver()
+            time.sleep(0.3)
+
+
+def on_the_wall(state: Path) -> list[tuple[str, list[str], bool]]:
+    """What, about what, and whether it goes on."""
+    with (
+        served_console(state) as console,
+        urllib.request.urlopen(f"{console}/live/incidents", timeout=20) as answer,  # noqa: S310 - the test's own
+    ):
+        return [(one["what"], one["subjects"], one["open"]) for one in json.load(answer)["incidents"]]
+
+
+def data_are_coming(state: Path) -> bool:
+    with closing(ControlRoomDatabase.open(state)) as database, database.look() as connection:
+        note = read_note(connection, "data_alerts")
+    return note is not None and json.loads(note)["coming"]
+
+
+def test_a_stop_is_told_once_over_a_restart_and_so_is_the_return(tmp_path: Path) -> None:
+    data, state = tmp_path / "data", tmp_path / "state"
+    recorder = Recorder(tmp_path / "aside", data)
+    with receiving() as receiver:
+        options: dict[str, Any] = {
+            "data_stopped_after_s": LIMIT_S,
+            "receivers": [{"name": "shift", "url": receiver.url}],
+        }
+        with watch_live(data, state, **options) as live:
+            recorder.deliver_until_missed(state)
+            live.until(lambda results: bool(stops(results)))
+            wait_until(lambda: told(receiver) == ["opened"])
+        [opened] = stops(read_results(state))
+        assert (opened["status"], opened["severity"], opened["reasons"]) == ("open", "medium", ["nothing_comes"])
+        assert ("no new snapshot lies in the watched folders", ["data"], True) in on_the_wall(state)
+        with watch_live(data, state, **options) as live:
+            time.sleep(2 * LIMIT_S)
+            assert stops(read_results(state)) == [opened]
+            recorder.deliver()
+            live.until(lambda results: [alert["status"] for alert in stops(results)] == ["closed"])
+            wait_until(lambda: told(receiver) == ["opened", "closed"])
+        [closed] = stops(read_results(state))
+    assert closed == {**opened, "status": "closed"}
+    [alarm] = [alarm for alarm in ControlRoomReader(state).alarms() if alarm.kind is AlertKind.DATA_STOPPED]
+    assert alarm.state is AlarmState.UNACKNOWLEDGED  # it may be chatter for minutes to come
+    activation = ControlRoomReader(state).activation(opened["id"])
+    assert activation is not None
+    assert {one["incident"] for one in receiver.messages if one.get("kind") == KIND} == {activation.incident_id}
+
+
+def test_an_old_folder_that_is_read_to_its_end_is_no_stop(day: Path, tmp_path: Path) -> None:
+    with watch_live(day, tmp_path / "state", data_stopped_after_s=0.5) as live:
+        live.until(lambda results: results.ledger["files"]["accepted"] >= 6)
+        time.sleep(2)
+    assert stops(read_results(tmp_path / "state")) == []

@@ -1,0 +1,147 @@
+"""When it is an alert that snapshots have stopped coming; the limit is 100 s."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from models.alerts.alert import AlertChange, AlertEvent, AlertKind, AlertStatus, Severity
+from models.alerts.data_stop import DataStop
+from models.alerts.facility_alerts import StopReason, data_alert
+from models.alerts.severity import severity_of
+from models.event_time import SECOND_NS
+
+OPENED, CLOSED = AlertChange.OPENED, AlertChange.CLOSED
+LIMIT_S = 100.0
+NOTHING = StopReason.NOTHING_COMES
+
+
+def event(first_ns: int, last_ns: int, reason: StopReason, status: AlertStatus) -> AlertEvent:
+    return data_alert("data", first_ns=first_ns, last_ns=last_ns, reason=reason, status=status)
+
+
+class Folders:
+    """Somebody looks every 5 s; snapshots end at the second at which they come."""
+
+    def __init__(self) -> None:
+        self.stop = DataStop(LIMIT_S, event)
+        self.now_s = 0
+        self.told: list[AlertEvent] = []
+
+    def look(self, came: bool, *, step_s: float = 5.0, until_s: int | None = None) -> list[AlertEvent]:
+        self.now_s += round(step_s)
+        if came:
+            self.stop.came(step_s, (self.now_s if until_s is None else until_s) * SECOND_NS)
+        else:
+            self.stop.none_came(step_s)
+        events = self.stop.events(NOTHING)
+        self.stop.told(events)
+        self.told += events
+        return events
+
+    def come_each(self, every_s: int, times: int) -> None:
+        for _ in range(times):
+            for _ in range(every_s // 5 - 1):
+                self.look(came=False)
+            self.look(came=True)
+
+    def wait(self, seconds: int) -> list[AlertChange]:
+        """What is told while none comes."""
+        return [each.change for _ in range(seconds // 5) for each in self.look(came=False)]
+
+    def restart(self) -> None:
+        state = self.stop.state()
+        self.stop = DataStop(LIMIT_S, event)
+        self.stop.restore(state)
+
+
+@pytest.fixture
+def folders() -> Folders:
+    return Folders()
+
+
+def test_one_alert_a_stop_and_the_first_snapshot_ends_it(folders: Folders) -> None:
+    folders.come_each(60, 3)
+    assert folders.wait(100) == []
+    [opened] = folders.look(came=False)
+    assert (opened.change, opened.alert.kind, opened.alert.reasons) == (OPENED, AlertKind.DATA_STOPPED, (NOTHING,))
+    assert opened.alert.severity is severity_of(AlertKind.DATA_STOPPED) is Severity.MEDIUM
+    assert opened.alert.first_shot_ns == 180 * SECOND_NS
+    assert folders.wait(36_000) == []
+    [closed] = folders.look(came=True)
+    assert (closed.change, closed.alert.id) == (CLOSED, opened.alert.id)
+    # It counts as coming at once: a recorder that dies after its first snapshot is missed again.
+    assert folders.wait(105) == [OPENED]
+    assert folders.told[-1].alert.id != opened.alert.id
+
+
+@pytest.mark.parametrize(("every_s", "times"), [(5, 20), (105, 50), (60, 1)])
+def test_what_has_not_been_coming_is_not_missed(folders: Folders, every_s: int, times: int) -> None:
+    folders.come_each(every_s, times)  # a folder that is copied at once; what comes seldom; a single file
+    assert folders.wait(3_600) == []
+
+
+def test_an_empty_folder_is_not_missed(folders: Folders) -> None:
+    assert folders.wait(3_600) == []
+
+
+def test_time_in_which_nobody_looked_does_not_count(folders: Folders) -> None:
+    folders.come_each(60, 3)
+    assert folders.look(came=False, step_s=3_600) == []  # so much was to be worked on
+    assert folders.wait(85) == []
+    assert folders.wait(10) == [OPENED]
+
+
+def test_a_restart_while_stopped_opens_no_second_one_and_the_return_is_told(folders: Folders) -> None:
+    folders.come_each(60, 3)
+    assert folders.wait(105) == [OPENED]
+    folders.restart()
+    assert folders.wait(3_600) == []
+    [closed] = folders.look(came=True)
+    assert (closed.change, closed.alert.id) == (CLOSED, folders.told[0].alert.id)
+
+
+def test_a_restart_before_the_limit_counts_anew_and_misses_what_came_before(folders: Folders) -> None:
+    folders.come_each(60, 3)
+    folders.wait(95)
+    folders.restart()
+    assert folders.wait(100) == []
+    assert folders.wait(5) == [OPENED]
+    assert folders.told[0].alert.first_shot_ns == 180 * SECOND_NS
+
+
+def test_what_was_not_told_is_offered_again_also_after_a_restart(folders: Folders) -> None:
+    def offered() -> Sequence[AlertEvent]:
+        folders.stop.none_came(5.0)
+        return folders.stop.events(StopReason.FOLDER_AWAY)
+
+    folders.come_each(60, 3)
+    folders.wait(100)
+    [opened] = offered()
+    folders.restart()
+    assert offered() == offered() == [opened]
+    folders.stop.came(5.0, 900 * SECOND_NS)
+    assert [each.change for each in folders.stop.events(NOTHING)] == [OPENED, CLOSED]
+
+
+def test_no_two_stops_have_one_id_though_the_same_snapshot_comes_again(folders: Folders) -> None:
+    folders.come_each(60, 3)
+    for _ in range(4):
+        folders.wait(105)
+        folders.look(came=True, until_s=180)
+    opened = [each.alert for each in folders.told if each.change is OPENED]
+    assert len({alert.id for alert in opened}) == len(opened) == 4
+    assert {alert.first_shot_ns // SECOND_NS for alert in opened} == {180}
+
+
+def test_the_id_follows_from_where_the_data_end() -> None:
+    ids = []
+    for late in (0, 1):
+        folders = Folders()
+        folders.wait(50 * late)
+        for second in range(60, 240, 60):
+            folders.wait(55 - 5 * late)
+            folders.look(came=True, until_s=second)
+        folders.wait(105)
+        ids += [each.alert.id for each in folders.told]
+    assert len(ids) == 2
+    assert len(set(ids)) == 1

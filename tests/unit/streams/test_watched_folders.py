@@ -1,0 +1,79 @@
+"""Folders that are looked into only while they answer."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from connectors.clock import SystemClock
+from connectors.folder_probe import FolderAnswer, FolderProbe
+from connectors.spool_listing import SpoolFile
+from connectors.spool_watcher import SpoolSettings
+from streams.watched_folders import WatchedFolders
+from tests.support.snapshot_files import NAME, minute, write_production
+from tests.support.watching import wait_until
+
+LATER = NAME.replace("09-34-00", "09-35-00")
+
+
+class Site:
+    """A folder that may hang, and what was heard of it."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.free = threading.Event()
+        self.free.set()
+        self.looks: list[tuple[list[str], FolderAnswer]] = []
+        self.told: list[str] = []
+        self.taken: list[str] = []
+        self.folders = WatchedFolders(
+            [data],
+            SystemClock(),
+            SpoolSettings(settle_s=0.0, rescan_s=0.1),
+            lambda *_: False,
+            looked=self.looked,
+            tell=self.told.append,
+            probe=FolderProbe([data], lambda _: self.free.wait(60)),
+        )
+
+    def looked(self, files: Sequence[SpoolFile], answer: FolderAnswer) -> None:
+        self.looks.append(([file.relative for file in files], answer))
+
+    def take(self) -> bool:
+        found = self.folders.take(0.05)
+        self.taken += [item.relative for item in found if isinstance(item, SpoolFile)]
+        return bool(found)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    write_production(tmp_path / NAME, minute(1))
+    site = Site(tmp_path)
+    yield site
+    site.free.set()
+    site.folders.stop()
+
+
+def test_what_lay_there_at_the_start_has_not_come(site: Site) -> None:
+    wait_until(lambda: not site.take() and bool(site.taken))
+    write_production(site.data / LATER, minute(1))
+    wait_until(lambda: site.take() and LATER in site.taken)
+    assert site.taken == [NAME, LATER]
+    assert [files for files, _ in site.looks if files] == [[LATER]]
+    assert {answer for _, answer in site.looks} == {FolderAnswer.THERE}
+
+
+def test_a_folder_that_hangs_is_told_and_not_looked_into(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.watched_folders._ANSWER_S", 0.05)
+    monkeypatch.setattr("streams.watched_folders._ANSWER_AGAIN_S", 0.05)
+    site.free.clear()
+    assert [site.take() for _ in range(3)] == [False] * 3
+    assert site.folders.hang
+    assert site.looks == [([], FolderAnswer.HANGS)] * 3
+    [sentence] = site.told
+    assert sentence.startswith(f"{site.data} does not answer")
+    site.free.set()
+    wait_until(lambda: site.take() and bool(site.taken))
+    assert site.told[1:] == ["the watched folders answer again"]
+    assert not site.folders.hang
