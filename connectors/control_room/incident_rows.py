@@ -18,25 +18,31 @@ _COLUMNS = (
 )
 
 
+_PART = "priority, first_shot_ns, last_shot_ns, episodes, open_episodes, announced, unseen"
 _PARTS = """SELECT m.kind, m.subject, m.front_end, m.amp, m.arm, m.priority, min(a.first_shot_ns), max(a.last_shot_ns),
     count(*), sum(a.open), count(a.announced_ns), sum(a.announced_ns IS NOT NULL AND a.acknowledged_ns IS NULL)
     FROM activations a JOIN alarms m ON m.id = a.alarm_id WHERE a.incident_id = ? GROUP BY m.id"""
 
 
 # Of what people were told of before the rest; a score that is not known is the lowest.
-_WORST = """SELECT ids.value, (SELECT a.alert_id FROM activations a JOIN alarms m ON m.id = a.alarm_id
-    WHERE a.incident_id = ids.value
-    ORDER BY a.announced_ns IS NULL, CASE m.priority WHEN 'high' THEN 0 WHEN 'medium' THEN 1 ELSE 2 END,
-        json_extract(a.alert, '$.score') DESC, a.first_shot_ns, a.alert_id LIMIT 1) FROM json_each(?) AS ids"""
+_WORST_FIRST = """a.announced_ns IS NULL, CASE m.priority WHEN 'high' THEN 0 WHEN 'medium' THEN 1 ELSE 2 END,
+    json_extract(a.alert, '$.score') DESC, a.first_shot_ns, a.alert_id"""
+
+
+_WORST = f"""SELECT ids.value, (SELECT a.alert_id FROM activations a JOIN alarms m ON m.id = a.alarm_id
+    WHERE a.incident_id = ids.value ORDER BY {_WORST_FIRST} LIMIT 1) FROM json_each(?) AS ids"""  # noqa: S608
+
+
+_ALL_WORST_FIRST = f"""SELECT a.alert_id FROM activations a JOIN alarms m ON m.id = a.alarm_id
+    WHERE a.incident_id = ? ORDER BY {_WORST_FIRST}"""  # noqa: S608
 
 
 # The same, for each of its stages.
-_WORST_OF_STAGES = """SELECT incident_id, alert_id FROM (
+_WORST_OF_STAGES = f"""SELECT incident_id, alert_id FROM (
     SELECT a.incident_id, a.alert_id, row_number() OVER (PARTITION BY a.incident_id, a.front_end, a.amp, a.arm
-        ORDER BY a.announced_ns IS NULL, CASE m.priority WHEN 'high' THEN 0 WHEN 'medium' THEN 1 ELSE 2 END,
-        json_extract(a.alert, '$.score') DESC, a.first_shot_ns, a.alert_id) AS place
+        ORDER BY {_WORST_FIRST}) AS place
     FROM json_each(?) AS ids JOIN activations a ON a.incident_id = ids.value JOIN alarms m ON m.id = a.alarm_id)
-    WHERE place = 1"""
+    WHERE place = 1"""  # noqa: S608
 
 # What goes on and nobody has seen, then what is over and nobody has seen, then the rest.
 _MOST_URGENT_FIRST = """acknowledged_ns IS NOT NULL, state <> 'open',
@@ -124,22 +130,21 @@ def episodes_in_reach(
 
 def incident_parts(connection: sqlite3.Connection, incident_id: str) -> list[IncidentPart]:
     """What the alarms of an incident are to it, by their ids."""
-    rows = connection.execute(_PARTS, (incident_id,))
-    return [
-        IncidentPart(
-            kind=AlertKind(kind),
-            subject=subject,
-            stage=Stage(*stage),
-            priority=Priority(priority),
-            first_shot_ns=first_ns,
-            last_shot_ns=last_ns,
-            episodes=episodes,
-            open_episodes=open_episodes,
-            announced=announced,
-            unseen=unseen,
-        )
-        for kind, subject, *stage, priority, first_ns, last_ns, episodes, open_episodes, announced, unseen in rows
-    ]
+    parts = []
+    for kind, subject, front_end, amp, arm, *row in connection.execute(_PARTS, (incident_id,)):
+        values = dict(zip(_PART.split(", "), row, strict=True))
+        values |= {
+            "kind": AlertKind(kind),
+            "stage": Stage(front_end, amp, arm),
+            "priority": Priority(values["priority"]),
+        }
+        parts.append(IncidentPart(subject=subject, **values))
+    return parts
+
+
+def alerts_worst_first(connection: sqlite3.Connection, incident_id: str) -> list[str]:
+    """The ids of an incident's alerts: the one that it is headed by, then the others in the same order."""
+    return [alert_id for (alert_id,) in connection.execute(_ALL_WORST_FIRST, (incident_id,))]
 
 
 def worst_alerts(connection: sqlite3.Connection, incident_ids: Iterable[str]) -> dict[str, Alert]:

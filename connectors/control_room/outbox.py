@@ -13,9 +13,18 @@ from connectors.control_room.receivers import (
     note_failure,
     note_suspension,
 )
+from connectors.control_room.told_subjects import (
+    forget_told_before,
+    forget_told_to,
+    hand_over_knowledge,
+    knows_what_goes_on,
+    note_told,
+)
 
-#: The types of the messages that end what there is to tell of a subject.
+#: The types of the messages that begin and that end what there is to tell of a subject; and of those that say neither.
+OPENINGS = ("alert.opened", "incident.opened")
 CLOSINGS = ("alert.closed", "incident.closed")
+ASIDES = ("incident.acknowledged",)
 #: The status on the receipt of a message that nobody got.
 DROPPED = "dropped"
 
@@ -38,11 +47,16 @@ _WAITING = """SELECT receiver, messages, (SELECT created_ns FROM outbox WHERE id
         SELECT error FROM outbox AS tried WHERE tried.receiver = lines.receiver AND attempts > 0
         ORDER BY attempts DESC, id DESC LIMIT 1)
     FROM (SELECT receiver, count(*) AS messages, min(id) AS oldest FROM outbox GROUP BY receiver) AS lines"""
-# The last message of a subject that is over closes it.
-_DROPPED = f"""SELECT {_COLUMNS} FROM outbox AS this WHERE receiver = ? AND created_ns < ?
-    AND (SELECT type FROM outbox AS last WHERE last.receiver = this.receiver AND last.subject_id = this.subject_id
-        ORDER BY id DESC LIMIT 1) IN {CLOSINGS}
-    ORDER BY id LIMIT ?"""  # noqa: S608 - of words of our own
+# Whole lines, the oldest first: who has got the opening gets the closing, too, and who gets no opening gets none.
+_DROPPED = f"""WITH lines AS (
+        SELECT subject_id, min(id) AS first, max(id) AS last, count(*) AS messages FROM outbox
+        WHERE receiver = :receiver GROUP BY subject_id),
+    over AS (
+        SELECT subject_id, sum(messages) OVER (ORDER BY first) - messages AS dropped_before FROM lines
+        WHERE (SELECT type FROM outbox WHERE id = first) IN {OPENINGS}
+        AND (SELECT type FROM outbox WHERE id = last AND created_ns < :before_ns) IN {CLOSINGS})
+    SELECT {_COLUMNS} FROM outbox WHERE receiver = :receiver
+    AND subject_id IN (SELECT subject_id FROM over WHERE dropped_before < :surplus) ORDER BY id"""  # noqa: S608
 _DELIVERED_TO = "SELECT 1 FROM receipts WHERE receiver = ? AND event_id = ?"
 
 
@@ -104,8 +118,13 @@ def store_messages(connection: sqlite3.Connection, messages: Iterable[OutboxMess
     """
     stored = 0
     for each in messages:
-        if connection.execute(_DELIVERED_TO, (each.receiver, each.event_id)).fetchone() is None:
-            stored += _put(connection, each)
+        if connection.execute(_DELIVERED_TO, (each.receiver, each.event_id)).fetchone() is None and _put(
+            connection, each
+        ):
+            stored += 1
+            if each.type not in ASIDES:
+                goes_on = each.type not in CLOSINGS
+                note_told(connection, each.receiver, each.subject_id, goes_on=goes_on, now_ns=each.created_ns)
     return stored
 
 
@@ -120,8 +139,9 @@ def put_again(connection: sqlite3.Connection, messages: Iterable[OutboxMessage],
 def hand_over(connection: sqlite3.Connection, receiver: str, to: str, now_ns: int) -> int:
     """Let all that waits for a receiver wait for another one, inside a step; how many that one did not know yet.
 
-    What it knows already is dropped, with receipts.
+    What it knows already is dropped, with receipts. It is told of the ends of what the first one was told of.
     """
+    hand_over_knowledge(connection, receiver, to)
     moved = connection.execute(
         "UPDATE OR IGNORE outbox SET receiver = ?, attempts = 0, next_attempt_ns = 0, error = '' WHERE receiver = ?"
         " AND NOT EXISTS (SELECT 1 FROM receipts WHERE receipts.receiver = ? AND receipts.event_id = outbox.event_id)",
@@ -137,6 +157,7 @@ def drop_all(connection: sqlite3.Connection, receiver: str, now_ns: int) -> int:
     for row in rows:
         note_receipt(connection, _message(row), DROPPED, now_ns)
     forget_failures(connection, receiver)
+    forget_told_to(connection, receiver)
     return len(rows)
 
 
@@ -248,24 +269,32 @@ class Outbox:
         with self._database.look() as connection:
             return waiting_by_receiver(connection)
 
+    def knows_what_goes_on(self) -> dict[str, int]:
+        """Of how many alerts and incidents each receiver is to be told the end, by its name."""
+        with self._database.look() as connection:
+            return knows_what_goes_on(connection)
+
     def drop(self, receiver: str, before_ns: int, keep: int, now_ns: int) -> int:
         """Drop the oldest messages of a receiver that has more than ``keep``; how many, each with its receipt.
 
-        Only those of subjects that are over, and only those that were written before ``before_ns``.
+        Only those of subjects that are over since before ``before_ns`` and of which it has got nothing yet: all of one.
         """
         with self._database.step() as connection:
             [(waiting,)] = connection.execute("SELECT count(*) FROM outbox WHERE receiver = ?", (receiver,))
             if waiting <= keep:
                 return 0
-            rows = connection.execute(_DROPPED, (receiver, before_ns, waiting - keep)).fetchall()
-            for row in rows:
-                note_receipt(connection, _message(row), DROPPED, now_ns)
-        return len(rows)
+            chosen = {"receiver": receiver, "before_ns": before_ns, "surplus": waiting - keep}
+            dropped = [_message(row) for row in connection.execute(_DROPPED, chosen).fetchall()]
+            for message in dropped:
+                note_receipt(connection, message, DROPPED, now_ns)
+            forget_told_to(connection, receiver, {message.subject_id for message in dropped})
+        return len(dropped)
 
     def forget_receipts(self, before_ns: int) -> None:
-        """Remove receipts of before a time."""
+        """Remove receipts of before a time, and who was told of what was over by then."""
         with self._database.step() as connection:
             connection.execute("DELETE FROM receipts WHERE delivered_ns < ?", (before_ns,))
+            forget_told_before(connection, before_ns)
 
     def close(self) -> None:
         """Let the database go."""

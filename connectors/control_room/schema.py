@@ -1,7 +1,7 @@
 """The tables of decisions.sqlite, and how a file of an earlier program becomes one of this."""
 
 #: Counts up with every change of the tables. 0 is a file of a program that knew verdicts and baselines only.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 #: Of incidents: people were told of it; somebody has to see something of that; that, or it goes on. Queries with the
 #: words of the last two have an index.
@@ -107,5 +107,28 @@ _FROM_0 = (
     _RECEIVERS,
 )
 
+#: Who knows of which alert or incident, until 30 days after its end. While it goes on it is kept however long that is.
+_TOLD = """CREATE TABLE told (
+    receiver TEXT NOT NULL, subject_id TEXT NOT NULL, goes_on INTEGER NOT NULL, at_ns INTEGER NOT NULL,
+    PRIMARY KEY (receiver, subject_id)) WITHOUT ROWID"""
+
+# What goes on, and what is over and was never said to be. What nobody got, nobody was told of.
+_TOLD_SO_FAR = """INSERT INTO told (receiver, subject_id, goes_on, at_ns)
+    SELECT receiver, subject_id,
+        NOT max(type IN ('alert.closed', 'incident.closed'))
+        OR EXISTS (SELECT 1 FROM activations WHERE alert_id = subject_id AND open)
+        OR EXISTS (SELECT 1 FROM incidents WHERE incidents.id = subject_id AND state = 'open'), max(created_ns)
+    FROM (SELECT receiver, subject_id, type, created_ns FROM outbox UNION ALL
+        SELECT receiver, subject_id, type, created_ns FROM receipts WHERE status <> 'dropped')
+    WHERE type <> 'incident.acknowledged' GROUP BY receiver, subject_id"""
+
+_FROM_1 = (
+    _TOLD,
+    "CREATE INDEX told_going_on ON told (subject_id) WHERE goes_on",
+    _TOLD_SO_FAR,
+    # Accepted at a facility, and perhaps not known to its agents yet.
+    "CREATE TABLE untold_baselines (id INTEGER PRIMARY KEY)",
+)
+
 #: What makes a file of each earlier version one of the next.
-MIGRATIONS = {0: _FROM_0}
+MIGRATIONS = {0: _FROM_0, 1: _FROM_1}

@@ -43,7 +43,7 @@ class ReceiverSettings:
     events
         Which messages it gets.
     minimum_priority
-        Of what is less urgent it is not told.
+        Of what never was so urgent it is not told.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -84,7 +84,7 @@ class MessengerSettings:
     events
         Which messages it gets.
     minimum_priority
-        Of what is less urgent it is not told.
+        Of what never was so urgent it is not told.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}

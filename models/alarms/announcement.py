@@ -1,7 +1,8 @@
 """What people and programs are told: one step in the life of an alert, an alarm or an incident."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Self
 
 from models.alarms.incident import Incident
 from models.alerts.alert import Alert
@@ -24,6 +25,11 @@ class AnnouncedChange(StrEnum):
     INCIDENT_CLOSED = "incident_closed"
     #: Somebody has acknowledged all of an incident.
     ACKNOWLEDGED = "acknowledged"
+
+    @property
+    def is_end(self) -> bool:
+        """Whether there is no more to tell of the alert or incident, unless the incident begins to go on again."""
+        return self in {AnnouncedChange.ALERT_CLOSED, AnnouncedChange.INCIDENT_CLOSED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,3 +72,32 @@ class Announcement:
         if one is None:
             raise ValueError("an announcement is about an alert or an incident")
         return one.id
+
+    def as_told(self, *, wanted: bool, urgent: bool, goes_on: bool | None) -> Self | None:
+        """What somebody is told of it; None: nothing.
+
+        Whoever was told that something goes on is told how it goes on, and of its end; nobody else is told of an end,
+        nor who has seen it. The first that anybody hears of something is an opening.
+
+        Parameters
+        ----------
+        wanted
+            Whether he wants to hear of alerts, or of incidents, as this is about the one or the other.
+        urgent
+            Whether it is urgent enough for him as it stands.
+        goes_on
+            Whether he was told that it goes on; False: he was told of its end; None: of nothing.
+        """
+        if goes_on:
+            return self if wanted or self.change.is_end else None
+        if not wanted or self.change.is_end:
+            return None
+        if self.change is AnnouncedChange.ACKNOWLEDGED:
+            return None if goes_on is None else self
+        if not urgent:
+            return None
+        return self if goes_on is False else replace(self, change=self._opening)
+
+    @property
+    def _opening(self) -> AnnouncedChange:
+        return AnnouncedChange.INCIDENT_OPENED if self.alert is None else AnnouncedChange.ALERT_OPENED

@@ -111,6 +111,8 @@ class IncidentPart:
     ----------
     announced, unseen
         How many of them were announced, and how many of these nobody has acknowledged.
+    told_now
+        One of them was announced in this step.
     """
 
     kind: AlertKind
@@ -123,6 +125,7 @@ class IncidentPart:
     open_episodes: int
     announced: int
     unseen: int
+    told_now: bool = False
 
 
 def summed_up(
@@ -146,11 +149,10 @@ def summed_up(
         if part.stage != NO_STAGE:
             first_shots[part.stage] = min(part.first_shot_ns, first_shots.get(part.stage, part.first_shot_ns))
     origin = likely_origin(first_shots, same_shots_ns)
-    announced = [part for part in parts if part.announced]
     open_episodes = sum(part.open_episodes for part in parts)
     after = replace(
         before,
-        priority=highest(part.priority for part in announced or parts),
+        priority=_priority(before, parts),
         first_shot_ns=min(part.first_shot_ns for part in parts),
         last_shot_ns=max(part.last_shot_ns for part in parts),
         origin="" if origin is None else str(origin),
@@ -159,7 +161,7 @@ def summed_up(
         subjects=tuple(sorted({part.subject for part in parts})[:_MOST_SUBJECTS]),
         episodes=sum(part.episodes for part in parts),
         open_episodes=open_episodes,
-        announced_ns=before.announced_ns if before.announced_ns is not None or not announced else now_ns,
+        announced_ns=_announced_ns(before, parts, now_ns),
     )
     after = _acknowledged(after, any(part.unseen for part in parts), now_ns, by)
     return _closing(before, after, now_ns, quiet_ns)
@@ -172,8 +174,32 @@ def is_news(before: Incident, after: Incident) -> bool:
         or not set(after.stages) <= set(before.stages)
         or after.origin != before.origin
         or (before.is_acknowledged and not after.is_acknowledged)
-        or (before.state is IncidentState.CLOSED and after.state is IncidentState.OPEN)
+        # It goes on again, or it did for a moment.
+        or (before.state is IncidentState.CLOSED and after.closed_ns != before.closed_ns)
     )
+
+
+def _priority(before: Incident, parts: Sequence[IncidentPart]) -> Priority:
+    """The highest of what was announced, or of all before that.
+
+    It rises with an announcement: what becomes worse under a cover, or during a delay, nobody is told of yet.
+    """
+    announced = [part for part in parts if part.announced]
+    if before.announced_ns is None:
+        return highest(part.priority for part in announced or parts)
+    return highest(
+        part.priority if part.told_now else min(part.priority, before.priority, key=_rank) for part in announced
+    )
+
+
+def _rank(priority: Priority) -> int:
+    return priority.rank
+
+
+def _announced_ns(before: Incident, parts: Sequence[IncidentPart], now_ns: int) -> int | None:
+    if before.announced_ns is None and any(part.announced for part in parts):
+        return now_ns
+    return before.announced_ns
 
 
 def _acknowledged(incident: Incident, unseen: bool, now_ns: int, by: str) -> Incident:

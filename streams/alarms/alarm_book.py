@@ -175,6 +175,15 @@ class AlarmBook:
             elif not is_idle and str(stage) in known:
                 self.end(known[str(stage)])
 
+    def tell_ends(self, subject_ids: Iterable[str]) -> None:
+        """These alerts and incidents are over, which not everybody was told of who knows of them."""
+        for subject_id in subject_ids:
+            activation = find_activation(self.connection, subject_id)
+            if activation is None:
+                self._incidents.tell_end(subject_id)
+            elif not activation.is_open:
+                self._told.append(self._announcement(AnnouncedChange.ALERT_CLOSED, activation, 0))
+
     def next_ns(self) -> int | None:
         """When something happens by itself next; None: never."""
         return next_due_ns(self.connection)
@@ -282,6 +291,7 @@ class AlarmBook:
         """Tell of an alert, as of one that nobody has seen; one that is over is told to its end, once."""
         told = replace(activation, announced_ns=self.now_ns, acknowledged_ns=None, acknowledged_by="")
         self._store(told)
+        self._incidents.told(told.alert, told.incident_id)
         if activation.announced_ns is None:
             begun = replace(told, alert=replace(told.alert, status=AlertStatus.OPEN))
             self._tell(AnnouncedChange.ALERT_OPENED, begun, alarm)
@@ -301,17 +311,18 @@ class AlarmBook:
                 self._announce_one(activation, alarm)
 
     def _tell(self, change: AnnouncedChange, activation: Activation, alarm: Alarm) -> None:
-        self._told.append(
-            Announcement(
-                change=change,
-                at_ns=self.now_ns,
-                alert=activation.alert,
-                incident=self._incidents.find(activation.incident_id),
-                by=self.by,
-                why=self.why,
-                number=alarm.life.announcements,
-                file_closed_ns=activation.file_closed_ns,
-            )
+        self._told.append(self._announcement(change, activation, alarm.life.announcements))
+
+    def _announcement(self, change: AnnouncedChange, activation: Activation, number: int) -> Announcement:
+        return Announcement(
+            change=change,
+            at_ns=self.now_ns,
+            alert=activation.alert,
+            incident=self._incidents.find(activation.incident_id),
+            by=self.by,
+            why=self.why,
+            number=number,
+            file_closed_ns=activation.file_closed_ns,
         )
 
     def _store(self, activation: Activation) -> None:

@@ -148,6 +148,7 @@ class AlarmKeeper:
                 stepped = True
         version = self._steps.data_version()
         if stepped or version != self._version:
+            self._steps.settle()
             self._version, self._due_ns = version, self._steps.next_ns()
             self._on_step()
 

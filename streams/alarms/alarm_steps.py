@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ from connectors.clock import Clock
 from connectors.control_room.database import ControlRoomDatabase
 from connectors.control_room.notes import generation_of
 from connectors.control_room.outbox import store_messages
+from connectors.control_room.told_subjects import owed_ends, who_knows
 from connectors.evidence_store import EvidenceLink
 from connectors.state.reader import StateReader
 from models.alarms.priority import Priority
@@ -73,8 +75,25 @@ class AlarmSteps:
             book = AlarmBook(connection, self._settings, now_ns, by=by, why=why)
             book.let_time_pass()
             yield book
-            messages = self._announcer.messages(book.finish(), now_ns, generation=generation_of(connection))
+            messages = self._announcer.messages(
+                book.finish(),
+                now_ns,
+                generation=generation_of(connection),
+                who_knows=partial(who_knows, connection),
+            )
             store_messages(connection, messages)
+
+    def settle(self) -> bool:
+        """Tell the ends that were left out while a step did not know a receiver; whether there were any.
+
+        It may have been taken out of the settings for a time, or be missing in those of a command.
+        """
+        names = self._announcer.names
+        subjects = {subject_id for receiver, subject_id in self.look(owed_ends) if receiver in names}
+        if subjects:
+            with self.step() as book:
+                book.tell_ends(sorted(subjects))
+        return bool(subjects)
 
     def next_ns(self) -> int | None:
         """When something happens by itself next; None: never."""

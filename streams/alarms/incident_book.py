@@ -13,11 +13,12 @@ from connectors.control_room.incident_rows import (
     store_incident,
     worst_alerts,
 )
+from models.alarms.alarm import subject_of
 from models.alarms.announcement import AnnouncedChange, Announcement
 from models.alarms.incident import Incident, IncidentState, is_news, summed_up
 from models.alarms.incidents import Episode, IncidentGrouping, in_reach
 from models.alarms.priority import Priority
-from models.alerts.alert import Alert
+from models.alerts.alert import Alert, AlertKind
 from models.event_time import SECOND_NS
 from streams.alarms.settings import AlarmSettings
 
@@ -35,6 +36,8 @@ class IncidentBook:
         self._why = why
         self._grouping = IncidentGrouping(settings.incidents)
         self._before: dict[str, Incident] = {}
+        self._told_now: set[tuple[str, AlertKind, str]] = set()
+        self._owed: set[str] = set()
         self._quiet_ns = round(settings.incident_quiet_s * SECOND_NS)
 
     def expect(self, episodes: Iterable[Episode]) -> None:
@@ -67,6 +70,10 @@ class IncidentBook:
         for incident in incidents:
             self.find(incident)
 
+    def told(self, alert: Alert, incident: str) -> None:
+        """An alert is announced in this step."""
+        self._told_now.add((incident, alert.kind, subject_of(alert)))
+
     def find(self, incident: str) -> Incident:
         """An incident as it stood before the step; it is looked at again at the end of it."""
         if incident not in self._before:
@@ -86,6 +93,11 @@ class IncidentBook:
         for incident in quiet_incidents(self._connection):
             self._before[incident.id] = replace(incident, closes_ns=self._now_ns)
 
+    def tell_end(self, incident: str) -> None:
+        """One that is closed: not everybody was told of it who knows of it."""
+        self.find(incident)
+        self._owed.add(incident)
+
     def finish(self) -> tuple[dict[str, Incident], list[Announcement]]:
         """Write down how all of them stand; by their ids, and what is to be told."""
         after: dict[str, Incident] = {}
@@ -97,13 +109,18 @@ class IncidentBook:
     def _end_of_step(self, before: Incident, told: list[Announcement]) -> Incident:
         incident = summed_up(
             before,
-            incident_parts(self._connection, before.id),
+            [
+                replace(part, told_now=(before.id, part.kind, part.subject) in self._told_now)
+                for part in incident_parts(self._connection, before.id)
+            ],
             now_ns=self._now_ns,
             by=self._by,
             quiet_ns=self._quiet_ns,
             same_shots_ns=self._settings.incidents.same_shots_ns,
         )
         changes = list(_changes(before, incident))
+        if incident.id in self._owed and incident.state is IncidentState.CLOSED:
+            changes.append(AnnouncedChange.INCIDENT_CLOSED)
         worst = worst_alerts(self._connection, [incident.id] if changes else [])
         for change in changes:
             incident = replace(incident, revision=incident.revision + 1)

@@ -1,7 +1,7 @@
 """From what happens to alerts and incidents to the messages for everybody who wants to hear of it."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from connectors.control_room.outbox import OutboxMessage
 from connectors.evidence_store import EvidenceLink
@@ -9,7 +9,7 @@ from connectors.links import alert_link, incident_link
 from connectors.webhooks.message_body import event_id_of, type_of, webhook_body
 from connectors.webhooks.settings import MessengerSettings, ReceiverSettings, Wanted
 from dashboards.announcement_text import announcement_text
-from models.alarms.announcement import Announcement
+from models.alarms.announcement import AnnouncedChange, Announcement
 from models.alarms.priority import Priority
 from models.alerts.alert import Alert, AlertKind
 
@@ -48,33 +48,63 @@ class Announcer:
         self._guidance = guidance
         self._priority = priority
 
-    def messages(self, announcements: Iterable[Announcement], now_ns: int, *, generation: str) -> list[OutboxMessage]:
-        """The messages, each announcement's for all who want it before the next one's.
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the receivers and messengers."""
+        return frozenset(one.name for one in self._told)
+
+    def messages(
+        self,
+        announcements: Iterable[Announcement],
+        now_ns: int,
+        *,
+        generation: str,
+        who_knows: Callable[[str], Mapping[str, bool]],
+    ) -> list[OutboxMessage]:
+        """The messages, each announcement's for all who are told before the next one's.
 
         Parameters
         ----------
         generation
             Of the decisions that it is about.
+        who_knows
+            By the id of an alert or incident, who was told of it before: True, and not of its end.
         """
-        return [message for announcement in announcements for message in self._of(announcement, now_ns, generation)]
+        known: dict[str, dict[str, bool]] = {}
+        messages: list[OutboxMessage] = []
+        for announcement in announcements:
+            subject_id = announcement.subject_id
+            knows = known.setdefault(subject_id, dict(who_knows(subject_id)))
+            messages += self._of(announcement, knows, now_ns, generation)
+        return messages
 
-    def _of(self, announcement: Announcement, now_ns: int, generation: str) -> Iterable[OutboxMessage]:
-        bodies: dict[type, bytes] = {}
+    def _of(
+        self, announcement: Announcement, knows: dict[str, bool], now_ns: int, generation: str
+    ) -> Iterable[OutboxMessage]:
+        """The messages of one announcement; ``knows`` is brought to what is known after it."""
+        bodies: dict[tuple[type, AnnouncedChange], bytes] = {}
+        urgency = self._priority_of(announcement).rank
         for one in self._told:
-            if not _wants(one, announcement, self._priority_of(announcement)):
+            told = announcement.as_told(
+                wanted=one.events in {_class_of(announcement), Wanted.ALL},
+                urgent=urgency >= one.minimum_priority.rank,
+                goes_on=knows.get(one.name),
+            )
+            if told is None:
                 continue
+            if told.change is not AnnouncedChange.ACKNOWLEDGED:
+                knows[one.name] = not told.change.is_end
             form = type(one)
-            if form not in bodies:
+            if (form, told.change) not in bodies:
                 is_webhook = form is ReceiverSettings
-                bodies[form] = (
-                    self._webhook(announcement, now_ns, generation) if is_webhook else self._text(announcement)
-                )
+                body = self._webhook(told, now_ns, generation) if is_webhook else self._text(told)
+                bodies[form, told.change] = body
             yield OutboxMessage(
                 receiver=one.name,
-                subject_id=announcement.subject_id,
-                event_id=event_id_of(announcement, generation),
-                type=type_of(announcement),
-                body=bodies[form],
+                subject_id=told.subject_id,
+                event_id=event_id_of(told, generation),
+                type=type_of(told),
+                body=bodies[form, told.change],
                 created_ns=now_ns,
             )
 
@@ -103,9 +133,8 @@ class Announcer:
         return json.dumps(text._asdict()).encode()
 
 
-def _wants(one: ReceiverSettings | MessengerSettings, announcement: Announcement, priority: Priority) -> bool:
-    class_ = Wanted.INCIDENT if announcement.alert is None else Wanted.ALERT
-    return one.events in {class_, Wanted.ALL} and priority.rank >= one.minimum_priority.rank
+def _class_of(announcement: Announcement) -> Wanted:
+    return Wanted.INCIDENT if announcement.alert is None else Wanted.ALERT
 
 
 def _kind(announcement: Announcement) -> AlertKind:

@@ -12,6 +12,7 @@ from connectors.control_room.database import ControlRoomDatabase
 from connectors.control_room.outbox import drop_all, hand_over, put_again, waiting_bodies
 from connectors.control_room.receipts import told_of, told_to
 from connectors.control_room.receivers import resume
+from connectors.control_room.told_subjects import knows_what_goes_on
 from connectors.webhooks.message_body import message
 from connectors.webhooks.settings import MessengerSettings, ReceiverSettings
 from models.errors import FatalError, RecordError
@@ -113,6 +114,8 @@ def take_back(state: Path, settings: Settings, name: str, *, by: str, clock: Clo
 def move_messages(state: Path, settings: Settings, name: str, to: str, *, by: str, clock: Clock) -> int:
     """Hand what waits for a receiver that the settings do not name to another one; how many messages.
 
+    Of what the first one was told of, the other one is told the end.
+
     Raises
     ------
     RecordError
@@ -122,7 +125,7 @@ def move_messages(state: Path, settings: Settings, name: str, to: str, *, by: st
     [other] = _named(settings, to)
     with closing(ControlRoomDatabase.open(state)) as database, database.step() as connection:
         forms = {"text" in json.loads(body) for body in _left(connection, settings, name)}
-        if forms != {isinstance(other, MessengerSettings)}:
+        if forms - {isinstance(other, MessengerSettings)}:
             raise RecordError(
                 f"what waits for {name} can't be handed to {to}: messengers get texts and webhooks get documents; "
                 f"choose one of its form, or petawatch webhooks drop {name}",
@@ -136,7 +139,12 @@ def move_messages(state: Path, settings: Settings, name: str, to: str, *, by: st
 
 
 def drop_messages(state: Path, settings: Settings, name: str, *, by: str, clock: Clock) -> int:
-    """End what waits for a receiver that the settings do not name; how many messages.
+    """End what waits for a receiver that the settings do not name, and what it would be told once it is named again.
+
+    Returns
+    -------
+    int
+        How many messages waited.
 
     Raises
     ------
@@ -159,9 +167,11 @@ def _left(connection: sqlite3.Connection, settings: Settings, name: str) -> list
             reason="receiver_configured",
         )
     bodies = waiting_bodies(connection, name)
-    if not bodies:
+    if not bodies and name not in knows_what_goes_on(connection):
         raise RecordError(
-            f"nothing waits for {name}; petawatch webhooks list shows who is waited for", reason="nothing_to_tell"
+            f"nothing waits for {name}, and it knows of nothing that goes on; petawatch webhooks list shows who is "
+            "waited for",
+            reason="nothing_to_tell",
         )
     return bodies
 

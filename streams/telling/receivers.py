@@ -1,6 +1,6 @@
 """The receivers and messengers of the settings: who is told, and the ways to them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -59,11 +59,23 @@ def open_sender(
     channels = {one.name: open_channel(one, settings, clock) for one in all_told(settings)}
     sender = WebhookSender(outbox, channels, clock, settings.webhooks, tell)
     stack.callback(sender.stop)
-    for name, one in outbox.waiting().items():
-        if name not in channels:
-            tell(
-                f"{one.messages} {'message waits' if one.messages == 1 else 'messages wait'} for {name}, which the "
-                f"settings do not name; name it again, hand them to another by petawatch webhooks move {name} NEW, or "
-                f"end them by petawatch webhooks drop {name}"
-            )
+    _tell_of_others(outbox, channels.keys(), tell)
     return sender
+
+
+def _tell_of_others(outbox: Outbox, named: Collection[str], tell: Callable[[str], None]) -> None:
+    """Say for whom something waits, or who is owed an end, and is not in the settings."""
+    waiting, known = outbox.waiting(), outbox.knows_what_goes_on()
+    for name in sorted({*waiting, *known}.difference(named)):
+        ways = f"petawatch webhooks move {name} NEW", f"petawatch webhooks drop {name}"
+        if name in waiting:
+            messages = waiting[name].messages
+            tell(
+                f"{messages} {'message waits' if messages == 1 else 'messages wait'} for {name}, which the settings do "
+                f"not name; name it again, hand them to another by {ways[0]}, or end them by {ways[1]}"
+            )
+        else:
+            tell(
+                f"{name}, which the settings do not name, was told of {known[name]} alerts or incidents and is to hear "
+                f"of their end; name it again, let another hear of it by {ways[0]}, or nobody by {ways[1]}"
+            )

@@ -178,6 +178,23 @@ def test_what_waits_for_one_that_was_renamed_is_handed_to_another_or_dropped(
     ]
 
 
+def test_who_was_told_of_something_and_has_another_name_now_hears_its_end(
+    command: Run, config: Path, kept: KeptOutbox
+) -> None:
+    for subject in ("1", "2"):
+        kept.put("former", subject)
+        kept.outbox.delivered(kept.waiting()[f"former:{subject}-opened"], "204", MINUTE_NS)
+    options = ("--state", kept.state, "--config", config)
+    code, out, _ = command("webhooks", "move", "former", "chat", *options)  # nothing waits, so any form will do
+    assert (code, out) == (0, "0 messages wait for chat now\n")
+    assert kept.who_knows("1") == {"chat": True}
+    kept.put("other", "1")
+    kept.outbox.delivered(kept.waiting()["other:1-opened"], "204", MINUTE_NS)
+    assert command("webhooks", "drop", "other", *options)[0] == 0
+    assert kept.who_knows("1") == {"chat": True}
+    assert command("webhooks", "drop", "other", *options)[0] == 1
+
+
 def test_a_new_secret_is_fresh_and_fits(command: Run) -> None:
     first, second = (command("webhooks", "new-secret")[1].strip() for _ in range(2))
     assert first != second

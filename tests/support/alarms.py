@@ -106,12 +106,15 @@ class ControlRoom:
 
 @contextmanager
 def control_room(
-    state: Path, alarms: AlarmSettings | None = None, messengers: tuple[MessengerSettings, ...] = ()
+    state: Path,
+    alarms: AlarmSettings | None = None,
+    messengers: tuple[MessengerSettings, ...] = (),
+    receivers: tuple[ReceiverSettings, ...] = (),
 ) -> Iterator[ControlRoom]:
-    """A control room on an empty state directory."""
+    """A control room on an empty state directory, with other receivers beside ``all``."""
     StateDirectory.open(state).close()
-    receiver = ReceiverSettings(name="all", url=SecretStr("http://127.0.0.1:9/"), events=Wanted.ALL)
-    settings = load_settings(None, alarms=alarms or AlarmSettings(), receivers=(receiver,), messengers=messengers)
+    told = (ReceiverSettings(name="all", url=SecretStr("http://127.0.0.1:9/"), events=Wanted.ALL), *receivers)
+    settings = load_settings(None, alarms=alarms or AlarmSettings(), receivers=told, messengers=messengers)
     clock = ManualClock(START)
     steps, desk = open_steps(state, settings, clock), AlarmDesk(state, settings, clock)
     try:

@@ -8,6 +8,7 @@ from connectors.control_room.database import ControlRoomDatabase, reading
 from connectors.control_room.outbox import Outbox, OutboxMessage, WaitingMessage, store_messages
 from connectors.control_room.receipts import Receipt, ReceiptReader, StandingOfReceivers
 from connectors.control_room.receivers import FailingReceiver, Suspension
+from connectors.control_room.told_subjects import who_knows
 
 
 def outbox_message(
@@ -79,6 +80,10 @@ class KeptOutbox:
 
     def standing(self) -> StandingOfReceivers:
         return ReceiptReader(self.state).standing()
+
+    def who_knows(self, subject: str) -> dict[str, bool]:
+        with reading(self.state) as connection:
+            return who_knows(connection, subject)
 
     def suspensions(self) -> dict[str, Suspension]:
         """The receivers that are suspended."""

@@ -11,7 +11,8 @@ from connectors.control_room.audit_log import add_entry
 from connectors.control_room.database import DECISIONS_NAME, ControlRoomDatabase
 from connectors.control_room.decisions import OperatorDecisions
 from connectors.control_room.reader import ControlRoomReader
-from connectors.control_room.schema import FIRST_TABLES, SCHEMA_VERSION
+from connectors.control_room.schema import FIRST_TABLES, MIGRATIONS, SCHEMA_VERSION
+from connectors.control_room.told_subjects import owed_ends, who_knows
 from models.alerts.verdicts import EpisodeVerdict, Verdict
 from models.errors import FatalError, RetryableError
 
@@ -29,6 +30,50 @@ def earlier_file(state: Path) -> None:
         )
         connection.execute(
             "INSERT INTO baselines VALUES (7, 'LA_A3_32-Camera_1-Camera-1', 'camera', 6, 'moved', 'ion')"
+        )
+        connection.commit()
+
+
+def file_of_version_1(state: Path) -> None:
+    """With an alert and an incident that go on, two that are over, and what receivers were told of them."""
+    with closing(sqlite3.connect(state / DECISIONS_NAME)) as connection:
+        for statement in MIGRATIONS[0]:
+            connection.execute(statement)
+        connection.execute("PRAGMA application_id=1347896404")
+        connection.execute("PRAGMA user_version=1")
+        for number, alert_id in enumerate(["open-1", "over-1", "over-2"]):
+            connection.execute(
+                "INSERT INTO activations (alert_id, alarm_id, incident_id, scope, open, front_end, amp, arm,"
+                " first_shot_ns, last_shot_ns, alert, known_ns)"
+                " VALUES (?, 'a', 'i', 's', ?, '', '', '', 1, 1, '{}', 1)",
+                (alert_id, number == 0),
+            )
+        for incident_id, state_ in (("open-2", "open"), ("over-3", "closed")):
+            connection.execute(
+                "INSERT INTO incidents (id, first_alert_id, priority, state, first_shot_ns, last_shot_ns, opened_ns,"
+                " origin, stages, kinds, subjects, episodes, open_episodes)"
+                " VALUES (?, 'a', 'low', ?, 1, 1, 1, '', '[]', '[]', '[]', 1, 0)",
+                (incident_id, state_),
+            )
+        for subject, *types in (
+            ("open-1", "alert.opened"),
+            ("over-1", "alert.opened", "alert.closed"),
+            ("over-2", "alert.opened"),
+            ("open-2", "incident.opened", "incident.closed", "incident.updated"),
+            ("over-3", "incident.acknowledged"),
+        ):
+            connection.executemany(
+                "INSERT INTO receipts (receiver, subject_id, event_id, type, body, created_ns, delivered_ns, status,"
+                " attempts) VALUES ('pager', ?, ?, ?, '{}', 5, 6, '204', 1)",
+                [(subject, f"{subject}-{type_}", type_) for type_ in types],
+            )
+        connection.execute(
+            "INSERT INTO outbox (receiver, subject_id, event_id, type, body, created_ns)"
+            " VALUES ('log', 'open-1', 'open-1-opened', 'alert.opened', '{}', 7)"
+        )
+        connection.execute(
+            "INSERT INTO receipts (receiver, subject_id, event_id, type, body, created_ns, delivered_ns, status,"
+            " attempts) VALUES ('former', 'open-1', 'open-1-opened', 'alert.opened', '{}', 5, 6, 'dropped', 1)"
         )
         connection.commit()
 
@@ -57,6 +102,22 @@ def test_the_first_who_writes_brings_it_to_the_present_format(tmp_path: Path) ->
     assert [(each.baseline.id, each.by) for each in decisions.baselines()] == [(7, "ion")]
     decisions.add_verdict(VERDICT)
     assert [entry.action for entry in ControlRoomReader(tmp_path).audit()] == ["verdict"]
+
+
+def test_who_was_told_of_what_is_known_of_a_file_of_before(tmp_path: Path) -> None:
+    file_of_version_1(tmp_path)
+    assert ControlRoomReader(tmp_path).alarms() == []  # also before somebody writes
+    with closing(ControlRoomDatabase.open(tmp_path)) as database, database.look() as connection:
+        known = {subject: who_knows(connection, subject) for subject in ("open-1", "over-1", "over-2", "open-2")}
+        assert known == {
+            "open-1": {"pager": True, "log": True},  # what was dropped, nobody was told
+            "over-1": {"pager": False},
+            "over-2": {"pager": True},
+            "open-2": {"pager": True},
+        }
+        assert who_knows(connection, "over-3") == {}
+        assert owed_ends(connection) == [("pager", "over-2")]
+    assert version(tmp_path) == SCHEMA_VERSION
 
 
 def test_a_crash_in_the_middle_leaves_it_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,12 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from connectors.control_room.outbox import DROPPED, Waiting, put_again, waiting_by_receiver
+from connectors.control_room.outbox import DROPPED, Waiting, drop_all, hand_over, put_again, waiting_by_receiver
 from connectors.control_room.receipts import ReceiptReader, told_of, told_to
 from connectors.control_room.receivers import Suspension, resume
 from tests.support.outboxes import KeptOutbox, kept_outbox, outbox_message
@@ -157,15 +158,63 @@ def test_only_old_messages_of_closed_alerts_give_way_and_only_beyond_the_limit(k
             kept.put("a", str(number), "closed", created_ns=number)
     kept.put("b", "0", created_ns=0)
     assert kept.outbox.drop("a", before_ns=3, keep=7, now_ns=99) == 0
-    assert kept.outbox.drop("a", before_ns=3, keep=4, now_ns=99) == 3
-    assert list(kept.waiting()) == ["a:1-opened", "a:2-closed", "a:3-opened", "a:3-closed", "b:0-opened"]
+    assert kept.outbox.drop("a", before_ns=3, keep=6, now_ns=99) == 2
+    assert kept.outbox.drop("a", before_ns=3, keep=4, now_ns=99) == 2  # no opening without its end
+    assert list(kept.waiting()) == ["a:1-opened", "a:3-opened", "a:3-closed", "b:0-opened"]
     assert {(receipt.event_id, receipt.status) for receipt in kept.receipts()} == {
-        ("0-opened", DROPPED),
-        ("0-closed", DROPPED),
-        ("2-opened", DROPPED),
+        *(("0-opened", DROPPED), ("0-closed", DROPPED)),
+        *(("2-opened", DROPPED), ("2-closed", DROPPED)),
     }
     assert kept.standing().latest == {}  # nobody got them
-    assert kept.outbox.drop("a", before_ns=3, keep=1, now_ns=99) == 1  # the open one stays, and what is young
+    assert kept.outbox.drop("a", before_ns=3, keep=1, now_ns=99) == 0  # the open one stays, and what is young
+    assert kept.who_knows("2") == {}
+    assert kept.who_knows("3") == {"a": False}
+
+
+def test_the_end_of_what_was_delivered_never_gives_way(kept: KeptOutbox) -> None:
+    kept.put("a", "1", created_ns=1)
+    kept.outbox.delivered(kept.waiting()["a:1-opened"], "204", 2)
+    kept.put("a", "1", "closed", created_ns=2)
+    kept.put("a", "2", created_ns=2)
+    kept.put("a", "2", "closed", created_ns=9)
+    assert kept.outbox.drop("a", before_ns=5, keep=0, now_ns=99) == 0  # the second is over for too short a time
+    assert kept.outbox.drop("a", before_ns=10, keep=0, now_ns=99) == 2
+    assert list(kept.waiting()) == ["a:1-closed"]
+
+
+def test_who_was_told_of_what_goes_on_is_known_however_long_it_does(kept: KeptOutbox) -> None:
+    for subject in ("1", "2"):
+        kept.put("a", subject, created_ns=1)
+    kept.put("a", "1", "closed", created_ns=2)
+    kept.store(replace(outbox_message("b", "1"), type="incident.acknowledged"))
+    assert kept.who_knows("1") == {"a": False}
+    assert kept.outbox.knows_what_goes_on() == {"a": 1}
+    kept.outbox.forget_receipts(50)
+    assert (kept.who_knows("1"), kept.who_knows("2")) == ({}, {"a": True})
+
+
+def test_what_is_written_again_or_told_again_changes_nothing_of_who_knows(kept: KeptOutbox) -> None:
+    kept.put("a", "1")
+    kept.put("a", "1", "closed")
+    kept.put("a", "1")
+    for event in ("opened", "closed"):
+        kept.outbox.delivered(kept.waiting()[f"a:1-{event}"], "204", 50)
+    kept.put("a", "1")
+    with kept.database.step() as connection:
+        assert put_again(connection, told_of(connection, "1"), 60) == 2
+    assert kept.who_knows("1") == {"a": False}
+
+
+def test_who_takes_over_messages_knows_what_the_other_one_knew(kept: KeptOutbox) -> None:
+    for subject in ("1", "2"):
+        kept.put("old", subject)
+    kept.put("old", "1", "closed")
+    with kept.database.step() as connection:
+        assert hand_over(connection, "old", "new", 9) == 3
+    assert (kept.who_knows("1"), kept.who_knows("2")) == ({"new": False}, {"new": True})
+    with kept.database.step() as connection:
+        drop_all(connection, "new", 10)
+    assert (kept.who_knows("1"), kept.who_knows("2")) == ({}, {})
 
 
 def test_another_process_is_noticed(kept: KeptOutbox) -> None:

@@ -119,6 +119,37 @@ def test_one_that_gets_worse_under_a_cover_or_within_its_delay_waits_for_that(tm
         assert room.told_of(dark.id) == []
 
 
+def test_an_incident_gets_worse_when_people_are_told_and_not_under_a_cover(tmp_path: Path) -> None:
+    with control_room(tmp_path) as room:
+        one, other = (alert(kind=kind, severity=Severity.LOW) for kind in (AlertKind.IMAGE_ANOMALY, AlertKind.NO_BEAM))
+        room.take(one, other)
+        incident = room.reader.incidents()[0]
+        alarm = next(each for each in room.reader.alarms() if each.kind is AlertKind.NO_BEAM)
+        room.desk.shelve(alarm.id, until_ns=room.clock.now_ns() + 60 * 10**9, by="ana", why="spare")
+        room.take(replace(other, severity=Severity.HIGH))
+        assert room.told_of(incident.id) == ["incident.opened"]
+        assert room.reader.incidents()[0].priority is Priority.LOW
+        room.pass_s(61)  # it is told now
+        assert room.told_of(incident.id) == ["incident.opened", "incident.updated"]
+        assert room.reader.incidents()[0].priority is Priority.HIGH
+        room.take(over(one, after_s=70), over(other, after_s=70))
+        room.pass_s(200)
+        assert room.told_of(incident.id) == ["incident.opened", "incident.updated", "incident.closed"]
+
+
+def test_what_was_worse_and_over_under_a_cover_makes_no_incident_worse(tmp_path: Path) -> None:
+    with control_room(tmp_path) as room:
+        one = alert(kind=AlertKind.NO_BEAM, severity=Severity.LOW)
+        room.take(one)
+        incident = room.reader.incidents()[0]
+        room.desk.shelve(room.reader.alarms()[0].id, until_ns=room.clock.now_ns() + 60 * 10**9, by="ana", why="spare")
+        room.take(replace(one, severity=Severity.HIGH))
+        room.take(over(replace(one, severity=Severity.HIGH), after_s=5))
+        room.pass_s(600)
+        assert room.told_of(incident.id) == ["incident.opened", "incident.closed"]
+        assert [each.priority for each in room.reader.incidents()] == [Priority.LOW]
+
+
 def test_chatter_that_is_worse_or_of_another_incident_is_told(tmp_path: Path) -> None:
     settings = AlarmSettings(kinds={AlertKind.IMAGE_ANOMALY: KindSettings(off_delay_s=90)})
     with control_room(tmp_path, settings) as room:

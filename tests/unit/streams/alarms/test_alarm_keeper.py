@@ -20,8 +20,9 @@ from models.errors import FatalError
 from models.triplets.decided import TripletTable
 from streams.alarms.alarm_desk import AlarmDesk
 from streams.alarms.alarm_keeper import AlarmKeeper
+from streams.alarms.alarm_steps import open_steps
 from streams.settings import default_settings
-from tests.support.alarms import START, START_NS, alert, over
+from tests.support.alarms import START, START_NS, alert, control_room, over
 from tests.support.manual_clock import ManualClock
 from tests.support.watching import wait_until
 
@@ -303,3 +304,24 @@ def test_a_worse_alert_makes_a_more_urgent_alarm(watched: Watched) -> None:
     watched.keeper.drain()
     assert [alarm.priority.value for alarm in watched.reader.alarms()] == ["high"]
     assert [incident.priority.value for incident in watched.reader.incidents()] == ["high"]
+
+
+def test_ends_that_others_left_out_are_told(tmp_path: Path) -> None:
+    """A command without the settings has made the step, or the receiver was not named for a time."""
+    with control_room(tmp_path) as room:
+        one = alert()
+        room.take(one)
+        incident = room.reader.incidents()[0].id
+        keeper = AlarmKeeper(tmp_path, room.settings, room.clock, lambda: None)
+        with closing(open_steps(tmp_path, default_settings(), room.clock)) as others:
+            with others.step() as book:
+                book.take([FeedEntry(alert=over(one), committed_ns=room.clock.now_ns())])
+            room.clock.advance(600)
+            with others.step():
+                pass
+        assert room.told() == ["alert.opened", "incident.opened"]
+        for _ in range(2):
+            keeper._round()
+            assert room.told_of(one.id) == ["alert.opened", "alert.closed"]
+            assert room.told_of(incident) == ["incident.opened", "incident.closed"]
+        keeper.stop()

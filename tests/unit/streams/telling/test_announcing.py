@@ -1,6 +1,7 @@
 """Who gets which messages."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from pydantic import SecretStr
 from connectors.control_room.database import DECISIONS_NAME, reading
 from connectors.evidence_store import EvidenceLink
 from connectors.webhooks.settings import MessengerSettings, ReceiverSettings, Wanted
-from models.alarms.announcement import AnnouncedChange
+from models.alarms.announcement import AnnouncedChange, Announcement
 from models.alarms.priority import Priority
 from models.alerts.alert import Severity
 from streams.telling.announcing import Announcer
@@ -25,6 +26,10 @@ def receiver(name: str, events: Wanted, priority: Priority = Priority.LOW) -> Re
     return ReceiverSettings(name=name, url=SecretStr("http://a/"), events=events, minimum_priority=priority)
 
 
+def nobody(_: str) -> dict[str, bool]:
+    return {}
+
+
 TOLD = (
     receiver("alerts", Wanted.ALERT),
     receiver("urgent", Wanted.ALERT, Priority.MEDIUM),
@@ -35,18 +40,22 @@ TOLD = (
 
 
 def test_each_gets_what_it_wants_in_the_order_in_which_it_happened() -> None:
-    messages = Announcer(TOLD).messages([OPENED, INCIDENT_OPENED, LOW], NOW_NS, generation="5eed")
+    other = replace(LOW, alert=replace(ALERT, id="fedc", severity=Severity.LOW))
+    messages = Announcer(TOLD).messages([OPENED, INCIDENT_OPENED, other], NOW_NS, generation="5eed", who_knows=nobody)
     assert [(message.receiver, message.type, message.subject_id) for message in messages] == [
         *((name, "alert.opened", ALERT.id) for name in ("alerts", "urgent", "all")),
         *((name, "incident.opened", INCIDENT.id) for name in ("incidents", "all", "chat")),
-        *((name, "alert.opened", ALERT.id) for name in ("alerts", "all")),
+        *((name, "alert.opened", "fedc") for name in ("alerts", "all")),
     ]
-    assert len({message.event_id for message in messages}) == 2
+    assert len({message.event_id for message in messages}) == 3
     assert all(message.created_ns == NOW_NS for message in messages)
 
 
 def test_the_same_step_makes_the_same_messages() -> None:
-    first, second = (Announcer(TOLD).messages([OPENED, INCIDENT_OPENED], NOW_NS, generation="5eed") for _ in range(2))
+    first, second = (
+        Announcer(TOLD).messages([OPENED, INCIDENT_OPENED], NOW_NS, generation="5eed", who_knows=nobody)
+        for _ in range(2)
+    )
     assert first == second
 
 
@@ -57,7 +66,7 @@ def test_pictures_are_named_and_looked_up_once() -> None:
         asked.append(alert_id)
         return [EvidenceLink(alert_id=alert_id, role="worst", event_time_ns=7, png="e/w.png", npz="e/w.npz")]
 
-    messages = Announcer(TOLD, evidence=evidence).messages([OPENED], NOW_NS, generation="5eed")
+    messages = Announcer(TOLD, evidence=evidence).messages([OPENED], NOW_NS, generation="5eed", who_knows=nobody)
     assert [json.loads(message.body)["data"]["evidence"][0]["png"] for message in messages] == ["e/w.png"] * 3
     assert asked == [ALERT.id]
 
@@ -65,7 +74,7 @@ def test_pictures_are_named_and_looked_up_once() -> None:
 @pytest.mark.parametrize("links", ["", "http://control-room:9464"])
 def test_people_are_told_what_to_do(links: str) -> None:
     announcer = Announcer(TOLD[4:], links=links, guidance=lambda kind: f"Look at the {kind.value}.")
-    [message] = announcer.messages([INCIDENT_OPENED], NOW_NS, generation="5eed")
+    [message] = announcer.messages([INCIDENT_OPENED], NOW_NS, generation="5eed", who_knows=nobody)
     text = json.loads(message.body)
     assert text["title"] == "[high] image anomaly, no beam, LA-A2-21, LA-A3-31"
     assert text["level"] == "high"
@@ -85,7 +94,8 @@ def test_what_is_over_needs_no_guidance() -> None:
         guidance=lambda _: "Look.",
         links="http://a",
     )
-    [message] = announcer.messages([about_alert(AnnouncedChange.ALERT_CLOSED)], NOW_NS, generation="5eed")
+    closed = about_alert(AnnouncedChange.ALERT_CLOSED)
+    [message] = announcer.messages([closed], NOW_NS, generation="5eed", who_knows=lambda _: {"chat": True})
     assert json.loads(message.body) == {
         "title": "[high] over: image anomaly, LA_A3_31-Camera_1-Camera-1",
         "text": f"hot spot at (61, 40) px\nsince 2022-07-01T09:34:00.100Z, 12 shots so far\nhttp://a/alerts/{ALERT.id}",
@@ -98,6 +108,7 @@ def test_who_has_seen_it_is_named_and_nothing_steers_a_terminal() -> None:
         [about_incident(AnnouncedChange.ACKNOWLEDGED, by="anna", why="a test\x1b[2J")],
         NOW_NS,
         generation="5eed",
+        who_knows=lambda _: {"chat": True},
     )
     text = json.loads(message.body)
     assert text["title"].startswith("[high] seen: ")
@@ -106,7 +117,7 @@ def test_who_has_seen_it_is_named_and_nothing_steers_a_terminal() -> None:
 
 def test_the_configured_priority_counts_and_is_told() -> None:
     announcer = Announcer(TOLD[:2], priority=lambda _: Priority.LOW)
-    [message] = announcer.messages([OPENED], NOW_NS, generation="5eed")
+    [message] = announcer.messages([OPENED], NOW_NS, generation="5eed", who_knows=nobody)
     assert message.receiver == "alerts"
     data = json.loads(message.body)["data"]
     assert (data["priority"], data["severity"]) == ("low", "high")
@@ -124,3 +135,42 @@ def test_what_is_told_after_the_decisions_were_lost_has_ids_that_nobody_has_seen
     first, second = ids
     assert len(first) == len(second) == 2
     assert not first & second
+
+
+CLOSED, LOW_CLOSED = (
+    about_alert(AnnouncedChange.ALERT_CLOSED, severity=severity) for severity in (Severity.HIGH, Severity.LOW)
+)
+AGAIN = about_alert(AnnouncedChange.ALERT_ANNOUNCED_AGAIN)
+SEEN = about_incident(AnnouncedChange.ACKNOWLEDGED, by="anna")
+
+
+@pytest.mark.parametrize(
+    ("announcements", "known", "told"),
+    [
+        ([CLOSED], None, []),  # it became urgent under a cover, and was over there
+        ([LOW, CLOSED], None, []),
+        ([OPENED, LOW_CLOSED], None, ["opened", "closed"]),  # less urgent than it was
+        ([LOW_CLOSED], True, ["closed"]),  # also when it was told by another process
+        ([CLOSED], False, []),
+        ([LOW, AGAIN, LOW_CLOSED], None, ["opened", "closed"]),  # the first word is an opening
+        ([OPENED, AGAIN], None, ["opened", "announced_again"]),
+        ([SEEN], None, []),
+        ([SEEN], False, ["acknowledged"]),
+        ([INCIDENT_OPENED, SEEN], None, ["opened", "acknowledged"]),
+    ],
+)
+def test_who_was_told_of_something_hears_its_end_and_nobody_else(
+    announcements: list[Announcement], known: bool | None, told: list[str]
+) -> None:
+    announcer = Announcer([receiver("pager", Wanted.ALL, Priority.HIGH)])
+    knows = {} if known is None else {"pager": known}
+    messages = announcer.messages(announcements, NOW_NS, generation="5eed", who_knows=lambda _: knows)
+    assert [message.type.partition(".")[2] for message in messages] == told
+    assert [json.loads(message.body)["data"]["event"] for message in messages] == told
+    assert len({message.event_id for message in messages}) == len(messages)
+
+
+def test_who_does_not_want_to_hear_of_alerts_any_more_hears_the_ends_of_those_it_was_told_of() -> None:
+    announcer = Announcer([receiver("pager", Wanted.INCIDENT)])
+    messages = announcer.messages([AGAIN, CLOSED], NOW_NS, generation="5eed", who_knows=lambda _: {"pager": True})
+    assert [message.type for message in messages] == ["alert.closed"]

@@ -20,3 +20,15 @@ def test_at_the_start_it_is_said_that_messages_wait_for_nobody(tmp_path: Path) -
     [sentence] = told
     assert sentence.startswith("1 message waits for former, which the settings do not name")
     assert "petawatch webhooks move former NEW" in sentence
+
+
+def test_at_the_start_it_is_said_who_is_owed_an_end_and_is_named_no_more(tmp_path: Path) -> None:
+    with kept_outbox(tmp_path) as kept:
+        kept.put("former", "1")
+        kept.outbox.delivered(kept.waiting()["former:1-opened"], "204", 50)
+    told: list[str] = []
+    with ExitStack() as stack:
+        open_sender(stack, tmp_path, load_settings(None), ManualClock(), told.append)
+    [sentence] = told
+    assert sentence.startswith("former, which the settings do not name, was told of 1 alerts or incidents")
+    assert "petawatch webhooks drop former" in sentence

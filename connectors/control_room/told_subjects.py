@@ -1,0 +1,57 @@
+"""Who was told of which alert or incident, as long as that matters: until its end was told, and 30 days beyond."""
+
+import sqlite3
+from collections.abc import Iterable
+
+# Of two that have become one receiver both may know of it: what goes on for one of them goes on.
+_HAND_OVER = """INSERT INTO told (receiver, subject_id, goes_on, at_ns)
+    SELECT ?, subject_id, goes_on, at_ns FROM told WHERE receiver = ?
+    ON CONFLICT (receiver, subject_id) DO UPDATE SET goes_on = max(goes_on, excluded.goes_on)"""
+_OWED = """SELECT receiver, subject_id FROM told WHERE goes_on
+    AND (EXISTS (SELECT 1 FROM activations WHERE alert_id = subject_id AND NOT open)
+        OR EXISTS (SELECT 1 FROM incidents WHERE incidents.id = subject_id AND state = 'closed'))
+    ORDER BY receiver, subject_id"""
+
+
+def who_knows(connection: sqlite3.Connection, subject_id: str) -> dict[str, bool]:
+    """The receivers that were told of an alert or incident, by name; True: and not that it is over."""
+    rows = connection.execute("SELECT receiver, goes_on FROM told WHERE subject_id = ?", (subject_id,))
+    return {receiver: bool(goes_on) for receiver, goes_on in rows}
+
+
+def note_told(connection: sqlite3.Connection, receiver: str, subject_id: str, *, goes_on: bool, now_ns: int) -> None:
+    """A receiver is told of an alert or incident, inside a step; not ``goes_on``: that it is over."""
+    connection.execute(
+        "INSERT OR REPLACE INTO told (receiver, subject_id, goes_on, at_ns) VALUES (?, ?, ?, ?)",
+        (receiver, subject_id, goes_on, now_ns),
+    )
+
+
+def owed_ends(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Receivers that were told of something that is over by now, and not of its end; each with the id of it."""
+    return connection.execute(_OWED).fetchall()
+
+
+def knows_what_goes_on(connection: sqlite3.Connection) -> dict[str, int]:
+    """Of how many alerts and incidents each receiver was told the beginning and not the end, by its name."""
+    return dict(connection.execute("SELECT receiver, count(*) FROM told WHERE goes_on GROUP BY receiver"))
+
+
+def hand_over_knowledge(connection: sqlite3.Connection, receiver: str, to: str) -> None:
+    """What one receiver was told of counts as told to another one, inside a step."""
+    connection.execute(_HAND_OVER, (to, receiver))
+    forget_told_to(connection, receiver)
+
+
+def forget_told_to(connection: sqlite3.Connection, receiver: str, subject_ids: Iterable[str] | None = None) -> None:
+    """A receiver counts as not told of these, or of anything, inside a step."""
+    if subject_ids is None:
+        connection.execute("DELETE FROM told WHERE receiver = ?", (receiver,))
+    else:
+        rows = [(receiver, subject_id) for subject_id in subject_ids]
+        connection.executemany("DELETE FROM told WHERE receiver = ? AND subject_id = ?", rows)
+
+
+def forget_told_before(connection: sqlite3.Connection, before_ns: int) -> None:
+    """Forget what was told to its end before a time, inside a step."""
+    connection.execute("DELETE FROM told WHERE NOT goes_on AND at_ns < ?", (before_ns,))

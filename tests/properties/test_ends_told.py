@@ -1,0 +1,153 @@
+"""Random histories of a control room whose receivers change: whoever hears of something hears its end, and only he.
+
+As ADR 0046 has it. The receiver ``all`` hears of everything, and says what there was to hear.
+"""
+
+import json
+import tempfile
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from connectors.control_room.database import reading
+from connectors.webhooks.settings import MessengerSettings, ReceiverSettings, Wanted
+from models.alarms.incident import IncidentState
+from models.alarms.priority import Priority
+from models.alerts.alert import AlertKind
+from streams.alarms.alarm_desk import AlarmDesk
+from streams.alarms.alarm_steps import open_steps
+from streams.alarms.settings import AlarmSettings, KindSettings
+from streams.settings import load_settings
+from tests.properties.test_alarms_told import RULES, STEPS, History
+from tests.support.alarms import ControlRoom, control_room
+
+
+def _receiver(name: str, events: Wanted, minimum: Priority) -> ReceiverSettings:
+    return ReceiverSettings(name=name, url=SecretStr("http://127.0.0.1:9/"), events=events, minimum_priority=minimum)
+
+
+def _messenger(name: str, events: Wanted, minimum: Priority) -> MessengerSettings:
+    return MessengerSettings(name=name, url=SecretStr("json://127.0.0.1:9/"), events=events, minimum_priority=minimum)
+
+
+_ALL = _receiver("all", Wanted.ALL, Priority.LOW)
+#: Who is told besides, by turns: with other priorities, of something else, and not at all.
+_TOLD = [
+    (
+        _receiver("pager", Wanted.ALL, Priority.HIGH),
+        _receiver("log", Wanted.ALERT, Priority.MEDIUM),
+        _messenger("chat", Wanted.INCIDENT, Priority.HIGH),
+    ),
+    (_receiver("pager", Wanted.ALL, Priority.LOW), _messenger("chat", Wanted.ALERT, Priority.MEDIUM)),
+    (_receiver("pager", Wanted.INCIDENT, Priority.MEDIUM), _receiver("log", Wanted.ALERT, Priority.HIGH)),
+    (),
+]
+_CHANGES = st.lists(st.tuples(st.integers(0, 30), st.integers(0, len(_TOLD) - 1)), max_size=4)
+_BEGINNINGS = {"opened", "updated", "announced_again"}
+
+
+class _Ears:
+    """What every receiver has heard of every alert and incident so far."""
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._read = 0
+        self.goes_on: dict[tuple[str, str], bool] = {}
+
+    def listen(self, named: dict[str, ReceiverSettings | MessengerSettings]) -> None:
+        """Hear what was written since the last call, when these were told."""
+        with reading(self._state) as connection:
+            query = "SELECT id, receiver, subject_id, type, body FROM outbox WHERE id > ? ORDER BY id"
+            rows = connection.execute(query, (self._read,)).fetchall()
+        heard: dict[str, set[str]] = defaultdict(set)
+        for self._read, receiver, subject, type_, _ in rows:
+            self._hear(receiver, subject, type_.partition(".")[2])
+            heard[receiver].add(subject)
+            assert receiver in named
+        for _, receiver, subject, type_, body in rows:
+            class_, _, what = type_.partition(".")
+            if receiver == "all" and what in _BEGINNINGS:
+                priority = Priority(json.loads(body)["data"]["priority"])
+                for name, one in named.items():
+                    if one.events in {class_, Wanted.ALL} and priority.rank >= one.minimum_priority.rank:
+                        assert subject in heard[name], f"{name} is told of what is as urgent as it wants"
+
+    def _hear(self, receiver: str, subject: str, what: str) -> None:
+        goes_on = self.goes_on.get((receiver, subject))
+        if what == "opened":
+            assert goes_on is None, "once"
+        else:
+            assert goes_on is not None, "nothing comes before an opening"
+        if what == "closed":
+            assert goes_on, "one end for one beginning"
+        if what != "acknowledged":
+            self.goes_on[receiver, subject] = what != "closed"
+
+
+class _Changing(History):
+    """A history in which the settings change, and the process that keeps alarms begins anew."""
+
+    def __init__(self, room: ControlRoom, on_delay_s: float) -> None:
+        super().__init__(room, on_delay_s)
+        self.ears = _Ears(room.state)
+        self.choose(0)
+
+    def choose(self, number: int) -> None:
+        """Begin anew with other receivers."""
+        told = (_ALL, *_TOLD[number])
+        receivers = tuple(one for one in told if isinstance(one, ReceiverSettings))
+        messengers = tuple(one for one in told if isinstance(one, MessengerSettings))
+        chosen = load_settings(None, alarms=self.room.settings.alarms, receivers=receivers, messengers=messengers)
+        self.room.steps.close()
+        self.room.desk.close()
+        self.room = replace(
+            self.room,
+            settings=chosen,
+            steps=open_steps(self.room.state, chosen, self.room.clock),
+            desk=AlarmDesk(self.room.state, chosen, self.room.clock),
+        )
+        self.named = {one.name: one for one in told}
+
+    def check(self) -> None:
+        self.room.steps.settle()
+        self.ears.listen(self.named)
+        over = {each.id for each in self.room.reader.incidents() if each.state is IncidentState.CLOSED}
+        with reading(self.room.state) as connection:
+            over |= {row[0] for row in connection.execute("SELECT alert_id FROM activations WHERE NOT open")}
+        for (receiver, subject), goes_on in self.ears.goes_on.items():
+            assert not (goes_on and subject in over and receiver in self.named), "who is told now knows of all ends"
+        assert self.room.steps.settle() is False
+
+
+# Every step is on the disk: a history that fails is not made shorter, which would take minutes.
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=[Phase.reuse, Phase.generate],
+)
+@given(RULES, STEPS, _CHANGES)
+def test_who_hears_of_something_hears_its_end_and_nobody_else_does(
+    rules: KindSettings, steps: list[tuple[int, str, int]], changes: list[tuple[int, int]]
+) -> None:
+    alarms = AlarmSettings(kinds={AlertKind.NO_BEAM: rules}, incident_gap_s=10, incident_span_s=20, incident_quiet_s=3)
+    choices = dict(changes)
+    with tempfile.TemporaryDirectory() as folder, control_room(Path(folder), alarms) as room:
+        history = _Changing(room, rules.on_delay_s or 0.0)
+        for place, (wait, name, number) in enumerate(steps):
+            if place in choices:
+                history.choose(choices[place])
+            history.wait(wait)
+            history.do(name, number)
+            history.check()
+        while history.open:
+            history.do("close", 0)
+        history.wait(60)
+        history.choose(0)
+        history.check()
+        history.room.steps.close()
+        history.room.desk.close()
