@@ -7,7 +7,6 @@ from typing import Generic, Protocol, TypeVar
 
 from connectors.clock import Clock
 from connectors.spool_listing import NoticeReason, SpoolFile, SpoolNotice, scan
-from connectors.spool_watcher import SpoolWatcher
 from connectors.state.commit import Commit, FileRecord, FileStatus
 from models.alerts.alert import AlertEvent, AlertKind, AlertStatus
 from models.alerts.file_alerts import snapshot_alert
@@ -17,6 +16,7 @@ from models.snapshot_sequence import MissingSnapshot, SnapshotSequence
 from streams.file_accounts import READ_PAUSE_S, READ_TRIES
 from streams.series_progress import series_of
 from streams.settings import Settings
+from streams.watched_folders import Looked, WatchedFolders
 
 _LOOK_EVERY_S = 0.5
 # So often it is told how far the work has come; between two such parts nothing is read ahead.
@@ -128,6 +128,8 @@ class SpoolLoop(Generic[Runner]):
         Set to end ``run``.
     tell
         Called with a sentence about something that an operator should mend.
+    looked
+        Called after each look into the folders that ``run`` watches.
     """
 
     def __init__(
@@ -143,6 +145,7 @@ class SpoolLoop(Generic[Runner]):
         watching: Callable[[], None],
         stop: Event,
         tell: Callable[[str], None],
+        looked: Looked | None = None,
     ) -> None:
         self._paths = paths
         self._settings = settings
@@ -154,10 +157,11 @@ class SpoolLoop(Generic[Runner]):
         self._watching = watching
         self._stop = stop
         self._tell = tell
+        self._looked = looked or _ignore
         # Also of recorders that were heard of before the last stop: they may never deliver again.
         self._last_file_s = dict.fromkeys(runner.series, clock.monotonic_s())
         self._read_again_s = clock.monotonic_s()
-        self._spool: SpoolWatcher | None = None
+        self._folders: WatchedFolders | None = None
 
     def run_once(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Process what lies in the folders now, decide everything, and return."""
@@ -218,22 +222,24 @@ class SpoolLoop(Generic[Runner]):
 
     def run(self) -> None:
         """Watch the folders until ``stop`` is called."""
-        self._spool = SpoolWatcher(self._paths, self._clock, self._settings.spool, self._runner.is_done)
+        self._folders = WatchedFolders(
+            self._paths, self._clock, self._settings.spool, self._runner.is_done, looked=self._looked, tell=self._tell
+        )
         self._watching()
         try:
             while not self._stop.is_set():
-                self._step(self._spool)
+                self._step(self._folders)
         finally:
-            self._spool.stop()
+            self._folders.stop()
 
     def stop(self) -> None:
         """End ``run`` after what it is doing now; may be called from a signal handler or another thread."""
         self._stop.set()
-        if self._spool is not None:
-            self._spool.wake()
+        if self._folders is not None:
+            self._folders.wake()
 
-    def _step(self, spool: SpoolWatcher) -> None:
-        ready = self._take(spool)
+    def _step(self, folders: WatchedFolders) -> None:
+        ready = self._take(folders)
         for file in ready:
             self._last_file_s[series_of(file.relative)] = self._clock.monotonic_s()
         # Told before the files are processed: with the first of them the order is saved as if all had their turn.
@@ -241,7 +247,7 @@ class SpoolLoop(Generic[Runner]):
         if ready:
             self._runner.process(ready)
         self._runner.go_on()
-        if self._clock.monotonic_s() >= self._read_again_s:
+        if self._clock.monotonic_s() >= self._read_again_s and not folders.hang:
             self._read_again_s = self._clock.monotonic_s() + _READ_AGAIN_EVERY_S
             self._runner.read_again()
         self._silence_series()
@@ -250,21 +256,21 @@ class SpoolLoop(Generic[Runner]):
         self._chores.tick()
         self._signs.loop_moved()
 
-    def _take(self, spool: SpoolWatcher) -> list[SpoolFile]:
+    def _take(self, folders: WatchedFolders) -> list[SpoolFile]:
         """The files whose turn it is; waits a moment for new ones."""
         if not self._runner.has_room:
             # Nobody is silent whose files are not taken.
             self._last_file_s = dict.fromkeys(self._last_file_s, self._clock.monotonic_s())
             self._clock.sleep(_LOOK_EVERY_S)
             return []
-        found = spool.take(0.0 if self._runner.has_work else _LOOK_EVERY_S)
+        found = folders.take(0.0 if self._runner.has_work else _LOOK_EVERY_S)
         self._note([item for item in found if isinstance(item, SpoolNotice)])
         now_ns = self._clock.now_ns()
         for file in found:
             if isinstance(file, SpoolFile):
                 self._sequence.offer(file, file.relative, now_ns)
-        ready = [snapshot.item for snapshot in self._sequence.ready(now_ns, spool.unfinished)]
-        self._signs.set_queue_depth(spool.queue_depth + self._sequence.held + len(ready))
+        ready = [snapshot.item for snapshot in self._sequence.ready(now_ns, folders.unfinished)]
+        self._signs.set_queue_depth(folders.queue_depth + self._sequence.held + len(ready))
         return ready
 
     def _report_series(self) -> None:

@@ -1,7 +1,8 @@
 "use strict";
 // Every page: the live strip at its top. Pages hear what is new as events of the document, with what the server sent as
-// their detail: "petawatch:status", "petawatch:incidents", "petawatch:state", "petawatch:replays", "petawatch:frames". All but the
-// first come with each connection as well: something may have been missed before it. What pages need besides stands in petawatch.
+// their detail: "petawatch:status", "petawatch:incidents", "petawatch:state", "petawatch:replays", "petawatch:frames".
+// All but the first come with each connection as well: something may have been missed before it. What pages need
+// besides stands in petawatch.
 
 window.petawatch = window.petawatch || {};
 
