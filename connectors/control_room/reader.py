@@ -1,7 +1,7 @@
 """What the control room knows, for those who only look: the console, reports, commands."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from connectors.control_room.alarm_rows import (
@@ -13,8 +13,9 @@ from connectors.control_room.alarm_rows import (
     latest_announcements,
 )
 from connectors.control_room.audit_log import entries_about, find_breaks, read_entries
-from connectors.control_room.database import reading
+from connectors.control_room.database import DECISIONS_NAME, reading
 from connectors.control_room.incident_rows import (
+    alerts_worst_first,
     find_incident,
     find_incidents,
     most_urgent_incidents,
@@ -36,7 +37,9 @@ from models.devices import Stage
 # Both are lists in JSON.
 _OF_STAGE = "instr(stages, ?) > 0"
 _OF_KIND = "instr(kinds, ?) > 0"
-_AFTER = "(first_shot_ns, id) < (SELECT first_shot_ns, id FROM incidents WHERE id = ?)"
+_BEHIND = "(first_shot_ns, id) < (?, ?)"
+_KNOWN = """SELECT EXISTS (SELECT 1 FROM incidents WHERE id = :id) OR EXISTS (SELECT 1 FROM alarms WHERE id = :id)
+    OR EXISTS (SELECT 1 FROM activations WHERE alert_id = :id)"""
 
 
 class ControlRoomReader:
@@ -55,6 +58,26 @@ class ControlRoomReader:
     def __init__(self, state: Path) -> None:
         self._state = state
 
+    @property
+    def state(self) -> Path:
+        """The state directory."""
+        return self._state
+
+    def is_there(self) -> bool:
+        """Whether there are decisions, or something is in the way of knowing it: then every other method says what."""
+        try:
+            (self._state / DECISIONS_NAME).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True
+        return True
+
+    def knows(self, subject_id: str) -> bool:
+        """Whether an incident, an alarm or an alert has this id."""
+        with reading(self._state) as connection:
+            return bool(connection.execute(_KNOWN, {"id": subject_id}).fetchone()[0])
+
     def incidents(
         self,
         *,
@@ -66,7 +89,7 @@ class ControlRoomReader:
         priority: Priority | None = None,
         from_ns: int | None = None,
         to_ns: int | None = None,
-        after: str | None = None,
+        behind: tuple[int, str] | None = None,
         limit: int = 100,
     ) -> list[Incident]:
         """Incidents, the latest first shot first.
@@ -83,8 +106,8 @@ class ControlRoomReader:
             Of at least this one.
         from_ns, to_ns
             With a shot from then on, and up to before then, ns since 1970.
-        after
-            Id of the last one of the page before.
+        behind
+            First shot and id of the last one of the page before.
         """
         wanted = _conditions(
             (unfinished, UNFINISHED, []),
@@ -95,7 +118,7 @@ class ControlRoomReader:
             (priority is not None, *_at_least(priority)),
             (from_ns is not None, "last_shot_ns >= ?", [from_ns]),
             (to_ns is not None, "first_shot_ns < ?", [to_ns]),
-            (after is not None, _AFTER, [after]),
+            (behind is not None, _BEHIND, behind or ()),
         )
         with reading(self._state) as connection:
             return list(find_incidents(connection, *wanted, limit=limit))
@@ -122,6 +145,24 @@ class ControlRoomReader:
         """The alerts of an incident with what is known of them, by first shot."""
         with reading(self._state) as connection:
             return list(find_activations(connection, "incident_id = ?", (incident_id,), limit=limit))
+
+    def worst_first(self, incident_id: str) -> list[str]:
+        """The ids of an incident's alerts, in the order in which they could head it."""
+        with reading(self._state) as connection:
+            return alerts_worst_first(connection, incident_id)
+
+    def activations_of(self, alert_ids: Sequence[str]) -> list[Activation]:
+        """What is known of these alerts, in their order; without those of which nothing is."""
+        where = "alert_id IN (SELECT value FROM json_each(?))"
+        with reading(self._state) as connection:
+            found = {each.alert.id: each for each in find_activations(connection, where, (json.dumps(alert_ids),))}
+        return [found[alert_id] for alert_id in alert_ids if alert_id in found]
+
+    def unseen(self, incident_id: str, after_ns: int) -> list[Activation]:
+        """The alerts of an incident that were announced after a time and that nobody has acknowledged."""
+        where = "incident_id = ? AND announced_ns > ? AND acknowledged_ns IS NULL"
+        with reading(self._state) as connection:
+            return list(find_activations(connection, where, (incident_id, after_ns)))
 
     def worst_alerts(self, incidents: Iterable[Incident]) -> dict[str, Alert]:
         """The alert that each incident is headed by, by the incident's id; see ``incident_rows.worst_alerts``."""

@@ -67,26 +67,40 @@ class AlarmRow:
     out_of_service: bool
 
 
-def new_since(members: Iterable[Activation], audit: Iterable[AuditEntry]) -> str:
-    """What was announced after somebody acknowledged last, and who that was; empty when nothing was.
+def seen_until(audit: Sequence[AuditEntry]) -> int | None:
+    """Up to when what was announced had been seen at the latest acknowledgement, ns since 1970; None without one.
 
     Parameters
     ----------
     audit
-        The entries about the incident, in their order.
+        The entries about an incident, in their order.
     """
-    latest = next((entry for entry in reversed(list(audit)) if entry.action == "acknowledge"), None)
+    latest = _latest_acknowledgement(audit)
     if latest is None:
-        return ""
+        return None
     until = latest.details.get("seen_until_ns")
-    seen_ns = until if isinstance(until, int) else latest.at_ns
-    unseen = (each for each in members if each.announced_ns is not None and each.acknowledged_ns is None)
-    new = [f"{why(each.alert)} ({place_of(each.alert)})" for each in unseen if (each.announced_ns or 0) > seen_ns]
-    if not new:
+    return until if isinstance(until, int) else latest.at_ns
+
+
+def new_since(unseen: Sequence[Activation], audit: Sequence[AuditEntry]) -> str:
+    """What was announced after somebody acknowledged last, and who that was; empty when nothing was.
+
+    Parameters
+    ----------
+    unseen
+        What was announced after ``seen_until``, and that nobody has acknowledged.
+    """
+    latest = _latest_acknowledgement(audit)
+    if latest is None or not unseen:
         return ""
+    new = [f"{why(each.alert)} ({place_of(each.alert)})" for each in unseen]
     more = f"; and {len(new) - _SHOWN_NEW} more" if len(new) > _SHOWN_NEW else ""
     at = time_words(latest.at_ns, seconds=True)
     return f"since {latest.who} acknowledged at {at}: {'; '.join(new[:_SHOWN_NEW])}{more}"
+
+
+def _latest_acknowledgement(audit: Sequence[AuditEntry]) -> AuditEntry | None:
+    return next((entry for entry in reversed(audit) if entry.action == "acknowledge"), None)
 
 
 def incident_facts(incident: Incident, new: str = "") -> list[tuple[str, str]]:

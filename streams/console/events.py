@@ -18,7 +18,7 @@ from typing import Any
 
 from connectors.clock import Clock
 from connectors.control_room.database import DECISIONS_NAME
-from connectors.control_room.reader import ControlRoomReader
+from connectors.control_room.rooms import ControlRooms
 from connectors.live_board import LiveBoardReader
 from connectors.sqlite_file import connect
 from connectors.state.database import DATABASE_NAME
@@ -76,16 +76,16 @@ class EventHub:
     ----------
     board
         Of this state directory.
+    control_room
+        Whose incidents are counted, and looked after.
     """
 
-    def __init__(self, state: Path, board: LiveBoardReader, clock: Clock) -> None:
+    def __init__(self, state: Path, board: LiveBoardReader, control_room: ControlRooms, clock: Clock) -> None:
         self._clock = clock
         self._board = board
-        self._control_room = ControlRoomReader(state)
-        self._databases = {
-            "incidents": _DatabaseChanges(state / DECISIONS_NAME),
-            "state": _DatabaseChanges(state / DATABASE_NAME),
-        }
+        self._control_room = control_room
+        self._databases = [("incidents", _DatabaseChanges(place / DECISIONS_NAME)) for place in control_room.places]
+        self._databases.append(("state", _DatabaseChanges(state / DATABASE_NAME)))
         self._others: list[tuple[str, Callable[[], bool]]] = []
         self._lock = threading.Lock()
         self._followers: set[Follower] = set()
@@ -110,7 +110,7 @@ class EventHub:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
-        for database in self._databases.values():
+        for _, database in self._databases:
             database.close()
 
     def follow(self, who: str) -> Follower:
@@ -151,7 +151,7 @@ class EventHub:
 
     def look(self) -> None:
         """Find out what has changed, and tell it."""
-        self._untold |= {name for name, database in self._databases.items() if database.changed()}
+        self._untold |= {event for event, database in self._databases if database.changed()}
         self._untold |= {event for event, changed in self._others if changed()}
         if self._incidents is None or "incidents" in self._untold:
             self._incidents = self._counted()
@@ -163,9 +163,10 @@ class EventHub:
         now_s = self._clock.monotonic_s()
         if now_s - self._told_s.get("status", float("-inf")) >= _TELL_EVERY_S["status"]:
             self._untold.add("status")
+        decided = "incidents" in self._untold  # that is counted at once
         for event in sorted(self._untold):
-            rare = event == "status" and "incidents" in self._untold
-            if rare or now_s - self._told_s.get(event, float("-inf")) >= _TELL_EVERY_S.get(event, 0.0):
+            at_once = decided and event == "status"
+            if at_once or now_s - self._told_s.get(event, float("-inf")) >= _TELL_EVERY_S.get(event, 0.0):
                 self._told_s[event] = now_s
                 self._untold.discard(event)
                 self._tell(event, self._data(event))
@@ -196,12 +197,17 @@ class EventHub:
         }
 
     def _counted(self) -> dict[str, Any]:
-        """Unacknowledged incidents, by priority; or why they are not known."""
+        """Unacknowledged incidents, by priority, and whether some can't be read; or why none are known."""
         try:
             found = self._control_room.incidents(unacknowledged=True, limit=_MOST_COUNTED)
+            unread = bool(self._control_room.troubles())
         except PetawatchError as error:
             return {"failure": str(error)}
-        return {"unacknowledged": len(found), **Counter(incident.priority.value for incident in found)}
+        return {
+            "unacknowledged": len(found),
+            "unread": unread,
+            **Counter(incident.priority.value for incident in found),
+        }
 
 
 class _DatabaseChanges:

@@ -6,9 +6,10 @@ from pathlib import Path
 from fastapi import Request
 
 from connectors.clock import Clock
-from connectors.control_room.reader import ControlRoomReader
+from connectors.control_room.rooms import ControlRooms
 from connectors.live_board import BOARD_NAME, LiveBoardReader
 from streams.alert_pages import AlertPages
+from streams.archive.tape.tape_alerts import alerts_place
 from streams.console.access.access import Access
 from streams.console.api_work import ApiWork
 from streams.console.events import EventHub
@@ -33,7 +34,7 @@ class ConsoleParts:
     board
         What the watch worked on last.
     control_room
-        Incidents, alarms, the audit log.
+        Incidents, alarms, the audit log; also those of the keeper of the tapes.
     hub
         Tells browsers what is new.
     api_work
@@ -54,7 +55,7 @@ class ConsoleParts:
     access: Access
     replays: ReplayRunner
     board: LiveBoardReader
-    control_room: ControlRoomReader
+    control_room: ControlRooms
     hub: EventHub
     api_work: ApiWork
     alert_pages: AlertPages
@@ -75,6 +76,7 @@ def make_parts(
 ) -> ConsoleParts:
     """All of them for one console; the hub looks after changes once it is started."""
     board = LiveBoardReader(state / BOARD_NAME)
+    control_room = ControlRooms(state, [alerts_place(settings.archive, state)])
     made = ConsoleParts(
         state=state,
         settings=settings,
@@ -82,8 +84,8 @@ def make_parts(
         access=access,
         replays=ReplayRunner(state, config, clock),
         board=board,
-        control_room=ControlRoomReader(state),
-        hub=EventHub(state, board, clock),
+        control_room=control_room,
+        hub=EventHub(state, board, control_room, clock),
         api_work=ApiWork(),
         alert_pages=AlertPages(state, settings),
         history=SeriesHistory(state),

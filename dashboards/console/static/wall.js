@@ -314,6 +314,7 @@
       return chip;
     });
     const summary = document.getElementById("wall-summary");
+    if (shown.unread) words.push(make("span", "wall-count unknown", "✕ some incidents can't be read"));
     if (shown.more) words.push(make("span", "wall-count unknown", `and ${shown.more} more`));
     quietShown = quietWord().textContent;
     if (words.length === 0) words.push(quietWord());

@@ -18,7 +18,7 @@ from streams.console.api.questions import Id, Pattern, fits, time_of
 from streams.console.api.route import ApiRoute
 from streams.console.api.step_bodies import ExplainedStep, Step, StepUntil
 from streams.console.api.validators import require_match, tag_answer, tag_of_answer, unless_known
-from streams.console.desk import desk_of
+from streams.console.desk import at_desk_of
 from streams.console.guards import Operator
 from streams.console.parts import parts
 from streams.console.problems import RefusedError
@@ -52,6 +52,8 @@ class Alarm(Answer):
 class Alarms(Page[Alarm]):
     """Some alarms."""
 
+    troubles: list[str] = Field(description="Why some are missing here, one sentence each; usually none.")
+
 
 @router.get("/alarms")
 def alarms(
@@ -73,7 +75,7 @@ def alarms(
         if (place is None or alarm.id > place[0]) and fits(alarm.stage.name, stage) and fits(alarm.subject, subject)
     ]
     page, behind = page_of(request, found, limit, lambda alarm: alarm.id)
-    return Alarms(items=[alarm_document(alarm) for alarm in page], next=behind)
+    return Alarms(items=[alarm_document(alarm) for alarm in page], next=behind, troubles=room.troubles())
 
 
 @router.get("/alarms/{alarm_id}")
@@ -161,8 +163,7 @@ def _alarm(request: Request, alarm_id: str) -> Alarm:
 def _after(request: Request, alarm_id: str, take: Callable[[AlarmDesk], object]) -> Alarm:
     """Take a step, if the alarm stands as it was read; how it stands then."""
     require_match(request, tag_of_answer(_alarm(request, alarm_id)))
-    with desk_of(request) as desk:
-        take(desk)
+    at_desk_of(request, alarm_id, take)
     return _alarm(request, alarm_id)
 
 

@@ -17,7 +17,7 @@ from streams.console.api.questions import Id, StageName, StretchAsked
 from streams.console.api.route import ApiRoute
 from streams.console.api.step_bodies import Step
 from streams.console.api.validators import require_match, tag_answer, tag_of_answer, unless_known
-from streams.console.desk import desk_of
+from streams.console.desk import at_desk_of
 from streams.console.guards import Operator
 from streams.console.parts import parts
 from streams.console.problems import RefusedError
@@ -59,6 +59,8 @@ class IncidentWithMembers(Incident):
 class Incidents(Page[Incident]):
     """Some incidents."""
 
+    troubles: list[str] = Field(description="Why some are missing here, one sentence each; usually none.")
+
 
 @router.get("/incidents")
 def incidents(
@@ -89,6 +91,7 @@ def incidents(
     return Incidents(
         items=[Incident(**_values(each)) for each in page],
         next=behind,
+        troubles=room.troubles(),
     )
 
 
@@ -106,8 +109,8 @@ def acknowledge_incident(
 ) -> IncidentWithMembers:
     """Say that somebody has seen all of it. With `If-Match` only if it stands as it was read."""
     require_match(request, tag_of_answer(_incident(request, incident_id)))
-    with desk_of(request) as desk:
-        desk.acknowledge(incident_id, by=who.name, why=step.why if step else "")
+    why = step.why if step else ""
+    at_desk_of(request, incident_id, lambda desk: desk.acknowledge(incident_id, by=who.name, why=why))
     return _incident(request, incident_id)
 
 

@@ -10,9 +10,9 @@ from connectors.links import ALERT_PATH
 from dashboards.words import link, time_words
 from models.alerts.verdicts import Verdict
 from streams.alarms.alarm_desk import LONGEST_WHY, AlarmDesk
-from streams.console.desk import desk_of
+from streams.console.desk import at_desk_of
 from streams.console.guards import Operator
-from streams.console.pages.shown_incident import incident_page
+from streams.console.pages.shown_incident import IncidentLook, incident_page
 from streams.console.pages.steps import answered, end_of
 from streams.console.parts import parts
 from streams.deciding import give_verdict
@@ -20,6 +20,7 @@ from streams.deciding import give_verdict
 router = APIRouter()
 
 _ALERT = "/incidents/alert/{alert_id}"
+_MOST_PAGES = 10_000
 _Id = Annotated[str, Form(max_length=16)]
 _Why = Annotated[str, Form(max_length=LONGEST_WHY)]
 
@@ -30,7 +31,7 @@ def alert(request: Request, alert_id: str) -> Response:
     """The permanent link of an alert: its incident, with the episode chosen."""
     member = parts(request).control_room.activation(alert_id)
     if member is None:
-        return incident_page(request, "", alert_id)
+        return incident_page(request, "", IncidentLook(alert=alert_id))
     return RedirectResponse(link(f"/incidents/{member.incident_id}", alert=alert_id), 303)
 
 
@@ -40,9 +41,12 @@ def incident(
     incident_id: str,
     alert: Annotated[str, Query(max_length=16)] = "",
     role: Annotated[str, Query(max_length=10)] = "",
+    episodes: Annotated[int, Query(ge=0, le=_MOST_PAGES)] = 0,
+    alarms: Annotated[int, Query(ge=0, le=_MOST_PAGES)] = 0,
 ) -> HTMLResponse:
     """An incident with one of its episodes."""
-    return incident_page(request, incident_id, alert, role)
+    parts(request).alert_pages.warm()
+    return incident_page(request, incident_id, IncidentLook(alert=alert, role=role, episodes=episodes, alarms=alarms))
 
 
 @router.post("/incidents/{incident_id}/acknowledge")
@@ -58,8 +62,7 @@ def acknowledge(
 
     def step() -> str:
         console = parts(request)
-        with desk_of(request) as desk:
-            desk.acknowledge(incident_id, by=who.name, why=why, seen_ns=seen)
+        at_desk_of(request, incident_id, lambda desk: desk.acknowledge(incident_id, by=who.name, why=why, seen_ns=seen))
         done = f"Acknowledged by {who.name} at {time_words(console.clock.now_ns(), seconds=True)}."
         after = console.control_room.incident(incident_id)
         newer = after is not None and after.is_unseen
@@ -81,7 +84,8 @@ def verdict(
 
     def step() -> str:
         console = parts(request)
-        give_verdict(console.state, alert_id, verdict, why, console.clock, by=who.name)
+        [place, *_] = console.control_room.places_of(alert_id)
+        give_verdict(place, alert_id, verdict, why, console.clock, by=who.name)
         return f"The verdict of {who.name} is {verdict.value}."
 
     return _answer(request, incident, alert_id, step)
@@ -102,8 +106,7 @@ def shelve(
 
     def step() -> str:
         until_ns = end_of(parts(request), length, until)
-        with desk_of(request) as desk:
-            desk.shelve(alarm_id, until_ns=until_ns, by=who.name, why=why)
+        at_desk_of(request, alarm_id, lambda desk: desk.shelve(alarm_id, until_ns=until_ns, by=who.name, why=why))
         return f"Shelved by {who.name} until {time_words(until_ns, seconds=True)} UTC."
 
     return _answer(request, incident, alert, step)
@@ -116,6 +119,7 @@ def unshelve(
     """End a shelving."""
     return _at_desk(
         request,
+        alarm_id,
         incident,
         alert,
         lambda desk: desk.unshelve(alarm_id, by=who.name, why=why),
@@ -130,6 +134,7 @@ def take_out(
     """Nobody wants to hear of an alarm until it is put back."""
     return _at_desk(
         request,
+        alarm_id,
         incident,
         alert,
         lambda desk: desk.take_out(alarm_id, by=who.name, why=why),
@@ -144,6 +149,7 @@ def put_back(
     """It is heard of again."""
     return _at_desk(
         request,
+        alarm_id,
         incident,
         alert,
         lambda desk: desk.put_back(alarm_id, by=who.name, why=why),
@@ -157,18 +163,22 @@ def reset(
 ) -> Response:
     """Let go of an alarm that latches."""
     return _at_desk(
-        request, incident, alert, lambda desk: desk.reset(alarm_id, by=who.name, why=why), f"Reset by {who.name}."
+        request,
+        alarm_id,
+        incident,
+        alert,
+        lambda desk: desk.reset(alarm_id, by=who.name, why=why),
+        f"Reset by {who.name}.",
     )
 
 
 def _at_desk(
-    request: Request, incident_id: str, alert_id: str, take: Callable[[AlarmDesk], object], done: str
+    request: Request, alarm_id: str, incident_id: str, alert_id: str, take: Callable[[AlarmDesk], object], done: str
 ) -> Response:
-    """The answer to a step at the desk; ``done`` is said of it."""
+    """The answer to a step about an alarm; ``done`` is said of it."""
 
     def step() -> str:
-        with desk_of(request) as desk:
-            take(desk)
+        at_desk_of(request, alarm_id, take)
         return done
 
     return _answer(request, incident_id, alert_id, step)
@@ -176,4 +186,6 @@ def _at_desk(
 
 def _answer(request: Request, incident_id: str, alert_id: str, step: Callable[[], str]) -> Response:
     """Do it, and show the incident as it stands then; what was refused is said there."""
-    return answered(request, step, lambda told: incident_page(request, incident_id, alert_id, told=told))
+    return answered(
+        request, step, lambda told: incident_page(request, incident_id, IncidentLook(alert=alert_id), told=told)
+    )

@@ -63,6 +63,7 @@ def incidents(
         )
         announced_ns = console.control_room.latest_announcements(each.id for each in found)
         rows = incident_rows(found[:_INCIDENTS], console.control_room.worst_alerts(found[:_INCIDENTS]))
+        troubles += console.control_room.troubles()
     except (PetawatchError, ValueError) as error:
         troubles.append(sentence_of(error))
     more = len(found) > _INCIDENTS

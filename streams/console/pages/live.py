@@ -43,7 +43,8 @@ def incidents(request: Request) -> JSONResponse:
     found, more = reader.most_urgent(_MOST_INCIDENTS)
     suppressed = [*reader.idle_stages(), *reader.maintenance()]
     worst, of_stages = reader.worst_alerts(found), reader.worst_alerts_of_stages(found)
-    return JSONResponse(wall_incidents(found, worst, of_stages, suppressed) | {"more": more})
+    shown = wall_incidents(found, worst, of_stages, suppressed)
+    return JSONResponse(shown | {"more": more, "unread": bool(reader.troubles())})
 
 
 class _EventStream(Response):

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -21,13 +23,15 @@ from dashboards.console.incident_view import (
     incident_facts,
     new_since,
     receipt_rows,
+    seen_until,
 )
 from dashboards.incident_words import audit_rows, subject_names, verdict_words
 from dashboards.reason_words import why
 from dashboards.words import link, plain_words, time_words
-from models.alarms.alarm import Activation, Alarm
+from models.alarms.alarm import Activation, Alarm, alarm_id
 from models.alarms.audit_chain import AuditEntry
 from models.alarms.incident import Incident
+from models.alarms.life_cycle import AlarmState
 from models.alerts.alert import Alert
 from models.alerts.verdicts import EpisodeVerdict
 from models.devices import RecordKind, parse_device
@@ -38,18 +42,55 @@ from streams.console.parts import ConsoleParts, parts
 from streams.console.problems import sentence_of
 from streams.console.rendering import render
 
-_EPISODES = 100
-_ALARMS = 50
+# Of each a page has so many: what is shown is made, sent and drawn again with every step and every change.
+_EPISODES = 25
+_ALARMS = 5
 _AROUND_NS = 30 * MINUTE_NS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentLook:
+    """What somebody looks at of an incident.
+
+    Attributes
+    ----------
+    alert
+        The episode that is chosen; empty: the worst one.
+    role
+        Which of its shots; empty: the most telling one.
+    episodes, alarms
+        The pages of the lists, from 1; 0: that with what is chosen.
+    """
+
+    alert: str = ""
+    role: str = ""
+    episodes: int = 0
+    alarms: int = 0
+
+
+class Paged(NamedTuple):
+    """A page of a list: which one of how many, and where on the whole list it begins and ends."""
+
+    number: int
+    of: int
+    first: int
+    end: int
+    all: int
+
+
+_ONE_PAGE = Paged(1, 1, 0, 0, 0)
 
 
 @dataclass(slots=True, kw_only=True)
 class _Found:
-    """What was read; what could not be is empty, and ``troubles`` say why."""
+    """What was read in the state directory ``place``; what could not be is empty, and ``troubles`` say why."""
 
+    place: Path
     incident: Incident | None = None
     announced_ns: int | None = None
+    episodes: Paged = _ONE_PAGE
     members: list[Activation] = field(default_factory=list)
+    unseen: list[Activation] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
     worst_id: str = ""
     alert: Alert | None = None
@@ -63,8 +104,7 @@ class _Found:
 def incident_page(
     request: Request,
     incident_id: str,
-    alert_id: str = "",
-    role: str = "",
+    look: IncidentLook,
     *,
     told: StepTold = NO_STEP,
 ) -> HTMLResponse:
@@ -72,19 +112,20 @@ def incident_page(
 
     Parameters
     ----------
-    alert_id
-        The episode that is looked at; empty: the worst one.
     told
         What came of a step.
     """
-    console = parts(request)
-    found = _read(console, incident_id, alert_id)
+    console, alert_id = parts(request), look.alert
+    found = _read(console, incident_id, look)
     if found.incident is None and found.alert is None:
         missing = f"There is no incident {incident_id}." if incident_id else f"There is no alert {alert_id}."
         code, sentence = (503, found.troubles[0]) if found.troubles else (404, missing)
         return render(request, "failure.html", status=code, sentence=sentence, code=code)
     roles = [each.role for each in _by_role(found.evidence)]
-    role = role if role in roles else (roles[0] if roles else "")
+    role = look.role if look.role in roles else (roles[0] if roles else "")
+    alarms = _page(len(found.alarms), look.alarms, _ALARMS)
+    path = f"/incidents/{incident_id}"
+    pages = {"alert": look.alert, "episodes": look.episodes, "alarms": look.alarms}
     return render(
         request,
         "incident.html",
@@ -94,7 +135,9 @@ def incident_page(
         incident=_shown_incident(found),
         chosen=None if found.alert is None else _shown_alert(console, found, found.alert, role),
         episodes=episode_rows(found.members, found.verdicts, "" if found.alert is None else found.alert.id),
-        alarms=alarm_rows(found.alarms),
+        episode_pages=_links(found.episodes, path, pages, "episodes"),
+        alarms=alarm_rows(found.alarms[alarms.first : alarms.end]),
+        alarm_pages=_links(alarms, path, pages, "alarms"),
         receipts=receipt_rows(found.receipts, [each.alert for each in found.members]),
         audit=audit_rows(
             found.audit, subject_names(found.incident, found.alarms, [each.alert for each in found.members])
@@ -104,33 +147,57 @@ def incident_page(
     )
 
 
-def _read(console: ConsoleParts, incident_id: str, alert_id: str) -> _Found:
-    found = _Found()
-    room = console.control_room
+def _read(console: ConsoleParts, incident_id: str, look: IncidentLook) -> _Found:
+    found = _Found(place=console.state)
     try:
+        [found.place, *_] = console.control_room.places_of(incident_id or look.alert)
+        room = ControlRoomReader(found.place)
         if incident_id:
-            _read_incident(room, found, incident_id)
-        chosen = alert_id or found.worst_id
-        _read_alert(room, console, found, chosen)
-        subjects = [each.alert.id for each in found.members] + ([chosen] if chosen else [])
-        if found.incident is not None:
-            subjects.append(found.incident.id)
-        found.receipts = ReceiptReader(console.state).of_subjects(sorted(set(subjects)))
+            _read_incident(room, found, incident_id, look)
+        chosen = look.alert or found.worst_id
+        _read_alert(room, found, chosen)
+        first = "" if found.alert is None else alarm_id(found.alert)
+        found.alarms.sort(key=lambda alarm: (alarm.id != first, alarm.state is AlarmState.NORMAL))
+        subjects = {*(each.alert.id for each in found.members), chosen, incident_id} - {""}
+        found.receipts = ReceiptReader(found.place).of_subjects(sorted(subjects))
         entries = room.audit_of([*subjects, *(alarm.id for alarm in found.alarms)])
         found.audit = [entry for entry in entries if _touches(entry, incident_id)]
-        found.verdicts = {each.alert_id: each for each in OperatorDecisions(console.state).verdicts()}
+        seen_ns = seen_until(found.audit)
+        if seen_ns is not None and found.incident is not None and found.incident.is_unseen:
+            found.unseen = room.unseen(incident_id, seen_ns)
+        found.verdicts = {each.alert_id: each for each in OperatorDecisions(found.place).verdicts()}
     except PetawatchError as error:
         found.troubles.append(sentence_of(error))
     return found
 
 
-def _read_incident(room: ControlRoomReader, found: _Found, incident_id: str) -> None:
+def _read_incident(room: ControlRoomReader, found: _Found, incident_id: str, look: IncidentLook) -> None:
     found.announced_ns = room.latest_announcements([incident_id]).get(incident_id)  # before what is shown is read
     found.incident = room.incident(incident_id)
-    if found.incident is not None:
-        found.worst_id = room.worst_alerts([found.incident])[incident_id].id
-    found.members = room.activations(incident_id, limit=_EPISODES)
-    found.alarms = room.alarms(incident=incident_id)[:_ALARMS]
+    worst_first = room.worst_first(incident_id)
+    found.worst_id = next(iter(worst_first), "")
+    chosen = worst_first.index(look.alert) if look.alert in worst_first else 0
+    found.episodes = page = _page(len(worst_first), look.episodes or chosen // _EPISODES + 1, _EPISODES)
+    found.members = room.activations_of(worst_first[page.first : page.end])
+    found.alarms = room.alarms(incident=incident_id)
+
+
+def _page(entries: int, number: int, size: int) -> Paged:
+    """The page of this number, from 1, or the nearest one that there is."""
+    pages = max(-(-entries // size), 1)
+    number = min(max(number, 1), pages)
+    return Paged(number, pages, (number - 1) * size, min(number * size, entries), entries)
+
+
+def _links(page: Paged, path: str, asked: dict[str, object], name: str) -> dict[str, object]:
+    """The page in words, and the links to those beside it; the rest of what is looked at stays."""
+
+    def to(number: int) -> str:
+        others = {other: value for other, value in (asked | {name: number}).items() if value}
+        return link(path, **others) if 1 <= number <= page.of else ""
+
+    words = f"{page.first + 1} to {page.end} of {page.all}" if page.of > 1 else ""
+    return {"words": words, "before": to(page.number - 1), "behind": to(page.number + 1)}
 
 
 def _touches(entry: AuditEntry, incident_id: str) -> bool:
@@ -139,18 +206,14 @@ def _touches(entry: AuditEntry, incident_id: str) -> bool:
     return entry.action != "acknowledge" or not isinstance(touched, list) or incident_id in touched
 
 
-def _read_alert(room: ControlRoomReader, console: ConsoleParts, found: _Found, alert_id: str) -> None:
-    """The episode with its evidence; one that is beyond those that are listed is put behind them."""
+def _read_alert(room: ControlRoomReader, found: _Found, alert_id: str) -> None:
+    """The episode with its evidence."""
     if not alert_id:
         return
-    listed = next((each for each in found.members if each.alert.id == alert_id), None)
-    if listed is None and found.incident is not None:
-        listed = room.activation(alert_id)
-        if listed is not None and listed.incident_id == found.incident.id:
-            found.members.append(listed)
-    found.alert = None if listed is None else listed.alert
+    member = next((each for each in found.members if each.alert.id == alert_id), None) or room.activation(alert_id)
+    found.alert = None if member is None else member.alert
     try:
-        with StateReader.open(console.state) as state:
+        with StateReader.open(found.place) as state:
             found.alert = state.alert(alert_id) or found.alert
             found.evidence = state.evidence(alert_id)
     except PetawatchError as error:
@@ -170,10 +233,9 @@ def _shown_incident(found: _Found) -> dict[str, object] | None:
         "id": incident.id,
         "priority": incident.priority.value,
         "state": incident.state.value,
-        "facts": incident_facts(incident, new_since(found.members, found.audit)),
+        "facts": incident_facts(incident, new_since(found.unseen, found.audit)),
         "unseen": incident.is_unseen,
         "announced_ns": found.announced_ns,
-        "more_episodes": max(incident.episodes - len(found.members), 0),
     }
 
 
@@ -183,6 +245,7 @@ def _shown_alert(console: ConsoleParts, found: _Found, alert: Alert, role: str) 
     rules = console.settings.alarms.rules(alert.kind)
     stretch = {"from_": format_iso(at_ns - _AROUND_NS), "to": format_iso(at_ns + _AROUND_NS)}
     path = f"/incidents/alert/{alert.id}"
+    has_shots = bool(alert.device or alert.stage.amp)
     camera = parse_device(alert.device).kind is RecordKind.CAMERA
     return {
         "id": alert.id,
@@ -199,6 +262,7 @@ def _shown_alert(console: ConsoleParts, found: _Found, alert: Alert, role: str) 
         "shots": evidence_shots(evidence, role),
         "evidence": f"{path}/evidence/{role}" if role else "",
         "expired": bool(found.evidence) and not evidence,
+        "has_shots": has_shots,
         "around": link(f"{path}/around", at=at_ns),
         "at": time_words(at_ns),
         "shot_page": f"{path}/shot",

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from connectors.control_room.reader import ControlRoomReader
+from connectors.control_room.rooms import ControlRooms
 from connectors.live_board import BOARD_NAME, LiveBoardReader, LiveBoardWriter, LiveReading
 from models.devices import parse_device
 from models.errors import RetryableError
@@ -29,7 +30,7 @@ def clock() -> ManualClock:
 
 
 def hub_of(state: Path, clock: ManualClock) -> EventHub:
-    return EventHub(state, LiveBoardReader(state / BOARD_NAME), clock)
+    return EventHub(state, LiveBoardReader(state / BOARD_NAME), ControlRooms(state), clock)
 
 
 def show(state: Path, clock: ManualClock) -> LiveBoardWriter:
@@ -134,7 +135,11 @@ def test_without_any_file_there_is_nothing_and_no_failure(
 ) -> None:
     one = Following(hub_of(tmp_path, clock), runner)
     status = one.told()["status"]
-    assert (status["newest_ms"], status["devices"], status["incidents"]) == (0, 0, {"unacknowledged": 0})
+    assert (status["newest_ms"], status["devices"], status["incidents"]) == (
+        0,
+        0,
+        {"unacknowledged": 0, "unread": False},
+    )
 
 
 def test_decisions_that_can_not_be_read_are_told(tmp_path: Path, clock: ManualClock, runner: asyncio.Runner) -> None:

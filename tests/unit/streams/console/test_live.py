@@ -32,7 +32,7 @@ def test_frames_are_those_that_were_shown_since(tmp_path: Path) -> None:
 
 def test_incidents_are_those_of_the_control_room(tmp_path: Path) -> None:
     client = console_client(tmp_path)
-    assert client.get("/live/incidents").json() == {"incidents": [], "suppressed": {}, "more": 0}
+    assert client.get("/live/incidents").json() == {"incidents": [], "suppressed": {}, "more": 0, "unread": False}
     write_alerts(tmp_path, 3, every_s=3_600)
     shown = client.get("/live/incidents").json()["incidents"]
     known = ControlRoomReader(tmp_path).incidents()

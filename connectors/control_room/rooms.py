@@ -1,0 +1,209 @@
+"""The control rooms of an installation as one: that of the watch, and those of parts that keep their own alarms."""
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TypedDict, TypeVar, Unpack
+
+from connectors.control_room.reader import ControlRoomReader
+from models.alarms.alarm import Activation, Alarm
+from models.alarms.audit_chain import AuditEntry
+from models.alarms.incident import Incident, IncidentState
+from models.alarms.life_cycle import UNSEEN, AlarmState
+from models.alarms.priority import Priority
+from models.alarms.suppression import Suppression
+from models.alerts.alert import Alert, AlertKind
+from models.devices import Stage
+from models.errors import PetawatchError
+
+Result = TypeVar("Result")
+
+
+class IncidentsWanted(TypedDict, total=False):
+    """What ``ControlRoomReader.incidents`` is asked for."""
+
+    unfinished: bool
+    announced: bool
+    unacknowledged: bool
+    stage: Stage | None
+    kind: AlertKind | None
+    priority: Priority | None
+    from_ns: int | None
+    to_ns: int | None
+
+
+class ControlRooms:
+    """Looks into all of them at once; ids are computed, so that each leads to whoever keeps what it stands for.
+
+    Methods do as those of ``ControlRoomReader``; what only the watch's own has, maintenance for instance, comes from
+    there. Of others that can't be read nothing is listed, and ``troubles`` says so.
+
+    Parameters
+    ----------
+    state
+        The state directory of the watch.
+    others
+        State directories of those that keep their own alarms; each may come and go.
+
+    Raises
+    ------
+    FatalError, RetryableError
+        By every method: the watch's own room can't be read; by those that look up an id: none that can be read knows
+        it, and another one can't be.
+    """
+
+    def __init__(self, state: Path, others: Iterable[Path] = ()) -> None:
+        self._own = ControlRoomReader(state)
+        self._others = [ControlRoomReader(other) for other in others if other.resolve() != state.resolve()]
+
+    @property
+    def places(self) -> list[Path]:
+        """The state directories, whether or not there is one: first the watch's own."""
+        return [self._own.state, *(room.state for room in self._others)]
+
+    def troubles(self) -> list[str]:
+        """Why others can't be read, one sentence each."""
+        found = []
+        for room in self._present():
+            try:
+                room.change_number()
+            except PetawatchError as error:
+                found.append(f"Alarms that {room.state} keeps are missing here: {error}.")
+        return found
+
+    def places_of(self, subject_id: str) -> list[Path]:
+        """Where an incident, an alarm or an alert is kept; the watch's own state directory when nobody knows it.
+
+        An alarm may be kept in several: of a receiver that takes no messages of either.
+        """
+        trouble: PetawatchError | None = None
+        found = []
+        for room in [self._own, *self._present()]:
+            try:
+                if room.knows(subject_id):
+                    found.append(room.state)
+            except PetawatchError as error:
+                trouble = trouble or error
+        if not found and trouble is not None:
+            raise trouble
+        return found or [self._own.state]
+
+    def incidents(
+        self, *, after: str | None = None, limit: int = 100, **wanted: Unpack[IncidentsWanted]
+    ) -> list[Incident]:
+        """Incidents, the latest first shot first; ``after``: the id of the last one of the page before."""
+        behind: tuple[int, str] | None = None
+        if after is not None:
+            last = self.incident(after)
+            if last is None:
+                return []
+            behind = last.first_shot_ns, last.id
+        found = self._merged(lambda room: room.incidents(behind=behind, limit=limit, **wanted))
+        return _latest_first(found)[:limit]
+
+    def most_urgent(self, limit: int) -> tuple[list[Incident], int]:
+        """The most urgent incidents, in the order of ``ControlRoomReader``, and how many there are beyond."""
+        answers = self._answers(lambda room: room.most_urgent(limit))
+        found = sorted(_latest_first(each for part, _ in answers for each in part), key=_urgency)
+        beyond = sum(more for _, more in answers) + max(len(found) - limit, 0)
+        return found[:limit], beyond
+
+    def incident(self, incident_id: str) -> Incident | None:
+        """One incident; None when there is none."""
+        return self._first(lambda room: room.incident(incident_id))
+
+    def members(self, incident_id: str) -> list[str]:
+        """The ids of the alerts of an incident, by first shot."""
+        return self._first(lambda room: room.members(incident_id)) or []
+
+    def activations(self, incident_id: str, *, limit: int = -1) -> list[Activation]:
+        """The alerts of an incident with what is known of them, by first shot."""
+        return self._first(lambda room: room.activations(incident_id, limit=limit)) or []
+
+    def activation(self, alert_id: str) -> Activation | None:
+        """What is known of an alert; None when nothing is."""
+        return self._first(lambda room: room.activation(alert_id))
+
+    def worst_alerts(self, incidents: Iterable[Incident]) -> dict[str, Alert]:
+        """The alert that each incident is headed by, by the incident's id."""
+        asked = list(incidents)
+        return dict(self._merged(lambda room: room.worst_alerts(asked).items()))
+
+    def worst_alerts_of_stages(self, incidents: Iterable[Incident]) -> dict[str, list[Alert]]:
+        """For each stage of each incident the alert that the incident is headed by there, by the incident's id."""
+        asked = list(incidents)
+        return dict(self._merged(lambda room: room.worst_alerts_of_stages(asked).items()))
+
+    def latest_announcements(self, incident_ids: Iterable[str]) -> dict[str, int]:
+        """When something of each incident was announced last; without those of which nothing was."""
+        asked = list(incident_ids)
+        return dict(self._merged(lambda room: room.latest_announcements(asked).items()))
+
+    def alarms(self, *, states: Iterable[AlarmState] | None = None, kind: AlertKind | None = None) -> list[Alarm]:
+        """Alarms by their ids; one that several keep comes once, as it most wants a person."""
+        asked = None if states is None else list(states)
+        found = self._merged(lambda room: room.alarms(states=asked, kind=kind))
+        calmest_first = sorted(found, key=lambda alarm: (alarm.id, _wants_a_person(alarm)))
+        return list({alarm.id: alarm for alarm in calmest_first}.values())
+
+    def alarm(self, alarm_id: str) -> Alarm | None:
+        """One alarm, as it most wants a person; None when there is none."""
+        found = [alarm for place in self.places_of(alarm_id) if (alarm := ControlRoomReader(place).alarm(alarm_id))]
+        return max(found, key=_wants_a_person, default=None)
+
+    def maintenance(self, *, past: bool = False, limit: int = 100) -> list[Suppression]:
+        """Stages under maintenance, the latest first: stages are the watch's own."""
+        return self._own.maintenance(past=past, limit=limit)
+
+    def idle_stages(self) -> list[Suppression]:
+        """Stages that are idle."""
+        return self._own.idle_stages()
+
+    def audit(self, after: int = 0, limit: int | None = 1000) -> list[AuditEntry]:
+        """Entries of the watch's own audit log: each room has a chain of its own."""
+        return self._own.audit(after, limit)
+
+    def change_number(self) -> tuple[int, ...]:
+        """Another one after every step in any room, and when one comes or goes."""
+        return tuple(self._answers(lambda room: room.change_number()))
+
+    def _present(self) -> list[ControlRoomReader]:
+        """The others that there are."""
+        return [room for room in self._others if room.is_there()]
+
+    def _answers(self, ask: Callable[[ControlRoomReader], Result]) -> list[Result]:
+        found = [ask(self._own)]
+        for room in self._present():
+            with suppress(PetawatchError):  # ``troubles`` tells it
+                found.append(ask(room))
+        return found
+
+    def _merged(self, ask: Callable[[ControlRoomReader], Iterable[Result]]) -> list[Result]:
+        return [each for answer in self._answers(ask) for each in answer]
+
+    def _first(self, ask: Callable[[ControlRoomReader], Result | None]) -> Result | None:
+        """What the first room answers that knows something."""
+        trouble: PetawatchError | None = None
+        for room in [self._own, *self._present()]:
+            try:
+                found = ask(room)
+            except PetawatchError as error:
+                trouble = trouble or error
+                continue
+            if found:
+                return found
+        if trouble is not None:
+            raise trouble
+        return None
+
+
+def _latest_first(incidents: Iterable[Incident]) -> list[Incident]:
+    return sorted(incidents, key=lambda each: (each.first_shot_ns, each.id), reverse=True)
+
+
+def _urgency(incident: Incident) -> tuple[bool, bool, int]:
+    return incident.acknowledged_ns is not None, incident.state is not IncidentState.OPEN, -incident.priority.rank
+
+
+def _wants_a_person(alarm: Alarm) -> tuple[bool, bool]:
+    return alarm.state in UNSEEN, alarm.life.is_active

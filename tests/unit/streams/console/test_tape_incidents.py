@@ -1,0 +1,201 @@
+"""What the keeper of the tapes tells is shown and decided in the console of the watch, beside the watch's own."""
+
+import json
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from connectors.access.role import Role
+from connectors.access.tokens import ApiTokens
+from connectors.control_room.database import DECISIONS_NAME
+from connectors.control_room.reader import ControlRoomReader
+from connectors.live_board import BOARD_NAME, LiveBoardReader
+from models.alarms.alarm import alarm_id
+from models.alarms.life_cycle import AlarmState
+from models.alerts.alert import AlertKind
+from models.event_time import HOUR_NS, format_iso
+from streams.archive.tape.tape_alerts import ALERTS_FOLDER
+from streams.console.events import EventHub
+from tests.support.alarms import START, control_room, installation_alert
+from tests.support.console_state import write_state
+from tests.support.consoles import HTML, console_client
+from tests.support.manual_clock import ManualClock
+from tests.support.signing_in import add_user, csrf_token
+from tests.support.tape_needs import DAMAGED, NO_ROOM, needed
+from tests.unit.streams.console.test_incident_pages import told
+from tests.unit.streams.console.test_pages import text_of
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    write_state(tmp_path, ManualClock())
+    return tmp_path
+
+
+@pytest.fixture
+def tapes(state: Path) -> ControlRoomReader:
+    """Where the settings say nothing, the archive's folder lies in the state directory."""
+    return needed(state / "archive", NO_ROOM, DAMAGED, clock=ManualClock())
+
+
+def post(client: TestClient, path: str, **fields: str) -> str:
+    token = csrf_token(client.get("/incidents", headers=HTML).text)
+    answer = client.post(path, data={"csrf": token, **fields}, headers=HTML)
+    assert answer.status_code in {200, 409, 422}, answer.text
+    return str(answer.text)
+
+
+def program(state: Path, clock: ManualClock) -> TestClient:
+    """One with an operator's token."""
+    client = console_client(state, clock=clock)
+    add_user(state, "ada", Role.OPERATOR)
+    token = ApiTokens(state, clock).create("ada", Role.OPERATOR, purpose="test", days=3)
+    client.headers["Authorization"] = f"Bearer {token}"
+    return client
+
+
+def test_they_are_on_the_list_and_on_the_wall(state: Path, tapes: ControlRoomReader) -> None:
+    client = console_client(state)
+    [incident] = tapes.incidents()
+    page = client.get("/incidents", headers=HTML).text
+    assert set(re.findall(r'href="/incidents/([0-9a-f]{16})" data-row', page)) == {
+        incident.id,
+        *(each.id for each in ControlRoomReader(state).incidents()),
+    }
+    assert "PW0002L8" in page
+    wall = client.get("/live/incidents").json()
+    assert (len(wall["incidents"]), wall["unread"]) == (3, False)
+    [shown] = [each for each in wall["incidents"] if each["id"] == incident.id]
+    assert (shown["stages"], shown["episodes"]) == ([], 2)
+    assert client.get("/incidents?kind=tape_trouble", headers=HTML).text.count("data-row") == 1
+
+
+def test_an_incident_of_a_cartridge_has_a_page_without_pictures(state: Path, tapes: ControlRoomReader) -> None:
+    client = console_client(state)
+    [incident] = tapes.incidents()
+    page = client.get(f"/incidents/{incident.id}", headers=HTML)
+    words = text_of(page.text)
+    for each in ("tape/PW0002L8/copy_damaged", "whom to call", "What is known", "Who was told"):
+        assert each in words, each
+    for missing in ("Shots around", "data-evidence", "data-around", "All of it as one page"):
+        assert missing not in page.text, missing
+    for alert in tapes.members(incident.id):
+        answer = client.get(f"/alerts/{alert}", headers=HTML)
+        assert answer.headers["location"] == f"/incidents/{incident.id}?alert={alert}"
+
+
+def test_steps_go_to_whoever_keeps_the_alarm_and_stand_in_its_audit_log(state: Path, tapes: ControlRoomReader) -> None:
+    client = console_client(state)
+    [incident] = tapes.incidents()
+    before = ControlRoomReader(state).audit()
+    page = post(client, f"/incidents/{incident.id}/acknowledge", why="fetching one")
+    assert told(page)[1] is False
+    assert "fetching one" in text_of(page)
+    again, refused = told(post(client, f"/incidents/{incident.id}/acknowledge"))
+    assert refused
+    assert "acknowledged the incident" in again
+    trouble = next(each for each in tapes.alarms() if each.kind is AlertKind.TAPE_TROUBLE)
+    page = post(client, f"/alarms/{trouble.id}/shelve", length="1h", why="drive is cleaned", incident=incident.id)
+    assert "drive is cleaned" in text_of(page)
+    post(client, f"/incidents/alert/{trouble.latest_alert_id}/verdict", verdict="true", incident=incident.id)
+    assert [entry.action for entry in tapes.audit() if entry.action != "settings"] == [
+        "acknowledge",
+        "shelve",
+        "verdict",
+    ]
+    assert ControlRoomReader(state).audit() == before
+    assert {alarm.state for alarm in tapes.alarms()} == {AlarmState.ACKNOWLEDGED, AlarmState.SHELVED}
+
+
+def test_programs_see_and_decide_them(state: Path, tapes: ControlRoomReader) -> None:
+    clock = ManualClock()
+    client = program(state, clock)
+    found = client.get("/api/v1/incidents?limit=2").json()
+    ids = [each["id"] for each in found["items"]]
+    rest = client.get("/api/v1/incidents", params={"limit": 2, "cursor": found["next"]}).json()
+    ids += [each["id"] for each in rest["items"]]
+    [incident] = tapes.incidents()
+    assert rest["next"] is None
+    assert sorted(ids) == sorted([incident.id, *(each.id for each in ControlRoomReader(state).incidents())])
+    assert found["troubles"] == []
+    one = client.get(f"/api/v1/incidents/{incident.id}")
+    assert sorted(one.json()["members"]) == sorted(tapes.members(incident.id))
+    tag = {"If-Match": one.headers["ETag"]}
+    acknowledged = client.post(f"/api/v1/incidents/{incident.id}/acknowledge", json={"why": "seen"}, headers=tag)
+    assert acknowledged.json()["acknowledged_by"] == "ada"
+    assert client.post(f"/api/v1/incidents/{incident.id}/acknowledge", headers=tag).status_code == 412
+    alarms = client.get("/api/v1/alarms?kind=tape_wanted").json()["items"]
+    assert [each["id"] for each in alarms] == [each.id for each in tapes.alarms(kind=AlertKind.TAPE_WANTED)]
+    body = {"until": format_iso(clock.now_ns() + HOUR_NS), "why": "tapes are ordered"}
+    shelved = client.post(f"/api/v1/alarms/{alarms[0]['id']}/shelve", json=body)
+    assert shelved.json()["state"] == "shelved"
+    assert [each.action for each in tapes.audit()][-2:] == ["acknowledge", "shelve"]
+
+
+def test_an_alarm_that_both_keep_is_decided_at_both(state: Path) -> None:
+    with control_room(state / "watch") as watch, control_room(state / "watch/archive/tape") as tape:
+        for n, room in enumerate((watch, tape)):
+            room.take(installation_alert(AlertKind.RECEIVER_FAILING, "receiver/chat", at_s=n))
+        client = program(watch.state, ManualClock(START))
+        [alarm] = watch.reader.alarms()
+        watch.desk.acknowledge(alarm.id, by="anna")
+        done = client.post(f"/api/v1/alarms/{alarm.id}/acknowledge")
+        assert (done.status_code, done.json()["state"]) == (200, "acknowledged"), done.text
+        assert {room.reader.alarms()[0].state for room in (watch, tape)} == {AlarmState.ACKNOWLEDGED}
+        refused = client.post(f"/api/v1/alarms/{alarm.id}/acknowledge")
+        assert (refused.status_code, refused.json()["reason"]) == (409, "already_acknowledged")
+        assert "anna" in refused.json()["detail"]
+
+
+def test_a_named_archive_that_comes_later_is_found_and_windows_hear_of_it(tmp_path: Path) -> None:
+    state, archive = tmp_path / "state", tmp_path / "archive"
+    write_state(state, ManualClock())
+    client = console_client(state, archive={"folder": archive})
+    parts = client.app.state.parts  # type: ignore[attr-defined]
+    with closing(EventHub(state, LiveBoardReader(state / BOARD_NAME), parts.control_room, ManualClock())) as hub:
+        heard: list[str] = []
+        hub._tell = lambda event, data: heard.append(f"{event} {json.dumps(data)}")  # type: ignore[method-assign]
+        hub.look()
+        heard.clear()
+        [incident] = needed(archive, NO_ROOM).incidents()
+        hub.look()
+    assert heard[0] == "incidents {}"
+    assert '"unacknowledged": 3' in heard[-1]
+    assert client.get(f"/incidents/{incident.id}", headers=HTML).status_code == 200
+
+
+def test_one_sentence_tells_of_tapes_that_can_not_be_read_and_the_rest_works(
+    state: Path, tapes: ControlRoomReader
+) -> None:
+    [incident] = tapes.incidents()
+    (state / "archive" / ALERTS_FOLDER / DECISIONS_NAME).write_bytes(b"no database" * 1000)
+    for name in ("-wal", "-shm"):
+        (state / "archive" / ALERTS_FOLDER / f"{DECISIONS_NAME}{name}").unlink(missing_ok=True)
+    client = console_client(state)
+    page = client.get("/incidents", headers=HTML).text
+    assert page.count("data-row") == 2
+    assert re.findall(r'class="told bad" role="status">([^<]*)<', page) == [
+        *client.get("/api/v1/incidents").json()["troubles"]
+    ]
+    assert "damaged" in page
+    assert client.get("/live/incidents").json()["unread"] is True
+    own = ControlRoomReader(state).incidents()[0]
+    assert told(post(client, f"/incidents/{own.id}/acknowledge"))[1] is False
+    assert client.get(f"/incidents/{incident.id}", headers=HTML).status_code == 503
+    refused = client.get(f"/api/v1/incidents/{incident.id}")
+    assert (refused.status_code, refused.json()["reason"]) == (500, "state_damaged")
+
+
+def test_maintenance_of_stages_is_the_watch_s_alone(state: Path, tapes: ControlRoomReader) -> None:
+    client = console_client(state)
+    post(client, "/stages/LA-A3-31/maintenance/start", length="1h", why="new crystal")
+    with closing(sqlite3.connect(tapes.state / DECISIONS_NAME)) as connection:
+        assert connection.execute("SELECT count(*) FROM suppressions").fetchone() == (0,)
+    assert len(ControlRoomReader(state).maintenance()) == 1
+    assert alarm_id(installation_alert(AlertKind.TAPE_WANTED, "tape/tape/no_room")) in {
+        alarm.id for alarm in tapes.alarms()
+    }
