@@ -22,6 +22,11 @@ COVERED_WHEN_IDLE = frozenset(
 )
 
 
+#: What is about no stage, and covered while all of them are under maintenance: then nobody is to record. Idle stages
+#: cover nothing of it, since only records end their idleness.
+COVERED_BY_ALL = frozenset({AlertKind.DATA_STOPPED})
+
+
 class Cause(StrEnum):
     """By what a stage is suppressed."""
 

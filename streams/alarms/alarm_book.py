@@ -30,8 +30,8 @@ from models.alarms.announcement import AnnouncedChange, Announcement
 from models.alarms.incidents import Episode
 from models.alarms.life_cycle import CLOCK_STEP_NS, AlarmLife, AlarmTiming
 from models.alarms.priority import Priority
-from models.alarms.suppression import Cause, Suppression
-from models.alerts.alert import Alert, AlertStatus
+from models.alarms.suppression import COVERED_BY_ALL, Cause, Suppression
+from models.alerts.alert import Alert, AlertKind, AlertStatus
 from models.devices import NO_STAGE, Stage
 from models.event_time import SECOND_NS
 from streams.alarms.incident_book import IncidentBook
@@ -60,6 +60,7 @@ class AlarmBook:
         self._settings = settings
         self._incidents = IncidentBook(connection, settings, now_ns, by=by, why=why)
         self._told: list[Announcement] = []
+        self._all_maintained = False
 
     def take(self, entries: Iterable[FeedEntry]) -> None:
         """Let alerts open, go on and close, in their order. What was taken before changes nothing."""
@@ -184,6 +185,18 @@ class AlarmBook:
             elif not activation.is_open:
                 self._told.append(self._announcement(AnnouncedChange.ALERT_CLOSED, activation, 0))
 
+    def note_all_maintained(self, *, all_maintained: bool) -> None:
+        """All stages are under maintenance, or not all: so is what is about the data of all of them."""
+        self._all_maintained = all_maintained
+        cause = Cause.MAINTENANCE
+
+        def follow(life: AlarmLife, now_ns: int, timing: AlarmTiming) -> AlarmLife:
+            return (life.suppressed if all_maintained else life.unsuppressed)(now_ns, timing, cause)
+
+        for alarm in alarms_of_stage(self.connection, NO_STAGE):
+            if alarm.kind in COVERED_BY_ALL and (cause in alarm.life.suppressed_by) != all_maintained:
+                self.step(alarm, follow)
+
     def next_ns(self) -> int | None:
         """When something happens by itself next; None: never."""
         return next_due_ns(self.connection)
@@ -243,8 +256,6 @@ class AlarmBook:
 
     def _new_alarm(self, alert: Alert) -> Alarm:
         stage = stage_of(alert)
-        in_force = find_suppressions(self.connection, stage=str(stage))
-        causes = {each.cause for each in in_force if each.cause.covers(alert.kind)} if stage != NO_STAGE else set()
         return Alarm(
             id=alarm_id(alert),
             kind=alert.kind,
@@ -252,8 +263,15 @@ class AlarmBook:
             stage=stage,
             device=alert.device,
             priority=self._settings.rules(alert.kind).priority_of(alert.severity),
-            life=AlarmLife(now_ns=self.now_ns, suppressed_by=tuple(sorted(causes))),
+            life=AlarmLife(now_ns=self.now_ns, suppressed_by=tuple(sorted(self._covering(alert.kind, stage)))),
         )
+
+    def _covering(self, kind: AlertKind, stage: Stage) -> set[Cause]:
+        """What covers a kind of alarm of a stage, or of none, by design."""
+        if stage == NO_STAGE:
+            return {Cause.MAINTENANCE} if kind in COVERED_BY_ALL and self._all_maintained else set()
+        in_force = find_suppressions(self.connection, stage=str(stage))
+        return {each.cause for each in in_force if each.cause.covers(kind)}
 
     def _priority(self, alarm: Alarm, alert: Alert) -> Priority:
         """The highest of the alerts that are open together, and of those that chatter."""

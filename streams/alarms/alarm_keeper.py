@@ -2,12 +2,14 @@
 
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from connectors.clock import Clock
 from connectors.control_room.alarm_rows import open_alert_ids
+from connectors.control_room.suppression_rows import find_suppressions
 from connectors.state.alarm_feed import AlarmFeed, FeedEntry, StageActivity
+from models.alarms.suppression import Cause
 from models.devices import Stage
 from models.errors import RetryableError
 from models.event_time import SECOND_NS
@@ -65,6 +67,7 @@ class AlarmKeeper:
         # Before the first look the clock may have been set back: what is due is set right then.
         self._looked_ns = sys.maxsize
         self._activities: dict[Stage, StageActivity] = {}
+        self._were_all_maintained: bool | None = None  # another keeper may have noted it
         self._caught_up = False
         self._thread = threading.Thread(target=self._run, name="alarms", daemon=True)
 
@@ -175,19 +178,27 @@ class AlarmKeeper:
         while True:
             entries, activities = self._feed.moment(_BATCH)
             now = {each.stage: each for each in activities}
+            all_maintained = self._all_maintained(now)
             fires_again = self._fires_again(now, entries)
             idle = {stage: self._is_idle(each) for stage, each in now.items()}
             before = {stage: self._is_idle(each) for stage, each in self._activities.items()}
-            if entries or fires_again or idle != before:
+            if entries or fires_again or idle != before or all_maintained != self._were_all_maintained:
                 with self._steps.step() as book:
+                    book.note_all_maintained(all_maintained=all_maintained)
                     book.end_idle(fires_again)
                     book.take(entries)
                     book.note_idle(idle)
                 stepped = True
-            self._activities = now
+            self._activities, self._were_all_maintained = now, all_maintained
             if not entries:
                 return stepped
             self._feed.taken(entries[-1].number)
+
+    def _all_maintained(self, stages: Iterable[Stage]) -> bool:
+        """Whether there are stages, and all of them are under maintenance."""
+        names = {str(stage) for stage in stages}
+        found = self._steps.look(lambda connection: find_suppressions(connection, cause=Cause.MAINTENANCE))
+        return bool(names) and names <= {each.stage for each in found}
 
     def _is_idle(self, activity: StageActivity) -> bool:
         return activity.idle_ns is not None and activity.idle_ns - activity.fired_ns >= self._idle_after_ns

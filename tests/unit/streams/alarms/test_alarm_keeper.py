@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from streams.alarms.alarm_desk import AlarmDesk
 from streams.alarms.alarm_keeper import AlarmKeeper
 from streams.alarms.alarm_steps import open_steps
 from streams.settings import default_settings
-from tests.support.alarms import START, START_NS, alert, control_room, over
+from tests.support.alarms import START, START_NS, alert, control_room, installation_alert, over
 from tests.support.manual_clock import ManualClock
 from tests.support.watching import wait_until
 
@@ -325,3 +326,55 @@ def test_ends_that_others_left_out_are_told(tmp_path: Path) -> None:
             assert room.told_of(one.id) == ["alert.opened", "alert.closed"]
             assert room.told_of(incident) == ["incident.opened", "incident.closed"]
         keeper.stop()
+
+
+STOPPED = AlertKind.DATA_STOPPED.value
+
+
+def stopped(at_s: float = 900.0) -> Alert:
+    return installation_alert(AlertKind.DATA_STOPPED, "data", at_s=at_s)
+
+
+def test_data_that_stop_while_all_stages_are_under_maintenance_are_covered(watched: Watched) -> None:
+    others = [Stage("LA", "A1", "11"), Stage("LB", "A2", "21")]
+    for stage in (A3, *others):
+        watched.commit(triplets=replace(shots(idle_s=[], fired_s=[0.0]), stage=stage))
+    with closing(AlarmDesk(watched.path, default_settings(), watched.clock)) as desk:
+        for stage in (A3, *others):
+            desk.start_maintenance(stage, until_ns=START_NS + 3_600 * SECOND_NS, by="anna", why="night")
+    archive = installation_alert(AlertKind.ARCHIVE_LATE, "archive/store", at_s=900)
+    watched.commit(stopped(), archive)
+    watched.keeper.drain()
+    assert watched.states() == {STOPPED: AlarmState.SUPPRESSED, "archive_late": AlarmState.UNACKNOWLEDGED}
+    watched.keeper.stop()
+    watched.keeper = watched.new_keeper()
+    watched.keeper.drain()
+    assert watched.states()[STOPPED] is AlarmState.SUPPRESSED
+    watched.clock.advance(3_601)  # the morning has come, and the data have not
+    watched.keeper.start()
+    wait_until(lambda: watched.states()[STOPPED] is not AlarmState.SUPPRESSED)
+    assert watched.states()[STOPPED] is AlarmState.UNACKNOWLEDGED
+
+
+def test_data_that_stop_are_told_as_long_as_one_stage_is_not_under_maintenance(watched: Watched) -> None:
+    other = Stage("LA", "A1", "11")
+    for stage in (A3, other):
+        watched.commit(triplets=replace(shots(idle_s=[], fired_s=[0.0]), stage=stage))
+    watched.commit(triplets=replace(shots(idle_s=[700.0], fired_s=[]), stage=other))  # idle: covers nothing of it
+    with closing(AlarmDesk(watched.path, default_settings(), watched.clock)) as desk:
+        desk.start_maintenance(A3, until_ns=None, by="anna", why="night")
+        watched.commit(stopped())
+        watched.keeper.drain()
+        assert watched.states() == {STOPPED: AlarmState.UNACKNOWLEDGED}
+        desk.start_maintenance(other, until_ns=None, by="anna", why="night")
+        watched.keeper.drain()
+        assert watched.states() == {STOPPED: AlarmState.SUPPRESSED}
+        desk.end_maintenance(A3, by="anna")
+        watched.keeper.drain()
+    assert watched.states() == {STOPPED: AlarmState.UNACKNOWLEDGED}
+
+
+def test_without_any_stage_nothing_covers_data_that_stop(watched: Watched) -> None:
+    watched.commit(stopped())
+    watched.keeper.drain()
+    assert watched.states() == {STOPPED: AlarmState.UNACKNOWLEDGED}
