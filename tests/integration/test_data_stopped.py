@@ -3,20 +3,17 @@
 import json
 import time
 import urllib.request
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from connectors.control_room.database import ControlRoomDatabase
-from connectors.control_room.notes import read_note
 from connectors.control_room.reader import ControlRoomReader
 from models.alarms.life_cycle import AlarmState
 from models.alerts.alert import AlertKind
 from tests.support.receiver import Receiver, receiving
 from tests.support.served_console import served_console
-from tests.support.snapshot_files import NAME, minute, write_production
+from tests.support.small_recorder import SmallRecorder
 from tests.support.watch_results import WatchResults, read_results
-from tests.support.watching import deliver, wait_until, watch_live
+from tests.support.watching import wait_until, watch_live
 
 KIND = AlertKind.DATA_STOPPED.value
 LIMIT_S = 2.0
@@ -30,28 +27,6 @@ def told(receiver: Receiver) -> list[str]:
     return [message["event"] for message in receiver.messages if message.get("kind") == KIND]
 
 
-class Recorder:
-    """Delivers small snapshots, a minute of event time each."""
-
-    def __init__(self, aside: Path, data: Path) -> None:
-        self.aside = aside
-        self.folder = data / "5Hz" / "2022-07-01"
-        self.folder.mkdir(parents=True)
-        self.minute = 0
-
-    def deliver(self) -> None:
-        name = NAME.replace("09-34-00", f"10-{self.minute:02}-00")
-        shots = {time.replace("09-34", f"10-{self.minute:02}"): devices for time, devices in minute(2).items()}
-        deliver(write_production(self.aside / name, shots), self.folder)
-        self.minute += 1
-
-    def deliver_until_missed(self, state: Path) -> None:
-        """Until the watch would miss the next one."""
-        while not data_are_coming(state):
-            self.deliver()
-            time.sleep(0.3)
-
-
 def on_the_wall(state: Path) -> list[tuple[str, list[str], bool]]:
     """What, about what, and whether it goes on."""
     with (
@@ -61,15 +36,9 @@ def on_the_wall(state: Path) -> list[tuple[str, list[str], bool]]:
         return [(one["what"], one["subjects"], one["open"]) for one in json.load(answer)["incidents"]]
 
 
-def data_are_coming(state: Path) -> bool:
-    with closing(ControlRoomDatabase.open(state)) as database, database.look() as connection:
-        note = read_note(connection, "data_alerts")
-    return note is not None and json.loads(note)["coming"]
-
-
 def test_a_stop_is_told_once_over_a_restart_and_so_is_the_return(tmp_path: Path) -> None:
     data, state = tmp_path / "data", tmp_path / "state"
-    recorder = Recorder(tmp_path / "aside", data)
+    recorder = SmallRecorder(tmp_path / "aside", data)
     with receiving() as receiver:
         options: dict[str, Any] = {
             "data_stopped_after_s": LIMIT_S,

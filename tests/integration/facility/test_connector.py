@@ -29,6 +29,7 @@ from streams.settings import load_settings
 from streams.topology import RECORD_TOPICS, TopicName
 from tests.support.archiving import read_archive
 from tests.support.kafka import kafka_settings, make_topics, own_installation
+from tests.support.small_recorder import SmallRecorder
 from tests.support.watching import deliver, petawatch, petawatch_running, wait_until
 
 RECORDS = tuple(topic.value for topic in RECORD_TOPICS.values())
@@ -421,3 +422,29 @@ def test_a_connector_archives_its_own_files(
 def late_alerts(site: Site) -> list[str]:
     alerts = [message.event.alert for _, message in site.read(TopicName.ALERTS) if isinstance(message, AlertMessage)]
     return [alert.status.value for alert in alerts if alert.kind is AlertKind.ARCHIVE_LATE]
+
+
+def test_data_that_stop_are_told_to_the_recorder_once_over_a_restart(kafka: KafkaServer, tmp_path: Path) -> None:
+    site = site_on(kafka, PETAWATCH_DATA_STOPPED_AFTER_S="2")
+    data, journal = tmp_path / "data", tmp_path / "journal"
+    recorder = SmallRecorder(tmp_path / "aside", data)
+    command = ("connect", data, "--state", journal)
+
+    def stops() -> list[tuple[str, AlertStatus]]:
+        messages = [message for _, message in site.read(TopicName.ALERTS) if isinstance(message, AlertMessage)]
+        alerts = [message.event.alert for message in messages]
+        return [(one.source.file, one.status) for one in alerts if one.kind is AlertKind.DATA_STOPPED]
+
+    opened = ("data/recorder-1", AlertStatus.OPEN)
+    with petawatch_running(*command, environment=site.environment) as process:
+        recorder.deliver_until_missed(journal)
+        wait_until(lambda: stops() == [opened])
+        process.send_signal(signal.SIGKILL)
+        process.wait(20)
+    with petawatch_running(*command, environment=site.environment) as process:
+        time.sleep(8)  # it starts, and would miss data twice
+        assert stops() == [opened]
+        recorder.deliver()
+        wait_until(lambda: stops() == [opened, ("data/recorder-1", AlertStatus.CLOSED)])
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
