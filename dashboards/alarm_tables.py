@@ -1,12 +1,11 @@
-"""Alarms, maintenance and the audit log, for eyes: a table where it fits, else a block each, or plain lines."""
+"""Alarms, maintenance and the audit log, for eyes."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
-from dashboards.blocks import print_blocks, print_table, table_fits
-from dashboards.printable import printable
+from dashboards.blocks import print_rows
+from dashboards.incident_words import action_words
 from models.alarms.alarm import Alarm
 from models.alarms.audit_chain import AuditEntry
 from models.alarms.life_cycle import words_of
@@ -14,14 +13,17 @@ from models.alarms.suppression import Suppression
 from models.event_time import format_iso
 
 _ALARM_COLUMNS = ("state", "priority", "what", "where", "id", "since", "by", "why")
-_MAINTENANCE_COLUMNS = ("stage", "from", "until", "by", "why", "ended", "ended by")
-_AUDIT_COLUMNS = ("number", "when", "who", "what", "subject", "details", "why")
+_MAINTENANCE_COLUMNS = ("stage", "since", "until", "by", "why", "ended", "ended by")
+_AUDIT_COLUMNS = ("number", "when", "who", "what", "subject", "why")
+# Digits of an id that tell it from others.
+_SHORT_ID = 8
 
 
 def print_alarms(alarms: Sequence[Alarm], console: Console) -> None:
     """Alarms, the most urgent first."""
     ordered = sorted(alarms, key=lambda alarm: (-alarm.priority.rank, alarm.state, alarm.subject, alarm.kind))
-    _print("Alarms", _ALARM_COLUMNS, [_alarm_cells(alarm) for alarm in ordered], console, none="no alarms")
+    rows = [_alarm_cells(alarm) for alarm in ordered]
+    print_rows("Alarms", _ALARM_COLUMNS, rows, console, none="no alarms", headed_by=2)
 
 
 def print_maintenance(found: Sequence[Suppression], console: Console) -> None:
@@ -38,24 +40,34 @@ def print_maintenance(found: Sequence[Suppression], console: Console) -> None:
         )
         for each in found
     ]
-    _print("Maintenance", _MAINTENANCE_COLUMNS, rows, console, none="no stage is under maintenance")
+    print_rows("Maintenance", _MAINTENANCE_COLUMNS, rows, console, none="no stage is under maintenance")
 
 
-def print_audit(entries: Sequence[AuditEntry], console: Console) -> None:
-    """The audit log, oldest first."""
+def print_audit(entries: Sequence[AuditEntry], names: Mapping[str, str], console: Console) -> None:
+    """The audit log, oldest first.
+
+    Parameters
+    ----------
+    names
+        What ids mean to people.
+    """
     rows = [
         (
             str(entry.number),
             format_iso(entry.at_ns),
             entry.who,
-            entry.action,
-            entry.subject,
-            json.dumps(entry.details) if entry.details else "",
+            action_words(entry, names),
+            _subject(entry.subject, names),
             entry.why,
         )
         for entry in entries
     ]
-    _print("Audit log", _AUDIT_COLUMNS, rows, console, none="nothing was decided yet")
+    print_rows("Audit log", _AUDIT_COLUMNS, rows, console, none="nothing was decided yet", headed_by=2)
+
+
+def _subject(subject: str, names: Mapping[str, str]) -> str:
+    """What somebody knows it by, and as much of its id as commands need."""
+    return f"{names[subject]} ({subject[:_SHORT_ID]})" if subject in names else subject
 
 
 def _alarm_cells(alarm: Alarm) -> tuple[str, ...]:
@@ -75,19 +87,3 @@ def _alarm_cells(alarm: Alarm) -> tuple[str, ...]:
         alarm.covered_by or (alarm.acknowledged_by if alarm.life.seen and alarm.life.is_active else ""),
         alarm.covered_why,
     )
-
-
-def _print(title: str, columns: Sequence[str], found: Sequence[Sequence[str]], console: Console, *, none: str) -> None:
-    rows = [[printable(cell) for cell in row] for row in found]
-    if not rows:
-        console.print(none, highlight=False)
-    elif not console.is_terminal:
-        for row in rows:
-            console.file.write("\t".join(row) + "\n")  # the console itself would turn tabs into blanks
-    elif table_fits(columns, rows, console):
-        print_table(title, columns, rows, console)
-    else:
-        print_blocks(
-            [(" ".join(row[:2]), list(zip(columns[2:], row[2:], strict=True))) for row in rows],
-            console,
-        )

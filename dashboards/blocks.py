@@ -8,6 +8,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from dashboards.printable import printable
+
 # What a table adds to each column: a blank on both sides, and a border.
 _FRAME = 3
 
@@ -16,6 +18,46 @@ def table_fits(columns: Sequence[str], rows: Iterable[Sequence[str]], console: C
     """Whether a table has room on this terminal with each cell in one line."""
     widths = [max(map(cell_len, cells)) for cells in zip(columns, *rows, strict=True)]
     return sum(widths) + _FRAME * len(widths) + 1 <= console.width
+
+
+def print_rows(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    console: Console,
+    *,
+    none: str,
+    headed_by: int = 1,
+) -> None:
+    """A table with heads: on a terminal as wide as that, else a block per row; lines without a terminal.
+
+    Parameters
+    ----------
+    rows
+        Whose cells may be texts from elsewhere.
+    none
+        What is said when there are no rows.
+    headed_by
+        How many cells head a block.
+    """
+    shown = [[printable(cell) for cell in row] for row in rows]
+    if not shown:
+        console.print(none, markup=False, highlight=False, soft_wrap=True)
+    elif not console.is_terminal:
+        print_lines(columns, shown, console)
+    elif table_fits(columns, shown, console):
+        print_table(title, columns, shown, console)
+    else:
+        names = columns[headed_by:]
+        blocks = [(" ".join(row[:headed_by]), list(zip(names, row[headed_by:], strict=True))) for row in shown]
+        print_blocks(blocks, console)
+
+
+def print_lines(columns: Sequence[str], rows: Iterable[Sequence[str]], console: Console) -> None:
+    """Without a terminal: a line per row with tabs between its cells, below one with the names of the columns."""
+    for row in (columns, *rows):
+        # The console itself would turn tabs into blanks.
+        console.file.write("\t".join(map(printable, row)) + "\n")
 
 
 def print_table(

@@ -7,24 +7,25 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.control_room.decisions import RecordedBaseline
-from dashboards.blocks import counted, print_blocks, print_table, table_fits
+from dashboards.blocks import counted, print_blocks, print_lines, print_table, table_fits
 from dashboards.printable import printable
 from models.alerts.verdict_counts import VerdictCount
 from models.evaluation import Rate
 from models.event_time import format_iso
 
+_VERDICT_COLUMNS = ("kind", "where", "true", "false", "unclear", "not judged", "precision (95 %)")
 _BASELINE_COLUMNS = ("accepted", "device", "from", "by", "reason")
 
 
 def print_verdict_counts(counts: Sequence[VerdictCount], console: Console) -> None:
-    """Episodes by kind and place, and all of a kind together; plain lines without a terminal.
+    """Episodes by kind and place, and all of a kind together; lines with heads without a terminal.
 
     A terminal shows where something is judged, and says how many alerts there are beside that.
     """
     if not counts:
         console.print("no alerts", highlight=False)
     elif not console.is_terminal:
-        _print_lines(_verdict_rows(counts, counts), console)
+        print_lines(_VERDICT_COLUMNS, _verdict_rows(counts, counts), console)
     else:
         judged = [count for count in counts if _is_judged(count)]
         if judged:
@@ -62,12 +63,12 @@ def _verdict_rows(shown: Sequence[VerdictCount], counts: Sequence[VerdictCount])
 
 
 def print_baselines(baselines: Sequence[RecordedBaseline], console: Console) -> None:
-    """Accepted baselines, oldest first; a block for each on a narrow terminal, plain lines without one."""
+    """Accepted baselines, oldest first; a block for each on a narrow terminal, lines with heads without one."""
     rows = [[printable(cell) for cell in _cells(recorded)] for recorded in baselines]
     if not rows:
         console.print("no accepted baselines", highlight=False)
     elif not console.is_terminal:
-        _print_lines(rows, console)
+        print_lines(_BASELINE_COLUMNS, rows, console)
     elif table_fits(_BASELINE_COLUMNS, rows, console):
         print_table("Accepted baselines", _BASELINE_COLUMNS, rows, console)
     else:
@@ -85,7 +86,7 @@ def _cells(recorded: RecordedBaseline) -> tuple[str, ...]:
         baseline.device.name,
         format_iso(baseline.from_ns),
         recorded.by,
-        recorded.reason,
+        recorded.reason if recorded.told else f"{recorded.reason} (the agents do not know it yet)",
     )
 
 
@@ -99,12 +100,6 @@ def _verdict_table(rows: Sequence[Sequence[str]]) -> Table:
         cells = [f"{where}\n{kind}", *numbers, precision.replace(" (", "\n(")]
         table.add_row(*map(Text, cells))
     return table
-
-
-def _print_lines(rows: Sequence[Sequence[str]], console: Console) -> None:
-    for row in rows:
-        # The console itself would turn tabs into blanks.
-        console.file.write("\t".join(printable(cell) for cell in row) + "\n")
 
 
 def _percent(rate: Rate) -> str:

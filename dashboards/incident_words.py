@@ -94,12 +94,23 @@ def audit_rows(entries: Iterable[AuditEntry], names: Mapping[str, str]) -> list[
     names
         What ids mean to people.
     """
-    rows = []
-    for entry in entries:
-        details = ", ".join(filter(None, (_detail(*each, entry.subject, names) for each in entry.details.items())))
-        what = f"{plain_words(entry.action)} ({details})" if details else plain_words(entry.action)
-        rows.append((time_words(entry.at_ns), entry.who, what, names.get(entry.subject, entry.subject), entry.why))
+    rows = [
+        (
+            time_words(entry.at_ns),
+            entry.who,
+            action_words(entry, names),
+            names.get(entry.subject, entry.subject),
+            entry.why,
+        )
+        for entry in entries
+    ]
     return rows[::-1]
+
+
+def action_words(entry: AuditEntry, names: Mapping[str, str]) -> str:
+    """What was done, exactly, where ``names`` say what ids mean to people."""
+    details = ", ".join(filter(None, (_detail(*each, entry.subject, names) for each in entry.details.items())))
+    return f"{plain_words(entry.action)} ({details})" if details else plain_words(entry.action)
 
 
 def _detail(name: str, value: object, subject: str, names: Mapping[str, str]) -> str:

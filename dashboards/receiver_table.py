@@ -1,28 +1,46 @@
-"""Receivers and messengers for eyes: what waits for each, when it got something last, why it gets nothing."""
+"""Receivers and messengers for eyes and as JSON: what waits for each, what it got last, why it gets nothing."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 
 from connectors.webhooks.standing import ReceiverStanding
-from dashboards.blocks import counted, print_blocks
+from dashboards.blocks import counted, print_blocks, print_lines
 from dashboards.printable import printable
-from models.event_time import format_iso
+from models.event_time import format_iso, iso_or_none
+
+_COLUMNS = (
+    *("name", "form", "events", "from priority", "state", "waiting", "oldest", "latest"),
+    *("failing since", "suspended since", "it said"),
+)
 
 
 def print_standings(standings: Sequence[ReceiverStanding], console: Console) -> None:
-    """A block each; plain lines with tabs between their fields without a terminal.
-
-    The fields of a line: name, form, events, minimum priority, state, waiting, oldest, latest, failing since, suspended
-    since, error.
-    """
+    """A block each; lines without a terminal."""
     if not standings:
         console.print("nobody is told of alerts: the settings name no receiver", highlight=False)
     elif console.is_terminal:
         print_blocks([(printable(one.name), _block(one)) for one in standings], console)
     else:
-        for one in standings:
-            console.file.write("\t".join(_cells(one)) + "\n")
+        print_lines(_COLUMNS, [_cells(one) for one in standings], console)
+
+
+def standing_document(standing: ReceiverStanding) -> dict[str, Any]:
+    """The same as JSON values; times are ISO 8601 in UTC, null where there is none."""
+    return {
+        "name": standing.name,
+        "form": standing.form,
+        "events": standing.events,
+        "minimum_priority": standing.minimum_priority,
+        "state": state_of(standing),
+        "waiting": standing.waiting,
+        "oldest": iso_or_none(standing.oldest_ns),
+        "latest": iso_or_none(standing.latest_ns),
+        "failing_since": iso_or_none(standing.failing_ns),
+        "suspended_since": iso_or_none(standing.suspended_ns),
+        "error": standing.last_error,
+    }
 
 
 def state_of(standing: ReceiverStanding) -> str:
@@ -52,10 +70,10 @@ def _block(one: ReceiverStanding) -> list[tuple[str, str]]:
 
 def _cells(one: ReceiverStanding) -> list[str]:
     return [
-        printable(one.name),
+        one.name,
         *(one.form, one.events, one.minimum_priority, state_of(one), str(one.waiting)),
         *(_iso(one.oldest_ns), _iso(one.latest_ns), _iso(one.failing_ns), _iso(one.suspended_ns)),
-        printable(one.last_error),
+        one.last_error,
     ]
 
 

@@ -1,4 +1,4 @@
-"""Alarms, maintenance and audit entries as JSON documents: what commands print with ``--json``."""
+"""Alarms, maintenance and audit entries as JSON documents: what the API answers, and commands print with ``--json``."""
 
 from typing import Any
 
@@ -10,33 +10,34 @@ from models.event_time import format_iso, iso_or_none
 
 def alarm_document(alarm: Alarm) -> dict[str, Any]:
     """An alarm; times are ISO 8601 in UTC, null where there is none."""
-    stage, life = alarm.stage, alarm.life
+    life = alarm.life
     return {
         "id": alarm.id,
-        "state": alarm.state.value,
-        "priority": alarm.priority.value,
         "kind": alarm.kind.value,
         "subject": alarm.subject,
-        "stage": {"front_end": stage.front_end, "amp": stage.amp, "arm": stage.arm},
+        "stage": alarm.stage.name or None,
         "device": alarm.device,
+        "priority": alarm.priority.value,
+        "state": alarm.state.value,
+        "active": life.is_active,
         "active_since": iso_or_none(life.active_since_ns),
+        "announcements": life.announcements,
+        "latest_alert": alarm.latest_alert_id,
+        "acknowledged": iso_or_none(alarm.acknowledged_ns),
+        "acknowledged_by": alarm.acknowledged_by,
         "shelved_until": iso_or_none(life.shelved_until_ns),
         "suppressed_by": list(life.suppressed_by),
         "out_of_service": life.out_of_service,
-        "acknowledged": iso_or_none(alarm.acknowledged_ns),
-        "acknowledged_by": alarm.acknowledged_by,
         "covered_by": alarm.covered_by,
         "covered_why": alarm.covered_why,
-        "latest_alert": alarm.latest_alert_id,
     }
 
 
-def suppression_document(suppression: Suppression) -> dict[str, Any]:
-    """A stage that is, or was, suppressed by design."""
+def maintenance_document(suppression: Suppression) -> dict[str, Any]:
+    """A stage that is, or was, under maintenance."""
     return {
         "stage": suppression.stage,
-        "cause": suppression.cause.value,
-        "from": format_iso(suppression.from_ns),
+        "since": format_iso(suppression.from_ns),
         "until": iso_or_none(suppression.until_ns),
         "by": suppression.by,
         "why": suppression.why,

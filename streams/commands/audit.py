@@ -30,11 +30,14 @@ def list_entries(
     from connectors.control_room.reader import ControlRoomReader
     from connectors.state.reader import StateReader
     from dashboards.alarm_tables import print_audit
+    from streams.alarms.audited_subjects import names_in
 
-    with StateReader.open(state):  # a directory that is none is told apart from one without decisions
-        found = ControlRoomReader(state).audit(after, None)
+    with StateReader.open(state) as reader:  # a directory that is none is told apart from one without decisions
+        room = ControlRoomReader(state)
+        found = room.audit(after, None)
+        names = {} if as_json else names_in(found, room, reader)
     if not as_json:
-        print_audit(found, Console())
+        print_audit(found, names, Console())
         return
     for entry in found:
         typer.echo(json.dumps(audit_document(entry)))

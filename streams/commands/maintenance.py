@@ -79,7 +79,7 @@ def list_maintenance(
 
     from rich.console import Console
 
-    from connectors.control_room.documents import suppression_document
+    from connectors.control_room.documents import maintenance_document
     from connectors.control_room.reader import ControlRoomReader
     from connectors.state.reader import StateReader
     from dashboards.alarm_tables import print_maintenance
@@ -90,7 +90,7 @@ def list_maintenance(
         print_maintenance(found, Console())
         return
     for each in found:
-        typer.echo(json.dumps(suppression_document(each)))
+        typer.echo(json.dumps(maintenance_document(each)))
 
 
 def _parsed(text: str) -> "Stage":

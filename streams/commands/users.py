@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _State = Annotated[Path, typer.Option(help="State directory of the watch or of the recorder.")]
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
 _RoleName = Annotated[str, typer.Option("--role", help="viewer, operator or admin.")]
+_Json = Annotated[bool, typer.Option("--json", help="One JSON document a line.")]
 _PasswordFile = Annotated[
     Path | None, typer.Option(help="File whose first line is the password; asked for without it.")
 ]
@@ -47,13 +48,20 @@ def add(name: _Name, state: _State, role: _RoleName = "viewer", password_file: _
     typer.echo(f"{name} may sign in as {chosen}")
 
 
-def list_users(state: _State) -> None:
+def list_users(state: _State, as_json: _Json = False) -> None:
     """List who may sign in, and what they may do."""
+    import json
+
     from rich.console import Console
 
-    from dashboards.access_table import print_users
+    from dashboards.access_table import print_users, user_document
 
-    print_users(_users(state).all(), Console())
+    found = _users(state).all()
+    if not as_json:
+        print_users(found, Console())
+        return
+    for user in found:
+        typer.echo(json.dumps(user_document(user)))
 
 
 def remove(name: _Name, state: _State) -> None:
@@ -88,14 +96,21 @@ def create(
     typer.echo(_tokens(state).create(name, _role(role), purpose=purpose, days=days))
 
 
-def list_tokens(state: _State) -> None:
+def list_tokens(state: _State, as_json: _Json = False) -> None:
     """List the tokens: whose they are, what for, and until when."""
+    import json
+
     from rich.console import Console
 
     from connectors.clock import SystemClock
-    from dashboards.access_table import print_tokens
+    from dashboards.access_table import print_tokens, token_document
 
-    print_tokens(_tokens(state).all(), Console(), now_ns=SystemClock().now_ns())
+    found, now_ns = _tokens(state).all(), SystemClock().now_ns()
+    if not as_json:
+        print_tokens(found, Console(), now_ns=now_ns)
+        return
+    for token in found:
+        typer.echo(json.dumps(token_document(token, now_ns=now_ns)))
 
 
 def revoke(

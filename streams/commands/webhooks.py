@@ -34,23 +34,23 @@ def register(app: typer.Typer) -> None:
 def list_receivers(
     state: _State,
     config: _Config = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document a line.")] = False,
 ) -> None:
     """List receivers and messengers: what waits for them, when they got something last, what they said."""
     import json
-    from dataclasses import asdict
 
     from rich.console import Console
 
     from connectors.control_room.receipts import ReceiptReader
     from connectors.webhooks.standing import standings
-    from dashboards.receiver_table import print_standings, state_of
+    from dashboards.receiver_table import print_standings, standing_document
     from streams.settings import load_settings
     from streams.telling.receivers import all_told
 
     found = standings(ReceiptReader(state).standing(), all_told(load_settings(config)))
     if as_json:
-        typer.echo(json.dumps([asdict(one) | {"state": state_of(one)} for one in found]))
+        for one in found:
+            typer.echo(json.dumps(standing_document(one)))
     else:
         print_standings(found, Console())
 

@@ -1,5 +1,6 @@
 """The console as a process: TLS, what it refuses to start with, and its end."""
 
+import json
 import re
 import socket
 import ssl
@@ -79,9 +80,13 @@ def test_users_and_tokens_by_commands(tmp_path: Path, command: Run) -> None:
     run("users", "add", "anna", "--role", "operator", "--password-file", file)
     run("users", "set-role", "anna", "admin")
     run("users", "set-password", "anna", "--password-file", file)
-    assert run("users", "list").split("\t")[:2] == ["anna", "admin"]
+    heads, anna = (line.split("\t") for line in run("users", "list").splitlines())
+    assert (heads, anna[:2]) == (["name", "role", "changed"], ["anna", "admin"])
+    assert json.loads(run("users", "list", "--json")) == dict(zip(heads, anna, strict=True))
     token = run("tokens", "create", "anna", "--role", "operator", "--purpose", "report").strip()
-    id_, user, role, *_, purpose = run("tokens", "list").strip().split("\t")
+    heads, row = (line.split("\t") for line in run("tokens", "list").splitlines())
+    assert json.loads(run("tokens", "list", "--json")) == dict(zip(heads, row, strict=True)) | {"ended": False}
+    id_, user, role, *_, purpose = row
     assert (user, role, purpose) == ("anna", "operator", "report")
     tokens = ApiTokens(state, SystemClock())
     assert tokens.holder_of(token) is not None

@@ -83,7 +83,8 @@ def test_the_list_says_what_waits_and_why_and_no_secret(command: Run, config: Pa
     kept.outbox.refused(kept.waiting()["chat:5-opened"], "answered 422 No", 9 * MINUTE_NS)
     code, out, _ = command("webhooks", "list", "--state", kept.state, "--config", config)
     assert code == 0
-    shift, chat, former = (line.split("\t") for line in out.splitlines())
+    heads, shift, chat, former = (line.split("\t") for line in out.splitlines())
+    assert (heads[0], heads[4], heads[-1], len(heads)) == ("name", "state", "it said", len(shift))
     assert shift == [
         *("shift", "signed webhook", "alert", "low", "suspended", "2", "1970-01-01T00:01:00.000Z"),
         *("1970-01-01T00:02:00.000Z", "1970-01-01T00:03:00.000Z", "1970-01-01T00:04:00.000Z", "answered 500 Oh"),
@@ -91,10 +92,11 @@ def test_the_list_says_what_waits_and_why_and_no_secret(command: Run, config: Pa
     assert [*chat[:6], chat[-1]] == ["chat", "messenger", "incident", "low", "refusing", "1", "answered 422 No"]
     assert former[:6] == ["former", "not configured", "", "", "not configured", "1"]
     code, out, _ = command("webhooks", "list", "--state", kept.state, "--config", config, "--json")
-    assert [(one["name"], one["state"], one["waiting"]) for one in json.loads(out)] == [
-        ("shift", "suspended", 2),
-        ("chat", "refusing", 1),
-        ("former", "not configured", 1),
+    found = [json.loads(line) for line in out.splitlines()]
+    assert [(one["name"], one["state"], one["waiting"], one["failing_since"]) for one in found] == [
+        ("shift", "suspended", 2, "1970-01-01T00:03:00.000Z"),
+        ("chat", "refusing", 1, None),
+        ("former", "not configured", 1, None),
     ]
     assert not any(secret in out for secret in ("s3cret", "t0ken", SECRET, "127.0.0.1"))
 

@@ -7,11 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
-from models.alarms import alarm as alarms_model
+from connectors.control_room.documents import alarm_document
 from models.alarms.life_cycle import AlarmState
 from models.alarms.priority import Priority
 from models.alerts.alert import AlertKind
-from models.event_time import iso_or_none
 from streams.alarms.alarm_desk import AlarmDesk
 from streams.console.api.answers import USUAL_PAGE, Answer, Cursor, Limit, Page, page_of, place_of
 from streams.console.api.questions import Id, Pattern, fits, time_of
@@ -75,7 +74,9 @@ def alarms(
         if (place is None or alarm.id > place[0]) and fits(alarm.stage.name, stage) and fits(alarm.subject, subject)
     ]
     page, behind = page_of(request, found, limit, lambda alarm: alarm.id)
-    return Alarms(items=[alarm_document(alarm) for alarm in page], next=behind, troubles=room.troubles())
+    return Alarms(
+        items=[Alarm.model_validate(alarm_document(alarm)) for alarm in page], next=behind, troubles=room.troubles()
+    )
 
 
 @router.get("/alarms/{alarm_id}")
@@ -128,36 +129,11 @@ def reset_alarm(request: Request, alarm_id: Id, who: Operator, step: Step | None
     return _after(request, alarm_id, lambda desk: desk.reset(alarm_id, by=who.name, why=_why(step)))
 
 
-def alarm_document(found: alarms_model.Alarm) -> Alarm:
-    """An alarm as it stands."""
-    life = found.life
-    return Alarm(
-        id=found.id,
-        kind=found.kind,
-        subject=found.subject,
-        stage=found.stage.name or None,
-        device=found.device,
-        priority=found.priority,
-        state=found.state,
-        active=life.is_active,
-        active_since=iso_or_none(life.active_since_ns),
-        announcements=life.announcements,
-        latest_alert=found.latest_alert_id,
-        acknowledged=iso_or_none(found.acknowledged_ns),
-        acknowledged_by=found.acknowledged_by,
-        shelved_until=iso_or_none(life.shelved_until_ns),
-        suppressed_by=list(life.suppressed_by),
-        out_of_service=life.out_of_service,
-        covered_by=found.covered_by,
-        covered_why=found.covered_why,
-    )
-
-
 def _alarm(request: Request, alarm_id: str) -> Alarm:
     found = parts(request).control_room.alarm(alarm_id)
     if found is None:
         raise RefusedError(HTTPStatus.NOT_FOUND, f"There is no alarm {alarm_id}.", "unknown_alarm")
-    return alarm_document(found)
+    return Alarm.model_validate(alarm_document(found))
 
 
 def _after(request: Request, alarm_id: str, take: Callable[[AlarmDesk], object]) -> Alarm:

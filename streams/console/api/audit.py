@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from models.event_time import format_iso
+from connectors.control_room.documents import audit_document
 from streams.console.api.answers import USUAL_PAGE, Answer, Cursor, Limit, Page, page_of, place_of
 from streams.console.api.route import ApiRoute
 from streams.console.api.validators import unless_known
@@ -19,6 +19,7 @@ class Entry(Answer):
 
     number: int = Field(description="1, 2, 3 ...: a number that is missing is an entry that was removed.", ge=1)
     at: str = Field(description="By the clock, ISO 8601 in UTC.")
+    at_ns: int = Field(description="The same in nanoseconds since 1970, as the hash covers it.")
     who: str = Field(description="The user.")
     action: str = Field(description="`acknowledge`, `shelve`, `verdict` ...")
     subject: str = Field(description="Id of an alarm, incident or alert; a stage, a device, a version of the model.")
@@ -41,19 +42,6 @@ def audit(request: Request, cursor: Cursor = None, limit: Limit = USUAL_PAGE) ->
     found = room.audit(after=place[0] if place else 0, limit=limit + 1)
     page, behind = page_of(request, found, limit, lambda entry: entry.number)
     return Entries(
-        items=[
-            Entry(
-                number=entry.number,
-                at=format_iso(entry.at_ns),
-                who=entry.who,
-                action=entry.action,
-                subject=entry.subject,
-                why=entry.why,
-                details=dict(entry.details),
-                previous=entry.previous,
-                hash=entry.hash,
-            )
-            for entry in page
-        ],
+        items=[Entry.model_validate(audit_document(entry)) for entry in page],
         next=behind,
     )

@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 
+from connectors.control_room.documents import maintenance_document
 from models.alarms.suppression import Suppression
 from models.devices import STAGE_PATTERN, Stage
-from models.event_time import format_iso, iso_or_none
 from streams.console.api.answers import LONGEST_PAGE, Answer
 from streams.console.api.questions import time_of
 from streams.console.api.route import ApiRoute
@@ -73,12 +73,4 @@ def end_maintenance(request: Request, stage: StagePath, who: Operator, step: Ste
 
 
 def _document(found: Suppression) -> Maintenance:
-    return Maintenance(
-        stage=found.stage,
-        since=format_iso(found.from_ns),
-        until=iso_or_none(found.until_ns),
-        by=found.by,
-        why=found.why,
-        ended=iso_or_none(found.ended_ns),
-        ended_by=found.ended_by,
-    )
+    return Maintenance.model_validate(maintenance_document(found))

@@ -34,7 +34,7 @@ class Triplet(Answer):
     missing: list[str] | None = Field(None, description="What it lacks: `image`, `energy`, `spectrum`.")
     missing_devices: list[str] | None = Field(None, description="Whose record it lacks.")
     devices: int | None = Field(None, description="How many devices have recorded.", ge=0)
-    score: float | None = Field(None, description="The greatest of its records and of their triplet; 0: none was scored.")
+    score: float | None = Field(None, description="The greatest of its records and its own; 0: none was scored.")
     anomalous: bool | None = Field(None, description="Whether it, or one of its records, is odd.")
     reasons: list[str] | None = Field(None, description="What is odd about it.")
     energy_j: float | None = Field(None, description="Measured, J.")

@@ -57,7 +57,7 @@ def test_a_terminal_shows_a_block_each_and_nothing_steers_it() -> None:
 
 def test_elsewhere_each_is_a_line() -> None:
     lines = shown(WELL, SUSPENDED, terminal=False).splitlines()
-    assert [line.split("\t")[:2] for line in lines] == [["shift", "signed webhook"]] * 2
+    assert [line.split("\t")[:2] for line in lines] == [["name", "form"], *[["shift", "signed webhook"]] * 2]
     assert {line.count("\t") for line in lines} == {10}
 
 
