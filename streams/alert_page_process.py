@@ -1,69 +1,91 @@
-"""Makes what is shown of one alert in a process of its own, for ``streams.alert_pages``: out of the watch's way.
+"""Makes what is shown of alerts in a process of its own, for ``streams.alert_pages``: out of the watch's way.
 
-The question comes by standard input, with the settings and their secrets, which no command line or file shows. The
-page, or the document, goes to standard output; else one sentence to standard error, with exit code 1.
+Questions come by standard input, a line each, the first of them with the settings and their secrets, which no command
+line or file shows. Each is answered on standard output by a line (``AnswerHead``) and the content behind it. The
+process ends when nobody asks for a while, when it has grown large, and with the one that started it.
 """
 
 import json
 import os
+import select
 import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from connectors.end_with_parent import end_with
 from connectors.process_priority import step_back
 
-#: A page is a few pictures; a larger one is none that a browser should get.
-MOST_BYTES = 32 << 20
+
+@dataclass(frozen=True, slots=True)
+class AnswerHead:
+    """What stands before an answer's content.
+
+    Attributes
+    ----------
+    size
+        The content's, bytes.
+    failure
+        Why there is none, in a sentence without its full stop; else empty.
+    lasting
+        Whether the answer is the same as long as the alert stands so: not when something could not be had now.
+    last
+        The process ends after it.
+    """
+
+    size: int = 0
+    failure: str = ""
+    lasting: bool = False
+    last: bool = False
 
 
-def question(state: Path, alert_id: str, settings: str, folder: Path, around_ns: int | None = None) -> bytes:
-    """What the process is asked; it ends with this one.
+def beginning(settings: str, idle_s: float) -> bytes:
+    """The first line; the process ends with this one.
 
     Parameters
     ----------
     settings
         As ``settings_text`` writes them.
+    idle_s
+        It also ends when it is asked nothing for so long.
+    """
+    return json.dumps({"settings": settings, "asker": os.getpid(), "idle_s": idle_s}).encode() + b"\n"
+
+
+def question(state: Path, alert_id: str, folder: Path, around_ns: int | None = None) -> bytes:
+    """What the process is asked.
+
+    Parameters
+    ----------
     folder
         What is copied goes there; who asks removes it, as the process may be killed.
     around_ns
         Instead of the page, ``kept_shot_document`` of the shot at this event time is wanted.
     """
-    asked = {
-        "state": str(state),
-        "alert": alert_id,
-        "settings": settings,
-        "folder": str(folder),
-        "asker": os.getpid(),
-        "around_ns": around_ns,
-    }
-    return json.dumps(asked).encode()
+    asked = {"state": str(state), "alert": alert_id, "folder": str(folder), "around_ns": around_ns}
+    return json.dumps(asked).encode() + b"\n"
 
 
 def main() -> int:
-    """Answer the question on standard input."""
-    asked = json.load(sys.stdin)
-    end_with(asked["asker"])
+    """Answer the questions on standard input."""
+    # Not buffered: what is waiting is seen by select.
+    questions = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115 - standard input
+    begun = json.loads(questions.readline())
+    end_with(begun["asker"])
     step_back()
-    # Only now, as they are most of the work.
-    from models.errors import PetawatchError  # noqa: PLC0415
-    from streams.replay.kept_shot import kept_shot_page  # noqa: PLC0415
-    from streams.replay.shot_document import kept_shot_document  # noqa: PLC0415
+    # Only now, as it is most of the work.
+    from streams.alert_page_answers import answered  # noqa: PLC0415
     from streams.settings import settings_of_text  # noqa: PLC0415
 
-    wanted = Path(asked["state"]), settings_of_text(asked["settings"]), asked["alert"]
-    folder, around_ns = Path(asked["folder"]), asked["around_ns"]
-    try:
-        if around_ns is None:
-            page = kept_shot_page(*wanted, folder).encode()
-        else:
-            page = json.dumps(kept_shot_document(*wanted, around_ns, folder)).encode()
-    except PetawatchError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    if len(page) > MOST_BYTES:
-        sys.stderr.write("the page is too large to be served; petawatch replay --alert makes it as a file\n")
-        return 1
-    sys.stdout.buffer.write(page)
+    settings = settings_of_text(begun["settings"])
+    while select.select([questions], [], [], begun["idle_s"])[0]:
+        line = questions.readline()
+        if not line:  # nobody asks any more
+            return 0
+        head, content = answered(json.loads(line), settings)
+        sys.stdout.buffer.write(json.dumps(asdict(head)).encode() + b"\n" + content)
+        sys.stdout.buffer.flush()
+        if head.last:
+            return 0
     return 0
 
 

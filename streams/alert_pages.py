@@ -1,35 +1,40 @@
 """What is shown of alerts' shots: each made once, one after the other, by a process that gives way to the watch."""
 
 import re
-import subprocess
 import sys
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
+from connectors.clock import Clock, SystemClock
 from connectors.evidence_store import EvidenceLink
 from connectors.links import ALERT_PATH
 from connectors.state.reader import StateReader
 from dashboards.html_page import html_page, paragraph
 from models.alerts.alert import Alert
 from models.errors import FatalError, PetawatchError, RetryableError
-from streams.alert_page_process import question
+from streams.alert_page_asking import AskedProcess, EndedError, TooLongError
+from streams.alert_page_process import beginning, question
 from streams.settings import Settings, settings_text
 
-#: A page takes a few seconds, most of them for the start of its process.
+#: A page takes a tenth of a second, the first one some seconds: its process begins with it, and is kept for a while.
 LIMIT_S = 30.0
 
 _PATH = re.compile(re.escape(ALERT_PATH) + "(?P<id>[0-9a-f]{16})")
 #: Pages that are kept, together; they are a few hundred kilobytes each.
 KEPT_BYTES = 16 << 20
-_MOST_WAITING = 4
-# A process that is killed ends at once, unless it waits for a disk that hangs: then with that.
-_ENDING_S = 5.0
+_MOST_WAITING = 8
+# A process without a question ends after so long; where people look at incidents it stays for a shift.
+_IDLE_S, _IDLE_WHERE_PEOPLE_LOOK_S = 900.0, 8 * 3600.0
 _MOST_HANGING = 3
+# So often it is looked whether who waits for a page is still there.
+_LOOK_EVERY_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +56,30 @@ class AlertPages:
         The pages that were made last are kept, together up to so much.
     """
 
-    #: Of the process that makes a page; nothing is imported from the present directory.
+    #: Of the process that makes pages; nothing is imported from the present directory.
     command: Sequence[str] = (sys.executable, "-P", "-m", "streams.alert_page_process")
 
     def __init__(
-        self, state: Path, settings: Settings, *, limit_s: float = LIMIT_S, kept_bytes: int = KEPT_BYTES
+        self,
+        state: Path,
+        settings: Settings,
+        *,
+        limit_s: float = LIMIT_S,
+        kept_bytes: int = KEPT_BYTES,
+        clock: Clock | None = None,
     ) -> None:
         self._state = state
         self._settings = settings_text(settings)
         self._limit_s = limit_s
         self._kept_bytes = kept_bytes
+        self._clock = clock or SystemClock()
         self._kept: OrderedDict[_Wanted, tuple[_Standing, bytes]] = OrderedDict()
         self._places = threading.BoundedSemaphore(_MOST_WAITING)
-        self._making = threading.Lock()
-        self._child: subprocess.Popen[bytes] | None = None
-        self._hanging: list[subprocess.Popen[bytes]] = []
+        # The process ends with the thread that has started it: this one stays.
+        self._maker = ThreadPoolExecutor(1, thread_name_prefix="alert-pages")
+        self._process: AskedProcess | None = None
+        self._hanging: list[AskedProcess] = []
+        self._stays_warm = False
         self._closed = False
 
     def page(self, path: str) -> AlertPage:
@@ -84,98 +98,162 @@ class AlertPages:
         except RetryableError as error:
             return _sentence(HTTPStatus.SERVICE_UNAVAILABLE, f"The page can't be made now: {error}.")
 
-    def document(self, alert_id: str, around_ns: int) -> bytes:
+    def document(self, alert_id: str, around_ns: int, gone: Callable[[], bool] = lambda: False) -> bytes:
         """``kept_shot_document`` of the shot of an alert at this event time, as JSON.
+
+        Parameters
+        ----------
+        gone
+            Whether nobody waits for it any more: then it is not begun, and others have its place.
 
         Raises
         ------
         FatalError
             ``alert_missing``; the state directory can't be used.
         RetryableError
-            ``shot_away``: it can't be made now. The state directory can't be read now.
+            ``shot_away``: it can't be made now, or nobody waits for it. The state directory can't be read now.
         """
         standing = _look_up(self._state, alert_id)
         if standing is None:
             raise FatalError(f"no alert has the id {alert_id}", reason="alert_missing")
-        return self._known_or_made(_Wanted(alert_id, around_ns), standing)
+        return self._known_or_made(_Wanted(alert_id, around_ns), standing, gone)
+
+    def keep_warm(self) -> None:
+        """People look at incidents here: the process begins before they want its first answer, and stays for long."""
+        self._stays_warm = True
+        self.warm()
+
+    def warm(self) -> None:
+        """Somebody looks at an incident: where the process is to be kept warm it begins now, if it has ended."""
+        process = self._process
+        if not self._stays_warm or (process is not None and process.running):
+            return
+        if self._places.acquire(blocking=False):
+            try:
+                self._submitted(self._rehearse).add_done_callback(lambda _: self._places.release())
+            except RetryableError:
+                self._places.release()
 
     def close(self) -> None:
-        """End the process that is making a page; no other is begun."""
+        """End the process; no other is begun."""
+        if self._closed:
+            return
         self._closed = True
-        child = self._child
-        if child is not None:
-            child.kill()
+        process = self._process
+        if process is not None:
+            process.kill()
+        self._maker.submit(self._let_go)
+        self._maker.shutdown(wait=False)
 
-    def _known_or_made(self, wanted: "_Wanted", standing: "_Standing") -> bytes:
+    def _known_or_made(
+        self, wanted: "_Wanted", standing: "_Standing", gone: Callable[[], bool] = lambda: False
+    ) -> bytes:
         """Wait until the others are made; not with too many."""
         known = self._known(wanted, standing)
         if known is not None:
             return known
         if not self._places.acquire(blocking=False):
-            raise _away("other pages are being made; load this one again in a while")
+            raise _away("others are looked at just now; try again in a while")
         try:
-            if not self._making.acquire(timeout=self._limit_s):
-                raise _away("other pages are being made; load this one again in a while")
-            try:
-                known = self._known(wanted, standing)
-                return self._made(wanted, standing) if known is None else known
-            finally:
-                self._making.release()
+            return self._waited_for(self._submitted(lambda: self._made(wanted, standing)), gone)
         finally:
             self._places.release()
+
+    def _submitted(self, work: Callable[[], bytes]) -> Future[bytes]:
+        try:
+            return self._maker.submit(work)
+        except RuntimeError as error:  # closed meanwhile
+            raise _away("the program ends") from error
+
+    def _waited_for(self, made: Future[bytes], gone: Callable[[], bool]) -> bytes:
+        until_s = self._clock.monotonic_s() + self._limit_s
+        while True:
+            try:
+                return made.result(_LOOK_EVERY_S)
+            except TimeoutError:
+                late = self._clock.monotonic_s() > until_s
+                if (late or gone()) and made.cancel():
+                    raise _away("others are looked at just now; try again in a while") from None
 
     def _known(self, wanted: "_Wanted", standing: "_Standing") -> bytes | None:
         kept = self._kept.get(wanted)
         return kept[1] if kept is not None and kept[0] == standing else None
 
     def _made(self, wanted: "_Wanted", standing: "_Standing") -> bytes:
-        page, failure = self._asked(wanted)
-        if failure:
-            raise _away(failure)
+        known = self._known(wanted, standing)
+        if known is not None:
+            return known
+        try:
+            with tempfile.TemporaryDirectory(prefix="petawatch-page-", ignore_cleanup_errors=True) as folder:
+                page, lasting = self._asked(question(self._state, wanted.alert_id, Path(folder), wanted.around_ns))
+        except OSError as error:
+            raise _away(f"no process can be started for it ({error.strerror})") from error
+        if lasting:
+            self._keep(wanted, standing, page)
+        return page
+
+    def _keep(self, wanted: "_Wanted", standing: "_Standing", page: bytes) -> None:
         self._kept[wanted] = standing, page
         self._kept.move_to_end(wanted)
         while sum(len(kept) for _, kept in self._kept.values()) > self._kept_bytes:
             self._kept.popitem(last=False)
-        return page
 
-    def _asked(self, wanted: "_Wanted") -> tuple[bytes, str]:
-        """What is wanted, or why there is none."""
-        self._hanging = [child for child in self._hanging if child.poll() is None]
+    def _asked(self, asked: bytes) -> tuple[bytes, bool]:
+        """The answer of the process, and whether it lasts; one that had ended since the last answer is begun anew."""
+        process, kept = self._begun()
+        try:
+            try:
+                head, page = process.ask(asked, self._limit_s)
+            except EndedError:
+                if not kept or self._closed:
+                    raise
+                self._let_go()
+                process, _ = self._begun()
+                head, page = process.ask(asked, self._limit_s)
+        except TooLongError:
+            self._let_go()
+            raise _away(f"it takes longer than {self._limit_s:g} s: the disk with the snapshots is slow") from None
+        except EndedError as error:
+            self._let_go()
+            raise _away(str(error)) from error
+        if head.last:
+            self._let_go()
+        if head.failure:
+            raise _away(head.failure)
+        return page, head.lasting
+
+    def _begun(self) -> "tuple[AskedProcess, bool]":
+        """The process, and whether it was there before."""
+        if self._process is not None and self._process.running:
+            return self._process, True
+        self._let_go()
+        if self._closed:
+            raise _away("the program ends")
+        self._hanging = [process for process in self._hanging if process.running]
         if len(self._hanging) >= _MOST_HANGING:
-            return b"", "the processes that make pages wait for a disk that hangs; look after it"
-        try:
-            with tempfile.TemporaryDirectory(prefix="petawatch-page-", ignore_cleanup_errors=True) as folder:
-                asked = question(self._state, wanted.alert_id, self._settings, Path(folder), wanted.around_ns)
-                return self._answered(wanted.alert_id, asked)
-        except OSError as error:
-            return b"", f"no process can be started for it ({error.strerror})"
+            raise _away("the processes that make pages wait for a disk that hangs; look after it")
+        idle_s = _IDLE_WHERE_PEOPLE_LOOK_S if self._stays_warm else _IDLE_S
+        self._process = AskedProcess(self.command, beginning(self._settings, idle_s), self._clock)
+        if self._closed:  # meanwhile
+            self._process.kill()
+        return self._process, False
 
-    def _answered(self, alert_id: str, asked: bytes) -> tuple[bytes, str]:
-        pipe = subprocess.PIPE
-        child = subprocess.Popen(self.command, stdin=pipe, stdout=pipe, stderr=pipe)  # noqa: S603 - this program
-        self._child = child
-        try:
-            if self._closed:
-                child.kill()
-            page, words = child.communicate(asked, self._limit_s)
-        except subprocess.TimeoutExpired:
-            return b"", f"it takes longer than {self._limit_s:g} s; petawatch replay --alert {alert_id} has no limit"
-        finally:
-            self._end(child)
-        if child.returncode:
-            return b"", (words.decode(errors="replace").splitlines() or ["its process was ended"])[-1]
-        return page, ""
+    def _let_go(self) -> None:
+        """The process has ended, or is remembered as one that ends when its disk answers."""
+        process, self._process = self._process, None
+        if process is not None and not process.end():
+            self._hanging.append(process)
 
-    def _end(self, child: "subprocess.Popen[bytes]") -> None:
-        """It has ended, or is remembered as one that ends when its disk answers; what it would write, nobody wants."""
-        child.kill()
-        for pipe in (child.stdin, child.stdout, child.stderr):
-            if pipe is not None:
-                pipe.close()
-        try:
-            child.wait(_ENDING_S)
-        except subprocess.TimeoutExpired:
-            self._hanging.append(child)
+    def _rehearse(self) -> bytes:
+        """The first answer of a process takes longest; what goes wrong is told to who asks in earnest."""
+        with suppress(PetawatchError, OSError):
+            self._begun()
+            with StateReader.open(self._state) as reader:
+                latest = max(reader.open_alerts(), key=lambda alert: alert.first_shot_ns, default=None)
+            standing = None if latest is None else _look_up(self._state, latest.id)
+            if latest is not None and standing is not None:
+                return self._made(_Wanted(latest.id, latest.first_shot_ns), standing)
+        return b""
 
 
 @dataclass(frozen=True, slots=True)

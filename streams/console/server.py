@@ -115,6 +115,7 @@ class _Server(uvicorn.Server):
 def _warm_up(parts: ConsoleParts) -> None:
     """What the first request would wait for; what fails here is told to whoever asks for it."""
     prepare_templates()
+    parts.alert_pages.keep_warm()
     with suppress(PetawatchError):
         parts.control_room.incidents(limit=1)
     with suppress(PetawatchError), StateReader.open(parts.state) as reader:

@@ -15,6 +15,9 @@ from streams.replay.kept_shot import kept_shot
 from streams.replay.shown_shot import ENERGIES, IMAGES, beside, blocks_by_device, recorded_around, shots_around
 from streams.settings import Settings
 
+# Whoever looks at it may have no command line.
+_HINT = "The page Archive says where its copies are."
+
 
 def kept_shot_document(state_dir: Path, settings: Settings, alert_id: str, at_ns: int, folder: Path) -> dict[str, Any]:
     """The shots around one of an episode, as JSON values; parameters and errors are otherwise those of ``kept_shot``.
@@ -35,7 +38,7 @@ def kept_shot_document(state_dir: Path, settings: Settings, alert_id: str, at_ns
         try:
             blocks = recorded_around(shot.files, shot.alert, at_ns)
         except PetawatchError as error:
-            trouble = f"Of the shots around it nothing can be shown: {error}{shot.hint}."
+            trouble = f"Of the shots around it nothing can be shown: {error}. {_HINT}"
     return {
         "trouble": trouble,
         "cameras": [_camera(name, found, at_ns) for name, found in blocks_by_device(blocks, RecordKind.CAMERA)],

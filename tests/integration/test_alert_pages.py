@@ -5,11 +5,13 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from connectors.clock import SystemClock
+from models.event_time import parse_iso
 from streams.alert_pages import AlertPages
 from streams.archive.uploading.archiver import Archiver
 from streams.http_health import HealthServer
@@ -97,13 +99,18 @@ def test_what_is_not_at_hand_is_a_sentence_with_the_command(
     alert = undisturbed.alerts_of("image_anomaly")[0]
     day.rename(day.with_name("elsewhere"))
     try:
-        page = AlertPages(tmp_path / "state", load_settings(None)).page(f"/alerts/{alert['id']}").html
+        with closing(AlertPages(tmp_path / "state", load_settings(None))) as pages:
+            page = pages.page(f"/alerts/{alert['id']}").html
+            document = json.loads(pages.document(alert["id"], parse_iso(alert["first_shot"])))
     finally:
         day.with_name("elsewhere").rename(day)
     command = f"petawatch replay --alert {alert['id']} --state {tmp_path}/state"
     assert f"the evidence is not kept here any more; {command} makes it anew" in page
     assert "is not on this computer" in page
     assert f"({command} brings what is archived)" in page
+    # Operators are told of no command.
+    assert document["trouble"].endswith("is not on this computer. The page Archive says where its copies are.")
+    assert "petawatch" not in document["trouble"]
     assert not list((tmp_path / "state").glob("archive*"))  # nothing is made by looking
 
 
@@ -117,7 +124,8 @@ def test_files_come_from_the_store(day: Path, undisturbed: WatchResults, session
     alert = undisturbed.alerts_of("image_anomaly")[0]
     day.rename(day.with_name("elsewhere"))
     try:
-        page = AlertPages(tmp_path / "state", settings).page(f"/alerts/{alert['id']}").html
+        with closing(AlertPages(tmp_path / "state", settings)) as pages:
+            page = pages.page(f"/alerts/{alert['id']}").html
     finally:
         day.with_name("elsewhere").rename(day)
     assert page.count("data:image/png;base64,") == 6

@@ -4,6 +4,8 @@
 (() => {
   const ROWS = 102;
   const COLUMNS = 128;
+  // Many look at shots at once, or a disk is slow: that may pass.
+  const MOST_ATTEMPTS = 4;
   const images = () => window.petawatch.images;
 
   const sentence = (place, words, bad) => {
@@ -123,7 +125,12 @@
   };
 
   const showAround = async (place) => {
-    const answer = await fetch(place.dataset.around, { headers: { Accept: "application/json" } });
+    let answer;
+    for (let attempts = 1; ; attempts++) {
+      answer = await fetch(place.dataset.around, { headers: { Accept: "application/json" } });
+      if (answer.status !== 503 || attempts === MOST_ATTEMPTS) break;
+      await new Promise((resolve) => { setTimeout(resolve, 1000 * attempts); });
+    }
     if (!answer.ok) { place.replaceChildren(); sentence(place, await said(answer), true); return; }
     const found = await answer.json();
     place.replaceChildren();

@@ -1,5 +1,7 @@
 """The pictures behind an episode: as arrays that the page draws, as a PNG, and the shots around it."""
 
+import asyncio
+import threading
 from io import BytesIO
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +9,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, Response
 
 from connectors.evidence_store import EvidenceLink
@@ -14,7 +17,7 @@ from connectors.kept_evidence import read_evidence
 from connectors.links import ALERT_PATH
 from connectors.state.reader import StateReader
 from dashboards.html_page import PAGE_POLICY
-from models.errors import FatalError
+from models.errors import FatalError, RetryableError
 from models.records import IMAGE_SHAPE
 from streams.console.parts import parts
 
@@ -53,14 +56,32 @@ def arrays(request: Request, alert_id: str, role: str) -> Response:
 
 
 @router.get(_ALERT + "/around")
-def around(request: Request, alert_id: str, at: Annotated[int, Query(ge=-(2**63), lt=2**63)]) -> Response:
-    """What the stage recorded around a shot: ``kept_shot_document``."""
+async def around(request: Request, alert_id: str, at: Annotated[int, Query(ge=-(2**63), lt=2**63)]) -> Response:
+    """What the stage recorded around a shot: ``kept_shot_document``.
+
+    Who has turned the page meanwhile waits no longer: it is not made, unless it is being made already.
+    """
+    gone = threading.Event()
+    looking = asyncio.create_task(_told_when_gone(request, gone))
     try:
-        return Response(parts(request).alert_pages.document(alert_id, at), media_type="application/json")
+        document = await run_in_threadpool(parts(request).alert_pages.document, alert_id, at, gone.is_set)
     except FatalError as error:
         if error.reason != "alert_missing":
             raise
         raise HTTPException(404, f"There is no alert {alert_id}.") from error
+    except RetryableError as error:
+        if error.reason != "shot_away":
+            raise
+        raise HTTPException(503, f"The shots around it can't be shown now: {error}.") from error
+    finally:
+        looking.cancel()
+    return Response(document, media_type="application/json")
+
+
+async def _told_when_gone(request: Request, gone: threading.Event) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    gone.set()
 
 
 @router.get(_ALERT + "/shot")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from connectors.state.directory import StateDirectory
 from models.alerts.alert import Alert, AlertChange, AlertEvent, AlertKind, AlertSource, AlertStatus, Severity
 from models.alerts.explanation import NO_EXPLANATION
 from models.devices import Stage
+from models.errors import RetryableError
 from streams.alert_pages import KEPT_BYTES, AlertPages
 from streams.settings import load_settings, settings_of_text, settings_text
 from tests.support.watching import wait_until
@@ -38,13 +39,33 @@ ALERT = Alert(
     source=AlertSource(file="10Hz/a.h5", sha256="ab" * 32, path=""),
     explanation=NO_EXPLANATION,
 )
-COUNTING = """
-import json, sys
-asked = json.load(sys.stdin)
-with open(asked["state"] + "/made", "a") as made:
-    made.write(asked["alert"] + "\\n")
-print("<html>" + asked["alert"])
+#: A process that answers as the program defines.
+SERVING = """
+import json, os, pathlib, sys, time
+begun = json.loads(sys.stdin.readline())
+def tell(content, **head):
+    head = {"size": len(content), "failure": "", "lasting": True, "last": False} | head
+    sys.stdout.write(json.dumps(head) + "\\n" + content)
+    sys.stdout.flush()
+def made(asked):
+    with open(asked["state"] + "/made", "a") as file:
+        file.write(asked["alert"] + "\\n")
+    tell("<html>" + asked["alert"])
+%s
+for line in sys.stdin:
+    answer(json.loads(line))
 """
+COUNTING = SERVING % "answer = made"
+PIDS = (
+    SERVING
+    % """
+def answer(asked):
+    made(asked)
+    with open(asked["state"] + "/pids", "a") as file:
+        file.write(f"{os.getpid()}\\n")
+"""
+)
+HANGING = SERVING % "def answer(asked): time.sleep(600)"
 
 
 def commit(state: Path, *alerts: Alert) -> None:
@@ -53,16 +74,21 @@ def commit(state: Path, *alerts: Alert) -> None:
 
 
 @pytest.fixture
-def pages(tmp_path: Path) -> Callable[..., AlertPages]:
+def pages(tmp_path: Path) -> Iterator[Callable[..., AlertPages]]:
     """Pages of some alerts, made by a program."""
+    all_made: list[AlertPages] = []
 
     def make(program: str, *, limit_s: float = 60.0, kept_bytes: int = KEPT_BYTES) -> AlertPages:
         commit(tmp_path, *(replace(ALERT, id=f"{number:016x}") for number in range(1, 12)))
         made = AlertPages(tmp_path, load_settings(None), limit_s=limit_s, kept_bytes=kept_bytes)
         made.command = (sys.executable, "-c", program)
+        all_made.append(made)
         return made
 
-    return make
+    yield make
+    for each in all_made:
+        each.close()
+        each._maker.shutdown()
 
 
 def path_of(number: int) -> str:
@@ -76,7 +102,7 @@ def made_ids(state: Path) -> list[int]:
 def test_a_page_is_made_once_as_long_as_its_alert_stands_so(pages: Callable[..., AlertPages], tmp_path: Path) -> None:
     served = pages(COUNTING)
     for _ in range(2):
-        assert served.page(path_of(1)).html == f"<html>{1:016x}\n"
+        assert served.page(path_of(1)).html == f"<html>{1:016x}"
     assert made_ids(tmp_path) == [1]
     commit(tmp_path, replace(ALERT, shots=2))
     served.page(path_of(1))
@@ -84,7 +110,7 @@ def test_a_page_is_made_once_as_long_as_its_alert_stands_so(pages: Callable[...,
 
 
 def test_pages_are_kept_together_up_to_some_bytes(pages: Callable[..., AlertPages], tmp_path: Path) -> None:
-    served = pages(COUNTING, kept_bytes=3 * len(f"<html>{1:016x}\n"))
+    served = pages(COUNTING, kept_bytes=3 * len(f"<html>{1:016x}"))
     for number in [1, 2, 3, 1, 4, 4, 1]:
         served.page(path_of(number))
     assert made_ids(tmp_path) == [1, 2, 3, 4, 1]
@@ -95,11 +121,10 @@ def test_pages_are_kept_together_up_to_some_bytes(pages: Callable[..., AlertPage
 
 
 def test_a_page_that_takes_too_long_is_given_up(pages: Callable[..., AlertPages]) -> None:
-    served = pages("import time; time.sleep(600)", limit_s=0.3)
+    served = pages(HANGING, limit_s=0.3)
     page = served.page(path_of(1))
     assert page.status == 503
-    assert "takes longer than 0.3 s" in page.html
-    assert f"petawatch replay --alert {1:016x}" in page.html
+    assert "takes longer than 0.3 s: the disk with the snapshots is slow" in page.html
 
 
 def test_what_was_copied_for_a_page_is_removed_however_its_process_ends(
@@ -108,12 +133,12 @@ def test_what_was_copied_for_a_page_is_removed_however_its_process_ends(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
     copying = """
-import json, pathlib, sys, time
-asked = json.load(sys.stdin)
-pathlib.Path(asked["folder"], "copy.h5").write_bytes(b"content")
-pathlib.Path(asked["state"], "copied").touch()
+def answer(asked):
+    pathlib.Path(asked["folder"], "copy.h5").write_bytes(b"content")
+    pathlib.Path(asked["state"], "copied").touch()
+    %s
 """
-    served = pages(copying + "time.sleep(600)", limit_s=60.0)
+    served = pages(SERVING % (copying % "time.sleep(600)"), limit_s=60.0)
     found: list[int] = []
     thread = threading.Thread(target=lambda: found.append(served.page(path_of(1)).status))
     thread.start()
@@ -122,7 +147,7 @@ pathlib.Path(asked["state"], "copied").touch()
     served.close()  # it is killed, as at its limit
     thread.join()
     assert found == [503]
-    assert pages(copying + "print('<html>')").page(path_of(1)).status == 200
+    assert pages(SERVING % (copying % "made(asked)")).page(path_of(1)).status == 200
     assert not list((tmp_path / "temporary").iterdir())
 
 
@@ -130,22 +155,23 @@ def test_a_process_that_can_not_be_ended_holds_up_no_other_page(
     pages: Callable[..., AlertPages], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As one that waits for a disk that hangs."""
-    monkeypatch.setattr("streams.alert_pages._ENDING_S", 0.01)
+    monkeypatch.setattr("streams.alert_page_asking._ENDING_S", 0.01)
     hanging: list[int] = []
-    served, whole = pages("import time; time.sleep(600)", limit_s=0.2), pages(COUNTING)
+    served, whole = pages(HANGING, limit_s=0.2), pages(COUNTING)
     with monkeypatch.context() as patch:
         patch.setattr(subprocess.Popen, "kill", lambda child: hanging.append(child.pid))
         assert "takes longer" in served.page(path_of(1)).html
         served.command, served._limit_s = whole.command, 60.0
         assert served.page(path_of(2)).status == 200
-        served.command, served._limit_s = (sys.executable, "-c", "import time; time.sleep(600)"), 0.2
+        served._let_go()
+        served.command, served._limit_s = (sys.executable, "-c", HANGING), 0.2
         for number in (3, 4):
             assert "takes longer" in served.page(path_of(number)).html
         assert "wait for a disk that hangs" in served.page(path_of(5)).html
     for process in hanging:
         with suppress(ProcessLookupError):  # one made its page
             os.kill(process, signal.SIGKILL)
-    wait_until(lambda: all(child.poll() is not None for child in served._hanging))
+    wait_until(lambda: not any(process.running for process in served._hanging))
     served.command, served._limit_s = whole.command, 60.0
     assert served.page(path_of(5)).status == 200
 
@@ -179,18 +205,30 @@ served.page({path_of(1)!r})
 
 
 def test_what_the_process_says_is_shown_as_text(pages: Callable[..., AlertPages]) -> None:
-    page = pages("import sys; sys.exit('<b>no & yes</b>')").page(path_of(1))
+    page = pages(SERVING % "def answer(asked): sys.exit('<b>no & yes</b>')").page(path_of(1))
     assert page.status == 503
     assert "&lt;b&gt;no &amp; yes&lt;/b&gt;" in page.html
 
 
+def waiting(state: Path) -> str:
+    """A process that waits before its first answer until it may."""
+    return (
+        SERVING
+        % f"""
+def answer(asked):
+    pathlib.Path({str(state / "begun")!r}).touch()
+    while not pathlib.Path({str(state / "go")!r}).exists(): time.sleep(0.02)
+    made(asked)
+"""
+    )
+
+
 def test_one_page_after_the_other_and_few_wait(pages: Callable[..., AlertPages], tmp_path: Path) -> None:
-    waiting = f"import time, pathlib\nwhile not pathlib.Path({str(tmp_path / 'go')!r}).exists(): time.sleep(0.02)\n"
-    served = pages(waiting + COUNTING)
+    served = pages(waiting(tmp_path))
     found: list[int] = []
     threads = [
         threading.Thread(target=lambda number=number: found.append(served.page(path_of(number)).status))
-        for number in range(1, 7)
+        for number in range(1, 11)
     ]
     for thread in threads:
         thread.start()
@@ -198,12 +236,77 @@ def test_one_page_after_the_other_and_few_wait(pages: Callable[..., AlertPages],
     (tmp_path / "go").touch()
     for thread in threads:
         thread.join()
-    assert sorted(found) == [200] * 4 + [503] * 2
-    assert len(made_ids(tmp_path)) == 4
+    assert sorted(found) == [200] * 8 + [503] * 2
+    assert len(made_ids(tmp_path)) == 8
+
+
+def test_who_turns_pages_fast_waits_for_the_last_one_alone(pages: Callable[..., AlertPages], tmp_path: Path) -> None:
+    served = pages(waiting(tmp_path))
+    found: dict[int, bytes | str] = {}
+    gone = {number: threading.Event() for number in range(1, 12)}
+
+    def ask(number: int) -> None:
+        try:
+            found[number] = served.document(f"{number:016x}", 5, gone[number].is_set)
+        except RetryableError as error:
+            found[number] = error.reason
+
+    threads = []
+    for number in range(1, 12):  # more than may wait, each gone when the next one comes
+        threads.append(threading.Thread(target=ask, args=[number]))
+        threads[-1].start()
+        if number == 1:
+            wait_until((tmp_path / "begun").exists)
+        elif number < 11:
+            gone[number].set()
+            threads[-1].join()
+    (tmp_path / "go").touch()
+    for thread in threads:
+        thread.join()
+    # The first was being made already; of the others only the one that is still looked at is made.
+    assert made_ids(tmp_path) == [1, 11]
+    assert found == {1: b"<html>" + b"0" * 15 + b"1", 11: b"<html>" + b"0" * 15 + b"b"} | dict.fromkeys(
+        range(2, 11), "shot_away"
+    )
+
+
+def test_one_process_answers_until_it_ends_and_then_a_new_one(pages: Callable[..., AlertPages], tmp_path: Path) -> None:
+    served = pages(PIDS)
+    for number in (1, 2):
+        assert served.page(path_of(number)).status == 200
+    [first, again] = (tmp_path / "pids").read_text().split()
+    assert first == again
+    os.kill(int(first), signal.SIGKILL)  # as when nobody has asked for long
+    assert served.page(path_of(3)).status == 200
+    assert len(set((tmp_path / "pids").read_text().split())) == 2
+
+
+def test_a_process_that_says_so_is_asked_no_more(pages: Callable[..., AlertPages], tmp_path: Path) -> None:
+    served = pages(SERVING % "def answer(asked): tell(str(os.getpid()), last=True)")
+    assert len({served.page(path_of(number)).html for number in (1, 2, 3)}) == 3
+
+
+def test_what_could_not_be_had_now_is_asked_for_again(pages: Callable[..., AlertPages], tmp_path: Path) -> None:
+    served = pages(SERVING % "def answer(asked): made(asked) if 0 else tell(str(time.monotonic_ns()), lasting=False)")
+    assert len({served.page(path_of(1)).html for _ in range(3)}) == 3
+
+
+def test_a_process_is_begun_before_it_is_wanted_only_where_it_is_kept_warm(
+    pages: Callable[..., AlertPages], tmp_path: Path
+) -> None:
+    served = pages(PIDS)
+    served.warm()
+    assert served._process is None
+    served.keep_warm()
+    # It has rehearsed with the latest open alert.
+    wait_until(lambda: (tmp_path / "pids").exists() and bool(served._kept))
+    [pid] = (tmp_path / "pids").read_text().split()
+    assert served.page(path_of(2)).status == 200
+    assert set((tmp_path / "pids").read_text().split()) == {pid}
 
 
 def test_closing_ends_the_process(pages: Callable[..., AlertPages], tmp_path: Path) -> None:
-    served = pages(f"import pathlib, time; pathlib.Path({str(tmp_path / 'begun')!r}).touch(); time.sleep(600)")
+    served = pages(waiting(tmp_path))
     found: list[int] = []
     thread = threading.Thread(target=lambda: found.append(served.page(path_of(1)).status))
     thread.start()
@@ -211,6 +314,8 @@ def test_closing_ends_the_process(pages: Callable[..., AlertPages], tmp_path: Pa
     served.close()
     thread.join()
     assert found == [503]
+    assert served.page(path_of(2)).status == 503
+    wait_until(lambda: served._process is None)
 
 
 def test_without_a_state_directory(tmp_path: Path) -> None:
