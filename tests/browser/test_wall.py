@@ -18,13 +18,15 @@ from connectors.clock import SystemClock
 from connectors.control_room.reader import ControlRoomReader
 from connectors.live_board import BOARD_NAME, LiveBoardReader, LiveBoardWriter
 from connectors.state.reader import StateReader
-from models.devices import Device
+from models.devices import Device, parse_device
 from models.event_time import parse_iso
 from models.live_reading import LiveReading
 from models.records import IMAGE_SHAPE, Refusal
 from models.results import Scoring
+from models.simulation.settings import SIMULATED_STAGES
 from streams.benchmarks.facility_load import FACILITY_CAMERAS, FacilityLoad
 from tests.support.live_console import QUICK, FaultyDay, LiveConsole, console_running
+from tests.support.served_console import served_console
 from tests.support.signing_in import PASSWORD, add_user
 from tests.support.watching import wait_until
 
@@ -152,6 +154,35 @@ def test_the_wall_is_accessible_and_fits(watched: LiveConsole, context: BrowserC
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert failures == []
+
+
+@pytest.mark.parametrize("size", [{"width": 1920, "height": 1080}, WALL], ids=["1920", "3840"])
+@pytest.mark.parametrize(("stages", "cameras"), [(1, 1), (6, 2), (12, 8)], ids=["1", "6", "12"])
+def test_a_large_wall_is_filled_and_never_scrolls(
+    context: BrowserContext, tmp_path: Path, stages: int, cameras: int, size: dict[str, int]
+) -> None:
+    devices = [
+        parse_device(f"{stage.front_end}_{stage.amp}_{stage.arm}-Camera_{number}-Camera-1")
+        for stage in SIMULATED_STAGES[:stages]
+        for number in range(1, cameras + 1)
+    ][:FACILITY_CAMERAS]
+    with LiveBoardWriter(tmp_path / BOARD_NAME, SystemClock()) as board:
+        for device in devices:
+            _show(board, device, time.time_ns())
+        with served_console(tmp_path, console={"stale_after_s": 1e9}) as address:
+            page = context.new_page()
+            page.set_viewport_size(size)  # type: ignore[arg-type]
+            page.goto(address)
+            expect(page.locator(".tile")).to_have_count(len(devices))
+            page.wait_for_function("document.body.style.getPropertyValue('--words') !== ''")
+            assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            bottoms, widths = page.evaluate(
+                "[...document.querySelectorAll('.tile')].map((it) => it.getBoundingClientRect())"
+                ".reduce(([ends, wide], it) => [[...ends, it.bottom], [...wide, it.width]], [[], []])"
+            )
+    assert max(bottoms) > 0.9 * size["height"]
+    assert max(widths) - min(widths) <= 2
 
 
 def test_what_is_old_is_crossed_out_and_94_cameras_are_drawn_twice_a_second_at_most(

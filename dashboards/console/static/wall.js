@@ -10,7 +10,9 @@
   // As a score: by chance one normal record in 100 million is so odd.
   const VERY_ODD = 8;
   // Below it a page scrolls as others do.
-  const LARGE_SCREEN = 1600, LARGEST_TILE = 1200, MOST_COLUMNS = 8;
+  const LARGE_SCREEN = 1600, MOST_COLUMNS = 12;
+  // Words grow into what pictures leave, up to so many times their usual size.
+  const LARGEST_WORDS = 1.7;
   const KINDS = ["energy_meter", "spectrometer", "camera"];
   // What belongs to no stage: files, the archive, the pipeline, devices whose name says none.
   const INSTALLATION = "";
@@ -103,10 +105,10 @@
     return device;
   }
 
-  /** Of LA_A3_31-Camera_1-Camera-1 what tells it from the others of its stage: Camera_1. */
+  /** Of LA_A3_31-Camera_1-Camera-1 what tells it from the others of its stage: Camera_1; so of meters, too. */
   function shortName(device) {
     const name = device.slice(device.indexOf("-") + 1);
-    const [, own, number] = /^(.+)-Camera-(\d+)$/.exec(name) || [null, name, "1"];
+    const [, own, number] = /^(.+)-(?:Camera|EnergyMeter|Spectro)-(\d+)$/.exec(name) || [null, name, "1"];
     return number === "1" || own.endsWith(number) ? own : `${own} ${number}`;
   }
 
@@ -221,32 +223,42 @@
     if (quietWord().textContent !== quietShown) showSummary();
   }
 
-  /** On a large screen pictures are as large as fit without scrolling: it is read from four metres. */
+  /** On a large screen all is as large as fits without scrolling: it is read from four metres. First the pictures, by
+      every number of columns; then the words, as far as pictures leave room. */
   function fit() {
     const shape = JSON.stringify([innerWidth, innerHeight, devices.size, stages.size, Array.from(stages.values(), (each) => each.listed)]);
     if (shape === fittedTo) return;
     fittedTo = shape;
-    wall.classList.add("fitted");
     const style = document.body.style;
-    let best = { width: 0 };
-    for (let columns = 1; innerWidth >= LARGE_SCREEN && columns <= Math.min(stages.size, MOST_COLUMNS); columns++) {
-      style.setProperty("--columns", columns);
-      let low = 0, high = LARGEST_TILE;
-      while (high - low > 16) {
+    const fits = () => document.documentElement.scrollHeight <= innerHeight;
+    const largest = (name, unit, low, high, step) => {
+      while (high - low > step) {
         const size = (low + high) / 2;
-        style.setProperty("--tile", `${size}px`);
-        if (document.documentElement.scrollHeight <= innerHeight) low = size;
+        style.setProperty(name, `${size}${unit}`);
+        if (fits()) low = size;
         else high = size;
       }
-      style.setProperty("--tile", `${low}px`);
+      style.setProperty(name, `${low}${unit}`);
+      return low;
+    };
+    for (const name of ["--columns", "--tile", "--words"]) style.removeProperty(name);
+    wall.classList.add("fitted");
+    const cards = Array.from(stages.keys()).filter((name) => name !== INSTALLATION).length;
+    let best = { width: 0 };
+    for (let columns = 1; innerWidth >= LARGE_SCREEN && columns <= Math.min(cards, MOST_COLUMNS); columns++) {
+      style.setProperty("--columns", columns);
+      const size = largest("--tile", "px", 0, innerWidth, 4);
       const width = Math.min(...Array.from(wall.querySelectorAll(".tile"), (tile) => tile.offsetWidth));
-      if (low > 0 && width > best.width) best = { width, columns, size: low };
-    }
-    for (const [name, value] of [["--columns", best.columns], ["--tile", best.size && `${best.size}px`]]) {
-      if (best.width > 0) style.setProperty(name, value);
-      else style.removeProperty(name);
+      if (size > 0 && width > best.width) best = { width, columns };
     }
     wall.classList.toggle("fitted", best.width > 0);
+    if (best.width === 0) {
+      for (const name of ["--columns", "--tile"]) style.removeProperty(name);
+      return;
+    }
+    style.setProperty("--columns", best.columns);
+    style.setProperty("--tile", `${best.width}px`);
+    largest("--words", "", 1, LARGEST_WORDS, 0.02);
   }
 
   /** Going on; over, and nobody has seen it; or seen. */

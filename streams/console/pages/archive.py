@@ -12,6 +12,7 @@ from models.archive.file_query import FileQuery
 from models.errors import PetawatchError
 from models.event_time import HOUR_NS
 from streams.archive.cataloguing.judged_files import opened_search
+from streams.archive.places import archive_folder
 from streams.archive.tape.inventory import list_volumes
 from streams.archive.uploading.archive_status import archive_status
 from streams.console.pages.asked_stretch import asked_stretch
@@ -35,6 +36,8 @@ def archive(
 ) -> HTMLResponse:
     """What waits and what is safe, of the files of a stretch: the latest hours unless one is asked for."""
     console = parts(request)
+    if not has_archive(console):
+        return render(request, "no_archive.html")
     shown: dict[str, Any] = {"waiting": [], "facts": [], "left_out": [], "differing": [], "files": [], "cartridges": []}
     troubles: list[str] = []
     try:
@@ -68,6 +71,13 @@ def archive(
         earlier=changed_link("/archive", asked, **stretch.moved(-1)),
         later=changed_link("/archive", asked, **stretch.moved(1)),
     )
+
+
+def has_archive(console: ConsoleParts) -> bool:
+    """Whether one is set up, or was: else nothing is missing."""
+    settings = console.settings
+    wanted = settings.archive.store or settings.tape.mounts
+    return bool(wanted) or archive_folder(settings.archive, console.state).exists()
 
 
 def _latest_ns(console: ConsoleParts) -> int | None:

@@ -22,10 +22,12 @@ EMPTY = {
     f"/stages/{STAGE}": "no state of a watch",
     f"/cameras/{CAMERA.name}": "no state of a watch",
     "/replay": "No snapshot of this day is known.",
-    "/archive": "Nothing was archived",
+    "/archive": "No archive is set up",
     "/pipeline": "no state of a watch",
     "/settings": "Read only",
 }
+#: With it the page of the archive is that of one from which nothing was archived yet.
+STORE = {"store": "/petawatch-store"}
 FILLED = {
     "/incidents": "hot spot at",
     "/stages": str(STAGE),
@@ -33,6 +35,7 @@ FILLED = {
     f"/stages/{STAGE}?{STRETCH}": "Complete shots",
     f"/cameras/{CAMERA.name}?{STRETCH}": "Usual residual",
     "/replay": "10Hz",
+    "/archive": "No archive is set up",
     "/pipeline": "10Hz/2022-07-01/m1.h5",
 }
 
@@ -56,6 +59,11 @@ def test_a_page_without_a_watch_says_so_in_a_sentence(tmp_path: Path, path: str)
     assert list(tmp_path.iterdir()) == []  # whoever only looks leaves nothing behind
 
 
+def test_an_archive_from_which_nothing_was_archived_yet_says_so(written: Path) -> None:
+    page = console_client(written, archive=STORE).get("/archive", headers=HTML).text
+    assert "Nothing was archived into" in text_of(page)
+
+
 @pytest.mark.parametrize("path", FILLED)
 def test_a_page_of_a_watch(written: Path, path: str) -> None:
     answer = console_client(written).get(path, headers=HTML)
@@ -68,7 +76,7 @@ def test_a_page_of_a_watch(written: Path, path: str) -> None:
 def test_every_page_of_a_damaged_state_says_what_is_wrong(tmp_path: Path) -> None:
     for name in (DATABASE_NAME, DECISIONS_NAME):
         (tmp_path / name).write_bytes(b"no database at all" * 100)
-    client = console_client(tmp_path)
+    client = console_client(tmp_path, archive=STORE)
     for path in [path for path in EMPTY if path != "/settings"]:
         answer = client.get(path, headers=HTML)
         assert answer.status_code == 200, path
@@ -116,7 +124,7 @@ def test_texts_from_files_are_never_markup(tmp_path: Path) -> None:
     ],
 )
 def test_a_time_that_is_none_is_told(written: Path, path: str) -> None:
-    page = console_client(written).get(path, headers=HTML)
+    page = console_client(written, archive=STORE).get(path, headers=HTML)
     assert page.status_code == 200
     assert re.search(r"is no ISO 8601 time|lies before its end|is no time between 1700 and 2200", page.text)
 
