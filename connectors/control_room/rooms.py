@@ -1,11 +1,12 @@
 """The control rooms of an installation as one: that of the watch, and those of parts that keep their own alarms."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TypedDict, TypeVar, Unpack
 
 from connectors.control_room.reader import ControlRoomReader
+from connectors.control_room.receipts import Receipt, ReceiptReader
 from models.alarms.alarm import Activation, Alarm
 from models.alarms.audit_chain import AuditEntry
 from models.alarms.incident import Incident, IncidentState
@@ -150,6 +151,11 @@ class ControlRooms:
         """One alarm, as it most wants a person; None when there is none."""
         found = [alarm for place in self.places_of(alarm_id) if (alarm := ControlRoomReader(place).alarm(alarm_id))]
         return max(found, key=_wants_a_person, default=None)
+
+    def receipts_of(self, subject_ids: Sequence[str]) -> list[Receipt]:
+        """Who was told of these alerts and incidents, in the order in which they were."""
+        found = self._merged(lambda room: ReceiptReader(room.state).of_subjects(subject_ids))
+        return sorted(found, key=lambda receipt: receipt.delivered_ns)
 
     def maintenance(self, *, past: bool = False, limit: int = 100) -> list[Suppression]:
         """Stages under maintenance, the latest first: stages are the watch's own."""

@@ -10,6 +10,7 @@ from connectors.clock import Clock, SystemClock
 from connectors.folder_lock import FolderLocks
 from connectors.kafka.producer import BlockProducer
 from connectors.kafka.reader import TopicReader
+from connectors.links import LinkSettings
 from connectors.spool_listing import SpoolFile
 from connectors.state.directory import StateDirectory
 from models.errors import RetryableError
@@ -149,7 +150,7 @@ def open_connector(
         health = None if http == "off" else stack.enter_context(HealthServer(http, metrics, clock))
         state = stack.enter_context(StateDirectory.open(state_path))
         webhooks = open_sender(stack, state_path, settings, clock, tell)
-        keeper = AlarmKeeper(state_path, settings, clock, webhooks.notify)
+        keeper = own_alarms(state_path, settings, clock, webhooks.notify)
         stack.callback(keeper.stop)
         parts = open_sending(stack, state, settings, clock=clock, metrics=metrics, stop=stop, tell=tell)
         runner = parts.runner
@@ -175,7 +176,7 @@ def open_connector(
             metrics.loop_moved()
 
         runner.do_beside(beside)
-        data = open_data_alerts(stack, state_path, settings, clock, where=f"data/{connector_name(settings)}")
+        data = open_data_alerts(stack, state_path, settings, clock, where=f"recorders/{connector_name(settings)}")
         telling = chores if data is None else ReportingChores(chores, data, runner.report_first)
         yield SpoolLoop(
             paths,
@@ -200,6 +201,14 @@ def open_connector(
             looked=None if data is None else data.looked,
         )
         chores.tell_end()
+
+
+def own_alarms(state: Path, settings: Settings, clock: Clock, notify: Callable[[], None]) -> AlarmKeeper:
+    """The keeper of what a connector tells by itself, while Kafka is away; its messages carry no link.
+
+    The console knows of it only when Kafka is back: until then a link would lead nowhere.
+    """
+    return AlarmKeeper(state, settings.model_copy(update={"links": LinkSettings()}), clock, notify)
 
 
 def _topics_gate(settings: Settings) -> Callable[[], None] | None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from pathlib import Path
 
 from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
@@ -112,7 +113,7 @@ def episodes(
     question = AlertQuestion(from_ns=stretch.from_ns, to_ns=stretch.to_ns, kind=kind, severity=severity, status=status)
     with StateReader.open(console.state) as reader:
         unless_known(request, *reader.version(), console.control_room.change_number())
-        judgements = _judgements(console)
+        judgements = _judgements(console.state)
         found: list[tuple[Alert, tuple[EvidenceLink, ...]]] = []
         after: tuple[int, str] | None = None if place is None else (place[0], place[1])
         for _ in range(_MOST_SCANNED // _AT_ONCE):
@@ -143,21 +144,23 @@ def judge_episode(request: Request, alert_id: Id, who: Operator, judgement: Judg
     """Say whether there was something; it takes the place of an earlier verdict, which is kept, too."""
     console = parts(request)
     require_match(request, tag_of_answer(_episode(console, alert_id)))
-    give_verdict(console.state, alert_id, judgement.verdict, judgement.why, console.clock, by=who.name)
+    [place, *_] = console.control_room.places_of(alert_id)
+    give_verdict(place, alert_id, judgement.verdict, judgement.why, console.clock, by=who.name)
     return _episode(console, alert_id)
 
 
 def _episode(console: ConsoleParts, alert_id: str) -> Episode:
-    with StateReader.open(console.state) as reader:
+    [place, *_] = console.control_room.places_of(alert_id)
+    with StateReader.open(place) as reader:
         alert, links = reader.alert(alert_id), reader.evidence(alert_id)
     if alert is None:
         raise RefusedError(HTTPStatus.NOT_FOUND, f"There is no alert {alert_id}.", "unknown_alert")
-    return _document(alert, links, _judgements(console).get(alert_id))
+    return _document(alert, links, _judgements(place).get(alert_id))
 
 
-def _judgements(console: ConsoleParts) -> Mapping[str, EpisodeVerdict]:
+def _judgements(place: Path) -> Mapping[str, EpisodeVerdict]:
     """The one that counts of each judged alert."""
-    return {verdict.alert_id: verdict for verdict in OperatorDecisions(console.state).verdicts()}
+    return {verdict.alert_id: verdict for verdict in OperatorDecisions(place).verdicts()}
 
 
 def _page(

@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
-from connectors.control_room.receipts import ReceiptReader
 from models.event_time import format_iso
 from streams.console.api.answers import Answer
 from streams.console.api.route import ApiRoute
@@ -45,7 +44,7 @@ def receipts(
     ],
 ) -> DeliveryReceipts:
     """Who was told of these alerts and incidents."""
-    found = ReceiptReader(parts(request).state).of_subjects(sorted(set(subject)))
+    found = parts(request).control_room.receipts_of(sorted(set(subject)))
     answer = DeliveryReceipts(
         items=[
             DeliveryReceipt(

@@ -11,10 +11,12 @@ from connectors.control_room.audit_log import add_entry
 from connectors.control_room.database import DECISIONS_NAME, ControlRoomDatabase
 from connectors.sqlite_file import connect
 from streams import console_check
+from streams.archive.tape.tape_alerts import ALERTS_FOLDER
 from streams.console_check import check_control_room
 from streams.installation_finding import Finding
 from streams.settings import load_settings
 from tests.support.signing_in import add_user
+from tests.support.tape_needs import NO_ROOM, needed
 
 ENTRIES = 5
 
@@ -67,6 +69,18 @@ def test_decisions_that_can_not_be_read(tmp_path: Path) -> None:
     finding = checked(tmp_path)["decisions"]
     assert not finding.ok
     assert "is damaged" in finding.sentence
+
+
+def test_what_the_keeper_of_the_tapes_has_is_looked_at_wherever_its_archive_lies(tmp_path: Path) -> None:
+    archive, config = tmp_path / "archive", tmp_path / "petawatch.toml"
+    config.write_text(f"[archive]\nfolder = '{archive}'\n", encoding="utf-8")
+    assert "tape" not in checked(None, config=config)
+    needed(archive, NO_ROOM)
+    assert checked(None, config=config)["tape"].ok
+    assert "tape" not in checked(tmp_path / "state")
+    assert checked(tmp_path)["tape"].ok, "without a folder in the settings it lies in the state directory"
+    (archive / ALERTS_FOLDER / DECISIONS_NAME).write_bytes(b"nonsense" * 1000)
+    assert "is damaged" in checked(None, config=config)["tape"].sentence
 
 
 def test_an_address_of_the_console_is_free_or_not(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What a connector does beside sending: its progress, and the alert about files that are not sent."""
 
 import errno
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 
+from connectors.control_room.database import reading
 from connectors.control_room.receipts import ReceiptReader
 from connectors.folder_lock import FolderLocks
 from connectors.snapshots import content as content_module
@@ -18,8 +20,8 @@ from connectors.wire.progress import Progress
 from models.alerts.alert import AlertChange
 from models.errors import FatalError
 from models.messages import AlertMessage
-from streams.alarms.alarm_keeper import AlarmKeeper
 from streams.connector.chores import ConnectorChores
+from streams.connector.connector import own_alarms
 from streams.facility.facility_metrics import ConnectorMetrics
 from streams.metrics import WatchMetrics
 from streams.settings import load_settings
@@ -55,8 +57,8 @@ class Site:
     def __init__(self, connector: Connector, data: Path) -> None:
         self.connector = connector
         self.webhooks = Webhooks()
-        settings = load_settings(None, webhook_urls=(RECEIVER,))
-        self.keeper = AlarmKeeper(connector.state.path, settings, connector.clock, self.webhooks.notify)
+        settings = load_settings(None, webhook_urls=(RECEIVER,), links={"address": "http://control-room:8080"})
+        self.keeper = own_alarms(connector.state.path, settings, connector.clock, self.webhooks.notify)
         metrics = WatchMetrics(connector.clock)
         self.figures = metrics.registry.collect
         self.signs = ConnectorMetrics(metrics.registry, connector.clock)
@@ -121,6 +123,11 @@ def test_when_kafka_is_away_receivers_hear_of_it_directly(tmp_path: Path) -> Non
         place.pass_time(10)
         assert place.waiting() == 1
         assert place.webhooks.notified
+        with reading(place.connector.state.path) as connection:
+            [(body,)] = connection.execute("SELECT body FROM outbox")
+        told = json.loads(body)["data"]
+        assert told["id"]
+        assert "link" not in told, "the console does not know of it yet"
         place.pass_time(100)
         assert place.waiting() == 1
         place.connector.producer.away = False

@@ -1,6 +1,7 @@
 """The list of incidents, one of them, and the steps of operators: by forms that work without a script."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from connectors.control_room.reader import ControlRoomReader
 from connectors.control_room.receipts import Receipt
 from connectors.evidence_store import EvidenceLink
 from dashboards.console.incident_view import evidence_shots, receipt_rows
+from models.alarms.alarm import alarm_id
 from models.alarms.life_cycle import AlarmState
 from models.alerts.alert import AlertKind
 from models.alerts.verdicts import Verdict
@@ -87,6 +89,35 @@ def test_a_long_list_comes_by_the_hundred(tmp_path: Path) -> None:
         path = more[1].replace("&amp;", "&") if more else ""
     assert len(seen) == len(set(seen)) == len(ControlRoomReader(tmp_path).incidents(limit=1_000))
     assert len(seen) > 100
+
+
+def test_every_episode_and_alarm_of_a_large_incident_is_reached(tmp_path: Path) -> None:
+    cameras = [f"LA_A3_31-Camera_{number}-Camera-1" for number in range(1, 13)]
+    with control_room(tmp_path) as room:
+        episodes = [alert(cameras[n % 12], at_s=n) for n in range(60)]
+        room.take(*(replace(each, score=float(n)) for n, each in enumerate(episodes)))
+        [incident] = room.reader.incidents()
+        expected = {each.id for each in room.reader.alarms(incident=incident.id)}
+    client = console_client(tmp_path)
+
+    def gone_through(path: str, what: str, found: str) -> list[str]:
+        seen: list[str] = []
+        while path:
+            page = client.get(path, headers=HTML).text
+            seen += re.findall(found, page)
+            more = re.search(rf'href="([^"]*)" rel="next"[^>]*>More {what}<', page)
+            path = more[1].replace("&amp;", "&") if more else ""
+        return seen
+
+    path = f"/incidents/{incident.id}"
+    assert gone_through(path, "episodes", r'id="e-([0-9a-f]{16})"') == [each.id for each in episodes[::-1]]
+    assert sorted(gone_through(path, "alarms", r'id="steps-([0-9a-f]{16})"')) == sorted(expected)
+    # A link to one opens the page that has it, with its alarm first.
+    page = client.get(f"{path}?alert={episodes[3].id}", headers=HTML).text
+    assert re.search(rf'id="e-{episodes[3].id}"[^>]*aria-current="true"', page)
+    assert "episodes 51 to 60 of 60" in page
+    assert re.findall(r'id="steps-([0-9a-f]{16})"', page)[0] == alarm_id(episodes[3])
+    assert "episodes 51 to 60 of 60" in client.get(f"{path}?episodes=99", headers=HTML).text
 
 
 def test_an_incident_shows_why_what_to_do_and_its_evidence(client: TestClient, state: Path) -> None:

@@ -134,6 +134,25 @@ def test_programs_see_and_decide_them(state: Path, tapes: ControlRoomReader) -> 
     shelved = client.post(f"/api/v1/alarms/{alarms[0]['id']}/shelve", json=body)
     assert shelved.json()["state"] == "shelved"
     assert [each.action for each in tapes.audit()][-2:] == ["acknowledge", "shelve"]
+    [episode, *_] = one.json()["members"]
+    judged = client.post(f"/api/v1/episodes/{episode}/verdict", json={"verdict": "true", "why": "really"})
+    assert judged.json()["judgement"]["by"] == "ada"
+    assert client.get(f"/api/v1/episodes/{episode}").json() == judged.json()
+    assert [each.action for each in tapes.audit()][-1] == "verdict"
+
+
+def test_programs_hear_who_was_told_of_them(state: Path, tapes: ControlRoomReader) -> None:
+    [incident] = tapes.incidents()
+    with closing(sqlite3.connect(tapes.state / DECISIONS_NAME)) as connection, connection:
+        connection.execute(
+            "INSERT INTO receipts (receiver, subject_id, event_id, type, body, created_ns, delivered_ns, status,"
+            " attempts) VALUES ('chat', ?, 'e1', 'incident.opened', '', 1, 2, '204', 1)",
+            (incident.id,),
+        )
+    client = console_client(state)
+    found = client.get(f"/api/v1/receipts?subject={incident.id}").json()["items"]
+    assert [(each["receiver"], each["status"]) for each in found] == [("chat", "204")]
+    assert "chat" in text_of(client.get(f"/incidents/{incident.id}", headers=HTML).text)
 
 
 def test_an_alarm_that_both_keep_is_decided_at_both(state: Path) -> None:
