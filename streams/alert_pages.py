@@ -4,7 +4,7 @@ import re
 import sys
 import tempfile
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -19,6 +19,7 @@ from connectors.state.reader import StateReader
 from dashboards.html_page import html_page, paragraph
 from models.alerts.alert import Alert
 from models.errors import FatalError, PetawatchError, RetryableError
+from models.event_time import DAY_NS
 from streams.alert_page_asking import AskedProcess, EndedError, TooLongError
 from streams.alert_page_process import beginning, question
 from streams.settings import Settings, settings_text
@@ -248,8 +249,7 @@ class AlertPages:
         """The first answer of a process takes longest; what goes wrong is told to who asks in earnest."""
         with suppress(PetawatchError, OSError):
             self._begun()
-            with StateReader.open(self._state) as reader:
-                latest = max(reader.open_alerts(), key=lambda alert: alert.first_shot_ns, default=None)
+            latest = _latest_alert(self._state)
             standing = None if latest is None else _look_up(self._state, latest.id)
             if latest is not None and standing is not None:
                 return self._made(_Wanted(latest.id, latest.first_shot_ns), standing)
@@ -276,6 +276,15 @@ def _look_up(state: Path, alert_id: str) -> _Standing | None:
     with StateReader.open(state) as reader:
         alert = reader.alert(alert_id)
         return None if alert is None else _Standing(alert, reader.evidence(alert_id))
+
+
+def _latest_alert(state: Path) -> Alert | None:
+    """Of the last day that was recorded."""
+    with StateReader.open(state) as reader:
+        latest_ns = reader.latest_row_ns()
+        since = iter(()) if latest_ns is None else reader.alerts(latest_ns - DAY_NS)
+        last = deque(since, maxlen=1)
+    return last[0][0] if last else None
 
 
 def _away(why: str) -> RetryableError:

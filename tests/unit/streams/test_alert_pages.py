@@ -22,6 +22,7 @@ from models.errors import RetryableError
 from streams.alert_pages import KEPT_BYTES, AlertPages
 from streams.settings import load_settings, settings_of_text, settings_text
 from tests.support.watching import wait_until
+from tests.unit.connectors.state.examples import decided
 
 ALERT = Alert(
     id="0" * 15 + "1",
@@ -295,10 +296,12 @@ def test_a_process_is_begun_before_it_is_wanted_only_where_it_is_kept_warm(
     pages: Callable[..., AlertPages], tmp_path: Path
 ) -> None:
     served = pages(PIDS)
+    with StateDirectory.open(tmp_path) as directory:
+        directory.commit(Commit(decided=[decided(start_ns=10**18)]))
     served.warm()
     assert served._process is None
     served.keep_warm()
-    # It has rehearsed with the latest open alert.
+    # It has rehearsed with the latest alert.
     wait_until(lambda: (tmp_path / "pids").exists() and bool(served._kept))
     [pid] = (tmp_path / "pids").read_text().split()
     assert served.page(path_of(2)).status == 200
