@@ -128,6 +128,7 @@ def scored_records(shots: pa.Table) -> ScoredRecords:
 
 
 def _fault(label: Mapping[str, Any], midnight_ns: int) -> LabelledFault:
+    midnight_ns = parse_iso(label["date"]) if "date" in label else midnight_ns
     first_ns = midnight_ns + _time_of_day_ns(label["t_first"])
     last_ns = midnight_ns + _time_of_day_ns(label["t_last"])
     front_end, amp, arm = label["stage"]

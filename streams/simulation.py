@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from connectors.beam_library import load_beam_shapes
 from connectors.snapshots.writer import snapshot_name, write_production_snapshot, write_test_period_day
 from models.errors import FatalError
-from models.event_time import MILLISECOND_NS, MINUTE_NS, SECOND_NS
+from models.event_time import MILLISECOND_NS, MINUTE_NS, SECOND_NS, format_iso
 from models.simulation.laser import FIRST_IMAGE_NUMBER, LaserSimulator
 from models.simulation.random_streams import Purpose, random_stream
 from models.simulation.settings import Dialect, ShapeSet, SimulationSettings
@@ -55,18 +55,17 @@ def simulate(out: Path, settings: SimulationSettings, progress: Progress | None 
     try:
         if data.exists() and any(data.iterdir()):
             raise FatalError(f"{out} holds a simulation already; remove it or name another folder", reason="not_empty")
-        folder = data / f"{settings.hz:g}Hz" / settings.date
-        folder.mkdir(parents=True, exist_ok=True)
+        data.mkdir(parents=True, exist_ok=True)
         # The labels first: they are known, and files may be watched while they come.
         labels = json.dumps(simulator.labels_document(), indent=1)
         (out / "labels.json").write_text(labels + "\n", encoding="utf-8")
         if settings.dialect is Dialect.TEST:
-            _write_test_period(folder, simulator)
+            _write_test_period(data / f"{settings.hz:g}Hz" / settings.date, simulator)
             if progress:
                 progress(1, 1)
             return data
         total = settings.minutes * len(simulator.stages)
-        for done, _ in enumerate(write_production_minutes(folder, simulator), start=1):
+        for done, _ in enumerate(write_production_minutes(data, simulator), start=1):
             if progress:
                 progress(done, total)
     except OSError as error:
@@ -74,13 +73,20 @@ def simulate(out: Path, settings: SimulationSettings, progress: Progress | None 
     return data
 
 
-def write_production_minutes(folder: Path, simulator: LaserSimulator) -> Iterator[Path]:
+def snapshot_place(simulator: LaserSimulator, stage_index: int, start_ns: int, length_s: int = 60) -> Path:
+    """Where a stage's recorder puts a snapshot, below the folder with the data: ``<R>Hz/<date>/*.h5``."""
+    date = format_iso(start_ns)[:10]
+    name = snapshot_name(simulator.stages[stage_index].front_end, stage_index + 1, date, start_ns, length_s)
+    return Path(f"{simulator.settings.hz:g}Hz") / date / name
+
+
+def write_production_minutes(data: Path, simulator: LaserSimulator) -> Iterator[Path]:
     """Write the files minute by minute, one per stage and minute, and hand over each one's path when it is whole."""
     settings = simulator.settings
     for minute in range(settings.minutes):
         start_ns = settings.start_ns + minute * MINUTE_NS
-        for index, stage in enumerate(simulator.stages):
-            path = folder / snapshot_name(stage.front_end, index + 1, settings.date, start_ns)
+        for index in range(len(simulator.stages)):
+            path = data / snapshot_place(simulator, index, start_ns)
             write_production_snapshot(path, simulator.minute(index, minute), gzip=settings.gzip)
             yield path
 

@@ -18,9 +18,9 @@ from models.simulation.laser import DeviceMinute
 _GZIP_LEVEL = 1
 
 
-def snapshot_name(front_end: str, recorder: int, date: str, start_ns: int) -> str:
+def snapshot_name(front_end: str, recorder: int, date: str, start_ns: int, length_s: int = 60) -> str:
     """A production file's name: ``LA_CameraComputer01-Recorder_60s_snapshot_2022-07-01_09-34-00-000.h5``."""
-    return f"{front_end}_CameraComputer{recorder:02d}-Recorder_60s_snapshot_{date}_{clock_time(start_ns)}.h5"
+    return f"{front_end}_CameraComputer{recorder:02d}-Recorder_{length_s}s_snapshot_{date}_{clock_time(start_ns)}.h5"
 
 
 def write_production_snapshot(path: Path, minute: Mapping[Device, DeviceMinute], *, gzip: bool = False) -> None:

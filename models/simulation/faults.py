@@ -10,7 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from models.devices import Device, RecordKind
-from models.event_time import MILLISECOND_NS, SECOND_NS
+from models.event_time import MILLISECOND_NS, SECOND_NS, format_iso
 from models.fault_kinds import FaultKind
 from models.simulation.random_streams import Purpose, random_stream
 from models.simulation.settings import Dialect, SimulationSettings
@@ -117,6 +117,7 @@ class FaultLabel:
             "kind": self.kind.value,
             "severity": round(self.severity, 4),
             "shots": self.shots,
+            "date": format_iso(self.first_shot_ns)[:10],
             "t_first": clock_time(self.first_shot_ns),
             "t_last": clock_time(self.last_shot_ns),
         }
@@ -139,19 +140,32 @@ def shot_times_ns(settings: SimulationSettings, shots: range) -> NDArray[np.int6
     return times_ns
 
 
+def first_fault_shot(settings: SimulationSettings) -> int:
+    """The first shot at which anything may be odd: by then cameras have learned what is usual."""
+    return max(settings.shots_of_minute(2).start, settings.shots_of_minute(1).start + QUIET_BEAM_SHOTS)
+
+
+def longest_fault_shots(settings: SimulationSettings) -> int:
+    """No planned fault has more shots."""
+    return max(1, min(round(_LONGEST_S * settings.hz), _spacing_shots(settings) // 4))
+
+
+def _spacing_shots(settings: SimulationSettings) -> int:
+    return max(round(settings.fault_spacing_s * settings.hz), _SHORTEST_SPACING_SHOTS)
+
+
 def plan_faults(settings: SimulationSettings, rosters: Sequence[Sequence[Device]]) -> tuple[FaultLabel, ...]:
     """All faults of a run, in the order of their shots.
 
     Every stretch of ``fault_spacing_s`` of every stage gets one, from a shuffled deck of all kinds in mild, medium
-    and strong; none in minutes 0 and 1, among the first 400 beam shots, or in the last quarter of a stretch.
+    and strong; none in minutes 0 and 1, among the first 400 beam shots, or in the last quarter of a stretch. A longer
+    run has those of a shorter one, and more.
     """
     if not settings.faults:
         return ()
     order = random_stream(settings.seed, Purpose.FAULT_ORDER)
-    spacing = max(round(settings.fault_spacing_s * settings.hz), _SHORTEST_SPACING_SHOTS)
-    longest = max(1, min(round(_LONGEST_S * settings.hz), spacing // 4))
-    beam_on = settings.shots_of_minute(1).start
-    begin = max(settings.shots_of_minute(2).start, beam_on + QUIET_BEAM_SHOTS)
+    spacing, longest = _spacing_shots(settings), longest_fault_shots(settings)
+    begin = first_fault_shot(settings)
     end = settings.shots_of_minute(settings.minutes - 1).stop
     kinds = [kind for kind in FaultKind if settings.dialect is Dialect.PRODUCTION or kind not in _HIDDEN_IN_TEST_PERIOD]
     deck: list[tuple[FaultKind, int]] = []

@@ -1,5 +1,6 @@
 """The whole laser: any minute of any stage, in memory."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +13,7 @@ from models.fault_kinds import FaultKind
 from models.records import DeviceState, RecordBlock, Refusal, SourceReference
 from models.simulation.beam_shape import phase_screens
 from models.simulation.camera import SimulatedCamera
-from models.simulation.faults import FaultLabel, clock_time, plan_faults, shot_times_ns
+from models.simulation.faults import FaultLabel, clock_time, longest_fault_shots, plan_faults, shot_times_ns
 from models.simulation.instruments import SimulatedStage
 from models.simulation.random_streams import Purpose, random_stream
 from models.simulation.settings import SIMULATED_STAGES, Dialect, SimulationSettings
@@ -155,10 +156,15 @@ class LaserSimulator:
     def faults_in(self, stage_index: int, minute: int) -> list[FaultLabel]:
         """The faults of a stage that touch a minute."""
         shots, roster = self.settings.shots_of_minute(minute), self._rosters[stage_index]
+        # A week has many thousands: those that begin too early to last until this minute are passed over.
+        begin = bisect_right(
+            self.labels, shots.start - longest_fault_shots(self.settings), key=lambda label: label.first_shot
+        )
+        end = bisect_left(self.labels, shots.stop, lo=begin, key=lambda label: label.first_shot)
         return [
             label
-            for label in self.labels
-            if label.device in roster and label.first_shot < shots.stop and label.first_shot + label.shots > shots.start
+            for label in self.labels[begin:end]
+            if label.device in roster and label.first_shot + label.shots > shots.start
         ]
 
     def labels_document(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ PULSE_ENERGY_J = {"FE": 0.02, "A1": 3.5, "A2": 30.0, "A3": 300.0}
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DAY_MINUTES = 24 * 60
+_LONGEST_MINUTES = 7 * _DAY_MINUTES
 
 
 class Dialect(StrEnum):
@@ -47,7 +48,8 @@ class SimulationSettings:
     Attributes
     ----------
     minutes
-        Length, with minute 0, in which there is no beam.
+        Length, with minute 0, in which there is no beam; a week at most. What happens in a minute does not depend on
+        it.
     stages, cameras_per_stage
         The first ``stages`` of ``SIMULATED_STAGES``; each also has an energy meter and a spectrometer.
     hz
@@ -104,9 +106,11 @@ class SimulationSettings:
             raise ValueError(f"date must be written like 2022-07-01, got {self.date!r}")
         if not 0 <= self.start_minute_of_day < _DAY_MINUTES:
             raise ValueError(f"start_minute_of_day must be 0 to {_DAY_MINUTES - 1}, got {self.start_minute_of_day}")
-        longest = _DAY_MINUTES - self.first_minute_of_day
+        test_period = self.dialect is Dialect.TEST
+        longest = _DAY_MINUTES if test_period else _LONGEST_MINUTES
         if not 1 <= self.minutes <= longest:
-            raise ValueError(f"minutes must be 1 to {longest}, so that the run ends on its day, got {self.minutes}")
+            span = "a day, which is one file" if test_period else "a week"
+            raise ValueError(f"minutes must be 1 to {longest} ({span}), got {self.minutes}")
         parse_iso(self.date)
 
     @property

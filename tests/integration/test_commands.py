@@ -1,6 +1,7 @@
 """The commands as a user types them: what they print, how they fail."""
 
 import json
+import signal
 import subprocess
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from streams.command_line import app
 from tests.support.commands import Run
 from tests.support.watch_results import WatchResults
-from tests.support.watching import petawatch
+from tests.support.watching import petawatch, petawatch_running, wait_until
 
 COMMANDS = [
     *("demo", "simulate", "watch", "console", "check", "train", "evaluate", "alerts", "ledger", "export", "bench"),
@@ -82,6 +83,14 @@ def test_help_lists_all_commands(command: Run) -> None:
         ["simulate", "out", "--stages", "1000"],
         ["simulate", "out", "--dialect", "french"],
         ["simulate", "out", "--shapes", "round"],
+        ["simulate", "out", "--start", "this morning"],
+        ["simulate", "out", "--start", "2026-11-23T09:00:30"],
+        ["simulate", "out", "--start", "2026-11-23T09:00", "--dialect", "test"],
+        ["simulate", "out", "--start", "2026-11-23T09:00", "--live"],
+        ["simulate", "out", "--live", "--dialect", "test"],
+        ["simulate", "out", "--live", "--snapshot-s", "7"],
+        ["simulate", "out", "--snapshot-s", "10"],
+        ["simulate", "out", "--fault-every-s", "0"],
         ["export", "out.parquet", "--state", "s", "--from", "yesterday"],
         ["export", "out.parquet", "--state", "s", "--what", "everything"],
         ["bench", "nonsense"],
@@ -233,12 +242,31 @@ def test_simulate_watch_and_look(tmp_path: Path) -> None:
         return done.stdout
 
     out, state = tmp_path / "day", tmp_path / "state"
-    succeed("simulate", out, "--minutes", "2", "--hz", "2", "--gzip", "--no-faults")
+    succeed("simulate", out, "--minutes", "2", "--hz", "2", "--gzip", "--no-faults", "--start", "2022-06-30T23:59")
+    assert {path.parent.name for path in (out / "data").rglob("*.h5")} == {"2022-06-30", "2022-07-01"}
     assert json.loads((out / "labels.json").read_text())["labels"] == []
     succeed("watch", out / "data", "--state", state, "--once")
     ledger = json.loads(succeed("ledger", "--state", state, "--json"))
     assert ledger["balanced"]
     assert ledger["records"]["triplet"] == 360
+
+
+def test_a_live_laser_is_simulated_until_it_is_stopped(tmp_path: Path) -> None:
+    out, state = tmp_path / "laser", tmp_path / "state"
+    with petawatch_running("simulate", out, "--live", "--hz", "2", "--snapshot-s", "1", "--no-faults") as process:
+        assert process.stdout is not None
+        assert "MB a minute; the latest 30 minutes are kept" in process.stdout.readline()
+        learned = len(list((out / "data").rglob("*.h5")))
+        wait_until(lambda: len(list((out / "data").rglob("*.h5"))) > learned + 1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 0
+
+    files = len(list((out / "data").rglob("*.h5")))
+    assert petawatch("watch", out, "--state", state, "--once").returncode == 0
+    ledger = json.loads(petawatch("ledger", "--state", state, "--json").stdout)
+    assert ledger["balanced"]
+    assert ledger["files"]["accepted"] == files
+    assert ledger["records"]["read"] == files * 2 * 3
 
 
 def test_the_test_dialect(command: Run, tmp_path: Path) -> None:

@@ -5,8 +5,12 @@ from pathlib import Path
 import h5py
 import pytest
 
+from connectors.beam_library import load_beam_shapes
 from models.errors import FatalError
+from models.event_time import parse_iso
+from models.simulation.laser import LaserSimulator
 from models.snapshot_names import parse_snapshot_name
+from streams.evaluation import read_labels
 from streams.simulation import Dialect, SimulationSettings, simulate
 
 SMALL = SimulationSettings(minutes=9, stages=2, cameras_per_stage=2, hz=1.0)
@@ -54,6 +58,20 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
     simulate(tmp_path / "b", settings)
 
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_a_run_over_midnight_has_folders_and_labels_of_both_days(tmp_path: Path) -> None:
+    settings = SimulationSettings(
+        minutes=10, stages=1, hz=4.0, date="2026-11-30", start_minute_of_day=24 * 60 - 5, fault_spacing_s=10.0
+    )
+    data = simulate(tmp_path, settings)
+
+    assert {path.parent.name for path in data.rglob("*.h5")} == {"2026-11-30", "2026-12-01"}
+    faults, _ = read_labels(tmp_path / "labels.json")
+    planned = LaserSimulator(settings, load_beam_shapes()).labels
+    assert [fault.first_ns for fault in faults] == [label.first_shot_ns for label in planned]
+    assert [fault.last_ns for fault in faults] == [label.last_shot_ns for label in planned]
+    assert {fault.first_ns < parse_iso("2026-12-01") for fault in faults} == {True, False}
 
 
 def test_the_test_period_has_one_file_a_day(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from models.devices import Device, RecordKind
 from models.event_time import MINUTE_NS
 from models.fault_kinds import FaultKind
-from models.simulation.faults import ALL_OR_NOTHING, magnitude, plan_faults, shot_times_ns
+from models.simulation.faults import ALL_OR_NOTHING, first_fault_shot, magnitude, plan_faults, shot_times_ns
 from models.simulation.laser import stage_devices
 from models.simulation.settings import SIMULATED_STAGES, Dialect, SimulationSettings
 
@@ -86,12 +86,22 @@ def test_another_seed_gives_other_faults_and_none_gives_none() -> None:
     assert plan_faults(SimulationSettings(faults=False), rosters(settings)) == ()
 
 
+def test_a_longer_run_has_the_faults_of_a_shorter_one_and_more() -> None:
+    short, long = SimulationSettings(minutes=8), SimulationSettings(minutes=30)
+    few, many = plan_faults(short, rosters(short)), plan_faults(long, rosters(long))
+
+    assert 0 < len(few) < len(many)
+    assert many[: len(few)] == few
+    assert few[0].first_shot >= first_fault_shot(short) == 1200
+
+
 def test_the_label_is_written_as_documented() -> None:
     settings = SimulationSettings()
     label = next(label for label in plan_faults(settings, rosters(settings)) if label.shots > 1)
     document = label.document()
 
-    assert set(document) == {"stage", "device", "kind", "severity", "shots", "t_first", "t_last"}
+    assert set(document) == {"stage", "device", "kind", "severity", "shots", "date", "t_first", "t_last"}
+    assert document["date"] == "2022-07-01"
     assert document["stage"] == [label.device.stage.front_end, label.device.stage.amp, label.device.stage.arm]
     assert label.last_shot_ns - label.first_shot_ns == (label.shots - 1) * 100_000_000
     tenths = label.first_shot
