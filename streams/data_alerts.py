@@ -39,10 +39,10 @@ class DataAlerts:
     Parameters
     ----------
     where
-        What the alert is about: ``data``, or ``data/NAME`` of a connector.
+        What the alert is about: ``recorders``, or ``recorders/NAME`` of a connector.
     """
 
-    def __init__(self, state: Path, settings: Settings, clock: Clock, *, where: str = "data") -> None:
+    def __init__(self, state: Path, settings: Settings, clock: Clock, *, where: str = "recorders") -> None:
         def event(first_ns: int, last_ns: int, reason: StopReason, status: AlertStatus) -> AlertEvent:
             return data_alert(where, first_ns=first_ns, last_ns=last_ns, reason=reason, status=status)
 
@@ -104,7 +104,7 @@ class DataAlerts:
 
 
 def open_data_alerts(
-    stack: ExitStack, state: Path, settings: Settings, clock: Clock, *, where: str = "data"
+    stack: ExitStack, state: Path, settings: Settings, clock: Clock, *, where: str = "recorders"
 ) -> DataAlerts | None:
     """The alert of a state directory, or None when the settings turn it off; until ``stack`` is closed."""
     if not settings.data_stopped_after_s:

@@ -143,7 +143,7 @@ def data_alert(where: str, *, first_ns: int, last_ns: int, reason: StopReason, s
     Parameters
     ----------
     where
-        ``data`` for a watch's folders, ``data/NAME`` for those of a connector of this name.
+        ``recorders`` of a watch, ``recorders/NAME`` for those of a connector of this name.
     first_ns
         When the last snapshot ends that came, by the recorders' clock, ns since 1970; the closing gives the same one.
     """

@@ -50,7 +50,7 @@ def test_a_stop_is_told_once_over_a_restart_and_so_is_the_return(tmp_path: Path)
             wait_until(lambda: told(receiver) == ["opened"])
         [opened] = stops(read_results(state))
         assert (opened["status"], opened["severity"], opened["reasons"]) == ("open", "medium", ["nothing_comes"])
-        assert ("no new snapshot lies in the watched folders", ["data"], True) in on_the_wall(state)
+        assert ("no new snapshot lies in the watched folders", ["recorders"], True) in on_the_wall(state)
         with watch_live(data, state, **options) as live:
             time.sleep(2 * LIMIT_S)
             assert stops(read_results(state)) == [opened]

@@ -435,7 +435,7 @@ def test_data_that_stop_are_told_to_the_recorder_once_over_a_restart(kafka: Kafk
         alerts = [message.event.alert for message in messages]
         return [(one.source.file, one.status) for one in alerts if one.kind is AlertKind.DATA_STOPPED]
 
-    opened = ("data/recorder-1", AlertStatus.OPEN)
+    opened = ("recorders/recorder-1", AlertStatus.OPEN)
     with petawatch_running(*command, environment=site.environment) as process:
         recorder.deliver_until_missed(journal)
         wait_until(lambda: stops() == [opened])
@@ -445,6 +445,6 @@ def test_data_that_stop_are_told_to_the_recorder_once_over_a_restart(kafka: Kafk
         time.sleep(8)  # it starts, and would miss data twice
         assert stops() == [opened]
         recorder.deliver()
-        wait_until(lambda: stops() == [opened, ("data/recorder-1", AlertStatus.CLOSED)])
+        wait_until(lambda: stops() == [opened, ("recorders/recorder-1", AlertStatus.CLOSED)])
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0

@@ -84,7 +84,7 @@ def test_it_says_why_and_up_to_when_there_are_data(site: Site, answer: FolderAns
     assert site.wait(10, answer) == [(OPENED, reason)]
     [opened] = site.told
     assert opened.alert.first_shot_ns == opened.alert.last_shot_ns == parse_iso("2022-07-01T09:05:00+03:00")
-    assert opened.alert.source.file == "data"
+    assert opened.alert.source.file == "recorders"
     site.snapshots(1)
     assert [(each.change, each.alert.id) for each in site.told] == [
         (OPENED, opened.alert.id),

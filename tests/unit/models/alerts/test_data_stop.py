@@ -16,7 +16,7 @@ NOTHING = StopReason.NOTHING_COMES
 
 
 def event(first_ns: int, last_ns: int, reason: StopReason, status: AlertStatus) -> AlertEvent:
-    return data_alert("data", first_ns=first_ns, last_ns=last_ns, reason=reason, status=status)
+    return data_alert("recorders", first_ns=first_ns, last_ns=last_ns, reason=reason, status=status)
 
 
 class Folders:

@@ -332,7 +332,7 @@ STOPPED = AlertKind.DATA_STOPPED.value
 
 
 def stopped(at_s: float = 900.0) -> Alert:
-    return installation_alert(AlertKind.DATA_STOPPED, "data", at_s=at_s)
+    return installation_alert(AlertKind.DATA_STOPPED, "recorders", at_s=at_s)
 
 
 def test_data_that_stop_while_all_stages_are_under_maintenance_are_covered(watched: Watched) -> None:
