@@ -14,6 +14,8 @@ PROBLEM_TYPE = "application/problem+json"
 #: Below it all failures are problem documents.
 API_PATH = "/api/"
 
+#: What is to be asked again after ``Retry-After`` seconds.
+LATER = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _RETRY_AFTER_S = "5"
 #: What was written wrongly; other refusals of ``RecordError`` come from how things stand.
 _MISTAKES = frozenset(
@@ -40,7 +42,20 @@ _NOT_YET = frozenset({"archive_missing", "catalog_missing", "state_missing"})
 class Problem(BaseModel):
     """Why there is no answer."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:petawatch:problem:unknown_parameter",
+                    "title": "Unprocessable Entity",
+                    "status": 422,
+                    "detail": "There is no parameter 'form' here; did you mean `from`? There are device, from, to.",
+                    "reason": "unknown_parameter",
+                }
+            ]
+        },
+    )
 
     type: str = Field(description="`urn:petawatch:problem:` and the reason.")
     title: str = Field(description="The status in words.")
@@ -66,7 +81,7 @@ def problem(status: int, sentence: str, reason: str, headers: Mapping[str, str] 
     words = _PLAIN_SENTENCES.get(status, f"{plain}.") if sentence == plain else sentence
     document = problem_document(status, words if words.endswith(".") else f"{words}.", reason)
     response = JSONResponse(document.model_dump(), status, headers=headers, media_type=PROBLEM_TYPE)
-    if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
+    if status in LATER:
         response.headers.setdefault("Retry-After", _RETRY_AFTER_S)
     response.headers["Cache-Control"] = "no-store"
     return response

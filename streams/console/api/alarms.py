@@ -13,7 +13,7 @@ from models.alarms.priority import Priority
 from models.alerts.alert import AlertKind
 from streams.alarms.alarm_desk import AlarmDesk
 from streams.console.api.answers import USUAL_PAGE, Answer, Cursor, Limit, Page, page_of, place_of
-from streams.console.api.questions import Id, Pattern, fits, time_of
+from streams.console.api.questions import Id, KindAsked, StagePattern, SubjectPattern, fits, time_of
 from streams.console.api.route import ApiRoute
 from streams.console.api.step_bodies import ExplainedStep, Step, StepUntil
 from streams.console.api.validators import require_match, tag_answer, tag_of_answer, unless_known
@@ -58,9 +58,9 @@ class Alarms(Page[Alarm]):
 def alarms(
     request: Request,
     state: Annotated[list[AlarmState] | None, Query(max_length=len(AlarmState), description="Any of these.")] = None,
-    stage: Pattern = "",
-    subject: Pattern = "",
-    kind: AlertKind | None = None,
+    stage: StagePattern = "",
+    subject: SubjectPattern = "",
+    kind: KindAsked = None,
     cursor: Cursor = None,
     limit: Limit = USUAL_PAGE,
 ) -> Alarms:

@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import ConfigDict, Field
 
 from connectors.control_room.decisions import OperatorDecisions
@@ -16,7 +17,7 @@ from models.alerts.alert import Alert, AlertKind, AlertStatus, Severity
 from models.alerts.verdicts import EpisodeVerdict, Verdict
 from models.event_time import format_iso
 from streams.console.api.answers import USUAL_PAGE, Answer, Cursor, Limit, Page, cursor_to, place_of
-from streams.console.api.questions import Id, Pattern, StretchAsked, fits
+from streams.console.api.questions import DevicePattern, Id, KindAsked, StagePattern, StretchAsked, fits
 from streams.console.api.route import ApiRoute
 from streams.console.api.step_bodies import Step
 from streams.console.api.validators import require_match, tag_answer, tag_of_answer, unless_known
@@ -98,12 +99,12 @@ class Episodes(Page[Episode]):
 def episodes(
     request: Request,
     stretch: StretchAsked,
-    stage: Pattern = "",
-    device: Pattern = "",
-    kind: AlertKind | None = None,
-    severity: Severity | None = None,
-    status: AlertStatus | None = None,
-    verdict: Verdict | None = None,
+    stage: StagePattern = "",
+    device: DevicePattern = "",
+    kind: KindAsked = None,
+    severity: Annotated[Severity | None, Query(description="This bad, and no other.")] = None,
+    status: Annotated[AlertStatus | None, Query(description="Those that go on, or those that are over.")] = None,
+    verdict: Annotated[Verdict | None, Query(description="Judged so; without: judged or not.")] = None,
     cursor: Cursor = None,
     limit: Limit = USUAL_PAGE,
 ) -> Episodes:

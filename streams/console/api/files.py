@@ -89,7 +89,7 @@ class Files(Page[File]):
 def files(
     request: Request,
     contains: Annotated[str, Query(max_length=_LONGEST_TEXT, description="A part of the path.")] = "",
-    status: FileStatus | None = None,
+    status: Annotated[FileStatus | None, Query(description="Of which this has become.")] = None,
     only_dead_letters: Annotated[bool, Query(description="Only files with dead letters.")] = False,
     only_unbalanced: Annotated[bool, Query(description="Only files whose records have not all ended.")] = False,
     cursor: Cursor = None,

@@ -13,7 +13,7 @@ from models.alerts.alert import AlertKind
 from models.devices import Stage
 from models.event_time import format_iso, iso_or_none
 from streams.console.api.answers import USUAL_PAGE, Answer, Cursor, Limit, Page, page_of, place_of
-from streams.console.api.questions import Id, StageName, StretchAsked
+from streams.console.api.questions import Id, KindAsked, StageName, StretchAsked
 from streams.console.api.route import ApiRoute
 from streams.console.api.step_bodies import Step
 from streams.console.api.validators import require_match, tag_answer, tag_of_answer, unless_known
@@ -68,7 +68,7 @@ def incidents(
     stretch: StretchAsked,
     open_only: Annotated[bool, Query(description="Those that are open, or that nobody has acknowledged.")] = False,
     stage: StageName = None,
-    kind: AlertKind | None = None,
+    kind: KindAsked = None,
     priority: Annotated[Priority | None, Query(description="Of at least this one.")] = None,
     cursor: Cursor = None,
     limit: Limit = USUAL_PAGE,

@@ -45,7 +45,7 @@ class Reading(Answer):
 
 
 class Readings(Answer):
-    """Of all devices."""
+    """The latest readings of all devices."""
 
     items: list[Reading] = Field(description="By the device's name.")
     writer_start: str | None = Field(description="When the program that shows them was started; null: none runs.")
@@ -66,7 +66,9 @@ def live(request: Request) -> Readings:
 @router.get(
     "/live/{device}.png",
     response_class=Response,
-    responses={200: {"content": {PNG_TYPE: {"schema": {"type": "string", "format": "binary"}}}}},
+    responses={
+        200: {"description": "The picture.", "content": {PNG_TYPE: {"schema": {"type": "string", "format": "binary"}}}}
+    },
 )
 @offering(PNG_TYPE)
 def live_picture(

@@ -41,7 +41,7 @@ class Maintenance(Answer):
 
 
 class Maintenances(Answer):
-    """The latest first, at most 1,000."""
+    """Stretches of maintenance, the latest first; at most 1,000."""
 
     items: list[Maintenance] = Field(description="By their beginnings.")
 

@@ -20,7 +20,8 @@ _DESCRIPTION = """What Petawatch knows of a laser's shots, and what operators do
 
 Programs show a token (`petawatch tokens create`) as `Authorization: Bearer TOKEN`; browsers their session, and with
 what changes something the CSRF token of their page. Answers have entity tags: ask again with `If-None-Match`, and 304
-says that nothing has changed. Long lists come in pages: the `next` of one is the `cursor` of the page behind it. What
+says that nothing has changed. Steps of alarms, incidents and alerts take the tag of what was read as `If-Match`: 412
+says that it has changed since. Long lists come in pages: the `next` of one is the `cursor` of the page behind it. What
 is refused or fails is told as a problem document (RFC 9457) with one sentence and a `reason` for programs.
 """
 _TAGS = {
@@ -66,6 +67,8 @@ def openapi_document(resources: Sequence[APIRouter], cookie: str) -> dict[str, A
             session: dict[str, list[str]] = {"session": []} if safe else {"session": [], "csrf": []}
             operation["security"] = [{"token": []}, session]
             if safe:
+                ok = operation["responses"]["200"].setdefault("headers", {})
+                ok["ETag"] = {"description": "Of this answer, for `If-None-Match`.", "schema": {"type": "string"}}
                 operation["responses"]["304"] = {"description": "Nothing has changed since (`If-None-Match`)."}
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)

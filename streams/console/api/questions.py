@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Query
 
+from models.alerts.alert import AlertKind
 from models.devices import STAGE_PATTERN
 from models.event_time import parse_iso
 from streams.console.problems import RefusedError
@@ -15,14 +16,22 @@ _LONGEST_TEXT = 100
 _FROM = "Times from this on: ISO 8601; UTC without a zone."
 _TO = "Times before this."
 
-Pattern = Annotated[
-    str, Query(max_length=_LONGEST_TEXT, description="Pattern with `*`, `?` and `[...]`; empty: all. Case matters.")
+_PATTERN = "with `*`, `?` and `[...]` for others; empty: all. Case matters."
+
+StagePattern = Annotated[str, Query(max_length=_LONGEST_TEXT, description=f"Stages, {_PATTERN}", examples=["LA-A3-*"])]
+DevicePattern = Annotated[
+    str, Query(max_length=_LONGEST_TEXT, description=f"Names of devices, {_PATTERN}", examples=["*Camera*"])
 ]
+SubjectPattern = Annotated[
+    str, Query(max_length=_LONGEST_TEXT, description=f"What they are about, {_PATTERN}", examples=["LA_A3_31-*"])
+]
+KindAsked = Annotated[AlertKind | None, Query(description="Of this kind alone.", examples=["image_anomaly"])]
+AnomalousAsked = Annotated[bool | None, Query(description="Odd ones, or those that are not; without: both.")]
 StageName = Annotated[
     str | None, Query(pattern=STAGE_PATTERN, description="One that was hit: `LA-A3-31`.", examples=["LA-A3-31"])
 ]
 #: Of an alert, an alarm or an incident.
-Id = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="16 hexadecimal digits.")]
+Id = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="16 hexadecimal digits.", examples=["3f9a07c1d2e4b586"])]
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class DeliveryReceipt(Answer):
 
 
 class DeliveryReceipts(Answer):
-    """Of some alerts and incidents."""
+    """Receipts of some alerts and incidents."""
 
     items: list[DeliveryReceipt] = Field(description="In the order in which they were delivered.")
 

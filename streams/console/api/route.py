@@ -14,7 +14,7 @@ from streams.console.api.answers import Answer
 from streams.console.api.known_parameters import check_query
 from streams.console.api.validators import NotModifiedError
 from streams.console.parts import parts
-from streams.console.problems import PROBLEM_TYPE, RefusedError
+from streams.console.problems import LATER, PROBLEM_TYPE, RefusedError
 
 JSON_TYPE = "application/json"
 #: No body that is taken comes near it.
@@ -37,7 +37,8 @@ _REFUSALS_OF_CHANGES = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: f"The body has more than {MOST_BODY_BYTES:,} bytes.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not `application/json`.",
 }
-_PROBLEM = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+#: Of a refusal in the document.
+PROBLEM_CONTENT = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 
 def offering(*media_types: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -56,14 +57,12 @@ class ApiRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         self._media_types: Sequence[str] = getattr(endpoint, "media_types", (JSON_TYPE,))
         changes = set(options.get("methods") or ()) - {"GET"}
-        options["responses"] = {
-            status.value: {"description": words, "content": _PROBLEM}
-            for status, words in (_REFUSALS | (_REFUSALS_OF_CHANGES if changes else {})).items()
-        } | (options.get("responses") or {})
+        options["responses"] = _documented_refusals(changes=bool(changes)) | (options.get("responses") or {})
         # A dependency: who may not ask is told that first, and no other parameter is found wrong before.
         options["dependencies"] = [*(options.get("dependencies") or ()), Depends(self._check_query)]
         options["operation_id"] = options.get("operation_id") or endpoint.__name__
         super().__init__(path, _threaded(endpoint, options.get("status_code") or HTTPStatus.OK), **options)
+        self.response_description = _meaning_of(self.response_model) or self.response_description
 
     async def _check_query(self, request: Request) -> None:
         check_query(request, self.dependant)
@@ -86,6 +85,23 @@ class ApiRoute(APIRoute):
             return response
 
         return handle
+
+
+def _documented_refusals(*, changes: bool) -> dict[int | str, dict[str, Any]]:
+    """What every path may answer instead of what was asked for."""
+    found: dict[int | str, dict[str, Any]] = {}
+    for status, words in (_REFUSALS | (_REFUSALS_OF_CHANGES if changes else {})).items():
+        found[status.value] = {"description": words, "content": PROBLEM_CONTENT}
+        if status in LATER:
+            found[status.value]["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+    return found
+
+
+def _meaning_of(answer: Any) -> str:
+    """The first sentence about a document; empty for answers that are none."""
+    if not (isinstance(answer, type) and issubclass(answer, Answer)):
+        return ""
+    return (inspect.getdoc(answer) or "").partition("\n")[0]
 
 
 def _threaded(endpoint: Callable[..., Any], status: int) -> Callable[..., Any]:

@@ -33,7 +33,7 @@ Format = Annotated[
 ]
 Fields = Annotated[
     str | None,
-    Query(max_length=1_000, description="Names separated by commas; without: all.", examples=["device"]),
+    Query(max_length=1_000, description="Names separated by commas; without: all.", examples=["event_time,score"]),
 ]
 _EVENT_TIME = "event_time"
 # A page of a facility is a minute's rows or fewer.
@@ -42,7 +42,10 @@ _MINUTES = Windows(MINUTE_NS, growth=8)
 
 #: Of a resource of rows, for its document.
 ROW_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {ARROW_TYPE: {"schema": {"type": "string", "format": "binary"}}}}
+    200: {
+        "description": "A page of rows as JSON, or all of them as Arrow.",
+        "content": {ARROW_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+    }
 }
 
 Row = TypeVar("Row", bound=Answer)

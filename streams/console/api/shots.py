@@ -1,6 +1,8 @@
 """Records: one row of verdict and features each."""
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -9,7 +11,7 @@ from connectors.state.row_stream import RowQuestion
 from models.devices import RecordKind, parse_device
 from models.results import Outcome
 from streams.console.api.answers import USUAL_PAGE, Answer, Cursor, Limit
-from streams.console.api.questions import Pattern, StretchAsked, fits
+from streams.console.api.questions import AnomalousAsked, DevicePattern, StagePattern, StretchAsked, fits
 from streams.console.api.route import JSON_TYPE, ApiRoute, offering
 from streams.console.api.rows import (
     ARROW_TYPE,
@@ -87,11 +89,11 @@ class Shots(RowPage[Shot]):
 def shots(
     request: Request,
     stretch: StretchAsked,
-    device: Pattern = "",
-    stage: Pattern = "",
-    kind: RecordKind | None = None,
-    outcome: Outcome | None = None,
-    anomalous: bool | None = None,
+    device: DevicePattern = "",
+    stage: StagePattern = "",
+    kind: Annotated[RecordKind | None, Query(description="Records of these devices alone.")] = None,
+    outcome: Annotated[Outcome | None, Query(description="Those that ended so.")] = None,
+    anomalous: AnomalousAsked = None,
     fields: Fields = None,
     format: Format = None,  # noqa: A002 - the parameter's name
     cursor: Cursor = None,

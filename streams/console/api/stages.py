@@ -25,7 +25,7 @@ class StageEntry(Answer):
 
 
 class Stages(Answer):
-    """All that are known."""
+    """All stages that are known."""
 
     items: list[StageEntry] = Field(description="In their order.")
 
@@ -40,7 +40,7 @@ class DeviceEntry(Answer):
 
 
 class Devices(Answer):
-    """All that are known."""
+    """All devices that are known."""
 
     items: list[DeviceEntry] = Field(description="By name.")
 

@@ -1,13 +1,15 @@
 """Triplets: image, energy and spectrum of one stage at one shot."""
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
 from connectors.state.row_columns import Rows
 from connectors.state.row_stream import RowQuestion
 from streams.console.api.answers import USUAL_PAGE, Answer, Cursor, Limit
-from streams.console.api.questions import Pattern, StretchAsked, fits
+from streams.console.api.questions import AnomalousAsked, StagePattern, StretchAsked, fits
 from streams.console.api.route import JSON_TYPE, ApiRoute, offering
 from streams.console.api.rows import (
     ARROW_TYPE,
@@ -54,10 +56,10 @@ class Triplets(RowPage[Triplet]):
 def triplets(
     request: Request,
     stretch: StretchAsked,
-    stage: Pattern = "",
-    complete: bool | None = None,
-    idle: bool | None = None,
-    anomalous: bool | None = None,
+    stage: StagePattern = "",
+    complete: Annotated[bool | None, Query(description="With image, energy and spectrum, or lacking one.")] = None,
+    idle: Annotated[bool | None, Query(description="At which the stage did not fire, or did.")] = None,
+    anomalous: AnomalousAsked = None,
     fields: Fields = None,
     format: Format = None,  # noqa: A002 - the parameter's name
     cursor: Cursor = None,

@@ -160,6 +160,29 @@ def test_every_path_says_what_it_is_how_it_is_guarded_and_what_it_refuses() -> N
     assert len(set(identifiers)) == len(identifiers)
 
 
+def test_every_parameter_and_answer_says_what_it_means() -> None:
+    for method, operation in _operations():
+        for row in operation.get("parameters", ()):
+            assert row.get("description", "").endswith("."), (operation["operationId"], row["name"])
+        for status, answer in operation["responses"].items():
+            assert answer["description"].endswith("."), (operation["operationId"], status)
+            wanted = "application/problem+json" if status[0] == "4" or status[0] == "5" else None
+            assert wanted is None or list(answer["content"]) == [wanted]
+            assert ("Retry-After" in answer.get("headers", {})) is (status in {"429", "503"})
+        assert method != "get" or "ETag" in operation["responses"]["200"]["headers"]
+
+
+def test_the_examples_are_ones(tmp_path: Path) -> None:
+    """What the document gives as an example of a parameter is understood."""
+    client = _operating_program(tmp_path)
+    for path, methods in _DOCUMENT["paths"].items():
+        for row in methods.get("get", {}).get("parameters", ()):
+            for example in row["schema"].get("examples", row.get("examples", ())):
+                url = _concrete(path.replace("{" + row["name"] + "}", example))
+                asked = {row["name"]: example} if row["in"] == "query" else {}
+                assert client.get(url, params=asked).status_code != 422, (path, row["name"], example)
+
+
 def _every_field(check: Callable[[str, dict[str, Any]], None]) -> None:
     for name, schema in _DOCUMENT["components"]["schemas"].items():
         for field, words in schema.get("properties", {}).items():
