@@ -98,7 +98,7 @@ def draw_small_curve(y: NDArray[np.float64], says: str, *, span: tuple[float, fl
     place = _SMALL[1] - 2 - (np.clip(y, low, high) - low) / (high - low) * (_SMALL[1] - 4)
     runs = np.split(np.arange(len(y)), np.flatnonzero(np.diff(known.astype(np.int8))) + 1)
     lines = "".join(
-        f'<polyline fill="none" stroke="{_STYLES[0][0]}" stroke-width="1.5" stroke-linecap="round" points="'
+        f'<polyline fill="none" stroke="{_STYLES[0][0]}" stroke-width="2" stroke-linecap="round" points="'
         + " ".join(f"{x[row]:.1f},{place[row]:.1f}" for row in (run if len(run) > 1 else [run[0], run[0]]))
         + '"/>'
         for run in runs

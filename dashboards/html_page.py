@@ -28,6 +28,12 @@ figure { margin: 8px 0; } figcaption { color: #a5aab2; font-size: 13px; }
 .scroll td, .scroll th { overflow-wrap: normal; }
 .scroll td { white-space: nowrap; } .scroll td.words { min-width: 100px; overflow-wrap: anywhere; white-space: normal; }
 .scroll td.words:first-child { min-width: 180px; } .scroll + h3 { margin-top: 14px; }
+.courses { display: grid; gap: 4px 24px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 360px), 1fr)); }
+svg.course rect { fill: #22252b; } svg.course text { fill: #c3c8cf; font-size: 12px; }
+svg.course line, svg.course polyline { fill: none; stroke-linecap: round; stroke-linejoin: round; }
+svg.course .mark { stroke: #4b515b; } svg.course .line-0 { stroke: #56b4e9; stroke-width: 2; }
+svg.course .line-1 { stroke: #e69f00; stroke-width: 2; } svg.course .drift-0 { stroke: #a9dcff; }
+svg.course .drift-1 { stroke: #ffd27a; } svg.course .drift-0, svg.course .drift-1 { stroke-dasharray: 5 4; }
 @page { size: A4; margin: 12mm 12mm 14mm; }
 @media print {
   :root { color-scheme: light; } body { background: #fff; color: #111; font-size: 9.5pt; max-width: none; padding: 0; }
@@ -38,7 +44,11 @@ figure { margin: 8px 0; } figcaption { color: #a5aab2; font-size: 13px; }
   tr, svg { break-inside: avoid; } .scroll td.words { min-width: 50px; }
   .scroll td.words:first-child { min-width: 100px; }
   svg rect { fill: #f1f2f4; } svg text { fill: #333; } svg.small { width: 100px; }
-  svg.small polyline { stroke: #0060a0; }
+  svg.small polyline { stroke: #0060a0; } .courses { gap: 2px 12px; grid-template-columns: repeat(3, 1fr); }
+  .courses figure { break-inside: avoid; margin: 4px 0; } figcaption { font-size: 7.5pt; }
+  svg.course rect { fill: none; stroke: #767676; } svg.course text { fill: #111; font-size: 14px; }
+  svg.course .mark { stroke: #c4c4c4; } svg.course .line-0 { stroke: #0060a0; } svg.course .line-1 { stroke: #b04a00; }
+  svg.course .drift-0 { stroke: #003459; } svg.course .drift-1 { stroke: #6b2d00; }
 }
 """
 
@@ -84,6 +94,12 @@ def picture(png: bytes, says: str) -> str:
     """A PNG inside the page; ``says`` for who can't see it."""
     data = base64.b64encode(png).decode()
     return f'<img src="data:image/png;base64,{data}" alt="{text(says)}">'
+
+
+def figures(drawings: Iterable[tuple[str, Markup]]) -> str:
+    """Drawings with what they are of, as many beside one another as fit; those that show nothing are left out."""
+    shown = (f"<figure><figcaption>{text(of)}</figcaption>{drawing}</figure>" for of, drawing in drawings if drawing)
+    return f'<div class="courses">{"".join(shown)}</div>'
 
 
 def facts_line(facts: Iterable[tuple[str, str]]) -> str:

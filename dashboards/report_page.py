@@ -3,19 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from dashboards.alert_table import cause_of, lasted, place_of, score_of
 from dashboards.blocks import counted
 from dashboards.curve_drawing import draw_small_curve
 from dashboards.html_page import facts_line, heading, html_page, html_table, paragraph, picture, text
 from dashboards.incident_words import audit_rows, incident_rows, verdict_words
 from dashboards.reason_words import why
+from dashboards.report_steadiness import energy_parts, minute_words, pointing_parts
 from dashboards.shift_report import (
     ArchiveStanding,
-    CameraPointing,
     DeviceAvailability,
-    MeterEnergy,
     OpenPoints,
     ReportEpisode,
     ReportIncident,
@@ -24,7 +21,6 @@ from dashboards.shift_report import (
 )
 from dashboards.words import (
     count_words,
-    figure_words,
     percent_words,
     plain_words,
     sentence_words,
@@ -33,18 +29,11 @@ from dashboards.words import (
     time_words,
 )
 from models.alarms.alarm import Alarm
-from models.event_time import MINUTE_NS, SECOND_NS
-
-_ENERGY_COLUMNS = ("meter", "shots", "mean", "RMS %", "RMS % within", "change %", "means")
-_POINTING_COLUMNS = (
-    *("camera", "shots", "RMS x", "RMS y", "RMS", "% of D4σ", "4σ", "azimuth"),
-    *("within", "change", "x", "y"),
-)
 
 
 def report_page(report: ShiftReport) -> str:
     """The page; the same for the same report."""
-    title = f"Shift report, {_minute(report.from_ns)} to {_minute(report.to_ns)} UTC"
+    title = f"Shift report, {minute_words(report.from_ns)} to {minute_words(report.to_ns)} UTC"
     made = f"Computed at {time_words(report.made_ns, seconds=True)} UTC. All times are UTC, event times unless said."
     parts = [
         paragraph(made, quiet=True),
@@ -56,9 +45,9 @@ def report_page(report: ShiftReport) -> str:
         heading("Shots by stage"),
         _stages(report.stages),
         heading("Energy"),
-        *_energies(report),
+        *energy_parts(report),
         heading("Pointing"),
-        *_pointing(report),
+        *pointing_parts(report),
         heading("Slow drifts"),
         _episodes(report.drifts) or paragraph("No beam has slowly moved away.", quiet=True),
         heading("Devices"),
@@ -228,71 +217,6 @@ def _stages(stages: Sequence[StageShots]) -> str:
     return html_table(columns, rows, numbers=("shots", "complete", "%", "idle"))
 
 
-def _energies(report: ShiftReport) -> Iterator[str]:
-    if not report.energies:
-        yield paragraph("No meter has measured energy.", quiet=True)
-        return
-    yield paragraph(
-        "Of all shots that the meter saw. RMS: standard deviation over mean; within: of shots about the mean of their "
-        f"{_slot(report)}, without what is slower. Change: of a straight line from the first to the last "
-        f"{_slot(report)}. The curve is that of these means.",
-        quiet=True,
-    )
-    yield html_table(_ENERGY_COLUMNS, map(_energy, report.energies), numbers=_ENERGY_COLUMNS[1:6])
-
-
-def _energy(meter: MeterEnergy) -> tuple[str, ...]:
-    found = meter.stability
-    return (
-        meter.device.name,
-        count_words(found.shots),
-        f"{figure_words(found.mean_j)} J",
-        figure_words(found.rms_percent),
-        figure_words(found.rms_within_percent),
-        figure_words(found.change_percent, "+.2g"),
-        draw_small_curve(meter.slot_means_j, f"mean energies of {meter.device.name}"),
-    )
-
-
-def _pointing(report: ShiftReport) -> Iterator[str]:
-    if not report.pointing:
-        yield paragraph("No camera has seen beam.", quiet=True)
-        return
-    yield paragraph(
-        "Standard deviations of the centroid in pixels, along columns (x), rows (y), and of both together, also in "
-        "parts of the mean beam diameter (D4σ). 4σ: beam positional stability after ISO 11670, along the axes in which "
-        "the centroid moves most and least, azimuth of the wider one against the columns; round: the one figure for a "
-        f"movement without a preferred direction, 2√2 RMS. Within: about the mean of each {_slot(report)}. Change: how "
-        f"far a straight line leads away. Curves: means of each {_slot(report)}.",
-        quiet=True,
-    )
-    yield html_table(_POINTING_COLUMNS, map(_camera, report.pointing), numbers=_POINTING_COLUMNS[1:10])
-
-
-def _camera(camera: CameraPointing) -> tuple[str, ...]:
-    found = camera.stability
-    axes = (
-        f"{figure_words(found.overall_px)} round"
-        if found.is_round
-        else f"{figure_words(found.major_px)}, {figure_words(found.minor_px)}"
-    )
-    name = camera.device.name
-    return (
-        name,
-        count_words(found.shots),
-        figure_words(found.rms_x_px),
-        figure_words(found.rms_y_px),
-        figure_words(found.rms_px),
-        figure_words(100 * found.rms_px / camera.diameter_px),
-        axes,
-        "" if found.is_round or not np.isfinite(found.azimuth_deg) else f"{found.azimuth_deg:.0f}°",
-        figure_words(found.within_px),
-        figure_words(found.change_px),
-        draw_small_curve(camera.slot_means_px[:, 0], f"columns of the centroid of {name}"),
-        draw_small_curve(camera.slot_means_px[:, 1], f"rows of the centroid of {name}"),
-    )
-
-
 def _devices(devices: Sequence[DeviceAvailability]) -> Iterator[str]:
     in_shots = [device for device in devices if device.device.joins]
     others = [device for device in devices if not device.device.joins]
@@ -384,13 +308,3 @@ def _audit(report: ShiftReport) -> Iterator[str]:
 
 def _counts(counts: Mapping[str, int]) -> list[tuple[str, str]]:
     return [(plain_words(name), count_words(number)) for name, number in counts.items()]
-
-
-def _slot(report: ShiftReport) -> str:
-    minutes = report.slot_ns // MINUTE_NS
-    return "minute" if minutes == 1 else f"{minutes} minutes"
-
-
-def _minute(time_ns: int) -> str:
-    words = time_words(time_ns, seconds=True)
-    return words[:-3] if time_ns % (60 * SECOND_NS) == 0 else words

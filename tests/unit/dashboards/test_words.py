@@ -2,7 +2,8 @@
 
 import pytest
 
-from dashboards.words import figure_words, percent_words, sentence_words, span_words
+from dashboards.printable import printable
+from dashboards.words import count_words, figure_words, percent_words, sentence_words, span_words
 
 
 @pytest.mark.parametrize(
@@ -27,3 +28,7 @@ def test_ages_have_their_natural_unit(seconds: float | None, words: str) -> None
 def test_a_sentence_begins_large_and_ends() -> None:
     assert sentence_words("the store is away") == "The store is away."
     assert sentence_words("SQLite is busy") == "SQLite is busy."
+
+
+def test_counts_may_be_shown_anywhere() -> None:
+    assert printable(count_words(19_800)) == "19\u202f800"
