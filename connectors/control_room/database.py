@@ -164,8 +164,9 @@ def _format(connection: sqlite3.Connection, state: Path) -> int:
     FatalError
         ``state_too_new`` or ``state_damaged``.
     """
-    [(application,)] = connection.execute("PRAGMA application_id")
+    # In this order: another process may be making the file, tables and name in one transaction.
     [(tables,)] = connection.execute("SELECT count(*) FROM sqlite_master")
+    [(application,)] = connection.execute("PRAGMA application_id")
     if tables and application != _APPLICATION_ID:
         raise damaged(state / DECISIONS_NAME, "it belongs to another program")
     [(version,)] = connection.execute("PRAGMA user_version")

@@ -1,9 +1,13 @@
 """decisions.sqlite: files of earlier programs, of later ones, and what was done to the audit log."""
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +20,9 @@ from connectors.control_room.told_subjects import owed_ends, who_knows
 from models.alerts.verdicts import EpisodeVerdict, Verdict
 from models.errors import FatalError, RetryableError
 
+_MAKE_FILE = """import sys; from pathlib import Path
+from connectors.control_room.database import ControlRoomDatabase
+ControlRoomDatabase.open(Path(sys.argv[1])).close()"""
 VERDICT = EpisodeVerdict(alert_id="ab", verdict=Verdict.TRUE, reason="dust", by="ana", at_ns=5)
 
 
@@ -145,6 +152,28 @@ def test_a_damaged_file_is_named_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(FatalError, match=r"decisions\.sqlite is damaged .* move it away") as refused:
         ControlRoomDatabase.open(tmp_path)
     assert refused.value.reason == "state_damaged"
+
+
+def test_a_file_that_another_process_makes_at_this_moment_is_no_strange_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = [tmp_path]
+
+    class Interrupted(sqlite3.Connection):
+        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+            found = super().execute(sql, *values)
+            if others and ("application_id" in sql or "sqlite_master" in sql):
+                rows = found.fetchall()
+                subprocess.run([sys.executable, "-c", _MAKE_FILE, others.pop()], check=True)
+                return super().execute(f"SELECT {rows[0][0]}")
+            return found
+
+    monkeypatch.setattr(
+        "connectors.control_room.database.sqlite3.connect", partial(sqlite3.connect, factory=Interrupted)
+    )
+    ControlRoomDatabase.open(tmp_path).close()
+    assert others == []
+    assert version(tmp_path) == SCHEMA_VERSION
 
 
 def test_a_step_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
