@@ -57,4 +57,4 @@ bench: setup ## the speed and memory figures
 	.venv/bin/petawatch bench
 
 clean: ## remove what was made
-	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache petawatch-demo
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache petawatch-demo petawatch-live

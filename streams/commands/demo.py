@@ -24,6 +24,7 @@ def demo(
 ) -> None:
     """Simulate some minutes with faults, watch them, and show what was found."""
     import shutil
+    import sys
 
     from rich.console import Console
 
@@ -32,6 +33,7 @@ def demo(
     from dashboards.ledger_table import print_ledger
     from dashboards.progress import progress_bar
     from models.simulation.settings import SimulationSettings
+    from streams.commands.usage import called_as
     from streams.settings import load_settings
     from streams.simulation import simulate
     from streams.watch import open_watch
@@ -51,8 +53,10 @@ def demo(
             print_ledger(reader.ledger(), console)
         typer.echo(f"pictures of the odd shots: {state / 'evidence'}")
         typer.echo(f"what was put in:           {folder / 'labels.json'}")
-        typer.echo(f"every shot as a row:       petawatch export shots.parquet --state {state}")
-        typer.echo(f"all of it in a browser:    petawatch console --state {state}")
+        program = called_as(sys.argv[0])
+        typer.echo(f"every shot as a row:       {program} export shots.parquet --state {state}")
+        typer.echo(f"all of it in a browser:    {program} console --state {state}")
+        typer.echo(f"a laser that goes on:      {program} simulate petawatch-live --live --stages 2 --snapshot-s 10")
         if not once:
             typer.echo(f"metrics: http://{http}/metrics; new snapshots in {data} are watched; stop with Ctrl-C")
             running.run()

@@ -1,5 +1,8 @@
 """What commands have in common: sentences for whoever started them, and values checked with one for each mistake."""
 
+import shutil
+from pathlib import Path
+
 import typer
 
 from dashboards.printable import printable
@@ -9,6 +12,21 @@ from models.event_time import parse_iso
 def tell(sentence: str) -> None:
     """Say something beside the results, on one line of the standard error."""
     typer.echo(f"petawatch: {printable(' '.join(sentence.split()))}", err=True)
+
+
+def called_as(program: str) -> str:
+    """How whoever called this program calls it again: by its path, unless its name alone finds it.
+
+    Parameters
+    ----------
+    program
+        ``sys.argv[0]``; what is not named ``petawatch``, as a module of Python, says nothing.
+    """
+    name = Path(program).name
+    if name != "petawatch":
+        return "petawatch"
+    found = shutil.which(name)
+    return name if found is not None and Path(found).resolve() == Path(program).resolve() else program
 
 
 def time_option(name: str, text: str) -> int | None:

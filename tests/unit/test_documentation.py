@@ -33,6 +33,7 @@ from tests.support.manual_clock import ManualClock
 
 ROOT = Path(__file__).parents[2]
 README, OPERATORS, DEVELOPERS = "README.md", "docs/operators-guide.md", "docs/developers-guide.md"
+COMMANDS_PAGE, RESULTS = "docs/commands.md", "docs/results.md"
 GUIDE = (OPERATORS, "docs/control-room.md", "docs/facility.md", "docs/archive.md")
 EXAMPLE = "petawatch.example.toml"
 DOCUMENTS = sorted(
@@ -89,11 +90,11 @@ def first_words(rows: list[list[str]]) -> list[str]:
     return [word for row in rows for word in words(row[0])]
 
 
-def test_the_readme_lists_exactly_the_commands() -> None:
-    assert sorted(first_words(table(README, "command", "does", "example"))) == sorted(COMMANDS)
+def test_the_page_of_commands_lists_exactly_the_commands() -> None:
+    assert sorted(first_words(table(COMMANDS_PAGE, "command", "does", "example"))) == sorted(COMMANDS)
 
 
-@pytest.mark.parametrize("row", table(README, "command", "does", "example"), ids=lambda row: row[0])
+@pytest.mark.parametrize("row", table(COMMANDS_PAGE, "command", "does", "example"), ids=lambda row: row[0])
 def test_every_example_of_a_command_is_understood(row: list[str]) -> None:
     program, name, *arguments = shlex.split(words(row[2])[0])
     assert (program, name) == ("petawatch", words(row[0])[0])
@@ -267,8 +268,8 @@ def test_every_reason_of_a_tape_is_explained() -> None:
     assert sorted(first_words(table(GUIDE, "what is wrong with a tape", "what to do"))) == sorted(raised)
 
 
-def test_the_readme_names_the_words_in_results() -> None:
-    rows = {words(row[0])[0]: words(row[1]) for row in table(README, "word", "values")}
+def test_the_page_of_results_names_the_words_in_them() -> None:
+    rows = {words(row[0])[0]: words(row[1]) for row in table(RESULTS, "word", "values")}
     expected = {
         "kind": sorted(RecordKind),
         "scoring": sorted(scoring.label for scoring in Scoring),
