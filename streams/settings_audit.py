@@ -17,7 +17,7 @@ from streams.settings import Settings, settings_text
 # Nothing secret is among them: they are shown to whoever may read the log.
 _SECTIONS = (
     *("budget", "camera", "meter", "spectrometer", "join", "alarms"),
-    *("webhooks", "alertmanager", "links", "console"),
+    *("webhooks", "alertmanager", "links", "console", "data_stopped_after_s"),
 )
 _KEY = "settings"
 

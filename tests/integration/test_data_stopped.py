@@ -1,10 +1,13 @@
 """Snapshots that stop coming: who hears of it, once, over a restart, until they come again."""
 
 import json
+import threading
 import time
 import urllib.request
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from connectors.control_room.reader import ControlRoomReader
 from models.alarms.life_cycle import AlarmState
@@ -71,3 +74,26 @@ def test_an_old_folder_that_is_read_to_its_end_is_no_stop(day: Path, tmp_path: P
         live.until(lambda results: results.ledger["files"]["accepted"] >= 6)
         time.sleep(2)
     assert stops(read_results(tmp_path / "state")) == []
+
+
+def test_a_mount_that_hangs_is_told_and_the_watch_goes_on_when_it_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, state = tmp_path / "data", tmp_path / "state"
+    recorder = SmallRecorder(tmp_path / "aside", data)
+    answers = threading.Event()
+    answers.set()
+    monkeypatch.setattr("connectors.folder_probe._is_there", lambda _: answers.wait(300))
+    with watch_live(data, state, data_stopped_after_s=LIMIT_S) as live:
+        recorder.deliver_until_missed(state)
+        answers.clear()
+        wait_until(lambda: bool(live.told))
+        recorder.deliver()
+        live.until(lambda results: bool(stops(results)))
+        [opened] = stops(read_results(state))
+        assert (opened["status"], opened["reasons"]) == ("open", ["folder_hangs"])
+        assert [f"{data} does not answer" in sentence for sentence in live.told] == [True]
+        answers.set()
+        live.until(lambda results: [alert["status"] for alert in stops(results)] == ["closed"])
+        live.until(lambda results: results.ledger["files"]["accepted"] == recorder.minute)
+    assert live.told[1:] == ["the watched folders answer again"]

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Event
 
+import pytest
+
 from connectors.spool_listing import SpoolFile
 from connectors.state.commit import Commit
 from models.alerts.alert import AlertEvent
@@ -130,3 +132,27 @@ def test_at_once_ends_with_the_end(tmp_path: Path) -> None:
     runner = Runner(Event())
     loop_of(tmp_path, runner, ManualClock("2030-01-01T00:00:00Z")).run_once()
     assert runner.files == [NAME, "the end"]
+
+
+def test_a_folder_that_hangs_holds_up_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.watched_folders._ANSWER_S", 0.01)
+    monkeypatch.setattr("streams.watched_folders._ANSWER_AGAIN_S", 0.01)
+    free, hangs = Event(), []
+
+    def ask(_: Path) -> bool:
+        hangs.append(not free.is_set())
+        return free.wait(60)
+
+    monkeypatch.setattr("connectors.folder_probe._is_there", ask)
+    write_production(tmp_path / NAME, minute(1))
+    clock, runner = ManualClock("2030-01-01T00:00:00Z"), Runner(Event(), rounds=10)
+    runner.each_round = lambda: clock.advance(20)  # files that could not be read are due again and again
+    monkeypatch.setattr(runner, "read_again", lambda: pytest.fail("it would wait for the folder"))
+    loop_of(tmp_path, runner, clock).run()
+    assert (runner.files, runner.rests, hangs) == ([], 10, [True])
+    monkeypatch.undo()
+    free.set()
+    runner.rounds = 3
+    runner.stop.clear()
+    loop_of(tmp_path, runner, clock).run()
+    assert runner.files == [NAME]

@@ -69,12 +69,14 @@ def test_a_change_of_what_is_odd_stands_in_the_audit_log(tmp_path: Path) -> None
     assert reader.audit() == []
     budget = ThresholdBudget(false_episodes_per_shift=5.0)
     alarms = AlarmSettings(kinds={AlertKind.DRIFT: KindSettings(off_delay_s=5)})
-    note_settings(tmp_path, load_settings(None, budget=budget, alarms=alarms), clock)
+    changed = load_settings(None, budget=budget, alarms=alarms, data_stopped_after_s=0.0)
+    note_settings(tmp_path, changed, clock)
     [entry] = reader.audit()
     assert (entry.action, entry.at_ns) == ("change_settings", clock.now_ns())
     assert entry.details["budget.false_episodes_per_shift"] == {"from": 10.0, "to": 5.0}
     assert entry.details["alarms.kinds.drift.off_delay_s"] == {"from": None, "to": 5.0}
-    note_settings(tmp_path, load_settings(None, budget=budget, alarms=alarms), clock)
+    assert entry.details["data_stopped_after_s"] == {"from": 180.0, "to": 0.0}
+    note_settings(tmp_path, changed, clock)
     assert len(reader.audit()) == 1
     assert reader.audit_breaks() == []
     ControlRoomDatabase.open(tmp_path).close()
