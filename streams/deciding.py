@@ -1,7 +1,8 @@
 """Decisions of operators, checked and made durable: verdicts on episodes, accepted baselines."""
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -14,13 +15,14 @@ from dashboards.alert_table import place_of
 from models.alerts.alert import Alert
 from models.alerts.verdict_counts import VerdictCount, count_verdicts
 from models.alerts.verdicts import EpisodeVerdict, Verdict
-from models.baseline import AcceptedBaseline
 from models.devices import Device, RecordKind, parse_device
-from models.errors import FatalError, RecordError
+from models.errors import FatalError, PetawatchError, RecordError, RetryableError
 from models.event_time import SECOND_NS, format_iso
 from streams.agents.recorder import RECORDER_KEY
 from streams.alarms.alarm_desk import checked_why
 from streams.device_stages import DEVICE_KEYS, device_of_key
+from streams.facility.announcements import AnnouncementSender
+from streams.facility.untold_baselines import tell_untold
 
 _SHOWN_IDS = 4
 # A facility's directory holds rows and no stages of devices: so far around the new state they are looked through.
@@ -81,17 +83,18 @@ def accept_baseline(
     from_ns: int,
     reason: str,
     clock: Clock,
-    tell_agents: Callable[[AcceptedBaseline], None],
+    agents: Callable[[], AbstractContextManager[AnnouncementSender]],
     *,
     by: str | None = None,
 ) -> RecordedBaseline:
     """Make durable that what a device shows from ``from_ns`` on is its reference; a running watch takes it up.
 
+    In the directory of a facility's recorder the device's agent is told then, in line with its records.
+
     Parameters
     ----------
-    tell_agents
-        For the directory of a facility's recorder: tells the device's agent, in line with its records. When that
-        raises, nothing was accepted.
+    agents
+        Connects to a facility's agents. While they can't be reached nothing is accepted.
     by
         Who accepts it; None: the user who runs this process.
 
@@ -99,6 +102,8 @@ def accept_baseline(
     ------
     RecordError
         ``unknown_device``, ``no_reference``, ``future``, ``reason_missing`` or ``reason_too_long``.
+    RetryableError
+        ``baseline_untold``: it is accepted, and its agent was not told yet; a facility's recorder does that.
     FatalError
         ``state_missing``, or as ``OperatorDecisions``.
     """
@@ -116,13 +121,23 @@ def accept_baseline(
     reason = checked_why(reason)
     if not reason:
         raise RecordError("say why the new state is right, for those who come after: --reason", reason="reason_missing")
-    return OperatorDecisions(state).accept_baseline(
-        device,
-        from_ns,
-        reason=reason,
-        by=by or operating_user(),
-        now_ns=now_ns,
-        announce=tell_agents if facility else lambda _: None,
+    decisions, by = OperatorDecisions(state), by or operating_user()
+    if not facility:
+        return decisions.accept_baseline(device, from_ns, reason=reason, by=by, now_ns=now_ns)
+    with agents() as told:
+        accepted = decisions.accept_baseline(device, from_ns, reason=reason, by=by, now_ns=now_ns, of_facility=True)
+        try:
+            tell_untold(decisions, told)
+        except PetawatchError as error:
+            raise _untold(device, error) from error
+    return replace(accepted, told=True)
+
+
+def _untold(device: Device, error: PetawatchError) -> RetryableError:
+    return RetryableError(
+        f"the baseline of {device.name} is accepted, but its agent does not know of it yet: {error}; the recorder "
+        "tells it as soon as Kafka takes it; don't accept it again, petawatch baseline list shows how it stands",
+        reason="baseline_untold",
     )
 
 

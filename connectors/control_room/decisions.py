@@ -3,7 +3,7 @@
 import os
 import pwd
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +22,18 @@ _BUSY_TIMEOUT_S = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedBaseline:
-    """An accepted baseline, why, and by whom; its id is when, ns since 1970."""
+    """An accepted baseline, why, and by whom; its id is when, ns since 1970.
+
+    Attributes
+    ----------
+    told
+        Whether a facility's agents were told; True of a watch, which reads it here.
+    """
 
     baseline: AcceptedBaseline
     reason: str
     by: str
+    told: bool = True
 
 
 class OperatorDecisions:
@@ -74,21 +81,14 @@ class OperatorDecisions:
         return {verdict.alert_id: verdict.verdict for verdict in self.verdicts()}
 
     def accept_baseline(
-        self,
-        device: Device,
-        from_ns: int,
-        *,
-        reason: str,
-        by: str,
-        now_ns: int,
-        announce: Callable[[AcceptedBaseline], None] = lambda _: None,
+        self, device: Device, from_ns: int, *, reason: str, by: str, now_ns: int, of_facility: bool = False
     ) -> RecordedBaseline:
         """Make durable that what a device shows from ``from_ns`` on is its reference.
 
         Parameters
         ----------
-        announce
-            Tells those who do not read this database; when it raises, nothing was accepted.
+        of_facility
+            Its agents do not read this database: it is one of ``untold_baselines`` until ``note_told``.
         """
         with self._writing() as connection:
             # The clock may have been set back, and two commands may come at the same time: ids ascend nevertheless.
@@ -98,6 +98,8 @@ class OperatorDecisions:
                 "INSERT INTO baselines (id, device, kind, from_ns, reason, who) VALUES (?, ?, ?, ?, ?, ?)",
                 (baseline.id, device.name, device.kind, from_ns, reason, by),
             )
+            if of_facility:
+                connection.execute("INSERT INTO untold_baselines (id) VALUES (?)", (baseline.id,))
             add_entry(
                 connection,
                 at_ns=now_ns,
@@ -107,8 +109,17 @@ class OperatorDecisions:
                 why=reason,
                 details={"from": format_iso(from_ns)},
             )
-            announce(baseline)
-        return RecordedBaseline(baseline=baseline, reason=reason, by=by)
+        return RecordedBaseline(baseline=baseline, reason=reason, by=by, told=not of_facility)
+
+    def untold_baselines(self) -> list[AcceptedBaseline]:
+        """Those of which a facility's agents may not know yet, in the order in which they are to be told."""
+        return [each.baseline for each in self.baselines() if not each.told]
+
+    def note_told(self, baselines: Iterable[AcceptedBaseline]) -> None:
+        """The agents know of these: they stand in Kafka."""
+        with self._writing() as connection:
+            rows = [(baseline.id,) for baseline in baselines]
+            connection.executemany("DELETE FROM untold_baselines WHERE id = ?", rows)
 
     def take_over(self, recorded: RecordedBaseline) -> None:
         """Make a baseline of another state directory durable, under its own id; one that is known stays as it is."""
@@ -125,7 +136,9 @@ class OperatorDecisions:
     def baselines(self, after_id: int = 0) -> list[RecordedBaseline]:
         """The accepted baselines with larger ids, in their order."""
         rows = self._read(
-            "SELECT id, device, kind, from_ns, reason, who FROM baselines WHERE id > ? ORDER BY id", after_id
+            "SELECT id, device, kind, from_ns, reason, who, id NOT IN (SELECT id FROM untold_baselines) FROM baselines"
+            " WHERE id > ? ORDER BY id",
+            after_id,
         )
         return [
             RecordedBaseline(
@@ -134,8 +147,9 @@ class OperatorDecisions:
                 ),
                 reason=reason,
                 by=who,
+                told=bool(told),
             )
-            for id_, name, kind, from_ns, reason, who in rows
+            for id_, name, kind, from_ns, reason, who, told in rows
         ]
 
     @contextmanager

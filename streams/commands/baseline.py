@@ -1,15 +1,13 @@
 """`petawatch baseline`: a realigned device's new state becomes its reference."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from models.baseline import AcceptedBaseline
-
-# Other commands that decide something wait meanwhile.
-_KAFKA_PATIENCE_S = 10.0
+    from streams.facility.announcements import AnnouncementSender
 
 _State = Annotated[Path, typer.Option(help="State directory of the watch, or of a facility's recorder.")]
 
@@ -52,16 +50,13 @@ def accept(
     if from_ns is None:
         raise typer.BadParameter("--from: name the first time of the new state, for example 2022-07-01T09:34:00Z")
 
-    def tell_agents(baseline: "AcceptedBaseline") -> None:
-        from connectors.kafka.producer import BlockProducer
-        from streams.facility.announcements import announce_baseline
+    def agents() -> "AbstractContextManager[AnnouncementSender]":
+        from streams.facility.untold_baselines import agents_of
         from streams.settings import load_settings
 
-        settings = load_settings(config)
-        with BlockProducer(settings.kafka, settings.topics.installation, patience_s=_KAFKA_PATIENCE_S) as producer:
-            announce_baseline(producer, baseline)
+        return agents_of(load_settings(config))
 
-    accepted = accept_baseline(state, device, from_ns, reason, SystemClock(), tell_agents).baseline
+    accepted = accept_baseline(state, device, from_ns, reason, SystemClock(), agents).baseline
     typer.echo(
         f"{device} learns anew from its next records on, of {format_iso(accepted.from_ns)} at the earliest; "
         "what runs takes this up within seconds, what is stopped when it starts"
@@ -95,5 +90,6 @@ def list_baselines(
             "from": format_iso(baseline.from_ns),
             "by": recorded.by,
             "reason": recorded.reason,
+            "told": recorded.told,
         }
         typer.echo(json.dumps(document))

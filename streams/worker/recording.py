@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -11,6 +12,7 @@ from models.alerts.alert import AlertEvent
 from streams.agents.recorder import Recorder
 from streams.agents.task import Standing
 from streams.facility.live_topic import LiveFollower
+from streams.facility.untold_baselines import BaselineTeller, agents_of
 from streams.metrics import WatchMetrics
 from streams.settings import Settings
 from streams.state_writing import open_state_writing
@@ -108,6 +110,9 @@ class Recording:
         self._chores = with_receivers(
             self._stack, writing.housekeeping, self._report_first, state=path, settings=settings, clock=clock
         )
+        baselines = BaselineTeller(path, partial(agents_of, settings), tell)
+        self._stack.callback(baselines.stop)
+        baselines.start()
         writing.sender.start()
         self._stack.callback(self._live.stop)
         self._live.start()

@@ -9,7 +9,6 @@ import pytest
 from connectors.control_room.database import DECISIONS_NAME
 from connectors.control_room.decisions import OperatorDecisions
 from models.alerts.verdicts import EpisodeVerdict, Verdict
-from models.baseline import AcceptedBaseline
 from models.devices import Device, RecordKind, parse_device
 from models.errors import FatalError, RetryableError
 
@@ -47,17 +46,18 @@ def test_a_baseline_comes_back_as_it_was_given(tmp_path: Path) -> None:
     assert second.baseline.device.kind is RecordKind.CAMERA
 
 
-def test_a_baseline_of_which_nobody_could_be_told_was_not_accepted(tmp_path: Path) -> None:
-    decisions, heard = OperatorDecisions(tmp_path), list[AcceptedBaseline]()
-
-    def away(_: AcceptedBaseline) -> None:
-        raise RetryableError("Kafka does not answer", reason="kafka_away")
-
-    with pytest.raises(RetryableError, match="Kafka does not answer"):
-        decisions.accept_baseline(CAMERA, 7, reason="realigned", by="ana", now_ns=1000, announce=away)
-    assert decisions.baselines() == []
-    accepted = decisions.accept_baseline(CAMERA, 7, reason="x", by="ana", now_ns=1000, announce=heard.append)
-    assert heard == [accepted.baseline]
+def test_a_facilitys_baseline_is_untold_until_that_is_noted(tmp_path: Path) -> None:
+    decisions = OperatorDecisions(tmp_path)
+    decisions.accept_baseline(CAMERA, 6, reason="x", by="ana", now_ns=900)
+    first, second = (
+        decisions.accept_baseline(CAMERA, 7, reason="x", by="ana", now_ns=now_ns, of_facility=True)
+        for now_ns in (1000, 2000)
+    )
+    assert [each.told for each in decisions.baselines()] == [True, False, False]
+    assert decisions.untold_baselines() == [first.baseline, second.baseline]
+    decisions.note_told([first.baseline])
+    assert decisions.untold_baselines() == [second.baseline]
+    assert [each.told for each in decisions.baselines()] == [True, True, False]
 
 
 def test_many_may_decide_at_once(tmp_path: Path) -> None:
