@@ -114,7 +114,8 @@ def _scale(span: tuple[float, float]) -> str:
     power = 10.0 ** math.floor(math.log10(wide))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= wide)
     decimals = max(0, -math.floor(math.log10(step)))
-    marks = np.arange(math.ceil(span[0] / step), math.floor(span[1] / step) + 1) * step
+    rows = np.arange(math.ceil(span[0] / step), math.floor(span[1] / step) + 1, dtype=np.float64)
+    marks = np.asarray(rows * step, np.float64)
     return "".join(
         f'<line class="mark" x1="{_LEFT}" x2="{_RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
         f"{_words(_LEFT - 5, round(y) + 4, f'{value + 0.0:.{decimals}f}', 'end')}"
