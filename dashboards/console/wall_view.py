@@ -45,7 +45,7 @@ def wall_incidents(
         "incidents": [
             _incident(incident, worst_alerts.get(incident.id), of_stages.get(incident.id, ())) for incident in incidents
         ],
-        "suppressed": {each.stage: each.cause.value for each in suppressed},
+        "suppressed": {each.stage: _suppression(each) for each in suppressed},
     }
 
 
@@ -64,6 +64,11 @@ def _reading(reading: LiveReading) -> dict[str, Any]:
         "values": {name: _known(value) for name, value in reading.values.items()},
         "picture": reading.thumbnail is not None,
     }
+
+
+def _suppression(found: Suppression) -> dict[str, Any]:
+    until_ms = None if found.until_ns is None else found.until_ns // _MS_NS
+    return {"cause": found.cause.value, "until_ms": until_ms, "by": found.by, "why": found.why}
 
 
 def _incident(incident: Incident, worst: Alert | None, of_stages: Sequence[Alert]) -> dict[str, Any]:

@@ -288,10 +288,21 @@
     return item;
   }
 
+  const underMaintenance = (name) => shown.suppressed[name]?.cause === "maintenance";
+
+  /** "idle", or until when and by whom a stage is under maintenance. */
+  function coveredWords({ cause, until_ms: untilMs, by }) {
+    if (cause !== "maintenance") return cause;
+    const until = untilMs === null ? "" : new Date(untilMs).toISOString();
+    const day = Math.abs(untilMs - petawatch.serverNow()) < 43200000 ? "" : `${until.slice(0, 10)} `;
+    return `maintenance${until ? ` until ${day}${until.slice(11, 16)} UTC` : ""}${by ? `, by ${by}` : ""}`;
+  }
+
   function showIncidentsOf(stage) {
     const own = shown.incidents.filter((each) =>
       stage.name === INSTALLATION ? each.stages.length === 0 : each.stages.includes(stage.name));
-    const listed = JSON.stringify([own, shown.suppressed[stage.name] || ""]);
+    const suppressed = shown.suppressed[stage.name];
+    const listed = JSON.stringify([own, suppressed || ""]);
     if (listed === stage.listed) return;
     stage.listed = listed;
     const items = own.slice(0, MOST_INCIDENTS).map((each) => incidentItem(each, stage.name));
@@ -302,10 +313,16 @@
       more.append(link);
       items.push(more);
     }
-    if (shown.suppressed[stage.name]) items.unshift(make("li", "wall-covered", shown.suppressed[stage.name]));
-    else if (own.length === 0) items.push(make("li", "wall-normal", "✓ no incident"));
+    if (suppressed) {
+      const covered = make("li", "wall-covered", coveredWords(suppressed));
+      covered.title = suppressed.why;
+      items.unshift(covered);
+    } else if (own.length === 0) items.push(make("li", "wall-normal", "✓ no incident"));
     stage.incidents.replaceChildren(...items);
-    const unseen = own.filter((each) => !each.acknowledged_by);
+    // Somebody works there and knows: what is odd stays listed, and calls nobody.
+    const calm = underMaintenance(stage.name);
+    stage.card.classList.toggle("maintenance", calm);
+    const unseen = calm ? [] : own.filter((each) => !each.acknowledged_by);
     const worst = unseen.toSorted((a, b) => RANKS[b.priority] - RANKS[a.priority])[0];
     stage.card.classList.toggle("over", unseen.length > 0 && !unseen.some((each) => each.open));
     for (const priority of Object.keys(MARKS)) stage.card.classList.toggle(priority, worst?.priority === priority);
@@ -315,11 +332,15 @@
   function quietWord() {
     if (devices.size === 0) return make("span", "wall-count unknown", "– the watch is starting: nothing is watched yet");
     if (!isCurrent) return make("span", "wall-count unknown", "– no current data");
-    return make("span", "wall-count normal", "✓ nothing unacknowledged");
+    const elsewhere = unacknowledged().some(isCovered) ? " outside maintenance" : "";
+    return make("span", "wall-count normal", `✓ nothing unacknowledged${elsewhere}`);
   }
 
+  const unacknowledged = () => shown.incidents.filter((each) => !each.acknowledged_by);
+  const isCovered = (incident) => incident.stages.length > 0 && incident.stages.every(underMaintenance);
+
   function showSummary() {
-    const unseen = shown.incidents.filter((each) => !each.acknowledged_by);
+    const unseen = unacknowledged().filter((each) => !isCovered(each));
     const counts = Object.keys(MARKS).map((priority) => [priority, unseen.filter((each) => each.priority === priority).length]);
     const words = counts.filter(([, count]) => count).map(([priority, count]) => {
       const chip = make("span", `wall-count ${priority}`, `${MARKS[priority]} ${count} ${priority}`);

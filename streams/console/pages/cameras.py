@@ -1,6 +1,6 @@
-"""The cameras: all of them; of each its history, its dark profile and what it has learned."""
+"""One camera: its history, its dark profile and what it has learned."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -9,7 +9,6 @@ from fastapi.responses import HTMLResponse, Response
 from connectors.state.reader import StateReader
 from dashboards.console.camera_view import MAPS, camera_facts, map_rows
 from dashboards.console.history_view import device_charts
-from dashboards.console.stage_view import camera_rows
 from models.devices import Device, RecordKind, parse_device
 from models.errors import PetawatchError
 from models.images.camera_maps import CameraMaps, camera_maps
@@ -19,21 +18,8 @@ from streams.console.parts import ConsoleParts, parts
 from streams.console.problems import sentence_of
 from streams.console.rendering import render
 from streams.device_stages import device_key
-from streams.history.known_devices import known_devices
 
 router = APIRouter()
-
-
-@router.get("/cameras")
-def cameras(request: Request) -> HTMLResponse:
-    """All that are known."""
-    trouble, rows = "", list[Any]()
-    try:
-        with StateReader.open(parts(request).state) as reader:
-            rows = camera_rows(known_devices(reader), reader.open_alerts())
-    except PetawatchError as error:
-        trouble = sentence_of(error)
-    return render(request, "cameras.html", trouble=trouble, rows=rows)
 
 
 @router.get("/cameras/{name}")

@@ -1,17 +1,16 @@
-"""The laser's stages: all of them, and the history of each."""
+"""One of the laser's stages: its history, and its maintenance."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from connectors.state.reader import StateReader
 from dashboards.console.history_view import device_link, stage_charts
-from dashboards.console.stage_view import maintenance_words, stage_rows
+from dashboards.console.stage_view import maintenance_words
 from dashboards.words import time_words
 from models.devices import Device, RecordKind, Stage
 from models.errors import PetawatchError
-from models.event_time import HOUR_NS
 from streams.alarms.alarm_desk import LONGEST_WHY
 from streams.console.desk import desk_of
 from streams.console.guards import Operator
@@ -20,25 +19,11 @@ from streams.console.pages.steps import LENGTH_CHOICES, NO_STEP, StepTold, answe
 from streams.console.parts import ConsoleParts, parts
 from streams.console.problems import sentence_of
 from streams.console.rendering import render
-from streams.history.known_devices import known_devices, latest_minute_end, stages_of
+from streams.history.known_devices import known_devices, stages_of
 
 router = APIRouter()
 
 _Why = Annotated[str, Form(max_length=LONGEST_WHY)]
-
-
-@router.get("/stages")
-def stages(request: Request) -> HTMLResponse:
-    """All that are known, with the latest hour of each."""
-    trouble, rows = "", list[Any]()
-    try:
-        with StateReader.open(parts(request).state) as reader:
-            end_ns = latest_minute_end(reader)
-            minutes = [] if end_ns is None else reader.triplet_minutes(end_ns - HOUR_NS, end_ns)
-            rows = stage_rows(stages_of(known_devices(reader)), minutes, reader.open_alerts())
-    except PetawatchError as error:
-        trouble = sentence_of(error)
-    return render(request, "stages.html", trouble=trouble, rows=rows)
 
 
 @router.get("/stages/{name}")

@@ -91,7 +91,13 @@ def test_incidents_say_how_they_stand_and_what_is_worst_on_each_card() -> None:
         ],
         {"high": there},
         {"high": [here, there]},
-        [Suppression(number=1, stage="LA-A3-31", cause=Cause.IDLE, from_ns=0)],
+        [
+            Suppression(number=1, stage="LA-A3-31", cause=Cause.IDLE, from_ns=0),
+            Suppression(number=2, stage="LA-A2-00", cause=Cause.IDLE, from_ns=0),
+            Suppression(
+                number=3, stage="LA-A2-00", cause=Cause.MAINTENANCE, from_ns=0, until_ns=9 * MS, by="anna", why="lens"
+            ),
+        ],
     )
     found = shown["incidents"]
     assert [each["id"] for each in found] == ["newer", "high", "seen"]
@@ -103,4 +109,8 @@ def test_incidents_say_how_they_stand_and_what_is_worst_on_each_card() -> None:
         "LA-A3-31": CAMERA.name,
         "LA-A2-00": "LA_A2_00-Camera_1-Camera-1",
     }
-    assert shown["suppressed"] == {"LA-A3-31": "idle"}
+    assert shown["suppressed"] == {
+        "LA-A3-31": {"cause": "idle", "until_ms": None, "by": "", "why": ""},
+        # Of both maintenance is what people did.
+        "LA-A2-00": {"cause": "maintenance", "until_ms": 9, "by": "anna", "why": "lens"},
+    }

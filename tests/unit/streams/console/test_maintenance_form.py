@@ -37,6 +37,28 @@ def test_begun_with_an_end_and_a_reason_changed_and_ended(tmp_path: Path) -> Non
     assert AlarmState.SUPPRESSED not in {alarm.state for alarm in reader.alarms(stage=STAGE)}
 
 
+def test_where_somebody_works_the_lists_and_the_wall_are_calm(tmp_path: Path) -> None:
+    write_state(tmp_path, ManualClock())
+    client = console_client(tmp_path)
+    for path in ("/stages", "/cameras"):
+        assert "chip medium" in client.get(path, headers=HTML).text
+    post(client, _START, length="1h", why="new crystal")
+    [found] = ControlRoomReader(tmp_path).maintenance()
+    words = f"maintenance until 2022-07-01 10:30:00, by {found.by}"
+    for path in ("/stages", "/cameras"):
+        page = client.get(path, headers=HTML).text
+        assert words in text_of(page)
+        assert "chip medium" not in page
+    assert client.get("/live/incidents").json()["suppressed"] == {
+        str(STAGE): {
+            "cause": "maintenance",
+            "until_ms": (ManualClock().now_ns() + HOUR_NS) // 1_000_000,
+            "by": found.by,
+            "why": "new crystal",
+        }
+    }
+
+
 def test_what_is_refused_is_said_on_the_page(tmp_path: Path) -> None:
     write_state(tmp_path, ManualClock())
     client = console_client(tmp_path)
