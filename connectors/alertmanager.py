@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from connectors.http_post import JsonPost, checked_base_address, receiver_name
+from connectors.http_post import JsonPost, check_ca_file, checked_base_address, receiver_name, trusting
 from connectors.secret_file import secret_of
 from connectors.webhooks.channel import Outcome
 from models.errors import RetryableError
@@ -33,6 +33,8 @@ class AlertmanagerSettings:
         For one that asks for a login; the password is the first line of the file.
     token_file
         For one that asks for a bearer token: the first line of the file.
+    ca_file
+        The authorities (PEM) that its certificate is checked against, read at the start; without it the system's.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -43,10 +45,12 @@ class AlertmanagerSettings:
     user: str = ""
     password_file: Path | None = None
     token_file: Path | None = None
+    ca_file: Path | None = None
 
     def __post_init__(self) -> None:
         if self.url:
             checked_base_address(self.url, "url")
+        check_ca_file(self.ca_file, self.url, "alertmanager")
         if not 1 <= self.resend_s <= 3600 or not self.timeout_s > 0:
             raise ValueError("resend_s must lie between 1 and 3600, and timeout_s above 0")
         if bool(self.user) is (self.password_file is None) or (self.user and self.token_file is not None):
@@ -89,12 +93,13 @@ class Alertmanager:
     Raises
     ------
     FatalError
-        ``secret``: the file of the password or the token can't be read.
+        ``secret``: the file of the password or the token can't be read; ``tls``: that of the authorities.
     """
 
     def __init__(self, settings: AlertmanagerSettings) -> None:
         self._settings = settings
         self._headers = _login(settings)
+        self._tls = trusting(settings.ca_file, "alertmanager.ca_file")
         self._post: JsonPost | None = None
         self._aborted = False
 
@@ -109,7 +114,7 @@ class Alertmanager:
         """
         for part in _parts(alerts):
             body = json.dumps([alert.document() for alert in part]).encode()
-            self._post = JsonPost(self._settings.url + _PATH, self._settings.timeout_s)
+            self._post = JsonPost(self._settings.url + _PATH, self._settings.timeout_s, self._tls)
             if self._aborted:
                 return
             answer = self._post.send(self._headers, body)

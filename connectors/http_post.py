@@ -10,9 +10,11 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from http import HTTPStatus
+from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from connectors.webhooks.channel import Answer, Outcome
+from models.errors import FatalError
 
 _ANSWER_BYTES = 65_536
 _ERROR_LENGTH = 500
@@ -30,18 +32,25 @@ _OF_THE_MESSAGE = {
 
 
 class JsonPost:
-    """One message to one receiver. Redirections are not followed, and no environment is asked for proxies."""
+    """One message to one receiver. Redirections are not followed, and no environment is asked for proxies.
 
-    def __init__(self, url: str, timeout_s: float) -> None:
+    Parameters
+    ----------
+    tls
+        Which certificates an ``https`` address is checked against, as ``trusting`` made it; None: the system's.
+    """
+
+    def __init__(self, url: str, timeout_s: float, tls: ssl.SSLContext | None = None) -> None:
         self._url = url
         self._timeout_s = timeout_s
+        self._tls = tls
         self._connection: http.client.HTTPConnection | None = None
 
     def send(self, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send a JSON body."""
         try:
             address = split_address(self._url)
-            self._connection = _connection(address, self._timeout_s)
+            self._connection = _connection(address, self._timeout_s, self._tls)
             with contextlib.closing(self._connection) as connection:
                 connection.request("POST", _target(address), body, {**_headers(address), **headers})
                 answer = connection.getresponse()
@@ -56,6 +65,47 @@ class JsonPost:
         if sock is not None:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
+
+
+def trusting(ca_file: Path | None, option: str) -> ssl.SSLContext | None:
+    """What trusts the authorities of a PEM file, and no others; None without a file.
+
+    Parameters
+    ----------
+    option
+        The setting that names the file, for the sentence.
+
+    Raises
+    ------
+    FatalError
+        ``tls``: it can't be read, or holds no certificate.
+    """
+    if ca_file is None:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError, too
+        what = "it holds no certificate" if isinstance(error, ssl.SSLError) else getattr(error, "strerror", "") or error
+        raise FatalError(
+            f"{option}: {ca_file} can't be used ({what}); give a PEM file that this user may read", reason="tls"
+        ) from error
+    if not context.get_ca_certs():
+        raise FatalError(
+            f"{option}: {ca_file} holds no authority's certificate; give that of who signed the server's", reason="tls"
+        )
+    return context
+
+
+def check_ca_file(ca_file: Path | None, url: str, whose: str) -> None:
+    """See that authorities are given only where there is a certificate to be checked.
+
+    Raises
+    ------
+    ValueError
+        With one sentence when the address is no ``https`` one.
+    """
+    if ca_file is not None and urlsplit(url).scheme != "https":
+        raise ValueError(f"{whose} has a ca_file, so its url must be an https address")
 
 
 def split_address(url: str) -> SplitResult:
@@ -131,10 +181,10 @@ def _date(text: str) -> datetime | None:
     return moment if moment.tzinfo is not None else None
 
 
-def _connection(address: SplitResult, timeout_s: float) -> http.client.HTTPConnection:
+def _connection(address: SplitResult, timeout_s: float, tls: ssl.SSLContext | None) -> http.client.HTTPConnection:
     host = address.hostname or ""
     if address.scheme == "https":
-        return http.client.HTTPSConnection(host, address.port, timeout=timeout_s, context=_tls())
+        return http.client.HTTPSConnection(host, address.port, timeout=timeout_s, context=tls or _tls())
     return http.client.HTTPConnection(host, address.port, timeout=timeout_s)
 
 

@@ -1,7 +1,7 @@
 """A receiver of signed messages by HTTP."""
 
 from connectors.clock import Clock
-from connectors.http_post import JsonPost
+from connectors.http_post import JsonPost, trusting
 from connectors.secret_file import secrets_of
 from connectors.webhooks.channel import Answer, Outcome
 from connectors.webhooks.settings import ReceiverSettings
@@ -15,7 +15,7 @@ class HttpReceiver:
     Raises
     ------
     FatalError
-        ``secret``: the file of its secrets can't be read, or holds none.
+        ``secret``: the file of its secrets can't be read, or holds none; ``tls``: likewise that of the authorities.
     """
 
     def __init__(self, settings: ReceiverSettings, clock: Clock, *, timeout_s: float) -> None:
@@ -25,6 +25,7 @@ class HttpReceiver:
         self._post: JsonPost | None = None
         self._aborted = False
         self._secrets()
+        self._tls = trusting(settings.ca_file, f"ca_file of the receiver {settings.name}")
 
     def send(self, event_id: str, body: bytes) -> Answer:
         """Sign and post a message."""
@@ -33,7 +34,7 @@ class HttpReceiver:
         except FatalError as error:  # the file was changed meanwhile
             return Answer(outcome=Outcome.LATER, error=str(error))
         headers = signed_headers(secrets, event_id, body, self._clock.now_ns())
-        self._post = JsonPost(self._settings.url.get_secret_value(), self._timeout_s)
+        self._post = JsonPost(self._settings.url.get_secret_value(), self._timeout_s, self._tls)
         if self._aborted:
             return Answer(outcome=Outcome.LATER, error="stopped")
         return self._post.send(headers, body)

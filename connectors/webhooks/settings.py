@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from connectors.http_post import receiver_name, split_address
+from connectors.http_post import check_ca_file, receiver_name, split_address
 from connectors.webhooks.signing import check_secrets
 from models.alarms.priority import Priority
 
@@ -44,6 +44,8 @@ class ReceiverSettings:
         Which messages it gets.
     minimum_priority
         Of what never was so urgent it is not told.
+    ca_file
+        The authorities (PEM) that its certificate is checked against, read at the start; without it the system's.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -54,6 +56,7 @@ class ReceiverSettings:
     secrets_file: Path | None = None
     events: Wanted = Wanted.ALERT
     minimum_priority: Priority = Priority.LOW
+    ca_file: Path | None = None
 
     def __post_init__(self) -> None:
         _check_name(self.name)
@@ -64,6 +67,7 @@ class ReceiverSettings:
                 f"the url of the receiver {self.name} is no http or https address; write for example "
                 "https://example.org/petawatch"
             ) from None
+        check_ca_file(self.ca_file, self.url.get_secret_value(), f"the receiver {self.name}")
         if self.secrets and self.secrets_file is not None:
             raise ValueError(f"give the receiver {self.name} either secrets or a secrets_file")
         if self.secrets:

@@ -1,12 +1,15 @@
 """A receiver of webhooks on a port of this computer."""
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
+
+from servers.certificates import Identity
 
 
 class Delivery(NamedTuple):
@@ -47,10 +50,11 @@ class Receiver:
     hold: threading.Event = field(default_factory=threading.Event)
     asked: list[Delivery] = field(default_factory=list)
     usual: Reply = field(default_factory=lambda: Reply(204, {}))
+    scheme: str = "http"
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/alerts"
+        return f"{self.scheme}://127.0.0.1:{self.port}/alerts"
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -69,8 +73,8 @@ class Receiver:
 
 
 @contextmanager
-def receiving(port: int = 0) -> Iterator[Receiver]:
-    """Take messages while the block runs; before and after it nobody listens there."""
+def receiving(port: int = 0, identity: Identity | None = None) -> Iterator[Receiver]:
+    """Take messages while the block runs; before and after it nobody listens there. With an identity it speaks TLS."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -99,6 +103,11 @@ def receiving(port: int = 0) -> Iterator[Receiver]:
 
     server = Server(("127.0.0.1", port), Handler)
     receiver = Receiver(server.server_address[1])
+    if identity is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(identity.certificate, identity.key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        receiver.scheme = "https"
     receiver.hold.set()
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
