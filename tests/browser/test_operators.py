@@ -109,6 +109,17 @@ def test_every_page_is_accessible_and_none_is_too_wide(
         assert widths[0] <= widths[1], path
 
 
+def test_the_top_of_pages_is_one_line_however_long_names_are(tmp_path: Path, new_page: NewPage) -> None:
+    add_user(tmp_path, "maximilian.von.hohenstein", Role.OPERATOR)
+    with served_console(tmp_path) as address:
+        page = signed_in(new_page(), address, "maximilian.von.hohenstein", "/incidents")
+        expect(page.locator("#live-incidents")).to_contain_text("no unacknowledged incident")
+        page.evaluate("document.querySelector('#live-incidents .words').textContent += '; some can not be read'")
+        assert page.evaluate("document.querySelector('.top').offsetHeight") < 60
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        expect(page.get_by_role("button", name="Sign out")).to_be_in_viewport(ratio=1)
+
+
 def test_seen_shelved_and_judged_without_a_mouse(tmp_path: Path, new_page: NewPage) -> None:
     write_state(tmp_path)
     reader = ControlRoomReader(tmp_path)
