@@ -4,7 +4,7 @@ UV := .tools/bin/uv
 SYNC := $(UV) sync --frozen --no-python-downloads
 SOURCES := models connectors dashboards streams servers tests
 
-.PHONY: help setup setup-test demo test test-long servers servers-down check format bench clean
+.PHONY: help setup setup-test demo test test-long servers servers-down check format bench pictures clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,9 @@ servers: setup ## start a real Kafka on 127.0.0.1:19092 (needs java and mvn; the
 
 servers-down: setup ## stop it; what it holds stays
 	.venv/bin/python -m servers down
+
+pictures: setup-test ## make the pictures of docs/images anew, from simulated data
+	.venv/bin/python -m tests.browser.pictures
 
 format: setup-test ## format the code and mend what can be mended
 	.venv/bin/ruff format $(SOURCES)

@@ -8,7 +8,7 @@ from typing import Any
 
 import uvicorn
 
-from connectors.clock import SystemClock
+from connectors.clock import Clock, SystemClock
 from streams.console.access.access import Access
 from streams.console.app import create_app
 from streams.console.listening import listening
@@ -21,16 +21,18 @@ _HOST = "127.0.0.1"
 
 
 @contextmanager
-def served_console(state: Path, **options: Any) -> Iterator[str]:
-    """Its address, while the block runs; ``options`` are settings."""
-    settings, clock = load_settings(None, **options), SystemClock()
+def served_console(
+    state: Path, *, config: Path | None = None, clock: Clock | None = None, **options: Any
+) -> Iterator[str]:
+    """Its address, while the block runs; ``options`` are settings beside those of the file ``config``."""
+    settings, clock = load_settings(config, **options), clock or SystemClock()
     access = Access(state, _HOST, settings.console, clock, passwords=QUICK_PASSWORDS)
-    with closing(make_parts(state, settings, clock, access)) as parts, listening(_HOST, 0) as listener:
+    with closing(make_parts(state, settings, clock, access, config)) as parts, listening(_HOST, 0) as listener:
         port = int(listener.getsockname()[1])
-        config = uvicorn.Config(
+        server_config = uvicorn.Config(
             create_app(parts, host=_HOST, port=port), log_level="error", lifespan="off", timeout_graceful_shutdown=1
         )
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(server_config)
         thread = threading.Thread(target=server.run, args=([listener],), name="served-console")
         parts.hub.start()
         thread.start()
