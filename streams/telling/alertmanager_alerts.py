@@ -42,9 +42,7 @@ class IncidentAlerts:
         incident = routed.incident
         if routed.fires:
             return self._told(routed, incident.priority, now_ns + HEARD_FOR_NS, "")
-        if routed.put_aside:
-            return self._told(routed, incident.priority, now_ns, "put aside")
-        return self._told(routed, incident.priority, incident.closed_ns or now_ns, "over")
+        return self._told(routed, incident.priority, _ended_ns(routed, now_ns), _end(routed))
 
     def of_other_labels(self, routed: RoutedIncident, news: Iterable[int], now_ns: int) -> list[RoutedAlert]:
         """The ends of what was told of it under other priorities and before the latest news: labels choose the route.
@@ -54,9 +52,9 @@ class IncidentAlerts:
         news
             What was told of it before, besides ``routed.news``.
         """
-        incident = routed.incident
+        incident, ended_ns = routed.incident, _ended_ns(routed, now_ns)
         return [
-            self._told(replace(routed, news=(since_ns,)), priority, now_ns, _end(routed, priority))
+            self._told(replace(routed, news=(since_ns,)), priority, ended_ns, _end_of_other(routed, priority))
             for priority in Priority
             for since_ns in sorted({incident.announced_ns or incident.opened_ns, *routed.news, *news})
             if (priority, since_ns) != (incident.priority, routed.news[-1])
@@ -96,7 +94,18 @@ class IncidentAlerts:
         return {name: value for name, value in annotations.items() if value}
 
 
-def _end(routed: RoutedIncident, priority: Priority) -> str:
+def _ended_ns(routed: RoutedIncident, now_ns: int) -> int:
+    """When what was told of it ends: with an incident that is over, else now."""
+    return now_ns if routed.put_aside else routed.incident.closed_ns or now_ns
+
+
+def _end(routed: RoutedIncident) -> str:
+    return "put aside" if routed.put_aside else "over"
+
+
+def _end_of_other(routed: RoutedIncident, priority: Priority) -> str:
+    if not routed.fires:
+        return _end(routed)
     return "something is new of it" if priority is routed.incident.priority else "of another priority now"
 
 

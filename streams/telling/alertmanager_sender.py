@@ -96,7 +96,7 @@ class AlertmanagerSender:
         found = self._found(now_ns)
         changed = [each for each in found if everything or each != self._known.get(each.incident.id)]
         told = [self._alerts.alert(each, now_ns) for each in changed]
-        told += [alert for each in changed if each.fires for alert in self._of_other_labels(each, now_ns)]
+        told += [alert for each in changed for alert in self._of_other_labels(each, now_ns)]
         if told or everything:
             self._alertmanager.tell(told)
             self._metrics.alertmanager_took(sum(each.fires for each in found))
@@ -120,10 +120,12 @@ class AlertmanagerSender:
         return known_ns - _ENDS_TOLD_NS
 
     def _of_other_labels(self, routed: RoutedIncident, now_ns: int) -> list[RoutedAlert]:
-        """Once: what was told before the priority changed, before something was new, or before a restart."""
+        """Once: what was told before the priority changed, before something was new, or before a restart.
+
+        Also of what is over or put aside by now: all that was told of it ends.
+        """
         known = self._known.get(routed.incident.id)
-        same = known is not None and (known.incident.priority, known.news) == (routed.incident.priority, routed.news)
-        if known is not None and known.fires and same:
+        if known is not None and (known.incident.priority, known.news) == (routed.incident.priority, routed.news):
             return []
         return self._alerts.of_other_labels(routed, () if known is None else known.news, now_ns)
 

@@ -223,6 +223,27 @@ def test_one_that_gets_more_urgent_changes_its_route(room: _Room) -> None:
 
 
 @pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("aside", [False, True])
+def test_one_that_gets_more_urgent_and_is_over_at_once_ends_under_all_its_labels(
+    room: _Room, restarted: bool, aside: bool
+) -> None:
+    alert = room.alerts.raised(severity=Severity.LOW)
+    (begun,) = [each for each in room.look() if room.goes_on(each)]
+    worse = room.alerts.changed(alert, severity=Severity.HIGH)
+    if aside:
+        room.alerts.shelve(worse)
+    else:
+        room.alerts.ended(worse)
+        room.alerts.end_incidents()
+    if restarted:
+        room.sender = room.new_sender()
+    told = {each.labels["priority"]: each for each in room.look(1)}
+    assert not any(room.goes_on(each) for each in told.values())
+    assert told["low"].labels == begun.labels
+    assert told["low"].annotations["end"] == ("put aside" if aside else "over")
+
+
+@pytest.mark.parametrize("restarted", [False, True])
 def test_what_is_new_in_an_acknowledged_incident_is_told_as_another_alert(room: _Room, restarted: bool) -> None:
     first = room.alerts.raised(1)
     [before] = [each for each in room.look() if room.goes_on(each)]
