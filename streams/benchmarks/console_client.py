@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlencode
 
 from models.errors import FatalError
 from streams.processes.command_process import CommandProcess
@@ -36,15 +37,27 @@ class Page:
 
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=GIVE_UP_S)
+        self._cookie = ""
 
     def get(self, path: str) -> bytes:
         """The answer."""
-        self._connection.request("GET", path, headers={"Accept": "text/html, */*"})
+        return self._asked("GET", path, None, {"Accept": "text/html, */*"})
+
+    def post(self, path: str, page: bytes) -> bytes:
+        """The answer to a form without fields of ``page``, as a script sends it."""
+        token = re.search(rb'name="csrf" value="([^"]*)"', page)
+        body = urlencode({"csrf": b"" if token is None else token[1]})
+        form = "application/x-www-form-urlencoded"
+        return self._asked("POST", path, body, {"Accept": "application/json", "Content-Type": form})
+
+    def _asked(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> bytes:
+        self._connection.request(method, path, body, {**headers, "Cookie": self._cookie} if self._cookie else headers)
         answer = self._connection.getresponse()
-        body = answer.read()
+        found = answer.read()
         if answer.status != http.client.OK:
             raise FatalError(f"{path} was answered with {answer.status}", reason="benchmark")
-        return body
+        self._cookie = answer.getheader("Set-Cookie", "").partition(";")[0] or self._cookie
+        return found
 
     def close(self) -> None:
         """End it."""

@@ -23,6 +23,7 @@ from connectors.state.commit import Commit
 from connectors.state.database import DATABASE_NAME
 from connectors.state.directory import StateDirectory
 from connectors.state.reader import StateReader
+from models.alarms.incident import Incident
 from models.alerts.alert import (
     Alert,
     AlertChange,
@@ -208,10 +209,28 @@ def _storm(directory: StateDirectory, state: Path, port: int, alerts: list[Alert
             looker.join()
             keeper.stop()
     what = f"{len(alerts):,} episodes of a minute on {FACILITY_CAMERAS} cameras"
-    incidents = len(ControlRoomReader(state).incidents(limit=_MOST_INCIDENTS))
-    yield Figure(name=f"{what}: incidents", value=incidents, unit="incidents")
+    incidents = ControlRoomReader(state).incidents(limit=_MOST_INCIDENTS)
+    yield Figure(name=f"{what}: incidents", value=len(incidents), unit="incidents")
     yield Figure(name=f"{what}: processor time of the keeper", value=cpu.by_thread["alarms"], unit="s")
     yield median_figure(f"{what}: the list of incidents meanwhile", sorted(pages), unit="ms", per=1e3, wanted="200")
+    yield from _acknowledged(port, what, incidents)
+
+
+def _acknowledged(port: int, what: str, incidents: list[Incident]) -> Iterator[Figure]:
+    """Each incident as its page does it: the step, then the page as it stands, which takes the place of the first."""
+    taken, sizes = [], []
+    with closing(Page(port)) as page:
+        for incident in incidents:
+            path = f"/incidents/{incident.id}"
+            shown = page.get(path)
+            began_s = time.perf_counter()
+            page.post(f"{path}/acknowledge", shown)
+            sizes.append(len(page.get(path)))
+            taken.append(time.perf_counter() - began_s)
+    most = max(incident.episodes for incident in incidents)
+    name = f"{what}: acknowledging on an incident's page, of up to {most:,} episodes, and the page anew"
+    yield median_figure(name, sorted(taken), unit="ms", per=1e3, wanted="200")
+    yield Figure(name=f"{what}: largest page of an incident", value=max(sizes) / 1e3, unit="kB")
 
 
 def _are_taken(keeper: AlarmKeeper, state: Path, alerts: int) -> bool:
