@@ -1,0 +1,104 @@
+"""What leaves out the noise, in a real browser: histories without frames that had no beam, the wall at maintenance."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from connectors.clock import SystemClock
+from connectors.live_board import BOARD_NAME, LiveBoardWriter
+from connectors.state.commit import Commit
+from connectors.state.directory import StateDirectory
+from models.devices import RecordKind
+from models.event_time import MINUTE_NS, format_iso
+from models.live_reading import LiveReading
+from models.records import IMAGE_SHAPE, Refusal
+from models.results import FEATURE_NAMES, Scoring
+from tests.support.console_state import write_state
+from tests.support.consoles import console_client
+from tests.support.served_console import served_console
+from tests.unit.connectors.state.examples import CAMERA, STAGE, START_NS, decided
+from tests.unit.streams.console.test_incident_pages import post
+
+_PATIENT_MS = 60_000
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(_PATIENT_MS)
+    expect.set_options(timeout=_PATIENT_MS)
+    page = context.new_page()
+    page.on("pageerror", lambda error: pytest.fail(f"the page's script fails: {error}"))
+    yield page
+    context.close()
+
+
+def write_frames(state: Path) -> None:
+    """600 frames at 10 Hz: the beam near 65 px, one far off; noise without beam in the first 100 frames."""
+    rng = np.random.default_rng(3)
+    block = decided(CAMERA, 600, start_ns=START_NS)
+    features = np.full(block.scored.features.shape, np.nan)
+    centroid = 65.0 + rng.uniform(-0.5, 0.5, 600)
+    centroid[:100] = rng.uniform(0.0, 127.0, 100)
+    centroid[300] = 110.0
+    features[:, FEATURE_NAMES[RecordKind.CAMERA].index("centroid_x_px")] = centroid
+    fires, none_refused = np.arange(600) >= 100, np.zeros(600, np.uint8)
+    scored = replace(block.scored, features=features, fires=fires, refusal=none_refused)
+    with StateDirectory.open(state) as directory:
+        directory.commit(Commit(decided=[replace(block, scored=scored)]))
+
+
+def test_a_history_is_of_the_beam_and_says_what_it_leaves_out(tmp_path: Path, page: Page) -> None:
+    write_frames(tmp_path)
+    stretch = f"from={format_iso(START_NS)}&to={format_iso(START_NS + MINUTE_NS)}"
+    with served_console(tmp_path) as console:
+        page.goto(f"{console}/cameras/{CAMERA.name}?{stretch}")
+        chart = page.get_by_label("Centroid, x", exact=True).locator(".summary")
+        expect(chart).to_contain_text("100 of 600 frames without beam; 1 point beyond the axis (triangles)")
+        expect(chart).to_contain_text("x: 64.5")  # the least of all; noise would be near 0
+        everything = page.get_by_label("Axes reach to all values")
+        everything.check()
+        expect(chart).not_to_contain_text("beyond the axis")
+        expect(chart).to_contain_text("to 110;")
+        page.reload()  # it is remembered
+        expect(everything).to_be_checked()
+        expect(chart).to_contain_text("100 of 600 frames without beam")
+        expect(chart).not_to_contain_text("beyond the axis")
+
+
+def test_a_stage_at_which_somebody_works_calls_nobody_from_the_wall(tmp_path: Path, page: Page) -> None:
+    write_state(tmp_path)
+    reading = LiveReading(
+        device=CAMERA,
+        event_time_ns=SystemClock().now_ns(),
+        scoring=Scoring.SCORED,
+        refusal=Refusal.NONE,
+        score=12.0,
+        anomalous=True,
+        values={"centroid_x_px": 64.0, "centroid_y_px": 51.0},
+        thumbnail=np.zeros(IMAGE_SHAPE, np.uint8),
+    )
+    with LiveBoardWriter(tmp_path / BOARD_NAME, SystemClock()) as board:
+        board.show(reading)
+    with served_console(tmp_path) as console:
+        page.goto(console)
+        card, summary = page.locator(".stage"), page.locator("#wall-summary")
+        expect(card.locator(".wall-incident")).to_have_count(2)
+        expect(summary).to_contain_text("2 high")
+        expect(card).to_contain_class("high")
+        post(
+            console_client(tmp_path, clock=SystemClock()),
+            f"/stages/{STAGE}/maintenance/start",
+            length="1h",
+            why="new crystal",
+        )
+        expect(card.locator(".wall-covered")).to_contain_text("maintenance until ")
+        expect(card.locator(".wall-covered")).to_contain_text(", by ")
+        expect(card).to_contain_class("maintenance")
+        expect(card).not_to_contain_class("high")
+        expect(card.locator(".wall-incident")).to_have_count(2)
+        expect(summary).not_to_contain_text("high")
