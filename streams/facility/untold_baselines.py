@@ -11,10 +11,13 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from connectors.control_room.decisions import OperatorDecisions
+from connectors.kafka.admin import open_admin
+from connectors.kafka.failures import topic_missing
 from connectors.kafka.producer import BlockProducer
 from models.errors import PetawatchError, RetryableError
 from streams.facility.announcements import AnnouncementSender, announce_baseline
 from streams.settings import Settings
+from streams.topology import RECORD_TOPICS
 
 _PATIENCE_S = 10.0
 #: The command that accepts one tells it by itself: it is left so long to do that.
@@ -30,9 +33,16 @@ def agents_of(settings: Settings) -> Iterator[AnnouncementSender]:
     Raises
     ------
     RetryableError, FatalError
-        Kafka can't be reached: nothing was done.
+        Kafka can't be reached, or has no topics of this installation: nothing was done.
     """
-    with BlockProducer(settings.kafka, settings.topics.installation, patience_s=_PATIENCE_S) as producer:
+    topics = settings.topics
+    with open_admin(settings.kafka) as admin:
+        missing = {topics.full_name(name) for name in RECORD_TOPICS.values()}.difference(
+            admin.names(f"{topics.installation}.")
+        )
+    if missing:
+        raise topic_missing(settings.kafka, min(missing))
+    with BlockProducer(settings.kafka, topics.installation, patience_s=_PATIENCE_S) as producer:
         producer.open()
         yield producer
 
