@@ -19,6 +19,7 @@ from models.records import IMAGE_SHAPE, Refusal
 from models.results import FEATURE_NAMES, Scoring
 from tests.support.console_state import write_state
 from tests.support.consoles import console_client
+from tests.support.manual_clock import ManualClock
 from tests.support.served_console import served_console
 from tests.unit.connectors.state.examples import CAMERA, STAGE, START_NS, decided
 from tests.unit.streams.console.test_incident_pages import post
@@ -91,7 +92,7 @@ def test_a_stage_at_which_somebody_works_calls_nobody_from_the_wall(tmp_path: Pa
         expect(summary).to_contain_text("2 high")
         expect(card).to_contain_class("high")
         post(
-            console_client(tmp_path, clock=SystemClock()),
+            console_client(tmp_path, clock=ManualClock(SystemClock().now_ns())),
             f"/stages/{STAGE}/maintenance/start",
             length="1h",
             why="new crystal",
