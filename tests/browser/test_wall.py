@@ -174,13 +174,16 @@ def test_a_large_wall_is_filled_and_never_scrolls(
             page.set_viewport_size(size)  # type: ignore[arg-type]
             page.goto(address)
             expect(page.locator(".tile")).to_have_count(len(devices))
-            page.wait_for_function("document.body.style.getPropertyValue('--words') !== ''")
+            wait_until(lambda: page.evaluate("document.body.style.getPropertyValue('--words') !== ''"))
             assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
             bottoms, widths = page.evaluate(
                 "[...document.querySelectorAll('.tile')].map((it) => it.getBoundingClientRect())"
                 ".reduce(([ends, wide], it) => [[...ends, it.bottom], [...wide, it.width]], [[], []])"
             )
+            # A banner comes.
+            page.evaluate("document.querySelector('.wall-top').style.paddingTop = '8vh'")
+            wait_until(lambda: page.evaluate("document.documentElement.scrollHeight <= innerHeight"))
     assert max(bottoms) > 0.9 * size["height"]
     assert max(widths) - min(widths) <= 2
 

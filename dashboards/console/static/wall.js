@@ -226,7 +226,7 @@
   /** On a large screen all is as large as fits without scrolling: it is read from four metres. First the pictures, by
       every number of columns; then the words, as far as pictures leave room. */
   function fit() {
-    const shape = JSON.stringify([innerWidth, innerHeight, devices.size, stages.size, Array.from(stages.values(), (each) => each.listed)]);
+    const shape = JSON.stringify([innerWidth, innerHeight, wall.offsetTop, devices.size, stages.size, Array.from(stages.values(), (each) => each.listed)]);
     if (shape === fittedTo) return;
     fittedTo = shape;
     const style = document.body.style;

@@ -60,7 +60,7 @@ class LaserDay:
         config = folder / "petawatch.toml"
         config.write_text(
             f'[archive]\nstore = "{folder}/store"\nread_back_share = 0.85\nstate_every_s = 120.0\n'
-            "[tape]\ncopies = 0\n[console]\nstale_after_s = 90.0\n",
+            "[tape]\ncopies = 0\n[console]\nstale_after_s = 900.0\n",
             encoding="utf-8",
         )
         return cls(folder, config, load_settings(config), ManualClock(_SIMULATED.start_ns))
