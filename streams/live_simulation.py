@@ -86,6 +86,7 @@ class LiveSimulation:
         if live.snapshot_s * settings.hz < 1:
             raise ValueError(f"snapshots of {live.snapshot_s} s hold no shot at {settings.hz:g} Hz")
         self._out, self._settings, self._live = out, settings, live
+        self._run_file = out / "live.json"
         self._clock, self._wait, self._tell = clock, wait, tell
 
     def run(self, minutes: int | None = None, progress: Progress | None = None) -> None:
@@ -103,6 +104,8 @@ class LiveSimulation:
         FatalError
             ``out`` holds something else or a run that is over, another program writes there, or it can't be written.
         """
+        if (self._out / "data").exists() and not self._run_file.exists():
+            raise self._refusal("holds a simulation already that is not live", "not_empty")
         try:
             with self._alone() as coming:
                 now_ns = self._clock.now_ns() // MINUTE_NS * MINUTE_NS
@@ -167,8 +170,8 @@ class LiveSimulation:
         minute_mb = sum(snapshot.file.stat().st_size for snapshot in coming) / 1e6
         kept = self._live.keep_minutes
         self._tell(
-            f"{minute_mb:.0f} MB a minute; the latest {kept} minutes are kept ({minute_mb * kept / 1e3:.1f} GB), older "
-            "snapshots are removed"
+            f"a live laser in {self._out / 'data'}: {minute_mb:.0f} MB a minute; the latest {kept} minutes are kept "
+            f"({minute_mb * kept / 1e3:.1f} GB), older snapshots are removed; stop with Ctrl-C"
         )
 
     def _simulator(self, start_ns: int) -> LaserSimulator:
@@ -182,17 +185,14 @@ class LiveSimulation:
 
     def _beginning(self, now_ns: int) -> tuple[int, bool]:
         """When minute 0 began, and whether this is a run that goes on."""
-        file = self._out / "live.json"
         simulated = {name: value for name, value in asdict(self._settings).items() if name not in _OF_THE_CLOCK}
-        if not file.exists():
-            if (self._out / "data").exists():
-                raise self._refusal("holds a simulation already that is not live", "not_empty")
+        if not self._run_file.exists():
             start_ns = now_ns - self._settings.minute_of_shot(first_fault_shot(self._settings)) * MINUTE_NS
             document = {"start": format_iso(start_ns), "simulated": simulated}
-            replace_file(file, (json.dumps(document, indent=1) + "\n").encode())
+            replace_file(self._run_file, (json.dumps(document, indent=1) + "\n").encode())
             return start_ns, False
         try:
-            document = json.loads(file.read_text(encoding="utf-8"))
+            document = json.loads(self._run_file.read_text(encoding="utf-8"))
             start_ns, before = parse_iso(document["start"]), document["simulated"]
         except (ValueError, KeyError, TypeError) as error:
             raise self._refusal("has a live.json that can't be read", "not_empty") from error

@@ -119,13 +119,11 @@ def _simulate_live(out: Path, settings: "SimulationSettings", live: "LiveSetting
 
     from connectors.clock import SystemClock
     from dashboards.progress import progress_bar
-    from streams.commands.usage import tell
     from streams.live_simulation import LiveSimulation
 
     stopping = threading.Event()
     simulation = LiveSimulation(out, settings, live, clock=SystemClock(), wait=stopping.wait, tell=typer.echo)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    tell(f"a live laser in {out / 'data'}; watch that folder; stop with Ctrl-C")
     with progress_bar("what cameras learn from") as advance:
         simulation.run(minutes, advance)

@@ -197,6 +197,11 @@ def test_another_simulation_is_never_mixed_in(tmp_path: Path) -> None:
     with pytest.raises(FatalError, match="not live"):
         trial.run(1)
 
+    (tmp_path / "at once" / "data").mkdir(parents=True)
+    with pytest.raises(FatalError, match="not live"):
+        Trial(tmp_path / "at once").run(1)
+    assert [path.name for path in (tmp_path / "at once").iterdir()] == ["data"]
+
 
 def test_two_programs_never_write_into_one_folder(tmp_path: Path) -> None:
     (tmp_path / ".coming").mkdir()
