@@ -227,10 +227,11 @@
       every number of columns; then the words, as far as pictures leave room. */
   function fit() {
     const shape = JSON.stringify([innerWidth, innerHeight, wall.offsetTop, devices.size, stages.size, Array.from(stages.values(), (each) => each.listed)]);
-    if (shape === fittedTo) return;
+    const fits = () => document.documentElement.scrollHeight <= innerHeight;
+    // A word that became longer may have taken another line.
+    if (shape === fittedTo && (fits() || !wall.classList.contains("fitted"))) return;
     fittedTo = shape;
     const style = document.body.style;
-    const fits = () => document.documentElement.scrollHeight <= innerHeight;
     const largest = (name, unit, low, high, step) => {
       while (high - low > step) {
         const size = (low + high) / 2;
@@ -367,6 +368,7 @@
     }
     for (const stage of stages.values()) showIncidentsOf(stage);
     showSummary();
+    fit();
   }
 
   function drawLegend() {
