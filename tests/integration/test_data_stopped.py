@@ -57,8 +57,7 @@ def test_a_stop_is_told_once_over_a_restart_and_so_is_the_return(tmp_path: Path)
         with watch_live(data, state, **options) as live:
             time.sleep(2 * LIMIT_S)
             assert stops(read_results(state)) == [opened]
-            recorder.deliver()
-            live.until(lambda results: [alert["status"] for alert in stops(results)] == ["closed"])
+            recorder.deliver_until(lambda: [alert["status"] for alert in stops(read_results(state))] == ["closed"])
             wait_until(lambda: told(receiver) == ["opened", "closed"])
         [closed] = stops(read_results(state))
     assert closed == {**opened, "status": "closed"}

@@ -2,12 +2,13 @@
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from connectors.control_room.database import reading
 from connectors.control_room.notes import read_note
 from tests.support.snapshot_files import NAME, minute, write_production
-from tests.support.watching import deliver
+from tests.support.watching import deliver, wait_until
 
 
 class SmallRecorder:
@@ -24,6 +25,15 @@ class SmallRecorder:
         shots = {time.replace("09-34", f"10-{self.minute:02}"): devices for time, devices in minute(2).items()}
         deliver(write_production(self.aside / name, shots), self.folder)
         self.minute += 1
+
+    def deliver_until(self, condition: Callable[[], bool]) -> None:
+        """One after the other: those that lie there when a watch has just begun to look have not come to it."""
+
+        def met() -> bool:
+            self.deliver()
+            return condition()
+
+        wait_until(met, every_s=1.0)
 
     def deliver_until_missed(self, state: Path) -> None:
         """Until the watch would miss the next one."""

@@ -444,7 +444,6 @@ def test_data_that_stop_are_told_to_the_recorder_once_over_a_restart(kafka: Kafk
     with petawatch_running(*command, environment=site.environment) as process:
         time.sleep(8)  # it starts, and would miss data twice
         assert stops() == [opened]
-        recorder.deliver()
-        wait_until(lambda: stops() == [opened, ("recorders/recorder-1", AlertStatus.CLOSED)])
+        recorder.deliver_until(lambda: stops() == [opened, ("recorders/recorder-1", AlertStatus.CLOSED)])
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
