@@ -15,7 +15,10 @@ _Name = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
 _RoleName = Annotated[str, typer.Option("--role", help="viewer, operator or admin.")]
 _Json = Annotated[bool, typer.Option("--json", help="One JSON document a line.")]
 _PasswordFile = Annotated[
-    Path | None, typer.Option(help="File whose first line is the password; asked for without it.")
+    Path | None,
+    typer.Option(
+        help="File whose first line is the password; without it the terminal is asked, or standard input read."
+    ),
 ]
 
 
@@ -146,8 +149,12 @@ def _role(name: str) -> "Role":
 
 
 def _password(file: Path | None) -> str:
+    import sys
+
     from connectors.secret_file import secret_of
 
     if file is not None:
         return secret_of(file, "password_file", reason="password_file")
+    if not sys.stdin.isatty():  # a script gives it, which nobody could read on a screen
+        return sys.stdin.readline().rstrip("\r\n")
     return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))

@@ -30,11 +30,17 @@ async def signed_in(request: Request) -> SignedIn:
     """
     who = await run_in_threadpool(who_asks, request)
     if who is None:
-        raise HTTPException(401, "Sign in first.", {"WWW-Authenticate": "Bearer"})
+        raise HTTPException(401, _how_to_ask(request), {"WWW-Authenticate": "Bearer"})
     if request.method not in SAFE_METHODS and who.means is not Means.TOKEN:
         await require_own_page(request)
     request.state.signed_in = who
     return who
+
+
+def _how_to_ask(request: Request) -> str:
+    if "Authorization" in request.headers:
+        return "This token is not valid (any more): `petawatch tokens list` shows those that are."
+    return 'Sign in first; a program sends "Authorization: Bearer TOKEN", which `petawatch tokens create` makes.'
 
 
 def who_asks(request: Request) -> SignedIn | None:

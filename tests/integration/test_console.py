@@ -1,5 +1,6 @@
 """The console as a process: TLS, what it refuses to start with, and its end."""
 
+import io
 import json
 import re
 import socket
@@ -9,8 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from connectors.access.passwords import Passwords
 from connectors.access.role import Role
 from connectors.access.tokens import ApiTokens
+from connectors.access.users import Users
 from connectors.clock import SystemClock
 from servers.certificates import Authority
 from servers.failures import ServerMissingError
@@ -68,7 +71,7 @@ def test_what_it_refuses_to_start_with_is_one_sentence(tmp_path: Path, command: 
             assert told.count("\n") == 1, told
 
 
-def test_users_and_tokens_by_commands(tmp_path: Path, command: Run) -> None:
+def test_users_and_tokens_by_commands(tmp_path: Path, command: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     state, file = tmp_path / "state", tmp_path / "password"
     file.write_text(f"{PASSWORD}\n", encoding="utf-8")
 
@@ -80,6 +83,11 @@ def test_users_and_tokens_by_commands(tmp_path: Path, command: Run) -> None:
     run("users", "add", "anna", "--role", "operator", "--password-file", file)
     run("users", "set-role", "anna", "admin")
     run("users", "set-password", "anna", "--password-file", file)
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"other {PASSWORD}\n"))
+    run("users", "set-password", "anna")
+    users = Users(state, SystemClock(), Passwords())
+    assert users.with_password("anna", f"other {PASSWORD}") is not None
+    assert users.with_password("anna", PASSWORD) is None
     heads, anna = (line.split("\t") for line in run("users", "list").splitlines())
     assert (heads, anna[:2]) == (["name", "role", "changed"], ["anna", "admin"])
     assert json.loads(run("users", "list", "--json")) == dict(zip(heads, anna, strict=True))

@@ -142,6 +142,9 @@ def test_a_token_of_a_program_needs_no_form_and_no_cookie(client: TestClient, tm
     assert client.get("/", headers={"Authorization": f"Bearer {token}"}).status_code == 200
     for wrong in (f"Bearer {token}x", f"Basic {token}", "Bearer ", "Bearer"):
         assert client.get("/", headers={"Authorization": wrong}).status_code == 401
+    refused = client.get("/api/v1/incidents", headers={"Authorization": f"Bearer {token}x"})
+    assert "petawatch tokens list" in refused.json()["detail"]
+    assert "petawatch tokens create" in client.get("/api/v1/incidents").json()["detail"]
 
 
 def test_attempts_are_limited_by_user_and_by_address(tmp_path: Path) -> None:
