@@ -78,6 +78,7 @@ def _summary(report: ShiftReport) -> str:
             ("files safe in the archive", f"{count_words(archive.safe)} of {count_words(archive.files)}")
             if archive.files
             else ("files safe in the archive", ""),
+            ("files that wait for the archive", count_words(archive.waiting) if archive.waiting else ""),
         ]
     )
 

@@ -137,6 +137,12 @@ class ArchiveStanding:
     limited: bool = False
     sentences: Sequence[str] = ()
 
+    @property
+    def waiting(self) -> int:
+        """Files of any time that are on their way, in the longest queue: what waits for two places is one file."""
+        lags = {} if self.status is None else self.status["waiting"]
+        return max((lag["files"] for lag in lags.values()), default=0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenPoints:

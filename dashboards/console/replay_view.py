@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboards.words import count_words, figure_words, link, plain_words, size_words, span_words, time_words
+from models.devices import Stage
 from models.event_time import HOUR_NS, format_iso
 from models.replay_progress import ReplayProgress
 
@@ -107,8 +108,7 @@ def found_rows(result: Mapping[str, Any]) -> list[FoundRow]:
 
 
 def _found_row(alert: Mapping[str, Any], found_by: str) -> FoundRow:
-    stage = alert["stage"]
-    where = alert["device"] or f"{stage['front_end']}-{stage['amp']}-{stage['arm']}"
+    where = alert["device"] or Stage(**alert["stage"]).name or alert["source"]["file"]
     return FoundRow(
         first=alert["first_shot"][:-1].replace("T", " "),
         severity=alert["severity"],

@@ -1,5 +1,7 @@
 """Consoles that tests call as a browser does, without a server."""
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,3 +35,11 @@ def console_client(
     access = Access(state, host, settings.console, clock, open_to_everyone=open_to_everyone, passwords=QUICK_PASSWORDS)
     app = create_app(make_parts(state, settings, clock, access), host=host)
     return TestClient(app, base_url=f"http://{host}", follow_redirects=False)
+
+
+@contextmanager
+def closed_console(state: Path, **options: Any) -> Iterator[TestClient]:
+    """The same for who asks for shots around one: the process that reads them ends with it."""
+    client = console_client(state, **options)
+    with closing(client.app.state.parts):  # type: ignore[attr-defined]
+        yield client

@@ -97,6 +97,18 @@ def test_nothing_is_told_as_nothing() -> None:
     assert "Computed at 1970-01-01 09:00:00 UTC." in page
 
 
+@pytest.mark.parametrize(("files", "told"), [(0, ""), (19, "<dt>files that wait for the archive</dt><dd>19</dd>")])
+def test_files_that_wait_are_not_forgotten_beside_those_that_are_safe(files: int, told: str) -> None:
+    lags = {
+        sink: {"files": n, "bytes": n, "oldest_s": n, "error": ""} for sink, n in (("store", files), ("catalog", 0))
+    }
+    status = {"waiting": lags, "store": "", "counts": {}, "cartridges": {}, "catalog_error": ""}
+    page = report_page(replace(REPORT, archive=ArchiveStanding(status=status, files=54, safe=54)))
+    assert "<dt>files safe in the archive</dt><dd>54 of 54</dd>" in page
+    assert ("files that wait" in page) == bool(told)
+    assert told in page
+
+
 def test_what_a_report_has_no_room_for_is_counted() -> None:
     shown = ReportIncident(incident=INCIDENT, episodes=[EPISODE] * 12)
     page = report_page(
