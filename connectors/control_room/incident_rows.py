@@ -18,7 +18,6 @@ _COLUMNS = (
 )
 
 
-_PART = "priority, first_shot_ns, last_shot_ns, episodes, open_episodes, announced, unseen"
 _PARTS = """SELECT m.kind, m.subject, m.front_end, m.amp, m.arm, m.priority, min(a.first_shot_ns), max(a.last_shot_ns),
     count(*), sum(a.open), count(a.announced_ns), sum(a.announced_ns IS NOT NULL AND a.acknowledged_ns IS NULL)
     FROM activations a JOIN alarms m ON m.id = a.alarm_id WHERE a.incident_id = ? GROUP BY m.id"""
@@ -131,14 +130,23 @@ def episodes_in_reach(
 def incident_parts(connection: sqlite3.Connection, incident_id: str) -> list[IncidentPart]:
     """What the alarms of an incident are to it, by their ids."""
     parts = []
-    for kind, subject, front_end, amp, arm, *row in connection.execute(_PARTS, (incident_id,)):
-        values = dict(zip(_PART.split(", "), row, strict=True))
-        values |= {
-            "kind": AlertKind(kind),
-            "stage": Stage(front_end, amp, arm),
-            "priority": Priority(values["priority"]),
-        }
-        parts.append(IncidentPart(subject=subject, **values))
+    for row in connection.execute(_PARTS, (incident_id,)):
+        kind, subject, front_end, amp, arm, priority, first_ns, last_ns, episodes, open_episodes, announced, unseen = (
+            row
+        )
+        part = IncidentPart(
+            kind=AlertKind(kind),
+            subject=subject,
+            stage=Stage(front_end, amp, arm),
+            priority=Priority(priority),
+            first_shot_ns=first,
+            last_shot_ns=last,
+            episodes=episodes,
+            open_episodes=open_episodes,
+            announced=announced,
+            unseen=unseen,
+        )
+        parts.append(part)
     return parts
 
 

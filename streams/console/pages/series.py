@@ -15,7 +15,6 @@ from streams.history.series_columns import series_columns
 
 router = APIRouter()
 
-_TRIPLETS = ("complete", "idle", "energy_j")
 # Seconds since 1970.
 _Seconds = Annotated[float, Query(ge=EARLIEST_NS / SECOND_NS, le=LATEST_NS / SECOND_NS)]
 _Points = Annotated[int, Query(ge=10, le=MOST_POINTS)]
@@ -46,7 +45,8 @@ def stage_series(
 ) -> JSONResponse:
     """How many of a stage's shots were complete, and their energy."""
     from_ns, to_ns = _stretch(from_s, to_s)
-    series = parts(request).history.read(parsed_stage(name), _TRIPLETS, from_ns, to_ns, points=points)
+    stage = parsed_stage(name)
+    series = parts(request).history.read(stage, tuple(series_columns(stage)), from_ns, to_ns, points=points)
     return JSONResponse(completeness_document(series))
 
 
