@@ -89,6 +89,10 @@ class ControlRooms:
             raise trouble
         return found or [self._own.state]
 
+    def place_of(self, subject_id: str) -> Path:
+        """The first of ``places_of``: of what is kept in one place, that one."""
+        return self.places_of(subject_id)[0]
+
     def incidents(
         self, *, after: str | None = None, limit: int = 100, **wanted: Unpack[IncidentsWanted]
     ) -> list[Incident]:

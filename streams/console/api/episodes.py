@@ -145,13 +145,13 @@ def judge_episode(request: Request, alert_id: Id, who: Operator, judgement: Judg
     """Say whether there was something; it takes the place of an earlier verdict, which is kept, too."""
     console = parts(request)
     require_match(request, tag_of_answer(_episode(console, alert_id)))
-    [place, *_] = console.control_room.places_of(alert_id)
+    place = console.control_room.place_of(alert_id)
     give_verdict(place, alert_id, judgement.verdict, judgement.why, console.clock, by=who.name)
     return _episode(console, alert_id)
 
 
 def _episode(console: ConsoleParts, alert_id: str) -> Episode:
-    [place, *_] = console.control_room.places_of(alert_id)
+    place = console.control_room.place_of(alert_id)
     with StateReader.open(place) as reader:
         alert, links = reader.alert(alert_id), reader.evidence(alert_id)
     if alert is None:

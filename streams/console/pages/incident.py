@@ -84,7 +84,7 @@ def verdict(
 
     def step() -> str:
         console = parts(request)
-        [place, *_] = console.control_room.places_of(alert_id)
+        place = console.control_room.place_of(alert_id)
         give_verdict(place, alert_id, verdict, why, console.clock, by=who.name)
         return f"The verdict of {who.name} is {verdict.value}."
 

@@ -150,7 +150,7 @@ def incident_page(
 def _read(console: ConsoleParts, incident_id: str, look: IncidentLook) -> _Found:
     found = _Found(place=console.state)
     try:
-        [found.place, *_] = console.control_room.places_of(incident_id or look.alert)
+        found.place = console.control_room.place_of(incident_id or look.alert)
         room = ControlRoomReader(found.place)
         if incident_id:
             _read_incident(room, found, incident_id, look)

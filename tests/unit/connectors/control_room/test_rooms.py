@@ -66,11 +66,13 @@ def test_an_id_leads_to_whoever_keeps_it(tmp_path: Path) -> None:
             [incident] = room.reader.incidents()
             for subject in (one.id, incident.id, alarm_id(one)):
                 assert both.places_of(subject) == [room.state]
+                assert both.place_of(subject) == room.state
             assert both.incident(incident.id) == incident
             assert both.members(incident.id) == [one.id]
             assert both.activation(one.id) == room.reader.activation(one.id)
             assert both.alarm(alarm_id(one)) == room.reader.alarm(alarm_id(one))
         assert both.places_of("0123456789abcdef") == [watch.state]
+        assert both.place_of("0123456789abcdef") == watch.state
         assert both.incident("0123456789abcdef") is None
         assert both.alarm("0123456789abcdef") is None
 
@@ -83,6 +85,7 @@ def test_an_alarm_that_two_keep_comes_once_as_it_most_wants_a_person(tmp_path: P
         watch.desk.shelve(alarm.id, until_ns=START_NS + HOUR_NS, by="anna", why="known")
         both = rooms_of(watch, tape)
         assert both.places_of(alarm.id) == [watch.state, tape.state]
+        assert both.place_of(alarm.id) == watch.state
         assert [each.state for each in both.alarms()] == [AlarmState.UNACKNOWLEDGED]
         assert both.alarm(alarm.id) == tape.reader.alarm(alarm.id)
         assert both.alarms(states=[AlarmState.SHELVED]) == watch.reader.alarms()
