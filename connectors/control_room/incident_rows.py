@@ -131,9 +131,7 @@ def incident_parts(connection: sqlite3.Connection, incident_id: str) -> list[Inc
     """What the alarms of an incident are to it, by their ids."""
     parts = []
     for row in connection.execute(_PARTS, (incident_id,)):
-        kind, subject, front_end, amp, arm, priority, first_ns, last_ns, episodes, open_episodes, announced, unseen = (
-            row
-        )
+        kind, subject, front_end, amp, arm, priority, first, last, episodes, open_episodes, announced, unseen = row
         part = IncidentPart(
             kind=AlertKind(kind),
             subject=subject,
