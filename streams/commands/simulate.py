@@ -1,5 +1,7 @@
 """`petawatch simulate`: write minutes of a simulated laser, with labelled faults; at once, or as they pass."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,21 +55,13 @@ def simulate(
     from streams.live_simulation import LiveSettings
     from streams.simulation import Dialect, ShapeSet, SimulationSettings
 
-    if dialect not in {"production", "test"}:
-        raise typer.BadParameter(f"--dialect is production or test, not {dialect!r}")
-    if shapes not in {"default", "proof"}:
-        raise typer.BadParameter(f"--shapes is default or proof, not {shapes!r}")
-    if live and start:
-        raise typer.BadParameter("--start: a simulation with --live begins now")
-    if dialect == "test" and start and "T" in start:
-        raise typer.BadParameter("--start: the test dialect begins at midnight; give a date alone")
-    live_settings = LiveSettings()
+    _check_together(dialect=dialect, shapes=shapes, start=start, live=live)
+    live_settings, defaults = LiveSettings(), SimulationSettings()
     if not live and (snapshot_s, keep_minutes) != (live_settings.snapshot_s, live_settings.keep_minutes):
         raise typer.BadParameter("--snapshot-s and --keep-minutes are for --live")
-    defaults = SimulationSettings()
     spacing_s = _LIVE_FAULT_EVERY_S if live else defaults.fault_spacing_s
     date, minute_of_day = _beginning(start) if start else (defaults.date, defaults.start_minute_of_day)
-    try:
+    with _mistakes_of_usage():
         settings = SimulationSettings(
             minutes=minutes or _MINUTES,
             stages=stages,
@@ -83,12 +77,30 @@ def simulate(
             start_minute_of_day=minute_of_day,
         )
         live_settings = LiveSettings(snapshot_s=snapshot_s, keep_minutes=keep_minutes)
-        if live:
-            _simulate_live(out, settings, live_settings, minutes)
-        else:
-            _simulate_at_once(out, settings)
+    if live:
+        _simulate_live(out, settings, live_settings, minutes)
+    else:
+        _simulate_at_once(out, settings)
+
+
+@contextmanager
+def _mistakes_of_usage() -> Iterator[None]:
+    """What settings refuse is a mistake of whoever gave them; only settings are made in it."""
+    try:
+        yield
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def _check_together(*, dialect: str, shapes: str, start: str, live: bool) -> None:
+    if dialect not in {"production", "test"}:
+        raise typer.BadParameter(f"--dialect is production or test, not {dialect!r}")
+    if shapes not in {"default", "proof"}:
+        raise typer.BadParameter(f"--shapes is default or proof, not {shapes!r}")
+    if live and start:
+        raise typer.BadParameter("--start: a simulation with --live begins now")
+    if dialect == "test" and "T" in start:
+        raise typer.BadParameter("--start: the test dialect begins at midnight; give a date alone")
 
 
 def _beginning(text: str) -> tuple[str, int]:
@@ -122,7 +134,8 @@ def _simulate_live(out: Path, settings: "SimulationSettings", live: "LiveSetting
     from streams.live_simulation import LiveSimulation
 
     stopping = threading.Event()
-    simulation = LiveSimulation(out, settings, live, clock=SystemClock(), wait=stopping.wait, tell=typer.echo)
+    with _mistakes_of_usage():
+        simulation = LiveSimulation(out, settings, live, clock=SystemClock(), wait=stopping.wait, tell=typer.echo)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     with progress_bar("what cameras learn from") as advance:
