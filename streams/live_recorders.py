@@ -11,13 +11,13 @@ import numpy as np
 from connectors.durable_files import replace_file
 from connectors.snapshots.writer import write_production_snapshot
 from models.devices import Device
-from models.event_time import MILLISECOND_NS, MINUTE_NS, SECOND_NS
+from models.event_time import MINUTE_NS, SECOND_NS
 from models.simulation.faults import FaultLabel
 from models.simulation.laser import DeviceMinute, LaserSimulator
-from models.snapshot_names import midnight_ns, parse_snapshot_name
+from models.snapshot_names import parse_snapshot_name
+from models.snapshot_sequence import snapshot_start_ns
 from streams.simulation import snapshot_place
 
-_MINUTE_S = 60
 # A fault lasts seconds: one that an earlier snapshot began with is among so many labels.
 _LATEST_LABELS = 200
 
@@ -90,8 +90,8 @@ class LiveRecorders:
     def remove_before(self, before_ns: int) -> None:
         """Remove the snapshots that began earlier, and folders of days that are empty then."""
         for file in sorted(self._data.rglob("*.h5")):
-            name = parse_snapshot_name(file.relative_to(self._data))
-            if midnight_ns(name.date) + (name.start_ms or 0) * MILLISECOND_NS < before_ns:
+            start_ns = snapshot_start_ns(parse_snapshot_name(file.relative_to(self._data)))
+            if start_ns is not None and start_ns < before_ns:
                 file.unlink(missing_ok=True)
                 if not any(file.parent.iterdir()):
                     file.parent.rmdir()
@@ -108,9 +108,9 @@ class LiveRecorders:
         recorded = self._simulator.minute(stage, minute)
         faults = self._simulator.faults_in(stage, minute)
         start_ns = self._simulator.settings.start_ns + minute * MINUTE_NS
-        for second in range(0, _MINUTE_S, self._snapshot_s):
-            part_ns = start_ns + second * SECOND_NS
-            end_ns = part_ns + self._snapshot_s * SECOND_NS
+        length_ns = self._snapshot_s * SECOND_NS
+        for part_ns in range(start_ns, start_ns + MINUTE_NS, length_ns):
+            end_ns = part_ns + length_ns
             yield (
                 part_ns,
                 {device: _between(whole, part_ns, end_ns) for device, whole in recorded.items()},

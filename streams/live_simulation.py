@@ -11,21 +11,19 @@ from connectors.clock import Clock
 from connectors.durable_files import replace_file
 from connectors.process_lock import LockHeldError, ProcessLock
 from models.errors import FatalError
+from models.evaluation import severity_word
 from models.event_time import DAY_NS, MINUTE_NS, SECOND_NS, format_iso, parse_iso
 from models.simulation.faults import FaultLabel, first_fault_shot
 from models.simulation.laser import LaserSimulator
-from models.simulation.settings import Dialect, SimulationSettings
+from models.simulation.settings import LONGEST_MINUTES, Dialect, SimulationSettings
 from streams.live_recorders import ComingSnapshot, LiveRecorders
 from streams.simulation import Progress
 
 #: Waits for so many seconds, or until the simulation is to end: then True.
 Wait = Callable[[float], bool]
 
-_MINUTE_S = 60
-_WEEK_MINUTES = 7 * 24 * 60
 # They follow from the clock, so they may differ when a run goes on.
 _OF_THE_CLOCK = frozenset({"date", "start_minute_of_day", "minutes"})
-_STRENGTHS = ("mild", "medium", "strong")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +42,7 @@ class LiveSettings:
     keep_minutes: int = 30
 
     def __post_init__(self) -> None:
-        if self.snapshot_s < 1 or _MINUTE_S % self.snapshot_s:
+        if self.snapshot_s < 1 or MINUTE_NS % (self.snapshot_s * SECOND_NS):
             raise ValueError(f"snapshot_s must be a whole part of a minute, as 10, 20, 30 or 60, got {self.snapshot_s}")
         if self.keep_minutes < 1:
             raise ValueError(f"keep_minutes must be 1 or more, got {self.keep_minutes}")
@@ -109,11 +107,11 @@ class LiveSimulation:
         try:
             with self._alone() as coming:
                 now_ns = self._clock.now_ns() // MINUTE_NS * MINUTE_NS
-                start_ns, goes_on = self._beginning(now_ns)
+                start_ns, first = self._beginning(now_ns)
                 recorders = LiveRecorders(self._out, coming, self._simulator(start_ns), self._live.snapshot_s)
                 recorders.forget_coming()
                 try:
-                    self._record(recorders, start_ns, now_ns, minutes, None if goes_on else progress or _unseen)
+                    self._record(recorders, start_ns, first, now_ns, minutes, progress)
                 finally:
                     recorders.forget_coming()
         except OSError as error:
@@ -122,22 +120,28 @@ class LiveSimulation:
             ) from error
 
     def _record(
-        self, recorders: LiveRecorders, start_ns: int, now_ns: int, minutes: int | None, progress: Progress | None
+        self,
+        recorders: LiveRecorders,
+        start_ns: int,
+        first: int,
+        now_ns: int,
+        minutes: int | None,
+        progress: Progress | None,
     ) -> None:
-        """The minutes before now, if their progress is told, then the live ones."""
-        first = (now_ns - start_ns) // MINUTE_NS
-        for minute in range(first if progress else 0):
+        """The minutes from the first one to now at once, then the live ones."""
+        present = (now_ns - start_ns) // MINUTE_NS
+        for minute in range(first, present):
             for snapshot in recorders.prepare(minute):
                 recorders.close(snapshot)
             if progress:
-                progress(minute + 1, first)
+                progress(minute + 1, present)
             if self._wait(0.0):
                 return
-        last = min(first + (minutes or _WEEK_MINUTES), _WEEK_MINUTES)
-        minute = first
+        last = min(present + (minutes or LONGEST_MINUTES), LONGEST_MINUTES)
+        minute = present
         while minute < last:
             coming = recorders.prepare(minute)
-            if minute == first:
+            if minute == present:
                 self._tell_disk(coming)
             if not all(self._close(recorders, snapshot) for snapshot in coming):
                 return
@@ -145,7 +149,7 @@ class LiveSimulation:
             if oldest_ns >= now_ns:  # what cameras learn from stays until the live snapshots are old enough
                 recorders.remove_before(oldest_ns)
             minute = self._after(minute, start_ns)
-        if last == _WEEK_MINUTES:
+        if last == LONGEST_MINUTES:
             self._tell(f"the simulation in {self._out} is a week old and ends; another one needs another folder")
 
     def _close(self, recorders: LiveRecorders, snapshot: ComingSnapshot) -> bool:
@@ -177,20 +181,20 @@ class LiveSimulation:
     def _simulator(self, start_ns: int) -> LaserSimulator:
         settings = replace(
             self._settings,
-            minutes=_WEEK_MINUTES,
+            minutes=LONGEST_MINUTES,
             date=format_iso(start_ns)[:10],
             start_minute_of_day=start_ns % DAY_NS // MINUTE_NS,
         )
         return LaserSimulator(settings, load_beam_shapes())
 
-    def _beginning(self, now_ns: int) -> tuple[int, bool]:
-        """When minute 0 began, and whether this is a run that goes on."""
+    def _beginning(self, now_ns: int) -> tuple[int, int]:
+        """When minute 0 began, and the first minute to write: in a run that goes on it is the present one."""
         simulated = {name: value for name, value in asdict(self._settings).items() if name not in _OF_THE_CLOCK}
         if not self._run_file.exists():
             start_ns = now_ns - self._settings.minute_of_shot(first_fault_shot(self._settings)) * MINUTE_NS
             document = {"start": format_iso(start_ns), "simulated": simulated}
             replace_file(self._run_file, (json.dumps(document, indent=1) + "\n").encode())
-            return start_ns, False
+            return start_ns, 0
         try:
             document = json.loads(self._run_file.read_text(encoding="utf-8"))
             start_ns, before = parse_iso(document["start"]), document["simulated"]
@@ -198,9 +202,9 @@ class LiveSimulation:
             raise self._refusal("has a live.json that can't be read", "not_empty") from error
         if before != simulated:
             raise self._refusal("holds a simulation of another laser, seed or rate", "not_empty")
-        if not start_ns <= now_ns < start_ns + _WEEK_MINUTES * MINUTE_NS:
+        if not start_ns <= now_ns < start_ns + LONGEST_MINUTES * MINUTE_NS:
             raise self._refusal(f"holds a simulation that began at {format_iso(start_ns)} and lasts a week", "over")
-        return start_ns, True
+        return start_ns, (now_ns - start_ns) // MINUTE_NS
 
     def _refusal(self, why: str, reason: str) -> FatalError:
         return FatalError(f"{self._out} {why}; remove it or name another folder", reason=reason)
@@ -223,10 +227,6 @@ class LiveSimulation:
 
 
 def _sentence(fault: FaultLabel) -> str:
-    strength = _STRENGTHS[min(int(fault.severity * 3), 2)]
     shots = f"{fault.shots} shots" if fault.shots > 1 else "1 shot"
+    strength = severity_word(fault.severity)
     return f"{format_iso(fault.first_shot_ns)} {fault.kind.value} ({strength}), {shots} of {fault.device.name}"
-
-
-def _unseen(done: int, total: int) -> None:
-    """Nobody looks at the progress."""

@@ -19,7 +19,8 @@ PULSE_ENERGY_J = {"FE": 0.02, "A1": 3.5, "A2": 30.0, "A3": 300.0}
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DAY_MINUTES = 24 * 60
-_LONGEST_MINUTES = 7 * _DAY_MINUTES
+#: A simulation lasts a week at most.
+LONGEST_MINUTES = 7 * _DAY_MINUTES
 
 
 class Dialect(StrEnum):
@@ -107,7 +108,7 @@ class SimulationSettings:
         if not 0 <= self.start_minute_of_day < _DAY_MINUTES:
             raise ValueError(f"start_minute_of_day must be 0 to {_DAY_MINUTES - 1}, got {self.start_minute_of_day}")
         test_period = self.dialect is Dialect.TEST
-        longest = _DAY_MINUTES if test_period else _LONGEST_MINUTES
+        longest = _DAY_MINUTES if test_period else LONGEST_MINUTES
         if not 1 <= self.minutes <= longest:
             span = "a day, which is one file" if test_period else "a week"
             raise ValueError(f"minutes must be 1 to {longest} ({span}), got {self.minutes}")
