@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from streams.console.pages import (
     api,
     archive,
-    cameras,
+    camera,
     evidence,
     incident,
     incidents,
@@ -17,7 +17,7 @@ from streams.console.pages import (
     series,
     settings,
     sign_in,
-    stages,
+    stage,
     wall,
 )
 
@@ -33,8 +33,8 @@ PAGES: tuple[APIRouter, ...] = (
     incident.router,
     evidence.router,
     lists.router,
-    stages.router,
-    cameras.router,
+    stage.router,
+    camera.router,
     series.router,
     api.router,
     replay.router,

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from models.devices import parse_device
 from models.event_time import EARLIEST_NS, LATEST_NS, SECOND_NS
 from streams.console.pages.series_document import completeness_document, series_document
-from streams.console.pages.stages import parsed_stage
+from streams.console.pages.stage import parsed_stage
 from streams.console.parts import parts
 from streams.history.series import MOST_POINTS
 from streams.history.series_columns import series_columns

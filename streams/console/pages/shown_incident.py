@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -37,6 +36,7 @@ from models.alerts.verdicts import EpisodeVerdict
 from models.devices import RecordKind, parse_device
 from models.errors import PetawatchError
 from models.event_time import MINUTE_NS, format_iso
+from streams.console.pages.paged import ONE_PAGE, Paged, nearest_page, page_links
 from streams.console.pages.steps import LENGTH_CHOICES, NO_STEP, StepTold
 from streams.console.parts import ConsoleParts, parts
 from streams.console.problems import sentence_of
@@ -68,19 +68,6 @@ class IncidentLook:
     alarms: int = 0
 
 
-class Paged(NamedTuple):
-    """A page of a list: which one of how many, and where on the whole list it begins and ends."""
-
-    number: int
-    of: int
-    first: int
-    end: int
-    all: int
-
-
-_ONE_PAGE = Paged(1, 1, 0, 0, 0)
-
-
 @dataclass(slots=True, kw_only=True)
 class _Found:
     """What was read in the state directory ``place``; what could not be is empty, and ``troubles`` say why."""
@@ -88,7 +75,7 @@ class _Found:
     place: Path
     incident: Incident | None = None
     announced_ns: int | None = None
-    episodes: Paged = _ONE_PAGE
+    episodes: Paged = ONE_PAGE
     members: list[Activation] = field(default_factory=list)
     unseen: list[Activation] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
@@ -123,7 +110,7 @@ def incident_page(
         return render(request, "failure.html", status=code, sentence=sentence, code=code)
     roles = [each.role for each in _by_role(found.evidence)]
     role = look.role if look.role in roles else (roles[0] if roles else "")
-    alarms = _page(len(found.alarms), look.alarms, _ALARMS)
+    alarms = nearest_page(len(found.alarms), look.alarms, _ALARMS)
     path = f"/incidents/{incident_id}"
     pages = {"alert": look.alert, "episodes": look.episodes, "alarms": look.alarms}
     return render(
@@ -135,9 +122,9 @@ def incident_page(
         incident=_shown_incident(found),
         chosen=None if found.alert is None else _shown_alert(console, found, found.alert, role),
         episodes=episode_rows(found.members, found.verdicts, "" if found.alert is None else found.alert.id),
-        episode_pages=_links(found.episodes, path, pages, "episodes"),
+        episode_pages=page_links(found.episodes, path, pages, "episodes"),
         alarms=alarm_rows(found.alarms[alarms.first : alarms.end]),
-        alarm_pages=_links(alarms, path, pages, "alarms"),
+        alarm_pages=page_links(alarms, path, pages, "alarms"),
         receipts=receipt_rows(found.receipts, [each.alert for each in found.members]),
         audit=audit_rows(
             found.audit, subject_names(found.incident, found.alarms, [each.alert for each in found.members])
@@ -177,27 +164,9 @@ def _read_incident(room: ControlRoomReader, found: _Found, incident_id: str, loo
     worst_first = room.worst_first(incident_id)
     found.worst_id = next(iter(worst_first), "")
     chosen = worst_first.index(look.alert) if look.alert in worst_first else 0
-    found.episodes = page = _page(len(worst_first), look.episodes or chosen // _EPISODES + 1, _EPISODES)
+    found.episodes = page = nearest_page(len(worst_first), look.episodes or chosen // _EPISODES + 1, _EPISODES)
     found.members = room.activations_of(worst_first[page.first : page.end])
     found.alarms = room.alarms(incident=incident_id)
-
-
-def _page(entries: int, number: int, size: int) -> Paged:
-    """The page of this number, from 1, or the nearest one that there is."""
-    pages = max(-(-entries // size), 1)
-    number = min(max(number, 1), pages)
-    return Paged(number, pages, (number - 1) * size, min(number * size, entries), entries)
-
-
-def _links(page: Paged, path: str, asked: dict[str, object], name: str) -> dict[str, object]:
-    """The page in words, and the links to those beside it; the rest of what is looked at stays."""
-
-    def to(number: int) -> str:
-        others = {other: value for other, value in (asked | {name: number}).items() if value}
-        return link(path, **others) if 1 <= number <= page.of else ""
-
-    words = f"{page.first + 1} to {page.end} of {page.all}" if page.of > 1 else ""
-    return {"words": words, "before": to(page.number - 1), "behind": to(page.number + 1)}
 
 
 def _touches(entry: AuditEntry, incident_id: str) -> bool:
