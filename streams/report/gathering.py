@@ -11,7 +11,6 @@ from connectors.control_room.reader import ControlRoomReader
 from connectors.control_room.receivers import failing_receivers
 from connectors.state.reader import StateReader
 from connectors.state.triplet_minutes import TripletMinute
-from dashboards.incident_words import subject_names
 from dashboards.shift_report import (
     CameraPointing,
     DeviceAvailability,
@@ -20,13 +19,13 @@ from dashboards.shift_report import (
     ShiftReport,
     StageShots,
 )
-from dashboards.words import time_words
 from models.alarms.audit_chain import AuditEntry
 from models.alarms.life_cycle import AlarmState
 from models.devices import RecordKind, Stage, parse_device
 from models.stability import energy_stability, pointing_stability
+from streams.alarms.audited_subjects import names_in
 from streams.report.archive_standing import archive_standing
-from streams.report.found_incidents import FoundIncidents, find_incidents
+from streams.report.found_incidents import find_incidents
 from streams.report.missed_shots import MissedShots, sum_missed
 from streams.report.reported_stretch import ReportedStretch
 from streams.report.row_sums import DeviceSums, sum_rows
@@ -48,14 +47,15 @@ def gather_report(state: Path, settings: Settings, stretch: ReportedStretch, now
     RetryableError
         ``state_busy`` or ``disk_error``.
     """
+    room = ControlRoomReader(state)
+    audit, more_audit = _audit(room, stretch)
     with StateReader.open(state) as reader:
         minutes = reader.triplet_minutes(stretch.from_ns, stretch.to_ns)
         files = Counter(file.status.value for file in reader.files_between(stretch.from_ns, stretch.to_ns))
         ledger = reader.ledger()
         found = find_incidents(state, reader, stretch)
+        audit_names = names_in(audit, room, reader)
     sums, missed = sum_rows(state, stretch), sum_missed(state, stretch)
-    room = ControlRoomReader(state)
-    audit, more_audit = _audit(room, stretch)
     outcomes: Counter[str] = sum((each.outcomes for each in sums.values()), Counter())
     return ShiftReport(
         from_ns=stretch.from_ns,
@@ -77,7 +77,7 @@ def gather_report(state: Path, settings: Settings, stretch: ReportedStretch, now
         archive=archive_standing(state, settings, stretch, now_ns),
         open_points=_open_points(state),
         audit=audit,
-        audit_names=_names(room, found) if audit else {},
+        audit_names=audit_names,
         more_audit=more_audit,
     )
 
@@ -161,16 +161,6 @@ def _open_points(state: Path) -> OpenPoints:
         receivers=[receivers[name] for name in sorted(receivers)],
         audit_breaks=room.audit_breaks(),
     )
-
-
-def _names(room: ControlRoomReader, found: FoundIncidents) -> dict[str, str]:
-    """What the ids in the audit log mean: alarms, and the incidents and episodes that the report tells of."""
-    alerts = [episode.alert for shown in found.incidents for episode in shown.episodes]
-    alerts += [episode.alert for episode in found.ungrouped]
-    incidents = {
-        shown.incident.id: f"the incident of {time_words(shown.incident.first_shot_ns)}" for shown in found.incidents
-    }
-    return subject_names(None, room.alarms(), alerts) | incidents
 
 
 def _audit(room: ControlRoomReader, stretch: ReportedStretch) -> tuple[list[AuditEntry], int]:
