@@ -1,4 +1,4 @@
-"""Rows for eyes: a table where the terminal has room for it, else a block per row, in which every name stays whole."""
+"""Rows for eyes and for pipes: a table where the terminal has room for it, else a block per row; piped, lines."""
 
 from collections.abc import Iterable, Sequence
 
@@ -28,6 +28,8 @@ def print_rows(
     *,
     none: str,
     headed_by: int = 1,
+    right: Iterable[str] = (),
+    piped_heads: bool = True,
 ) -> None:
     """A table with heads: on a terminal as wide as that, else a block per row; lines without a terminal.
 
@@ -39,14 +41,18 @@ def print_rows(
         What is said when there are no rows.
     headed_by
         How many cells head a block.
+    right
+        The columns that hold numbers.
+    piped_heads
+        Not for lists that scripts read by lines alone.
     """
     shown = [[printable(cell) for cell in row] for row in rows]
     if not shown:
         console.print(none, markup=False, highlight=False, soft_wrap=True)
     elif not console.is_terminal:
-        print_lines(columns, shown, console)
+        _write_lines((columns, *shown) if piped_heads else shown, console)
     elif table_fits(columns, shown, console):
-        print_table(title, columns, shown, console)
+        print_table(title, columns, shown, console, right=right)
     else:
         names = columns[headed_by:]
         blocks = [(" ".join(row[:headed_by]), list(zip(names, row[headed_by:], strict=True))) for row in shown]
@@ -54,10 +60,20 @@ def print_rows(
 
 
 def print_lines(columns: Sequence[str], rows: Iterable[Sequence[str]], console: Console) -> None:
-    """Without a terminal: a line per row with tabs between its cells, below one with the names of the columns."""
-    for row in (columns, *rows):
+    """Without a terminal: a line per row with tabs between its cells, below one with the names of the columns.
+
+    Parameters
+    ----------
+    rows
+        Whose cells may be texts from elsewhere.
+    """
+    _write_lines([columns, *([printable(cell) for cell in row] for row in rows)], console)
+
+
+def _write_lines(rows: Iterable[Sequence[str]], console: Console) -> None:
+    for row in rows:
         # The console itself would turn tabs into blanks.
-        console.file.write("\t".join(map(printable, row)) + "\n")
+        console.file.write("\t".join(row) + "\n")
 
 
 def print_table(

@@ -7,14 +7,14 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.control_room.decisions import RecordedBaseline
-from dashboards.blocks import counted, print_blocks, print_lines, print_table, table_fits
+from dashboards.blocks import counted, print_lines, print_rows
 from dashboards.printable import printable
 from models.alerts.verdict_counts import VerdictCount
 from models.evaluation import Rate
 from models.event_time import format_iso
 
 _VERDICT_COLUMNS = ("kind", "where", "true", "false", "unclear", "not judged", "precision (95 %)")
-_BASELINE_COLUMNS = ("accepted", "device", "from", "by", "reason")
+_BASELINE_COLUMNS = ("device", "accepted", "from", "by", "reason")
 
 
 def print_verdict_counts(counts: Sequence[VerdictCount], console: Console) -> None:
@@ -64,26 +64,15 @@ def _verdict_rows(shown: Sequence[VerdictCount], counts: Sequence[VerdictCount])
 
 def print_baselines(baselines: Sequence[RecordedBaseline], console: Console) -> None:
     """Accepted baselines, oldest first; a block for each on a narrow terminal, lines with heads without one."""
-    rows = [[printable(cell) for cell in _cells(recorded)] for recorded in baselines]
-    if not rows:
-        console.print("no accepted baselines", highlight=False)
-    elif not console.is_terminal:
-        print_lines(_BASELINE_COLUMNS, rows, console)
-    elif table_fits(_BASELINE_COLUMNS, rows, console):
-        print_table("Accepted baselines", _BASELINE_COLUMNS, rows, console)
-    else:
-        blocks = [
-            (device, [("accepted", accepted), *zip(_BASELINE_COLUMNS[2:], values, strict=True)])
-            for accepted, device, *values in rows
-        ]
-        print_blocks(blocks, console)
+    rows = map(_cells, baselines)
+    print_rows("Accepted baselines", _BASELINE_COLUMNS, rows, console, none="no accepted baselines")
 
 
 def _cells(recorded: RecordedBaseline) -> tuple[str, ...]:
     baseline = recorded.baseline
     return (
-        format_iso(baseline.id),
         baseline.device.name,
+        format_iso(baseline.id),
         format_iso(baseline.from_ns),
         recorded.by,
         recorded.reason if recorded.told else f"{recorded.reason} (the agents do not know it yet)",

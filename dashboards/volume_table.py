@@ -5,8 +5,7 @@ from typing import Any, Protocol
 
 from rich.console import Console
 
-from dashboards.blocks import print_blocks, print_table, table_fits
-from dashboards.printable import printable
+from dashboards.blocks import print_rows
 from models.archive.volumes import Volume
 from models.event_time import iso_or_none
 
@@ -40,22 +39,15 @@ class ShownVolume(Protocol):
 
 def print_volumes(lines: Sequence[ShownVolume], console: Console) -> None:
     """Barcode, label, state, how full, bundles, errors, when it was last verified wholly, uuid."""
-    if not lines:
-        console.print(
-            "the catalog knows no cartridges yet; `petawatch archive tape` takes in those that are mounted",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-        return
-    rows = [_cells(line) for line in lines]
-    if not console.is_terminal:
-        for row in rows:
-            console.file.write("\t".join(row) + "\n")  # the console itself would turn tabs into blanks
-    elif table_fits(_COLUMNS, rows, console):
-        print_table("Cartridges", _COLUMNS, rows, console, right=_NUMBERS)
-    else:
-        print_blocks([(row[0], list(zip(_COLUMNS[1:], row[1:], strict=True))) for row in rows], console)
+    print_rows(
+        "Cartridges",
+        _COLUMNS,
+        map(_cells, lines),
+        console,
+        none="the catalog knows no cartridges yet; `petawatch archive tape` takes in those that are mounted",
+        right=_NUMBERS,
+        piped_heads=False,
+    )
 
 
 def volume_document(line: ShownVolume) -> dict[str, Any]:
@@ -83,8 +75,8 @@ def _cells(line: ShownVolume) -> tuple[str, ...]:
     used = f"{100 * volume.used_bytes / volume.capacity_bytes:.0f} %" if volume.capacity_bytes else "-"
     verified = iso_or_none(volume.last_verified_ns)
     return (
-        printable(volume.barcode) or "-",
-        printable(volume.label) or "-",
+        volume.barcode or "-",
+        volume.label or "-",
         volume.state.value,
         used,
         str(line.safe),
@@ -92,5 +84,5 @@ def _cells(line: ShownVolume) -> tuple[str, ...]:
         str(line.damaged),
         str(volume.errors),
         verified[:16] if verified else "never",
-        printable(volume.uuid),
+        volume.uuid,
     )

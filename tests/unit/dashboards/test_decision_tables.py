@@ -98,4 +98,4 @@ def test_a_wide_terminal_shows_a_table_of_baselines() -> None:
 
 def test_without_a_terminal_each_baseline_is_a_line() -> None:
     heads, row = (line.split("\t") for line in baselines(width=20, terminal=False))
-    assert (heads[:2], row[:2]) == (["accepted", "device"], ["2022-07-01T09:30:01.100Z", CAMERA])
+    assert (heads[:2], row[:2]) == (["device", "accepted"], [CAMERA, "2022-07-01T09:30:01.100Z"])
