@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboards.html_page import Markup, text
+from dashboards.svg import label, polylines
 
 _WIDTH, _HEIGHT = 360, 168
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 352, 24, 146
@@ -64,9 +65,9 @@ def draw_course(courses: Sequence[Course], *, unit: str, ends: tuple[str, str], 
         f'<svg class="course" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" role="img" '
         f'aria-label="{text(f"{says}, {unit}, {known.min():.4g} to {known.max():.4g}")}">'
         f'<rect x="{_LEFT}" y="{_TOP}" width="{_RIGHT - _LEFT}" height="{_BOTTOM - _TOP}"/>'
-        f"{_scale(span)}{drawn}{_words(_LEFT, _TOP - 9, unit, 'start')}{_legend(courses)}"
-        f"{_words(_LEFT, _HEIGHT - 6, ends[0], 'start')}{_words(_RIGHT, _HEIGHT - 6, ends[1], 'end')}"
-        f"{_words((_LEFT + _RIGHT) // 2, _HEIGHT - 6, 'UTC', 'middle')}</svg>"
+        f"{_scale(span)}{drawn}{label(_LEFT, _TOP - 9, unit, 'start')}{_legend(courses)}"
+        f"{label(_LEFT, _HEIGHT - 6, ends[0], 'start')}{label(_RIGHT, _HEIGHT - 6, ends[1], 'end')}"
+        f"{label((_LEFT + _RIGHT) // 2, _HEIGHT - 6, 'UTC', 'middle')}</svg>"
     )
 
 
@@ -86,16 +87,7 @@ def _times(count: int) -> NDArray[np.float64]:
 
 
 def _line(values: NDArray[np.float64], place: int, span: tuple[float, float]) -> str:
-    x, y, known = _times(len(values)), _at(values, span), np.isfinite(values)
-    runs = np.split(np.arange(len(values)), np.flatnonzero(np.diff(known.astype(np.int8))) + 1)
-    return "".join(
-        f'<polyline class="line-{place}" points="'
-        # One alone is a dot: the ends of lines are round.
-        + " ".join(f"{x[row]:.1f},{y[row]:.1f}" for row in (run if len(run) > 1 else [run[0], run[0]]))
-        + '"/>'
-        for run in runs
-        if len(run) and known[run[0]]
-    )
+    return polylines(_times(len(values)), _at(values, span), f'class="line-{place}"')
 
 
 def _drift(values: NDArray[np.float64], place: int, span: tuple[float, float]) -> str:
@@ -118,7 +110,7 @@ def _scale(span: tuple[float, float]) -> str:
     marks = np.asarray(rows * step, np.float64)
     return "".join(
         f'<line class="mark" x1="{_LEFT}" x2="{_RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        f"{_words(_LEFT - 5, round(y) + 4, f'{value + 0.0:.{decimals}f}', 'end')}"
+        f"{label(_LEFT - 5, round(y) + 4, f'{value + 0.0:.{decimals}f}', 'end')}"
         for value, y in zip(marks, _at(marks, span), strict=True)
     )
 
@@ -131,10 +123,6 @@ def _legend(courses: Sequence[Course]) -> str:
     return "".join(
         f'<line class="line-{place}" x1="{first + place * _LEGEND_STEP}" '
         f'x2="{first + place * _LEGEND_STEP + _SAMPLE}" y1="11" y2="11"/>'
-        f"{_words(first + place * _LEGEND_STEP + _SAMPLE + 5, 15, course.name, 'start')}"
+        f"{label(first + place * _LEGEND_STEP + _SAMPLE + 5, 15, course.name, 'start')}"
         for place, course in enumerate(courses)
     )
-
-
-def _words(x: int, y: int, words: str, anchor: str) -> str:
-    return f'<text x="{x}" y="{y}" text-anchor="{anchor}">{text(words)}</text>'

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dashboards.html_page import Markup, paragraph, text
+from dashboards.svg import label, polylines
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 760, 304, 90, 34, 34
 _LEGEND_STEP, _SAMPLE = 215, 36
@@ -19,6 +21,7 @@ _LEAST_SPAN = 0.02
 # those behind it are wider, so that they are seen where all of them run alike.
 _STYLES = (("#56b4e9", "", 2.0), ("#e69f00", "9 6", 3.5), ("#cc79a7", "2 3", 5.0))
 _MARK = "#f26d6d"
+_label = partial(label, look='fill="#a5aab2" font-size="12" ')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,14 +99,7 @@ def draw_small_curve(y: NDArray[np.float64], says: str, *, span: tuple[float, fl
     low, high = span or _y_span(y[known], from_zero=False)
     x = 1 + np.arange(len(y)) / max(len(y) - 1, 1) * (_SMALL[0] - 2)
     place = _SMALL[1] - 2 - (np.clip(y, low, high) - low) / (high - low) * (_SMALL[1] - 4)
-    runs = np.split(np.arange(len(y)), np.flatnonzero(np.diff(known.astype(np.int8))) + 1)
-    lines = "".join(
-        f'<polyline fill="none" stroke="{_STYLES[0][0]}" stroke-width="2" stroke-linecap="round" points="'
-        + " ".join(f"{x[row]:.1f},{place[row]:.1f}" for row in (run if len(run) > 1 else [run[0], run[0]]))
-        + '"/>'
-        for run in runs
-        if known[run[0]]
-    )
+    lines = polylines(x, place, f'fill="none" stroke="{_STYLES[0][0]}" stroke-width="2" stroke-linecap="round"')
     return Markup(
         f'<svg class="small" viewBox="0 0 {_SMALL[0]} {_SMALL[1]}" width="{_SMALL[0]}" height="{_SMALL[1]}" role="img" '
         f'aria-label="{text(says)}">{lines}</svg>'
@@ -152,22 +148,12 @@ def _line(
 ) -> str:
     x = _place(curve.x, x_span, _LEFT, _WIDTH - 10)
     y = _place(curve.y, y_span, _HEIGHT - _BOTTOM, _TOP)
-    known = np.isfinite(x) & np.isfinite(y)
-    runs = np.split(np.arange(len(x)), np.flatnonzero(np.diff(known.astype(np.int8))) + 1)
-    lines = [
-        f'<polyline fill="none" stroke="{colour}" stroke-width="{width}" stroke-dasharray="{dashes}" points="'
-        + " ".join(f"{x[row]:.1f},{y[row]:.1f}" for row in run)
-        + '"/>'
-        for run in runs
-        if len(run) and known[run[0]]
-    ]
-    dots = [f'<circle cx="{x[row]:.1f}" cy="{y[row]:.1f}" r="2" fill="{colour}"/>' for row in np.flatnonzero(known)]
-    return "".join(lines + (dots if curve.dots else []))
+    lines = polylines(x, y, f'fill="none" stroke="{colour}" stroke-width="{width}" stroke-dasharray="{dashes}"')
+    if not curve.dots:
+        return lines
+    dots = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
+    return lines + "".join(f'<circle cx="{x[row]:.1f}" cy="{y[row]:.1f}" r="2" fill="{colour}"/>' for row in dots)
 
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.4g}"
-
-
-def _label(x: int, y: int, words: str, anchor: str) -> str:
-    return f'<text x="{x}" y="{y}" fill="#a5aab2" font-size="12" text-anchor="{anchor}">{text(words)}</text>'
