@@ -9,7 +9,7 @@ from dashboards.curve_drawing import draw_small_curve
 from dashboards.html_page import facts_line, heading, html_page, html_table, paragraph, picture, text
 from dashboards.incident_words import audit_rows, incident_rows, verdict_words
 from dashboards.reason_words import why
-from dashboards.report_steadiness import energy_parts, minute_words, pointing_parts
+from dashboards.report_steadiness import energy_parts, pointing_parts
 from dashboards.shift_report import (
     ArchiveStanding,
     DeviceAvailability,
@@ -21,6 +21,7 @@ from dashboards.shift_report import (
 )
 from dashboards.words import (
     count_words,
+    minute_words,
     percent_words,
     plain_words,
     sentence_words,

@@ -7,8 +7,8 @@ import numpy as np
 from dashboards.course_drawing import Course, draw_course
 from dashboards.html_page import Markup, figures, html_table, paragraph
 from dashboards.shift_report import CameraPointing, MeterEnergy, ShiftReport
-from dashboards.words import count_words, figure_words, time_words
-from models.event_time import DAY_NS, MINUTE_NS, SECOND_NS
+from dashboards.words import count_words, figure_words, minute_words
+from models.event_time import DAY_NS, MINUTE_NS
 
 _ENERGY_COLUMNS = ("meter", "shots", "mean", "RMS %", "RMS % within", "change %")
 _POINTING_COLUMNS = (
@@ -110,9 +110,3 @@ def _camera(camera: CameraPointing) -> tuple[str, ...]:
 def _slot(report: ShiftReport) -> str:
     minutes = report.slot_ns // MINUTE_NS
     return "minute" if minutes == 1 else f"{minutes} minutes"
-
-
-def minute_words(time_ns: int) -> str:
-    """A time, without seconds where they are none."""
-    words = time_words(time_ns, seconds=True)
-    return words[:-3] if time_ns % (60 * SECOND_NS) == 0 else words

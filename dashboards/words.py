@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from models.event_time import format_iso
+from models.event_time import MINUTE_NS, format_iso
 
 _UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"))
 _SIZES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
@@ -16,6 +16,12 @@ def time_words(time_ns: int | None, *, seconds: bool = False) -> str:
         return "-"
     words = format_iso(time_ns)[:-1].replace("T", " ")
     return words[:-4] if seconds else words
+
+
+def minute_words(time_ns: int) -> str:
+    """In UTC, without seconds where they are none."""
+    words = time_words(time_ns, seconds=True)
+    return words[:-3] if time_ns % MINUTE_NS == 0 else words
 
 
 def span_words(seconds: float | None) -> str:
