@@ -20,7 +20,7 @@ from models.simulation.settings import SimulationSettings
 from models.state import encode_state
 from servers.kafka_server import free_port
 from streams.agents.recorder import RECORDER_KEY
-from streams.simulation import simulate
+from streams.simulation.files import simulate
 from tests.support.commands import Run
 from tests.support.watch_results import WatchResults, assert_same_results, read_results
 from tests.support.watching import deliver, watch_live, watch_once
@@ -257,7 +257,7 @@ def test_baselines_are_listed_with_who_and_why(watched: Path, tmp_path: Path, co
     assert document["from"] == "2022-07-01T09:33:00.000Z"
     assert document["reason"] == "realigned"
     assert document["by"]
-        assert f"\n{CAMERA}\t" in command("baseline", "list", "--state", tmp_path)[1]
+    assert f"\n{CAMERA}\t" in command("baseline", "list", "--state", tmp_path)[1]
 
 
 def test_in_a_facility_nothing_is_accepted_while_kafka_is_away(watched: Path, tmp_path: Path, command: Run) -> None:
