@@ -51,7 +51,7 @@ def accept(
         raise typer.BadParameter("--from: name the first time of the new state, for example 2022-07-01T09:34:00Z")
 
     def agents() -> "AbstractContextManager[AnnouncementSender]":
-        from streams.facility.untold_baselines import agents_of
+        from streams.facility.agent_connection import agents_of
         from streams.settings import load_settings
 
         return agents_of(load_settings(config))

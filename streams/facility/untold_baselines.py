@@ -6,45 +6,18 @@ who do it at once keep the order, too.
 """
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from connectors.control_room.decisions import OperatorDecisions
-from connectors.kafka.admin import open_admin
-from connectors.kafka.failures import topic_missing
-from connectors.kafka.producer import BlockProducer
 from models.errors import PetawatchError, RetryableError
 from streams.facility.announcements import AnnouncementSender, announce_baseline
-from streams.settings import Settings
-from streams.topology import RECORD_TOPICS
 
-_PATIENCE_S = 10.0
 #: The command that accepts one tells it by itself: it is left so long to do that.
 _LOOK_S = 5.0
 _AGAIN_S = 30.0
 _END_S = 2.0
-
-
-@contextmanager
-def agents_of(settings: Settings) -> Iterator[AnnouncementSender]:
-    """The way to a facility's agents.
-
-    Raises
-    ------
-    RetryableError, FatalError
-        Kafka can't be reached, or has no topics of this installation: nothing was done.
-    """
-    topics = settings.topics
-    with open_admin(settings.kafka) as admin:
-        missing = {topics.full_name(name) for name in RECORD_TOPICS.values()}.difference(
-            admin.names(f"{topics.installation}.")
-        )
-    if missing:
-        raise topic_missing(settings.kafka, min(missing))
-    with BlockProducer(settings.kafka, topics.installation, patience_s=_PATIENCE_S) as producer:
-        producer.open()
-        yield producer
 
 
 def tell_untold(decisions: OperatorDecisions, agents: AnnouncementSender) -> int:

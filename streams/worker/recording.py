@@ -11,8 +11,9 @@ from connectors.wire.message import Incoming, Outgoing
 from models.alerts.alert import AlertEvent
 from streams.agents.recorder import Recorder
 from streams.agents.task import Standing
+from streams.facility.agent_connection import agents_of
 from streams.facility.live_topic import LiveFollower
-from streams.facility.untold_baselines import BaselineTeller, agents_of
+from streams.facility.untold_baselines import BaselineTeller
 from streams.metrics import WatchMetrics
 from streams.settings import Settings
 from streams.state_writing import open_state_writing
