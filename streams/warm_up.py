@@ -11,7 +11,7 @@ from pathlib import Path
 from models.errors import PetawatchError
 from models.simulation.settings import SimulationSettings
 from streams.settings import default_settings
-from streams.simulation import simulate
+from streams.simulation.files import simulate
 from streams.watch import open_watch
 
 # The faults begin in the third: evidence is written, too.

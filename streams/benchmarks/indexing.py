@@ -20,7 +20,7 @@ from models.simulation.settings import SimulationSettings
 from streams.archive.cataloguing.indexing import JOURNAL_NAME, Indexer, IndexOptions
 from streams.benchmarks.figure import Figure
 from streams.settings import default_settings
-from streams.simulation import simulate
+from streams.simulation.files import simulate
 
 # Snapshots of a minute and of one front end: a day of them has its own folder.
 _MINUTES_A_DAY = 1440

@@ -9,7 +9,7 @@ from pathlib import Path
 from connectors.snapshots.reader import open_snapshot
 from models.simulation.settings import SimulationSettings
 from streams.benchmarks.figure import Figure, median_figure, seconds_each
-from streams.simulation import simulate
+from streams.simulation.files import simulate
 from streams.work_units import UnitSettings
 
 

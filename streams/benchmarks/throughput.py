@@ -13,7 +13,7 @@ from models.simulation.settings import SimulationSettings
 from streams.benchmarks.cpu_seconds import CpuSeconds
 from streams.benchmarks.figure import Figure
 from streams.settings import load_settings
-from streams.simulation import simulate
+from streams.simulation.files import simulate
 from streams.warm_up import warm_up
 from streams.watch import open_watch
 

@@ -35,7 +35,7 @@ def demo(
     from models.simulation.settings import SimulationSettings
     from streams.commands.usage import called_as
     from streams.settings import load_settings
-    from streams.simulation import simulate
+    from streams.simulation.files import simulate
     from streams.watch import open_watch
 
     data, state = folder / "data", folder / "state"

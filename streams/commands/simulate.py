@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from streams.live_simulation import LiveSettings
-    from streams.simulation import SimulationSettings
+    from streams.simulation.files import SimulationSettings
+    from streams.simulation.live import LiveSettings
 
 _MINUTES, _LIVE_FAULT_EVERY_S = 5, 120.0
 
@@ -52,8 +52,8 @@ def simulate(
     shapes: Annotated[str, typer.Option(help="default, or proof: shapes that no choice was made on.")] = "default",
 ) -> None:
     """Write snapshots of a simulated laser and labels of the faults in them."""
-    from streams.live_simulation import LiveSettings
-    from streams.simulation import Dialect, ShapeSet, SimulationSettings
+    from streams.simulation.files import Dialect, ShapeSet, SimulationSettings
+    from streams.simulation.live import LiveSettings
 
     _check_together(dialect=dialect, shapes=shapes, start=start, live=live)
     live_settings, defaults = LiveSettings(), SimulationSettings()
@@ -116,7 +116,7 @@ def _beginning(text: str) -> tuple[str, int]:
 
 def _simulate_at_once(out: Path, settings: "SimulationSettings") -> None:
     from dashboards.progress import progress_bar
-    from streams.simulation import simulate as write_simulation
+    from streams.simulation.files import simulate as write_simulation
 
     with progress_bar("simulating") as advance:
         data = write_simulation(out, settings, advance)
@@ -131,7 +131,7 @@ def _simulate_live(out: Path, settings: "SimulationSettings", live: "LiveSetting
 
     from connectors.clock import SystemClock
     from dashboards.progress import progress_bar
-    from streams.live_simulation import LiveSimulation
+    from streams.simulation.live import LiveSimulation
 
     stopping = threading.Event()
     with _mistakes_of_usage():

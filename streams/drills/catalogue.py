@@ -14,7 +14,7 @@ from streams.drills.installation import SESSION_S, TemporaryInstallation
 from streams.drills.poison import send_poison
 from streams.drills.shifted_clock import PROGRAM as SHIFTED
 from streams.settings import load_settings
-from streams.simulation import simulate
+from streams.simulation.files import simulate
 from streams.watch import open_watch
 
 #: A stage's roster is learned for two minutes of event time: the day is longer.

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from models.simulation.settings import SimulationSettings
-from streams.simulation import simulate
+from streams.simulation.files import simulate
 from tests.support.commands import Run, run_with
 from tests.support.watch_results import WatchResults
 from tests.support.watching import watch_once

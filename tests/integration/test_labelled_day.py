@@ -7,7 +7,7 @@ import pytest
 from models.evaluation import Evaluation
 from models.simulation.settings import ShapeSet, SimulationSettings
 from streams.evaluation import evaluate_state
-from streams.simulation import simulate
+from streams.simulation.files import simulate
 from tests.support.watch_results import WatchResults, read_results
 from tests.support.watching import watch_once
 

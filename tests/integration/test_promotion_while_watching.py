@@ -8,7 +8,7 @@ import pytest
 
 from connectors.model_files import default_model, install_model, roll_back
 from models.simulation.settings import SimulationSettings
-from streams.simulation import simulate
+from streams.simulation.files import simulate
 from tests.support.watch_results import WatchResults
 from tests.support.watching import deliver, watch_live, watch_once
 

@@ -17,7 +17,7 @@ from servers.mlflow_server import MlflowServer
 from streams.command_line import run
 from streams.model_tracking import open_registry, record_training
 from streams.settings import Settings, load_settings
-from streams.simulation import simulate
+from streams.simulation.files import simulate
 from streams.training.train import train_model
 from streams.training_record import record_report
 

@@ -10,7 +10,7 @@ from connectors.model_files import default_model, end_shadow, install_shadow
 from models.simulation.settings import SimulationSettings
 from streams.command_line import run
 from streams.shadow_findings import ShadowFinding, read_findings
-from streams.simulation import simulate
+from streams.simulation.files import simulate
 from tests.support.watch_results import WatchResults, assert_same_rows
 from tests.support.watching import deliver, watch_live, watch_once
 

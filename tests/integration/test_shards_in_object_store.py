@@ -14,7 +14,7 @@ from models.training.settings import TrainingSettings
 from servers.minio_server import MinioServer
 from streams.command_line import run
 from streams.settings import Settings, load_settings
-from streams.simulation import simulate
+from streams.simulation.files import simulate
 from streams.tfrecord_export import TfrecordSettings, export_tfrecords
 from streams.training.train import train_model
 from tests.support.minio import keeper_client, own_bucket, reader_settings

@@ -16,7 +16,7 @@ from models.simulation.settings import SimulationSettings
 from models.triplets.decided import DecidedBlock, TripletTable
 from streams.series_progress import SeriesProgress
 from streams.settings import Settings, load_settings
-from streams.simulation import simulate
+from streams.simulation.files import simulate
 from streams.stage_factory import stage_factory
 from streams.watch_pipeline import PipelineOutput, WatchPipeline
 from tests.integration.test_determinism import split_by_device

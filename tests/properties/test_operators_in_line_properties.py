@@ -26,7 +26,7 @@ from streams.connector.series_notices import plain_notices
 from streams.device_stages import device_key
 from streams.series_progress import SeriesProgress
 from streams.settings import Settings, load_settings
-from streams.simulation import simulate
+from streams.simulation.files import simulate
 from streams.stage_factory import stage_factory
 from streams.topology import RECORD_TOPICS, TopicName
 from streams.watch_pipeline import PipelineOutput, WatchPipeline

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from models.simulation.settings import SimulationSettings
-from streams.simulation import simulate
+from streams.simulation.files import simulate
 from tests.support.watching import deliver, petawatch_running, wait_until
 
 #: A watch that does not keep a test waiting; simulated days lie years back, and are to look live.

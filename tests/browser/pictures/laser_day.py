@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 
 from connectors.access.role import Role
+from connectors.control_room.incident_search import IncidentQuestion
 from connectors.control_room.reader import ControlRoomReader
 from connectors.spool_listing import scan
 from connectors.state.reader import StateReader
@@ -17,7 +18,7 @@ from models.event_time import MINUTE_NS, SECOND_NS, format_iso
 from models.simulation.settings import SimulationSettings
 from streams.alarms.alarm_desk import open_desk
 from streams.settings import Settings, load_settings
-from streams.simulation import simulate
+from streams.simulation.files import simulate
 from streams.watch import open_watch
 from tests.support.console_state import take_alerts
 from tests.support.manual_clock import ManualClock
@@ -96,7 +97,7 @@ class LaserDay:
         """Of the hot spot that the day ends with."""
         [incident] = [
             each
-            for each in ControlRoomReader(self.state).incidents(announced=True)
+            for each in ControlRoomReader(self.state).incidents(IncidentQuestion(announced=True))
             if each.state is IncidentState.OPEN and each.subjects[0].startswith("LA_A3_31-Camera_1-")
         ]
         return incident
@@ -128,7 +129,7 @@ class LaserDay:
 
     def _look_at_incidents(self) -> None:
         """All but the latest, and what still goes on, were seen."""
-        found = ControlRoomReader(self.state).incidents(announced=True)
+        found = ControlRoomReader(self.state).incidents(IncidentQuestion(announced=True))
         with open_desk(self.state, self.settings, self.clock) as desk:
             for each in found:
                 if each.state is IncidentState.CLOSED and each.last_shot_ns < self.clock.now_ns() - _UNSEEN_NS:

@@ -13,7 +13,7 @@ from models.evaluation import AlertSpan
 from models.event_time import parse_iso
 from models.simulation.settings import SimulationSettings
 from streams.evaluation import evaluate_day, evaluate_state, read_labels, scored_records
-from streams.simulation import simulate
+from streams.simulation.files import simulate
 from tests.unit.connectors.state.examples import commit_of
 
 LABELS: dict[str, Any] = {

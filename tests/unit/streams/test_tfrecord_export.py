@@ -26,7 +26,7 @@ from models.validity import energy_j
 from streams import tfrecord_export
 from streams.command_line import run
 from streams.settings import Settings, load_settings
-from streams.simulation import simulate
+from streams.simulation.files import simulate
 from streams.tfrecord_export import TfrecordSettings, export_tfrecords
 from tests.support.snapshot_files import CAMERA, Camera, one, write_production
 from tests.support.watch_results import WatchResults

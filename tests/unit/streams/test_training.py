@@ -25,7 +25,7 @@ from models.training.virtual_cameras import VirtualCameraSettings
 from streams.command_line import run
 from streams.default_model import make_default_model
 from streams.settings import Settings
-from streams.simulation import simulate
+from streams.simulation.files import simulate
 from streams.training import train_model
 from streams.training.gathering import FrameGathering
 

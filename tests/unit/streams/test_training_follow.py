@@ -18,7 +18,7 @@ from models.model_bundle import ModelBundle
 from models.simulation.settings import SimulationSettings
 from models.training.settings import TrainingSettings
 from streams.settings import Settings
-from streams.simulation import simulate
+from streams.simulation.files import simulate
 from streams.training.follow import TrainingFollower
 
 EXTRA = "needs the training extra: pip install 'petawatch[training]'"

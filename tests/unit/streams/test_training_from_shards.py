@@ -12,7 +12,7 @@ from models.errors import FatalError, RecordError
 from models.simulation.settings import SimulationSettings
 from models.training.settings import TrainingSettings
 from streams.settings import Settings
-from streams.simulation import simulate
+from streams.simulation.files import simulate
 from streams.tfrecord_export import export_tfrecords
 from streams.training.train import train_model
 

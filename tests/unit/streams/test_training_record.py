@@ -14,7 +14,7 @@ from models.simulation.settings import SimulationSettings
 from models.training.settings import TrainingSettings
 from streams.model_promotion import list_versions
 from streams.settings import load_settings
-from streams.simulation import simulate
+from streams.simulation.files import simulate
 from streams.training import train_model
 from streams.training_record import SampleFrame, record_report, training_record
 from tests.support.registries import state_with_registry

@@ -16,7 +16,7 @@ from models.simulation.faults import FaultLabel
 from models.simulation.laser import DeviceMinute, LaserSimulator
 from models.snapshot_names import parse_snapshot_name
 from models.snapshot_sequence import snapshot_start_ns
-from streams.simulation import snapshot_place
+from streams.simulation.files import snapshot_place
 
 # A fault lasts seconds: one that an earlier snapshot began with is among so many labels.
 _LATEST_LABELS = 200
@@ -42,7 +42,7 @@ class ComingSnapshot:
     faults: tuple[FaultLabel, ...]
 
 
-class LiveRecorders:
+class SimulatedRecorders:
     """One recorder for each stage of a simulated laser, with a folder for all of them.
 
     Parameters

@@ -16,8 +16,8 @@ from models.event_time import DAY_NS, MINUTE_NS, SECOND_NS, format_iso, parse_is
 from models.simulation.faults import FaultLabel, first_fault_shot
 from models.simulation.laser import LaserSimulator
 from models.simulation.settings import LONGEST_MINUTES, Dialect, SimulationSettings
-from streams.live_recorders import ComingSnapshot, LiveRecorders
-from streams.simulation import Progress
+from streams.simulation.files import Progress
+from streams.simulation.recorders import ComingSnapshot, SimulatedRecorders
 
 #: Waits for so many seconds, or until the simulation is to end: then True.
 Wait = Callable[[float], bool]
@@ -57,7 +57,7 @@ class LiveSimulation:
     Parameters
     ----------
     out
-        Gets what ``LiveRecorders`` writes, and ``live.json`` with what is simulated since when.
+        Gets what ``SimulatedRecorders`` writes, and ``live.json`` with what is simulated since when.
     settings
         What is simulated; date, start and length follow from the clock.
     tell
@@ -108,7 +108,7 @@ class LiveSimulation:
             with self._alone() as coming:
                 now_ns = self._clock.now_ns() // MINUTE_NS * MINUTE_NS
                 start_ns, first = self._beginning(now_ns)
-                recorders = LiveRecorders(self._out, coming, self._simulator(start_ns), self._live.snapshot_s)
+                recorders = SimulatedRecorders(self._out, coming, self._simulator(start_ns), self._live.snapshot_s)
                 recorders.forget_coming()
                 try:
                     self._record(recorders, start_ns, first, now_ns, minutes, progress)
@@ -121,7 +121,7 @@ class LiveSimulation:
 
     def _record(
         self,
-        recorders: LiveRecorders,
+        recorders: SimulatedRecorders,
         start_ns: int,
         first: int,
         now_ns: int,
@@ -152,7 +152,7 @@ class LiveSimulation:
         if last == LONGEST_MINUTES:
             self._tell(f"the simulation in {self._out} is a week old and ends; another one needs another folder")
 
-    def _close(self, recorders: LiveRecorders, snapshot: ComingSnapshot) -> bool:
+    def _close(self, recorders: SimulatedRecorders, snapshot: ComingSnapshot) -> bool:
         """Close a snapshot when its last shot was fired; False when the simulation is to end before."""
         while (early_ns := snapshot.end_ns - self._clock.now_ns()) > 0:
             # The computer's clock may be set while it is waited for.

@@ -11,7 +11,7 @@ from models.event_time import parse_iso
 from models.simulation.laser import LaserSimulator
 from models.snapshot_names import parse_snapshot_name
 from streams.evaluation import read_labels
-from streams.simulation import Dialect, SimulationSettings, simulate
+from streams.simulation.files import Dialect, SimulationSettings, simulate
 
 SMALL = SimulationSettings(minutes=9, stages=2, cameras_per_stage=2, hz=1.0)
 

@@ -12,7 +12,7 @@ from models.errors import FatalError
 from models.event_time import MINUTE_NS, SECOND_NS, parse_iso
 from models.simulation.settings import Dialect, SimulationSettings
 from streams.evaluation import read_labels
-from streams.live_simulation import LiveSettings, LiveSimulation
+from streams.simulation.live import LiveSettings, LiveSimulation
 from tests.support.manual_clock import ManualClock
 
 # At four shots a second cameras have learned after minutes 0 to 2: the first live minute is minute 2.
