@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, tzinfo
+from datetime import UTC, timedelta, tzinfo
 from pathlib import PurePosixPath
 from typing import ClassVar, Generic, TypeVar
 
@@ -122,6 +122,21 @@ def snapshot_start_ns(name: SnapshotName, zone: tzinfo = UTC) -> int | None:
     if zone is UTC:
         return midnight_ns(name.date) + name.start_ms * MILLISECOND_NS
     return int(acquisition_times_ns(name, np.array([name.start_ms], dtype=np.int64), zone)[0])
+
+
+def snapshot_end_ns(name: SnapshotName, zone: tzinfo = UTC) -> int | None:
+    """End of a snapshot as its name says, ns since 1970, as ``snapshot_start_ns``; None without a start or a length.
+
+    A daily file of the test period ends at midnight.
+    """
+    if name.test_period:
+        return midnight_ns(name.date + timedelta(days=1), zone)
+    start_ns, length_ns = snapshot_start_ns(name, zone), _length_ns(name)
+    return None if start_ns is None or length_ns is None else start_ns + length_ns
+
+
+def _length_ns(name: SnapshotName) -> int | None:
+    return None if math.isnan(name.length_s) else round(name.length_s * SECOND_NS)
 
 
 def _parse(relative: str) -> SnapshotName | None:
@@ -293,9 +308,8 @@ class SnapshotSequence(Generic[Item]):
     def _series_of(self, name: SnapshotName) -> _Series[Item] | None:
         series = self._series.get(name.series)
         if series is None and len(self._series) < self._settings.max_series:
-            length_ns = 0 if math.isnan(name.length_s) else round(name.length_s * SECOND_NS)
             folder = name.series.rpartition("/")[0]
-            series = _Series(key=name.series, front_end=name.front_end, folder=folder, length_ns=length_ns)
+            series = _Series(key=name.series, front_end=name.front_end, folder=folder, length_ns=_length_ns(name) or 0)
             self._series[name.series] = series
         return series
 

@@ -19,7 +19,7 @@ from streams.alert_pages import AlertPages
 from streams.archive.places import archive_folder, require_apart
 from streams.archive.states.state_archivist import StateArchivist
 from streams.archive.uploading.archive_chores import with_archive
-from streams.data_alerts import DataAlerts, open_data_alerts
+from streams.data_stopped_alerts import DataAlerts, open_data_alerts
 from streams.embedded_runner import EmbeddedRunner
 from streams.http_health import HealthServer, ReadyPart
 from streams.live_show import LiveShow

@@ -24,7 +24,7 @@ from streams.connector.journal import SendingJournal, connector_name
 from streams.connector.message_sender import MessageSender
 from streams.connector.progress_follower import ProgressFollower
 from streams.connector.sending_runner import SendingRunner
-from streams.data_alerts import open_data_alerts
+from streams.data_stopped_alerts import open_data_alerts
 from streams.facility.facility_metrics import ConnectorMetrics
 from streams.facility.topic_plan import require_topics
 from streams.http_health import HealthServer

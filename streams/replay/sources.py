@@ -1,6 +1,5 @@
 """Where the snapshots of a stretch are known from: a state directory, the catalog, or a folder that was restored."""
 
-import math
 from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 from pathlib import Path, PurePosixPath
@@ -13,9 +12,9 @@ from models.archive.archived_file import ArchivedFile, file_id
 from models.archive.file_query import FileQuery
 from models.archive.keys import archive_key
 from models.errors import RecordError
-from models.event_time import DAY_NS, HOUR_NS, SECOND_NS
+from models.event_time import DAY_NS, HOUR_NS
 from models.snapshot_names import midnight_ns, parse_snapshot_name
-from models.snapshot_sequence import snapshot_order, snapshot_start_ns
+from models.snapshot_sequence import snapshot_end_ns, snapshot_order, snapshot_start_ns
 from streams.archive.known_versions import archived_version
 from streams.archive.states.stage_states import archivable_files, archived_state_file, is_state_key, position_of_key
 
@@ -184,7 +183,7 @@ def _file_below(folder: Path, key: str, sha256: str) -> ArchivedFile | None:
 
 
 def _times_in_name(relative: str, zone: tzinfo) -> tuple[int, int] | None:
-    """When a snapshot begins and ends, as its name says; None when it says nothing."""
+    """When a snapshot begins and ends at the latest, as its name says; None when it says nothing."""
     try:
         name = parse_snapshot_name(PurePosixPath(relative))
     except RecordError:
@@ -192,5 +191,5 @@ def _times_in_name(relative: str, zone: tzinfo) -> tuple[int, int] | None:
     start_ns = snapshot_start_ns(name, zone)
     if start_ns is None:
         start_ns = midnight_ns(name.date, zone)
-    length_ns = DAY_NS if math.isnan(name.length_s) else round(name.length_s * SECOND_NS)
-    return start_ns, start_ns + length_ns
+    end_ns = snapshot_end_ns(name, zone)
+    return start_ns, start_ns + DAY_NS if end_ns is None else end_ns

@@ -16,6 +16,7 @@ from models.snapshot_sequence import (
     SequenceSettings,
     SeriesChange,
     SnapshotSequence,
+    snapshot_end_ns,
     snapshot_order,
     snapshot_start_ns,
 )
@@ -383,6 +384,22 @@ def test_starts_are_read_in_the_recorders_zone() -> None:
     assert snapshot_start_ns(snapshot, ZoneInfo("Europe/Bucharest")) == parse_iso("2022-07-01T06:00:00Z")
     daily = parse_snapshot_name(PurePosixPath("2022-07-01.h5"))
     assert snapshot_start_ns(daily) == parse_iso("2022-07-01")
+
+
+@pytest.mark.parametrize(
+    ("relative", "end"),
+    [
+        (name(0), "2022-07-01T06:01:00Z"),
+        ("2022-07-01.h5", "2022-07-01T21:00:00Z"),
+        ("2022-03-27.h5", "2022-03-27T21:00:00Z"),  # a day of 23 hours
+        ("10Hz/Camera_2022-07-01_09-00.h5", None),
+        ("10Hz/2022-07-01/LA_Camera_60s_snapshot_one.h5", None),
+        ("10Hz/2022-07-01/anything.h5", None),
+    ],
+)
+def test_ends_are_read_in_the_recorders_zone(relative: str, end: str | None) -> None:
+    snapshot = parse_snapshot_name(PurePosixPath(relative))
+    assert snapshot_end_ns(snapshot, ZoneInfo("Europe/Bucharest")) == (None if end is None else parse_iso(end))
 
 
 def test_over_midnight_and_new_folders_a_series_goes_on() -> None:

@@ -15,9 +15,8 @@ from models.alerts.alert import AlertEvent, AlertStatus
 from models.alerts.data_stop import DataStop
 from models.alerts.facility_alerts import StopReason, data_alert
 from models.errors import RecordError, RetryableError
-from models.event_time import SECOND_NS
 from models.snapshot_names import parse_snapshot_name
-from models.snapshot_sequence import snapshot_start_ns
+from models.snapshot_sequence import snapshot_end_ns
 from streams.settings import Settings
 
 _NOTE = "data_alerts"
@@ -120,7 +119,5 @@ def _end_ns(file: SpoolFile, zone: tzinfo) -> int:
         name = parse_snapshot_name(PurePosixPath(file.relative))
     except RecordError:
         return file.mtime_ns
-    start_ns = snapshot_start_ns(name, zone)
-    if start_ns is None:
-        return file.mtime_ns
-    return start_ns + round(name.length_s * SECOND_NS) if name.length_s > 0 else start_ns
+    end_ns = snapshot_end_ns(name, zone)
+    return file.mtime_ns if end_ns is None else end_ns

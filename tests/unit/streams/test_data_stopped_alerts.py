@@ -12,7 +12,7 @@ from connectors.folder_probe import FolderAnswer
 from connectors.spool_listing import SpoolFile
 from models.alerts.alert import AlertChange, AlertEvent
 from models.event_time import parse_iso
-from streams.data_alerts import DataAlerts, open_data_alerts
+from streams.data_stopped_alerts import DataAlerts, open_data_alerts
 from streams.settings import load_settings
 from tests.support.manual_clock import ManualClock
 
@@ -92,14 +92,22 @@ def test_it_says_why_and_up_to_when_there_are_data(site: Site, answer: FolderAns
     ]
 
 
-@pytest.mark.parametrize("name", ["10Hz/anything.h5", "20220701.h5"])
-def test_names_that_say_no_time_are_dated_by_the_file(site: Site, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["10Hz/anything.h5", "20220701.h5", "10Hz/2022-07-01/anything.h5", "10Hz/Camera_2022-07-01_09-34.h5"]
+)
+def test_names_that_say_no_end_are_dated_by_the_file(site: Site, name: str) -> None:
     site.snapshots(5)
     came_ns = site.clock.now_ns() + 10_000_000_000
     site.look(name)
     assert site.wait(200) == [(OPENED, "nothing_comes")]
-    at_ns = came_ns if "anything" in name else site.told[0].alert.first_shot_ns
-    assert site.told[0].alert.first_shot_ns == at_ns
+    assert site.told[0].alert.first_shot_ns == came_ns
+
+
+def test_the_data_of_a_days_file_end_with_its_day(site: Site) -> None:
+    site.snapshots(5)
+    site.look("10Hz/2022-07-01.h5")
+    assert site.wait(200) == [(OPENED, "nothing_comes")]
+    assert site.told[0].alert.first_shot_ns == parse_iso("2022-07-02T00:00:00+03:00")
 
 
 def test_a_kill_while_stopped_tells_no_second_one(site: Site) -> None:
