@@ -13,31 +13,26 @@ from connectors.control_room.alarm_rows import (
     latest_announcements,
 )
 from connectors.control_room.audit_log import entries_about, find_breaks, read_entries
+from connectors.control_room.conditions import all_of
 from connectors.control_room.database import DECISIONS_NAME, reading
 from connectors.control_room.incident_rows import (
     alerts_worst_first,
     find_incident,
-    find_incidents,
     most_urgent_incidents,
-    stage_text,
     worst_alerts,
     worst_alerts_of_stages,
 )
-from connectors.control_room.schema import ANNOUNCED, UNACKNOWLEDGED, UNFINISHED
+from connectors.control_room.incident_search import EVERY_INCIDENT, IncidentQuestion, search_incidents
+from connectors.control_room.schema import ANNOUNCED, UNFINISHED
 from connectors.control_room.suppression_rows import find_suppressions
 from models.alarms.alarm import Activation, Alarm
 from models.alarms.audit_chain import AuditEntry
 from models.alarms.incident import Incident
 from models.alarms.life_cycle import AlarmState
-from models.alarms.priority import Priority
 from models.alarms.suppression import Cause, Suppression
 from models.alerts.alert import Alert, AlertKind
 from models.devices import Stage
 
-# Both are lists in JSON.
-_OF_STAGE = "instr(stages, ?) > 0"
-_OF_KIND = "instr(kinds, ?) > 0"
-_BEHIND = "(first_shot_ns, id) < (?, ?)"
 _KNOWN = """SELECT EXISTS (SELECT 1 FROM incidents WHERE id = :id) OR EXISTS (SELECT 1 FROM alarms WHERE id = :id)
     OR EXISTS (SELECT 1 FROM activations WHERE alert_id = :id)"""
 
@@ -79,49 +74,11 @@ class ControlRoomReader:
             return bool(connection.execute(_KNOWN, {"id": subject_id}).fetchone()[0])
 
     def incidents(
-        self,
-        *,
-        unfinished: bool = False,
-        announced: bool = False,
-        unacknowledged: bool = False,
-        stage: Stage | None = None,
-        kind: AlertKind | None = None,
-        priority: Priority | None = None,
-        from_ns: int | None = None,
-        to_ns: int | None = None,
-        behind: tuple[int, str] | None = None,
-        limit: int = 100,
+        self, question: IncidentQuestion = EVERY_INCIDENT, *, behind: tuple[int, str] | None = None, limit: int = 100
     ) -> list[Incident]:
-        """Incidents, the latest first shot first.
-
-        Parameters
-        ----------
-        unfinished
-            Those that are open, or of which something announced was not acknowledged.
-        announced
-            Those that people were told of.
-        unacknowledged
-            Those of which something announced was not acknowledged.
-        priority
-            Of at least this one.
-        from_ns, to_ns
-            With a shot from then on, and up to before then, ns since 1970.
-        behind
-            First shot and id of the last one of the page before.
-        """
-        wanted = _conditions(
-            (unfinished, UNFINISHED, []),
-            (announced, ANNOUNCED, []),
-            (unacknowledged, UNACKNOWLEDGED, []),
-            (stage is not None, _OF_STAGE, [] if stage is None else [stage_text(stage)]),
-            (kind is not None, _OF_KIND, [json.dumps(kind)]),
-            (priority is not None, *_at_least(priority)),
-            (from_ns is not None, "last_shot_ns >= ?", [from_ns]),
-            (to_ns is not None, "first_shot_ns < ?", [to_ns]),
-            (behind is not None, _BEHIND, behind or ()),
-        )
+        """Incidents, the latest first shot first; ``behind``: first shot and id of the last one of the page before."""
         with reading(self._state) as connection:
-            return list(find_incidents(connection, *wanted, limit=limit))
+            return search_incidents(connection, question, behind=behind, limit=limit)
 
     def most_urgent(self, limit: int) -> tuple[list[Incident], int]:
         """Incidents that people were told of and that go on or wait for somebody; and how many there are beyond.
@@ -202,7 +159,7 @@ class ControlRoomReader:
             Those with an alert in this incident.
         """
         words = [] if states is None else sorted(state.value for state in states)
-        wanted = _conditions(
+        wanted = all_of(
             (states is not None, f"state IN ({', '.join('?' for _ in words)})", words),
             (
                 stage is not None,
@@ -264,14 +221,3 @@ class ControlRoomReader:
         with reading(self._state) as connection:
             row = connection.execute("SELECT value FROM meta WHERE name = 'changes'").fetchone()
         return 0 if row is None else int(row[0])
-
-
-def _at_least(priority: Priority | None) -> tuple[str, list[str]]:
-    words = [] if priority is None else [each.value for each in Priority if each.rank >= priority.rank]
-    return f"priority IN ({', '.join('?' for _ in words)})", words
-
-
-def _conditions(*asked: tuple[bool, str, Iterable[object]]) -> tuple[str, list[object]]:
-    """Those that are asked for, all of which have to hold, with their values."""
-    found = [(text, values) for wanted, text, values in asked if wanted]
-    return " AND ".join(text for text, _ in found) or "TRUE", [value for _, values in found for value in values]

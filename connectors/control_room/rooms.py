@@ -3,34 +3,20 @@
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TypedDict, TypeVar, Unpack
+from typing import TypeVar
 
+from connectors.control_room.incident_search import EVERY_INCIDENT, IncidentQuestion
 from connectors.control_room.reader import ControlRoomReader
 from connectors.control_room.receipts import Receipt, ReceiptReader
 from models.alarms.alarm import Activation, Alarm
 from models.alarms.audit_chain import AuditEntry
 from models.alarms.incident import Incident, IncidentState
 from models.alarms.life_cycle import UNSEEN, AlarmState
-from models.alarms.priority import Priority
 from models.alarms.suppression import Suppression
 from models.alerts.alert import Alert, AlertKind
-from models.devices import Stage
 from models.errors import PetawatchError
 
 Result = TypeVar("Result")
-
-
-class IncidentsWanted(TypedDict, total=False):
-    """What ``ControlRoomReader.incidents`` is asked for."""
-
-    unfinished: bool
-    announced: bool
-    unacknowledged: bool
-    stage: Stage | None
-    kind: AlertKind | None
-    priority: Priority | None
-    from_ns: int | None
-    to_ns: int | None
 
 
 class ControlRooms:
@@ -94,7 +80,7 @@ class ControlRooms:
         return self.places_of(subject_id)[0]
 
     def incidents(
-        self, *, after: str | None = None, limit: int = 100, **wanted: Unpack[IncidentsWanted]
+        self, question: IncidentQuestion = EVERY_INCIDENT, *, after: str | None = None, limit: int = 100
     ) -> list[Incident]:
         """Incidents, the latest first shot first; ``after``: the id of the last one of the page before."""
         behind: tuple[int, str] | None = None
@@ -103,7 +89,7 @@ class ControlRooms:
             if last is None:
                 return []
             behind = last.first_shot_ns, last.id
-        found = self._merged(lambda room: room.incidents(behind=behind, limit=limit, **wanted))
+        found = self._merged(lambda room: room.incidents(question, behind=behind, limit=limit))
         return _latest_first(found)[:limit]
 
     def most_urgent(self, limit: int) -> tuple[list[Incident], int]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from connectors.clock import Clock
 from connectors.control_room.database import DECISIONS_NAME
+from connectors.control_room.incident_search import IncidentQuestion
 from connectors.control_room.rooms import ControlRooms
 from connectors.live_board import LiveBoardReader
 from connectors.sqlite_file import connect
@@ -199,7 +200,7 @@ class EventHub:
     def _counted(self) -> dict[str, Any]:
         """Unacknowledged incidents, by priority, and whether some can't be read; or why none are known."""
         try:
-            found = self._control_room.incidents(unacknowledged=True, limit=_MOST_COUNTED)
+            found = self._control_room.incidents(IncidentQuestion(unacknowledged=True), limit=_MOST_COUNTED)
             unread = bool(self._control_room.troubles())
         except PetawatchError as error:
             return {"failure": str(error)}

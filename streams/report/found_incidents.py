@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connectors.control_room.decisions import OperatorDecisions
+from connectors.control_room.incident_search import IncidentQuestion
 from connectors.control_room.reader import ControlRoomReader
 from connectors.evidence_store import EXPIRED, EvidenceLink
 from connectors.kept_evidence import by_telling, evidence_path
@@ -40,7 +41,7 @@ class FoundIncidents:
 def find_incidents(state: Path, reader: StateReader, stretch: ReportedStretch) -> FoundIncidents:
     """All that have a shot in the stretch, by their first shots."""
     room = ControlRoomReader(state)
-    all_incidents = room.incidents(from_ns=stretch.from_ns, to_ns=stretch.to_ns, limit=-1)[::-1]
+    all_incidents = room.incidents(IncidentQuestion(from_ns=stretch.from_ns, to_ns=stretch.to_ns), limit=-1)[::-1]
     reading = _Reading(state, reader, room)
     alerts = [alert for alert, _ in reader.alerts(stretch.from_ns) if _is_in(alert, stretch)]
     grouped = {alert_id for incident in all_incidents for alert_id in room.members(incident.id)}

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from connectors.control_room.database import reading
+from connectors.control_room.incident_search import IncidentQuestion
 from connectors.control_room.reader import ControlRoomReader
 from connectors.control_room.receivers import failing_receivers
 from connectors.state.reader import StateReader
@@ -151,7 +152,7 @@ def _open_points(state: Path) -> OpenPoints:
     room = ControlRoomReader(state)
     with reading(state) as connection:
         receivers = failing_receivers(connection)
-    unacknowledged = room.incidents(unacknowledged=True, limit=_MOST_UNACKNOWLEDGED)[::-1]
+    unacknowledged = room.incidents(IncidentQuestion(unacknowledged=True), limit=_MOST_UNACKNOWLEDGED)[::-1]
     return OpenPoints(
         unacknowledged=unacknowledged,
         worst_alerts=room.worst_alerts(unacknowledged),

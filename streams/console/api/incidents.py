@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
+from connectors.control_room.incident_search import IncidentQuestion
 from models.alarms import incident as incidents_model
 from models.alarms.incident import IncidentState
 from models.alarms.priority import Priority
@@ -77,16 +78,15 @@ def incidents(
     room = parts(request).control_room
     place = place_of(request, cursor, str)
     unless_known(request, room.change_number())
-    found = room.incidents(
+    question = IncidentQuestion(
         unfinished=open_only,
         stage=None if stage is None else Stage.parse(stage),
         kind=kind,
         priority=priority,
         from_ns=stretch.from_ns,
         to_ns=stretch.to_ns,
-        after=place[0] if place else None,
-        limit=limit + 1,
     )
+    found = room.incidents(question, after=place[0] if place else None, limit=limit + 1)
     page, behind = page_of(request, found, limit, lambda each: each.id)
     return Incidents(
         items=[Incident(**_values(each)) for each in page],

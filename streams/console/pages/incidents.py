@@ -1,10 +1,12 @@
 """The list of incidents: filtered by its address, live, by the hundred."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
+from connectors.control_room.incident_search import IncidentQuestion
 from connectors.state.reader import StateReader
 from dashboards.incident_words import IncidentRow, incident_rows
 from dashboards.words import changed_link, plain_words
@@ -49,18 +51,7 @@ def incidents(
     rows: list[IncidentRow] = []
     announced_ns: dict[str, int] = {}
     try:
-        found = console.control_room.incidents(
-            unfinished=show == "open",
-            announced=show == "open",
-            unacknowledged=show == "unacknowledged",
-            stage=Stage.parse(stage) if stage else None,
-            kind=AlertKind(kind) if kind in set(AlertKind) else None,
-            priority=Priority(priority) if priority in set(Priority) else None,
-            from_ns=parse_iso(from_) if from_ else None,
-            to_ns=parse_iso(to) if to else None,
-            after=after or None,
-            limit=_INCIDENTS + 1,
-        )
+        found = console.control_room.incidents(_question(asked), after=after or None, limit=_INCIDENTS + 1)
         announced_ns = console.control_room.latest_announcements(each.id for each in found)
         rows = incident_rows(found[:_INCIDENTS], console.control_room.worst_alerts(found[:_INCIDENTS]))
         troubles += console.control_room.troubles()
@@ -82,6 +73,21 @@ def incidents(
         kinds=[(each.value, plain_words(each)) for each in AlertKind],
         priorities=[("low", "all"), ("medium", "medium and high"), ("high", "high")],
         empty="No incident is like that." if filtered else "Nothing is open, and nothing waits for a person.",
+    )
+
+
+def _question(asked: Mapping[str, str]) -> IncidentQuestion:
+    """What a filter asks for."""
+    stage, kind, priority, from_, to = (asked[name] for name in ("stage", "kind", "priority", "from", "to"))
+    return IncidentQuestion(
+        unfinished=asked["show"] == "open",
+        announced=asked["show"] == "open",
+        unacknowledged=asked["show"] == "unacknowledged",
+        stage=Stage.parse(stage) if stage else None,
+        kind=AlertKind(kind) if kind in set(AlertKind) else None,
+        priority=Priority(priority) if priority in set(Priority) else None,
+        from_ns=parse_iso(from_) if from_ else None,
+        to_ns=parse_iso(to) if to else None,
     )
 
 

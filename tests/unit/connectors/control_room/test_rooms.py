@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from connectors.control_room.database import DECISIONS_NAME
+from connectors.control_room.incident_search import IncidentQuestion
 from connectors.control_room.reader import ControlRoomReader
 from connectors.control_room.rooms import ControlRooms
 from models.alarms.alarm import alarm_id
@@ -38,7 +39,7 @@ def test_pages_of_all_have_every_incident_once_and_in_order(tmp_path: Path) -> N
         assert seen == [each.id for each in sorted(expected, key=lambda i: (i.first_shot_ns, i.id), reverse=True)]
         assert both.incidents(after="0123456789abcdef") == []
         assert set(both.worst_alerts(expected)) == set(both.latest_announcements(seen)) == set(seen)
-        assert both.incidents(kind=TAPE) == tape.reader.incidents()
+        assert both.incidents(IncidentQuestion(kind=TAPE)) == tape.reader.incidents()
 
 
 def test_the_most_urgent_of_all_come_first_and_those_beyond_are_counted(tmp_path: Path) -> None:

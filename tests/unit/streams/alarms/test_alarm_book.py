@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from connectors.control_room.database import DECISIONS_NAME
+from connectors.control_room.incident_search import IncidentQuestion
 from models.alarms.incident import IncidentState
 from models.alarms.life_cycle import AlarmState
 from models.alarms.priority import Priority
@@ -286,7 +287,7 @@ def test_an_incident_of_which_nothing_was_told_is_not_told_either(tmp_path: Path
         assert room.told() == []
         [incident] = room.reader.incidents()
         assert (incident.state, incident.announced_ns) == (IncidentState.CLOSED, None)
-        assert room.reader.incidents(unfinished=True) == []
+        assert room.reader.incidents(IncidentQuestion(unfinished=True)) == []
 
 
 def test_stages_hit_by_the_same_shots_are_one_incident_with_its_origin(tmp_path: Path) -> None:
@@ -307,8 +308,8 @@ def test_stages_hit_by_the_same_shots_are_one_incident_with_its_origin(tmp_path:
         assert (incident.origin, incident.priority) == ("LA-FE-00", Priority.HIGH)
         assert [str(stage) for stage in incident.stages] == ["LA-FE-00", "LA-A2-00", "LA-A3-31"]
         assert room.told_of(incident.id) == ["incident.opened", "incident.updated", "incident.updated"]
-        assert room.reader.incidents(stage=Stage("LA", "FE", "00")) == [incident]
-        assert room.reader.incidents(kind=AlertKind.DRIFT) == []
+        assert room.reader.incidents(IncidentQuestion(stage=Stage("LA", "FE", "00"))) == [incident]
+        assert room.reader.incidents(IncidentQuestion(kind=AlertKind.DRIFT)) == []
 
 
 def test_a_thousand_episodes_are_few_incidents_and_few_words(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.control_room.incident_search import IncidentQuestion
 from models.alarms.alarm import Alarm
 from models.alarms.life_cycle import AlarmState
 from models.alerts.alert import AlertKind
@@ -128,7 +129,7 @@ def test_acknowledging_an_incident_leaves_others_of_the_same_alarm_unseen(tmp_pa
         first, second = two_incidents_of_one_alarm(room)
         [alarm] = room.desk.acknowledge(first, by="ana")
         assert alarm.state is AlarmState.UNACKNOWLEDGED
-        assert [each.id for each in room.reader.incidents(unacknowledged=True)] == [second]
+        assert [each.id for each in room.reader.incidents(IncidentQuestion(unacknowledged=True))] == [second]
         assert "incident.acknowledged" not in room.told_of(second)
         assert room.reader.audit_of([second]) == []
         [alarm] = room.desk.acknowledge(second, by="ion")
@@ -220,7 +221,7 @@ def test_an_incident_is_acknowledged_with_all_that_belongs_to_it(tmp_path: Path)
         incident = room.reader.activation(one.id)
         assert incident is not None
         room.desk.acknowledge(one.id, by="ana")
-        assert not room.reader.incidents(unfinished=True)[0].is_acknowledged
+        assert not room.reader.incidents(IncidentQuestion(unfinished=True))[0].is_acknowledged
         assert len(room.desk.acknowledge(incident.incident_id, by="ion")) == 1
         found = room.reader.incident(incident.incident_id)
         assert found is not None

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from connectors.control_room.incident_search import IncidentQuestion
 from connectors.control_room.reader import ControlRoomReader
 from connectors.control_room.rooms import ControlRooms
 from connectors.live_board import BOARD_NAME, LiveBoardReader, LiveBoardWriter, LiveReading
@@ -88,7 +89,7 @@ def test_whoever_comes_is_told_how_things_stand(tmp_path: Path, clock: ManualClo
     assert status["now_ms"] == clock.now_ns() // 1_000_000
     assert status["newest_ms"] == START_NS // 1_000_000
     assert status["devices"] == 1
-    found = ControlRoomReader(tmp_path).incidents(unacknowledged=True)
+    found = ControlRoomReader(tmp_path).incidents(IncidentQuestion(unacknowledged=True))
     assert status["incidents"]["unacknowledged"] == len(found) > 0
 
 
