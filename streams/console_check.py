@@ -11,7 +11,7 @@ from connectors.control_room.audit_log import find_breaks
 from connectors.control_room.database import DECISIONS_NAME, reading
 from connectors.control_room.reader import ControlRoomReader
 from models.errors import FatalError, PetawatchError
-from streams.archive.tape.tape_alerts import alerts_place
+from streams.archive.places import tape_alerts_place
 from streams.console.access.access import is_loopback, require_users
 from streams.console.listening import listening
 from streams.console.settings import ConsoleSettings
@@ -35,7 +35,7 @@ def check_control_room(settings: Settings, state: Path | None, console: str | No
     if state is not None and state.is_dir() and (state / DECISIONS_NAME).exists():
         yield found("decisions", lambda: _decisions(state))
     if state is not None or settings.archive.folder is not None:
-        tapes = alerts_place(settings.archive, state or Path())
+        tapes = tape_alerts_place(settings.archive, state or Path())
         if ControlRoomReader(tapes).is_there():
             yield found("tape decisions", lambda: _decisions(tapes))
     if console is not None:

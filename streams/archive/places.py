@@ -7,6 +7,9 @@ from connectors.archive.opening import folder_of
 from models.errors import FatalError
 from streams.archive.settings import ArchiveSettings
 
+#: Below the archive's folder: one keeper alone commits to it; the console shows what is in it beside the watch's own.
+TAPE_ALERTS_FOLDER = "tape"
+
 _FOLDER = "archive"
 
 
@@ -19,6 +22,17 @@ def archive_folder(settings: ArchiveSettings, state: Path) -> Path:
         The state directory of the watch, or of the connector.
     """
     return settings.folder or state / _FOLDER
+
+
+def tape_alerts_place(settings: ArchiveSettings, state: Path) -> Path:
+    """Where a keeper of tapes keeps its alerts, alarms and incidents; there is nothing before one has run.
+
+    Parameters
+    ----------
+    state
+        The state directory of the watch.
+    """
+    return archive_folder(settings, state) / TAPE_ALERTS_FOLDER
 
 
 def require_apart(store: str, watched: Iterable[Path]) -> None:

@@ -8,8 +8,8 @@ from fastapi import Request
 from connectors.clock import Clock
 from connectors.control_room.rooms import ControlRooms
 from connectors.live_board import BOARD_NAME, LiveBoardReader
-from streams.alert_pages import AlertPages
-from streams.archive.tape.tape_alerts import alerts_place
+from streams.alert_pages.pages import AlertPages
+from streams.archive.places import tape_alerts_place
 from streams.console.access.access import Access
 from streams.console.api_work import ApiWork
 from streams.console.events import EventHub
@@ -76,7 +76,7 @@ def make_parts(
 ) -> ConsoleParts:
     """All of them for one console; the hub looks after changes once it is started."""
     board = LiveBoardReader(state / BOARD_NAME)
-    control_room = ControlRooms(state, [alerts_place(settings.archive, state)])
+    control_room = ControlRooms(state, [tape_alerts_place(settings.archive, state)])
     made = ConsoleParts(
         state=state,
         settings=settings,

@@ -10,7 +10,8 @@ from connectors.clock import Clock, SystemClock
 from connectors.control_room.reader import ControlRoomReader
 from models.alerts.alert import AlertKind
 from models.alerts.facility_alerts import TapeReason
-from streams.archive.tape.tape_alerts import ALERTS_FOLDER, Need, TapeAlerts
+from streams.archive.places import TAPE_ALERTS_FOLDER
+from streams.archive.tape.tape_alerts import Need, TapeAlerts
 from streams.settings import Settings, load_settings
 from streams.telling.delivery_metrics import DeliveryMetrics
 from tests.support.watching import wait_until
@@ -31,7 +32,7 @@ def tape_alerts(archive: Path, *, clock: Clock | None = None, settings: Settings
 
 def needed(archive: Path, *needs: Need, clock: Clock | None = None) -> ControlRoomReader:
     """A keeper has run that needs these, and they are in incidents; what it left."""
-    reader = ControlRoomReader(archive / ALERTS_FOLDER)
+    reader = ControlRoomReader(archive / TAPE_ALERTS_FOLDER)
     with tape_alerts(archive, clock=clock) as alerts:
         show(alerts, {need: f"{need.where}: {need.reason}" for need in needs})
         wait_until(lambda: sum(each.episodes for each in reader.incidents()) >= len(needs))

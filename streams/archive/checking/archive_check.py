@@ -8,9 +8,8 @@ from connectors.state.directory import LOCK_NAME as STATE_LOCK_NAME
 from streams.archive.checking.catalog_check import check_catalog
 from streams.archive.checking.store_check import check_store
 from streams.archive.checking.tape_check import check_tapes
-from streams.archive.places import archive_folder
+from streams.archive.places import TAPE_ALERTS_FOLDER, archive_folder
 from streams.archive.tape.local_bundles import BUNDLES_FOLDER, MOST_LOCAL
-from streams.archive.tape.tape_alerts import ALERTS_FOLDER
 from streams.archive.uploading.archiver import LOCK_NAME as ARCHIVER_LOCK_NAME
 from streams.installation_finding import LOW_DISK_BYTES, Finding, found, gib, lock_holder, place_finding
 from streams.settings import Settings
@@ -63,7 +62,7 @@ def _folder(settings: Settings, folder: Path) -> Iterator[Finding]:
         yield place_finding(what, folder)
     yield _holder("archiver", folder / ARCHIVER_LOCK_NAME)
     if settings.tape.mounts:
-        yield _holder("tape keeper", folder / ALERTS_FOLDER / STATE_LOCK_NAME)
+        yield _holder("tape keeper", folder / TAPE_ALERTS_FOLDER / STATE_LOCK_NAME)
 
 
 def _bundled_bytes(folder: Path) -> int:

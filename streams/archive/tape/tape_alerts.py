@@ -15,29 +15,14 @@ from models.alerts.facility_alerts import TapeReason, tape_alert
 from models.errors import FatalError
 from models.state import decode_state, encode_state
 from streams.alarms.alarm_keeper import AlarmKeeper
-from streams.archive.places import archive_folder
-from streams.archive.settings import ArchiveSettings
+from streams.archive.places import TAPE_ALERTS_FOLDER
 from streams.settings import Settings
 from streams.telling.alertmanager_sender import open_alertmanager_sender
 from streams.telling.delivery_figures import show_deliveries
 from streams.telling.delivery_metrics import DeliveryMetrics
 from streams.telling.receivers import open_sender
 
-#: Below the archive's folder: one keeper alone commits to it; the console shows what is in it beside the watch's own.
-ALERTS_FOLDER = "tape"
-
 _KEY = "tape"
-
-
-def alerts_place(settings: ArchiveSettings, state: Path) -> Path:
-    """Where a keeper of tapes keeps its alerts, alarms and incidents; there is nothing before one has run.
-
-    Parameters
-    ----------
-    state
-        The state directory of the watch.
-    """
-    return archive_folder(settings, state) / ALERTS_FOLDER
 
 
 class Need(NamedTuple):
@@ -97,7 +82,7 @@ class TapeAlerts:
             ``tape_keeper_running``: another keeper has the folder.
         """
         try:
-            state = stack.enter_context(StateDirectory.open(folder / ALERTS_FOLDER))
+            state = stack.enter_context(StateDirectory.open(folder / TAPE_ALERTS_FOLDER))
         except FatalError as error:
             if error.reason != "state_in_use":
                 raise

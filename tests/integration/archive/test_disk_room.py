@@ -15,8 +15,8 @@ from models.archive.bundle_choice import with_room
 from models.archive.bundle_manifest import ManifestMember
 from models.archive.copies import CopyState
 from models.errors import RetryableError
+from streams.archive.places import TAPE_ALERTS_FOLDER
 from streams.archive.safekeeping.repair import Repair
-from streams.archive.tape.tape_alerts import ALERTS_FOLDER
 from tests.support.ltfs.drive import MIB, Drive, TapeShelf
 from tests.support.tape_archive import BUNDLE_BYTES, KIB, TapeArchive
 
@@ -34,7 +34,7 @@ def archive(tmp_path: Path, ltfs: TapeShelf, drives: list[Drive]) -> Iterator[Ta
     """Its folder is a disk of its own of 8 MiB; no cartridge is mounted."""
     disk = tmp_path / "site/archive"
     # The keeper's alerts lie on another one: how far their databases' logs grow while it runs is not looked at here.
-    alerts = disk / ALERTS_FOLDER
+    alerts = disk / TAPE_ALERTS_FOLDER
     for mount in (disk, alerts):
         mount.mkdir(parents=True)
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(mount)], check=True)

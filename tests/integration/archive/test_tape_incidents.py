@@ -7,7 +7,7 @@ import pytest
 
 from connectors.control_room.reader import ControlRoomReader
 from models.alarms.life_cycle import AlarmState
-from streams.archive.tape.tape_alerts import alerts_place
+from streams.archive.places import tape_alerts_place
 from streams.settings import load_settings
 from tests.support.commands import run_with
 from tests.support.console_state import write_state
@@ -25,7 +25,7 @@ def test_a_cartridge_that_is_to_be_mounted_anew_is_acknowledged_and_done(
     tapes, state = TapeArchive(tmp_path / "site", [drive.mount for drive in drives]), tmp_path / "state"
     tapes.fill(5)
     write_state(state)
-    place = alerts_place(load_settings(tapes.config).archive, state)
+    place = tape_alerts_place(load_settings(tapes.config).archive, state)
     client = console_client(state, archive={"folder": tapes.folder / "archive"})
     reader = ControlRoomReader(place)
     assert client.get("/incidents", headers=HTML).text.count("data-row") == 2, "no keeper has run"

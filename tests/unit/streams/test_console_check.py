@@ -11,7 +11,7 @@ from connectors.control_room.audit_log import add_entry
 from connectors.control_room.database import DECISIONS_NAME, ControlRoomDatabase
 from connectors.sqlite_file import connect
 from streams import console_check
-from streams.archive.tape.tape_alerts import ALERTS_FOLDER
+from streams.archive.places import TAPE_ALERTS_FOLDER
 from streams.console_check import check_control_room
 from streams.installation_finding import Finding
 from streams.settings import load_settings
@@ -79,7 +79,7 @@ def test_what_the_keeper_of_the_tapes_has_is_looked_at_wherever_its_archive_lies
     assert checked(None, config=config)["tape"].ok
     assert "tape" not in checked(tmp_path / "state")
     assert checked(tmp_path)["tape"].ok, "without a folder in the settings it lies in the state directory"
-    (archive / ALERTS_FOLDER / DECISIONS_NAME).write_bytes(b"nonsense" * 1000)
+    (archive / TAPE_ALERTS_FOLDER / DECISIONS_NAME).write_bytes(b"nonsense" * 1000)
     assert "is damaged" in checked(None, config=config)["tape"].sentence
 
 

@@ -18,7 +18,7 @@ from models.alarms.alarm import alarm_id
 from models.alarms.life_cycle import AlarmState
 from models.alerts.alert import AlertKind
 from models.event_time import HOUR_NS, format_iso
-from streams.archive.tape.tape_alerts import ALERTS_FOLDER
+from streams.archive.places import TAPE_ALERTS_FOLDER
 from streams.console.events import EventHub
 from tests.support.alarms import START, control_room, installation_alert
 from tests.support.console_state import write_state
@@ -191,9 +191,9 @@ def test_one_sentence_tells_of_tapes_that_can_not_be_read_and_the_rest_works(
     state: Path, tapes: ControlRoomReader
 ) -> None:
     [incident] = tapes.incidents()
-    (state / "archive" / ALERTS_FOLDER / DECISIONS_NAME).write_bytes(b"no database" * 1000)
+    (state / "archive" / TAPE_ALERTS_FOLDER / DECISIONS_NAME).write_bytes(b"no database" * 1000)
     for name in ("-wal", "-shm"):
-        (state / "archive" / ALERTS_FOLDER / f"{DECISIONS_NAME}{name}").unlink(missing_ok=True)
+        (state / "archive" / TAPE_ALERTS_FOLDER / f"{DECISIONS_NAME}{name}").unlink(missing_ok=True)
     client = console_client(state)
     page = client.get("/incidents", headers=HTML).text
     assert page.count("data-row") == 2
