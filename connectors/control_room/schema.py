@@ -108,9 +108,10 @@ _FROM_0 = (
 )
 
 #: Who knows of which alert or incident, until 30 days after its end. While it goes on it is kept however long that is.
+#: By the subject first: each announcement asks who knows of one.
 _TOLD = """CREATE TABLE told (
     receiver TEXT NOT NULL, subject_id TEXT NOT NULL, goes_on INTEGER NOT NULL, at_ns INTEGER NOT NULL,
-    PRIMARY KEY (receiver, subject_id)) WITHOUT ROWID"""
+    PRIMARY KEY (subject_id, receiver)) WITHOUT ROWID"""
 
 # What goes on, and what is over and was never said to be. What nobody got, nobody was told of.
 _TOLD_SO_FAR = """INSERT INTO told (receiver, subject_id, goes_on, at_ns)
@@ -124,7 +125,7 @@ _TOLD_SO_FAR = """INSERT INTO told (receiver, subject_id, goes_on, at_ns)
 
 _FROM_1 = (
     _TOLD,
-    "CREATE INDEX told_going_on ON told (subject_id) WHERE goes_on",
+    "CREATE INDEX told_going_on ON told (receiver, subject_id) WHERE goes_on",
     _TOLD_SO_FAR,
     # Accepted at a facility, and perhaps not known to its agents yet.
     "CREATE TABLE untold_baselines (id INTEGER PRIMARY KEY)",

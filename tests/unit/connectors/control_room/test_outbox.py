@@ -2,14 +2,17 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from connectors.control_room.database import ControlRoomDatabase
 from connectors.control_room.outbox import DROPPED, Waiting, drop_all, hand_over, put_again, waiting_by_receiver
 from connectors.control_room.receipts import ReceiptReader, told_of, told_to
 from connectors.control_room.receivers import Suspension, resume
+from connectors.control_room.told_subjects import forget_told_to, knows_what_goes_on, note_told, owed_ends, who_knows
 from tests.support.outboxes import KeptOutbox, kept_outbox, outbox_message
 
 
@@ -215,6 +218,26 @@ def test_who_takes_over_messages_knows_what_the_other_one_knew(kept: KeptOutbox)
     with kept.database.step() as connection:
         drop_all(connection, "new", 10)
     assert (kept.who_knows("1"), kept.who_knows("2")) == ({}, {})
+
+
+def test_who_knows_of_something_is_found_without_looking_at_all_that_was_ever_told(kept: KeptOutbox) -> None:
+    kept.put("a", "1")
+    asked: list[str] = []
+    with closing(ControlRoomDatabase.open(kept.state)) as database, database.step() as connection:
+        connection.set_trace_callback(asked.append)
+        who_knows(connection, "1")
+        note_told(connection, "a", "1", goes_on=True, now_ns=2)
+        owed_ends(connection)
+        knows_what_goes_on(connection)
+        forget_told_to(connection, "a", ["1"])
+        connection.set_trace_callback(None)
+        plans = {text: connection.execute(f"EXPLAIN QUERY PLAN {text}").fetchall() for text in asked}
+        assert len(plans) == 5
+        for text, plan in plans.items():
+            for *_, step in plan:
+                # What goes on is little: its index is gone through, all that was ever told is not.
+                if step.startswith("SCAN"):
+                    assert step.endswith("INDEX told_going_on"), text
 
 
 def test_another_process_is_noticed(kept: KeptOutbox) -> None:
