@@ -114,17 +114,17 @@ class Waiting:
 def store_messages(connection: sqlite3.Connection, messages: Iterable[OutboxMessage]) -> int:
     """Put messages at the ends of their lines, inside a step; how many.
 
-    One that waits or was delivered already is passed over: whoever is not sure may store it again.
+    One that waits or was delivered already is passed over: whoever is not sure may store it again. Who has got an end,
+    also one that is passed over, counts as told of it: else it would be owed for ever.
     """
     stored = 0
     for each in messages:
-        if connection.execute(_DELIVERED_TO, (each.receiver, each.event_id)).fetchone() is None and _put(
-            connection, each
-        ):
-            stored += 1
-            if each.type not in ASIDES:
-                goes_on = each.type not in CLOSINGS
-                note_told(connection, each.receiver, each.subject_id, goes_on=goes_on, now_ns=each.created_ns)
+        was_delivered = connection.execute(_DELIVERED_TO, (each.receiver, each.event_id)).fetchone() is not None
+        is_new = not was_delivered and bool(_put(connection, each))
+        stored += is_new
+        is_end = each.type in CLOSINGS
+        if is_end or (is_new and each.type not in ASIDES):
+            note_told(connection, each.receiver, each.subject_id, goes_on=not is_end, now_ns=each.created_ns)
     return stored
 
 

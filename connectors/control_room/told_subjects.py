@@ -3,10 +3,13 @@
 import sqlite3
 from collections.abc import Iterable
 
-# Of two that have become one receiver both may know of it: what goes on for one of them goes on.
+# Of two that have become one receiver both may know of it: what goes on for one of them goes on. But who was told that
+# something is over is not told so again, whatever the other one missed.
 _HAND_OVER = """INSERT INTO told (receiver, subject_id, goes_on, at_ns)
     SELECT ?, subject_id, goes_on, at_ns FROM told WHERE receiver = ?
-    ON CONFLICT (receiver, subject_id) DO UPDATE SET goes_on = max(goes_on, excluded.goes_on)"""
+    ON CONFLICT (receiver, subject_id) DO UPDATE SET goes_on = 1 WHERE excluded.goes_on
+    AND NOT EXISTS (SELECT 1 FROM activations WHERE alert_id = excluded.subject_id AND NOT open)
+    AND NOT EXISTS (SELECT 1 FROM incidents WHERE incidents.id = excluded.subject_id AND state = 'closed')"""
 _OWED = """SELECT receiver, subject_id FROM told WHERE goes_on
     AND (EXISTS (SELECT 1 FROM activations WHERE alert_id = subject_id AND NOT open)
         OR EXISTS (SELECT 1 FROM incidents WHERE incidents.id = subject_id AND state = 'closed'))

@@ -220,6 +220,34 @@ def test_who_takes_over_messages_knows_what_the_other_one_knew(kept: KeptOutbox)
     assert (kept.who_knows("1"), kept.who_knows("2")) == ({}, {})
 
 
+def test_an_end_that_was_told_is_not_owed_again_after_a_receiver_was_moved(kept: KeptOutbox) -> None:
+    with kept.database.step() as connection:
+        connection.execute(
+            "INSERT INTO activations (alert_id, alarm_id, incident_id, scope, open, front_end, amp, arm,"
+            " first_shot_ns, last_shot_ns, alert, known_ns) VALUES ('1', 'a', 'i', 's', 0, '', '', '', 1, 1, '{}', 1)"
+        )
+    for receiver in ("old", "new"):
+        kept.put(receiver, "1")
+    kept.put("new", "1", "closed")  # the settings did not name the old one then
+    with kept.database.step() as connection:
+        hand_over(connection, "old", "new", 9)
+        assert owed_ends(connection) == []
+    assert kept.who_knows("1") == {"new": False}
+
+
+def test_who_has_got_an_end_that_is_stored_again_counts_as_told(kept: KeptOutbox) -> None:
+    kept.put("a", "1")
+    kept.put("a", "1", "closed")
+    for event in ("opened", "closed"):
+        kept.outbox.delivered(kept.waiting()[f"a:1-{event}"], "204", 50)
+    with kept.database.step() as connection:
+        note_told(connection, "a", "1", goes_on=True, now_ns=60)
+    kept.put("a", "1")
+    assert kept.who_knows("1") == {"a": True}
+    assert kept.store(outbox_message("a", "1", "closed")) == 0
+    assert kept.who_knows("1") == {"a": False}
+
+
 def test_who_knows_of_something_is_found_without_looking_at_all_that_was_ever_told(kept: KeptOutbox) -> None:
     kept.put("a", "1")
     asked: list[str] = []
