@@ -62,13 +62,14 @@ class DataAlerts:
         """Let the database go."""
         self._database.close()
 
-    def looked(self, files: Sequence[SpoolFile], answer: FolderAnswer) -> None:
+    def looked(self, files: Sequence[SpoolFile] | None, answer: FolderAnswer) -> None:
         """The folders were looked at.
 
         Parameters
         ----------
         files
-            What has come since the last look, without what lay there before this program was started.
+            What has come since the last look; None while what lay there before this program was started is worked off:
+            then nobody can say whether anything comes.
         answer
             How the folders stand.
         """
@@ -77,7 +78,7 @@ class DataAlerts:
         self._reason = _REASONS[answer]
         if files:
             self._stop.came(step_s, max(_end_ns(file, self._zone) for file in files))
-        else:
+        elif files is not None:
             self._stop.none_came(step_s)
 
     def events(self) -> list[AlertEvent]:

@@ -8,8 +8,8 @@ from connectors.folder_probe import FolderAnswer, FolderProbe
 from connectors.spool_listing import SpoolFile, SpoolNotice
 from connectors.spool_watcher import IsTaken, SpoolSettings, SpoolWatcher
 
-#: What has come since the start, and how the folders stand.
-Looked = Callable[[Sequence[SpoolFile], FolderAnswer], None]
+#: What has come since the last look, or None while what lay there at the start is worked off; how the folders stand.
+Looked = Callable[[Sequence[SpoolFile] | None, FolderAnswer], None]
 
 # A disk that wakes up may take so long.
 _ANSWER_S = 5.0
@@ -73,7 +73,8 @@ class WatchedFolders:
             return []
         found = self._spool.take(timeout_s)
         files = [item for item in found if isinstance(item, SpoolFile)]
-        self._looked(files if self._has_caught_up else (), answer)
+        # What lay there and what has come since wait in one queue, which may take hours to work off.
+        self._looked(files if self._has_caught_up else None, answer)
         self._has_caught_up = self._has_caught_up or self._spool.has_caught_up
         return found
 

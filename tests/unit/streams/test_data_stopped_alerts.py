@@ -138,6 +138,17 @@ def test_while_another_process_writes_it_waits_for_nothing_and_tells_all_the_sam
     assert site.wait(3_600) == []
 
 
+def test_a_backlog_is_no_stop_and_what_was_quiet_before_it_is_not_made_longer_by_it(site: Site) -> None:
+    site.snapshots(5)
+    site.wait(100)
+    for _ in range(400):
+        site.clock.advance(10)
+        site.alerts.looked(None, FolderAnswer.THERE)
+        assert site.alerts.events() == []
+    assert site.wait(80) == []
+    assert site.wait(10) == [(OPENED, "nothing_comes")]
+
+
 def test_it_is_written_down_once_a_minute_while_all_is_well(site: Site) -> None:
     site.snapshots(5)
     with closing(sqlite3.connect(site.state / "decisions.sqlite")) as other:

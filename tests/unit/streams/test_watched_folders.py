@@ -24,7 +24,7 @@ class Site:
         self.data = data
         self.free = threading.Event()
         self.free.set()
-        self.looks: list[tuple[list[str], FolderAnswer]] = []
+        self.looks: list[tuple[list[str] | None, FolderAnswer]] = []
         self.told: list[str] = []
         self.taken: list[str] = []
         self.folders = WatchedFolders(
@@ -37,8 +37,8 @@ class Site:
             probe=FolderProbe([data], lambda _: self.free.wait(60)),
         )
 
-    def looked(self, files: Sequence[SpoolFile], answer: FolderAnswer) -> None:
-        self.looks.append(([file.relative for file in files], answer))
+    def looked(self, files: Sequence[SpoolFile] | None, answer: FolderAnswer) -> None:
+        self.looks.append((None if files is None else [file.relative for file in files], answer))
 
     def take(self) -> bool:
         found = self.folders.take(0.05)
@@ -62,6 +62,17 @@ def test_what_lay_there_at_the_start_has_not_come(site: Site) -> None:
     assert site.taken == [NAME, LATER]
     assert [files for files, _ in site.looks if files] == [[LATER]]
     assert {answer for _, answer in site.looks} == {FolderAnswer.THERE}
+
+
+def test_while_what_lay_there_is_worked_off_nobody_says_whether_anything_comes(site: Site) -> None:
+    for number in range(180):
+        (site.data / NAME.replace("09-34-00", f"{number // 60:02}-{number % 60:02}-00")).write_bytes(b"x")
+    while len(site.taken) < 181:
+        site.take()
+    assert len(site.looks) >= 3
+    assert [files for files, _ in site.looks if files is not None] == []
+    site.take()
+    assert site.looks[-1] == ([], FolderAnswer.THERE)
 
 
 def test_a_folder_that_hangs_is_told_and_not_looked_into(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
