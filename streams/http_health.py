@@ -19,7 +19,7 @@ from prometheus_client.exposition import choose_encoder
 from connectors.clock import Clock
 from connectors.links import ALERT_PATH
 from dashboards.html_page import PAGE_POLICY
-from streams.alert_pages import AlertPages
+from streams.alert_pages.pages import AlertPages
 from streams.http_address import host_and_port, http_address_failure, parse_http_address
 
 #: The processing loop has hung when it has not moved for so long: the slowest step (a huge file) takes a few seconds.

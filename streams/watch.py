@@ -15,7 +15,7 @@ from connectors.state.reader import StateReader
 from models.alerts.alert import AlertEvent
 from models.snapshot_sequence import SnapshotSequence
 from streams.accepted_baselines import AcceptedBaselines
-from streams.alert_pages import AlertPages
+from streams.alert_pages.pages import AlertPages
 from streams.archive.places import archive_folder, require_apart
 from streams.archive.states.state_archivist import StateArchivist
 from streams.archive.uploading.archive_chores import with_archive

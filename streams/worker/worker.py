@@ -23,7 +23,7 @@ from models.model_bundle import ModelBundle
 from streams.agents.device_task import DeviceTask
 from streams.agents.join_task import JoinTask
 from streams.agents.task import PartitionTask
-from streams.alert_pages import AlertPages
+from streams.alert_pages.pages import AlertPages
 from streams.facility.checkpoint_store import open_checkpoint_store
 from streams.facility.facility_metrics import WorkerMetrics
 from streams.facility.lag import LagMonitor

@@ -12,7 +12,7 @@ import pytest
 
 from connectors.clock import SystemClock
 from models.event_time import parse_iso
-from streams.alert_pages import AlertPages
+from streams.alert_pages.pages import AlertPages
 from streams.archive.uploading.archiver import Archiver
 from streams.http_health import HealthServer
 from streams.metrics import WatchMetrics

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.alert_pages import AlertPages
+from streams.alert_pages.pages import AlertPages
 from tests.support.consoles import console_client
 
 

@@ -73,7 +73,7 @@ def main() -> int:
     end_with(begun["asker"])
     step_back()
     # Only now, as it is most of the work.
-    from streams.alert_page_answers import answered  # noqa: PLC0415
+    from streams.alert_pages.answers import answered  # noqa: PLC0415
     from streams.settings import settings_of_text  # noqa: PLC0415
 
     settings = settings_of_text(begun["settings"])

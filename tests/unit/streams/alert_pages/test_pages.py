@@ -19,7 +19,7 @@ from models.alerts.alert import Alert, AlertChange, AlertEvent, AlertKind, Alert
 from models.alerts.explanation import NO_EXPLANATION
 from models.devices import Stage
 from models.errors import RetryableError
-from streams.alert_pages import KEPT_BYTES, AlertPages
+from streams.alert_pages.pages import KEPT_BYTES, AlertPages
 from streams.settings import load_settings, settings_of_text, settings_text
 from tests.support.watching import wait_until
 from tests.unit.connectors.state.examples import decided
@@ -81,8 +81,8 @@ def pages(tmp_path: Path) -> Iterator[Callable[..., AlertPages]]:
 
     def make(program: str, *, limit_s: float = 60.0, kept_bytes: int = KEPT_BYTES) -> AlertPages:
         commit(tmp_path, *(replace(ALERT, id=f"{number:016x}") for number in range(1, 12)))
-        made = AlertPages(tmp_path, load_settings(None), limit_s=limit_s, kept_bytes=kept_bytes)
-        made.command = (sys.executable, "-c", program)
+        command = (sys.executable, "-c", program)
+        made = AlertPages(tmp_path, load_settings(None), limit_s=limit_s, kept_bytes=kept_bytes, command=command)
         all_made.append(made)
         return made
 
@@ -156,24 +156,30 @@ def test_a_process_that_can_not_be_ended_holds_up_no_other_page(
     pages: Callable[..., AlertPages], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As one that waits for a disk that hangs."""
-    monkeypatch.setattr("streams.alert_page_asking._ENDING_S", 0.01)
+    monkeypatch.setattr("streams.alert_pages.asked_process._ENDING_S", 0.01)
     hanging: list[int] = []
-    served, whole = pages(HANGING, limit_s=0.2), pages(COUNTING)
+    served = pages(HANGING)
+    process = served._process
+
+    def begin_next(program: str, *, limit_s: float) -> None:
+        process._command, process._limit_s = (sys.executable, "-c", program), limit_s
+
+    begin_next(HANGING, limit_s=0.2)
     with monkeypatch.context() as patch:
         patch.setattr(subprocess.Popen, "kill", lambda child: hanging.append(child.pid))
         assert "takes longer" in served.page(path_of(1)).html
-        served.command, served._limit_s = whole.command, 60.0
+        begin_next(COUNTING, limit_s=60.0)
         assert served.page(path_of(2)).status == 200
-        served._let_go()
-        served.command, served._limit_s = (sys.executable, "-c", HANGING), 0.2
+        process.let_go()
+        begin_next(HANGING, limit_s=0.2)
         for number in (3, 4):
             assert "takes longer" in served.page(path_of(number)).html
         assert "wait for a disk that hangs" in served.page(path_of(5)).html
-    for process in hanging:
+    for pid in hanging:
         with suppress(ProcessLookupError):  # one made its page
-            os.kill(process, signal.SIGKILL)
-    wait_until(lambda: not any(process.running for process in served._hanging))
-    served.command, served._limit_s = whole.command, 60.0
+            os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not any(each.running for each in process._hanging))
+    begin_next(COUNTING, limit_s=60.0)
     assert served.page(path_of(5)).status == 200
 
 
@@ -187,15 +193,15 @@ def hang(*_):
     os.rename({str(tmp_path / "new")!r}, {str(tmp_path / "pid")!r})
     time.sleep(600)
 kept_shot.kept_shot_page = hang
-from streams.alert_page_process import main
+from streams.alert_pages.process import main
 main()
 """
     watch = f"""
 import pathlib, sys
-from streams.alert_pages import AlertPages
+from streams.alert_pages.pages import AlertPages
 from streams.settings import load_settings
-served = AlertPages(pathlib.Path({str(tmp_path)!r}), load_settings(None), limit_s=600.0)
-served.command = (sys.executable, "-c", {making!r})
+command = (sys.executable, "-c", {making!r})
+served = AlertPages(pathlib.Path({str(tmp_path)!r}), load_settings(None), limit_s=600.0, command=command)
 served.page({path_of(1)!r})
 """
     with subprocess.Popen([sys.executable, "-c", watch]) as process:
@@ -299,7 +305,7 @@ def test_a_process_is_begun_before_it_is_wanted_only_where_it_is_kept_warm(
     with StateDirectory.open(tmp_path) as directory:
         directory.commit(Commit(decided=[decided(start_ns=10**18)]))
     served.warm()
-    assert served._process is None
+    assert not served._process.running
     served.keep_warm()
     # It has rehearsed with the latest alert.
     wait_until(lambda: (tmp_path / "pids").exists() and bool(served._kept))
@@ -318,7 +324,7 @@ def test_closing_ends_the_process(pages: Callable[..., AlertPages], tmp_path: Pa
     thread.join()
     assert found == [503]
     assert served.page(path_of(2)).status == 503
-    wait_until(lambda: served._process is None)
+    wait_until(lambda: served._process._process is None)
 
 
 def test_without_a_state_directory(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Sequence
 
 from connectors.clock import Clock
-from streams.alert_page_process import AnswerHead
+from streams.alert_pages.process import AnswerHead
 
 _MOST_AT_ONCE = 1 << 18
 # A process that is killed ends at once, unless it waits for a disk that hangs: then with that.
@@ -31,7 +31,7 @@ class AskedProcess:
     Parameters
     ----------
     command
-        As ``streams.alert_page_process``.
+        As ``streams.alert_pages.process``.
     beginning
         The first line that it gets.
 
@@ -58,7 +58,7 @@ class AskedProcess:
         return self._child.poll() is None
 
     def ask(self, question: bytes, limit_s: float) -> tuple[AnswerHead, bytes]:
-        """The answer to a question of ``streams.alert_page_process``, and its content.
+        """The answer to a question of ``streams.alert_pages.process``, and its content.
 
         Raises
         ------

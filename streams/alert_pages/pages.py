@@ -1,7 +1,6 @@
 """What is shown of alerts' shots: each made once, one after the other, by a process that gives way to the watch."""
 
 import re
-import sys
 import tempfile
 import threading
 from collections import OrderedDict, deque
@@ -20,8 +19,8 @@ from dashboards.html_page import html_page, paragraph
 from models.alerts.alert import Alert
 from models.errors import FatalError, PetawatchError, RetryableError
 from models.event_time import DAY_NS
-from streams.alert_page_asking import AskedProcess, EndedError, TooLongError
-from streams.alert_page_process import beginning, question
+from streams.alert_pages.kept_process import COMMAND, KeptProcess, away
+from streams.alert_pages.process import question
 from streams.settings import Settings, settings_text
 
 #: A page takes a tenth of a second, the first one some seconds: its process begins with it, and is kept for a while.
@@ -31,9 +30,6 @@ _PATH = re.compile(re.escape(ALERT_PATH) + "(?P<id>[0-9a-f]{16})")
 #: Pages that are kept, together; they are a few hundred kilobytes each.
 KEPT_BYTES = 16 << 20
 _MOST_WAITING = 8
-# A process without a question ends after so long; where people look at incidents it stays for a shift.
-_IDLE_S, _IDLE_WHERE_PEOPLE_LOOK_S = 900.0, 8 * 3600.0
-_MOST_HANGING = 3
 # So often it is looked whether who waits for a page is still there.
 _LOOK_EVERY_S = 0.1
 
@@ -55,10 +51,9 @@ class AlertPages:
         A page that takes longer is given up.
     kept_bytes
         The pages that were made last are kept, together up to so much.
+    command
+        Of the process that makes pages.
     """
-
-    #: Of the process that makes pages; nothing is imported from the present directory.
-    command: Sequence[str] = (sys.executable, "-P", "-m", "streams.alert_page_process")
 
     def __init__(
         self,
@@ -67,10 +62,10 @@ class AlertPages:
         *,
         limit_s: float = LIMIT_S,
         kept_bytes: int = KEPT_BYTES,
+        command: Sequence[str] = COMMAND,
         clock: Clock | None = None,
     ) -> None:
         self._state = state
-        self._settings = settings_text(settings)
         self._limit_s = limit_s
         self._kept_bytes = kept_bytes
         self._clock = clock or SystemClock()
@@ -78,10 +73,7 @@ class AlertPages:
         self._places = threading.BoundedSemaphore(_MOST_WAITING)
         # The process ends with the thread that has started it: this one stays.
         self._maker = ThreadPoolExecutor(1, thread_name_prefix="alert-pages")
-        self._process: AskedProcess | None = None
-        self._hanging: list[AskedProcess] = []
-        self._stays_warm = False
-        self._closed = False
+        self._process = KeptProcess(command, settings_text(settings), limit_s, self._clock)
 
     def page(self, path: str) -> AlertPage:
         """The page of a path below ``/alerts/``: as the alert stands now, from what is at hand."""
@@ -121,13 +113,12 @@ class AlertPages:
 
     def keep_warm(self) -> None:
         """People look at incidents here: the process begins before they want its first answer, and stays for long."""
-        self._stays_warm = True
+        self._process.stays_warm = True
         self.warm()
 
     def warm(self) -> None:
         """Somebody looks at an incident: where the process is to be kept warm it begins now, if it has ended."""
-        process = self._process
-        if not self._stays_warm or (process is not None and process.running):
+        if not self._process.stays_warm or self._process.running:
             return
         if self._places.acquire(blocking=False):
             try:
@@ -137,13 +128,10 @@ class AlertPages:
 
     def close(self) -> None:
         """End the process; no other is begun."""
-        if self._closed:
+        if self._process.closed:
             return
-        self._closed = True
-        process = self._process
-        if process is not None:
-            process.kill()
-        self._maker.submit(self._let_go)
+        self._process.close()
+        self._maker.submit(self._process.let_go)
         self._maker.shutdown(wait=False)
 
     def _known_or_made(
@@ -154,7 +142,7 @@ class AlertPages:
         if known is not None:
             return known
         if not self._places.acquire(blocking=False):
-            raise _away("others are looked at just now; try again in a while")
+            raise away("others are looked at just now; try again in a while")
         try:
             return self._waited_for(self._submitted(lambda: self._made(wanted, standing)), gone)
         finally:
@@ -164,7 +152,7 @@ class AlertPages:
         try:
             return self._maker.submit(work)
         except RuntimeError as error:  # closed meanwhile
-            raise _away("the program ends") from error
+            raise away("the program ends") from error
 
     def _waited_for(self, made: Future[bytes], gone: Callable[[], bool]) -> bytes:
         until_s = self._clock.monotonic_s() + self._limit_s
@@ -174,7 +162,7 @@ class AlertPages:
             except TimeoutError:
                 late = self._clock.monotonic_s() > until_s
                 if (late or gone()) and made.cancel():
-                    raise _away("others are looked at just now; try again in a while") from None
+                    raise away("others are looked at just now; try again in a while") from None
 
     def _known(self, wanted: "_Wanted", standing: "_Standing") -> bytes | None:
         kept = self._kept.get(wanted)
@@ -186,9 +174,10 @@ class AlertPages:
             return known
         try:
             with tempfile.TemporaryDirectory(prefix="petawatch-page-", ignore_cleanup_errors=True) as folder:
-                page, lasting = self._asked(question(self._state, wanted.alert_id, Path(folder), wanted.around_ns))
+                asked = question(self._state, wanted.alert_id, Path(folder), wanted.around_ns)
+                page, lasting = self._process.ask(asked)
         except OSError as error:
-            raise _away(f"no process can be started for it ({error.strerror})") from error
+            raise away(f"no process can be started for it ({error.strerror})") from error
         if lasting:
             self._keep(wanted, standing, page)
         return page
@@ -199,56 +188,10 @@ class AlertPages:
         while sum(len(kept) for _, kept in self._kept.values()) > self._kept_bytes:
             self._kept.popitem(last=False)
 
-    def _asked(self, asked: bytes) -> tuple[bytes, bool]:
-        """The answer of the process, and whether it lasts; one that had ended since the last answer is begun anew."""
-        process, kept = self._begun()
-        try:
-            try:
-                head, page = process.ask(asked, self._limit_s)
-            except EndedError:
-                if not kept or self._closed:
-                    raise
-                self._let_go()
-                process, _ = self._begun()
-                head, page = process.ask(asked, self._limit_s)
-        except TooLongError:
-            self._let_go()
-            raise _away(f"it takes longer than {self._limit_s:g} s: the disk with the snapshots is slow") from None
-        except EndedError as error:
-            self._let_go()
-            raise _away(str(error)) from error
-        if head.last:
-            self._let_go()
-        if head.failure:
-            raise _away(head.failure)
-        return page, head.lasting
-
-    def _begun(self) -> "tuple[AskedProcess, bool]":
-        """The process, and whether it was there before."""
-        if self._process is not None and self._process.running:
-            return self._process, True
-        self._let_go()
-        if self._closed:
-            raise _away("the program ends")
-        self._hanging = [process for process in self._hanging if process.running]
-        if len(self._hanging) >= _MOST_HANGING:
-            raise _away("the processes that make pages wait for a disk that hangs; look after it")
-        idle_s = _IDLE_WHERE_PEOPLE_LOOK_S if self._stays_warm else _IDLE_S
-        self._process = AskedProcess(self.command, beginning(self._settings, idle_s), self._clock)
-        if self._closed:  # meanwhile
-            self._process.kill()
-        return self._process, False
-
-    def _let_go(self) -> None:
-        """The process has ended, or is remembered as one that ends when its disk answers."""
-        process, self._process = self._process, None
-        if process is not None and not process.end():
-            self._hanging.append(process)
-
     def _rehearse(self) -> bytes:
         """The first answer of a process takes longest; what goes wrong is told to who asks in earnest."""
         with suppress(PetawatchError, OSError):
-            self._begun()
+            self._process.begin()
             latest = _latest_alert(self._state)
             standing = None if latest is None else _look_up(self._state, latest.id)
             if latest is not None and standing is not None:
@@ -285,10 +228,6 @@ def _latest_alert(state: Path) -> Alert | None:
         since = iter(()) if latest_ns is None else reader.alerts(latest_ns - DAY_NS)
         last = deque(since, maxlen=1)
     return last[0][0] if last else None
-
-
-def _away(why: str) -> RetryableError:
-    return RetryableError(why, reason="shot_away")
 
 
 def _sentence(status: HTTPStatus, words: str) -> AlertPage:
