@@ -1,11 +1,11 @@
 """The control rooms of an installation as one: that of the watch, and those of parts that keep their own alarms."""
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from connectors.control_room.incident_search import EVERY_INCIDENT, IncidentQuestion
+from connectors.control_room.other_room import OtherRoom
 from connectors.control_room.reader import ControlRoomReader
 from connectors.control_room.receipts import Receipt, ReceiptReader
 from models.alarms.alarm import Activation, Alarm
@@ -23,7 +23,7 @@ class ControlRooms:
     """Looks into all of them at once; ids are computed, so that each leads to whoever keeps what it stands for.
 
     Methods do as those of ``ControlRoomReader``; what only the watch's own has, maintenance for instance, comes from
-    there. Of others that can't be read nothing is listed, and ``troubles`` says so.
+    there. Of others that can't be read, or whose disk hangs, nothing is listed, and ``troubles`` says so.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class ControlRooms:
 
     def __init__(self, state: Path, others: Iterable[Path] = ()) -> None:
         self._own = ControlRoomReader(state)
-        self._others = [ControlRoomReader(other) for other in others if other.resolve() != state.resolve()]
+        self._others = [OtherRoom(other, state) for other in others]
 
     @property
     def places(self) -> list[Path]:
@@ -50,13 +50,15 @@ class ControlRooms:
 
     def troubles(self) -> list[str]:
         """Why others can't be read, one sentence each."""
-        found = []
-        for room in self._present():
-            try:
-                room.change_number()
-            except PetawatchError as error:
-                found.append(f"Alarms that {room.state} keeps are missing here: {error}.")
-        return found
+        return [
+            f"Alarms that {place} keeps are missing here: {answer}."
+            for place, answer in self._of_others(lambda room: room.change_number())
+            if isinstance(answer, PetawatchError)
+        ]
+
+    def hanging(self) -> list[Path]:
+        """Those of ``places`` whose disk hangs: nobody should look there just now."""
+        return [place for place, answer in self._of_others(lambda _: None) if answer is not None]
 
     def places_of(self, subject_id: str) -> list[Path]:
         """Where an incident, an alarm or an alert is kept; the watch's own state directory when nobody knows it.
@@ -65,12 +67,11 @@ class ControlRooms:
         """
         trouble: PetawatchError | None = None
         found = []
-        for room in [self._own, *self._present()]:
-            try:
-                if room.knows(subject_id):
-                    found.append(room.state)
-            except PetawatchError as error:
-                trouble = trouble or error
+        for place, answer in self._of_all(lambda room: room.knows(subject_id)):
+            if isinstance(answer, PetawatchError):
+                trouble = trouble or answer
+            elif answer:
+                found.append(place)
         if not found and trouble is not None:
             raise trouble
         return found or [self._own.state]
@@ -163,16 +164,33 @@ class ControlRooms:
         """Another one after every step in any room, and when one comes or goes."""
         return tuple(self._answers(lambda room: room.change_number()))
 
-    def _present(self) -> list[ControlRoomReader]:
-        """The others that there are."""
-        return [room for room in self._others if room.is_there()]
+    def _of_others(self, ask: Callable[[ControlRoomReader], Result]) -> Iterator[tuple[Path, Result | PetawatchError]]:
+        """What each of the others that there are answers, or why it can't."""
+        for other in self._others:
+            answer: Result | PetawatchError
+            try:
+                room = other.reader()
+                if room is None:
+                    continue
+                answer = ask(room)
+            except PetawatchError as error:
+                answer = error
+            yield other.state, answer
+
+    def _of_all(self, ask: Callable[[ControlRoomReader], Result]) -> Iterator[tuple[Path, Result | PetawatchError]]:
+        """As ``_of_others``, and before them of the watch's own."""
+        answer: Result | PetawatchError
+        try:
+            answer = ask(self._own)
+        except PetawatchError as error:
+            answer = error
+        yield self._own.state, answer
+        yield from self._of_others(ask)
 
     def _answers(self, ask: Callable[[ControlRoomReader], Result]) -> list[Result]:
-        found = [ask(self._own)]
-        for room in self._present():
-            with suppress(PetawatchError):  # ``troubles`` tells it
-                found.append(ask(room))
-        return found
+        """Of all that can be read: ``troubles`` tells of the rest."""
+        of_others = self._of_others(ask)
+        return [ask(self._own), *(answer for _, answer in of_others if not isinstance(answer, PetawatchError))]
 
     def _merged(self, ask: Callable[[ControlRoomReader], Iterable[Result]]) -> list[Result]:
         return [each for answer in self._answers(ask) for each in answer]
@@ -180,14 +198,11 @@ class ControlRooms:
     def _first(self, ask: Callable[[ControlRoomReader], Result | None]) -> Result | None:
         """What the first room answers that knows something."""
         trouble: PetawatchError | None = None
-        for room in [self._own, *self._present()]:
-            try:
-                found = ask(room)
-            except PetawatchError as error:
-                trouble = trouble or error
-                continue
-            if found:
-                return found
+        for _, answer in self._of_all(ask):
+            if isinstance(answer, PetawatchError):
+                trouble = trouble or answer
+            elif answer:
+                return answer
         if trouble is not None:
             raise trouble
         return None

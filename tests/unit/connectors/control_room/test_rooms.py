@@ -11,9 +11,10 @@ from connectors.control_room.rooms import ControlRooms
 from models.alarms.alarm import alarm_id
 from models.alarms.life_cycle import AlarmState
 from models.alerts.alert import Alert, AlertKind
-from models.errors import FatalError
+from models.errors import FatalError, RetryableError
 from models.event_time import HOUR_NS
 from tests.support.alarms import START_NS, ControlRoom, alert, control_room, installation_alert
+from tests.support.hanging_disk import hanging_disk
 
 TAPE = AlertKind.TAPE_WANTED
 
@@ -115,6 +116,34 @@ def test_one_that_is_not_there_or_damaged_is_left_out_and_told_of(tmp_path: Path
             tape.take(of_tapes(1, at_s=0))
             assert len(both.incidents()) == 2
             assert both.change_number() != before
+
+
+def test_one_whose_disk_hangs_is_left_out_and_told_of_until_it_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with control_room(tmp_path / "watch") as watch, control_room(tmp_path / "tape") as tape:
+        watch.take(alert())
+        tape.take(of_tapes(1, at_s=0))
+        [here], [there] = watch.reader.incidents(), tape.reader.incidents()
+        with hanging_disk(tape.state, monkeypatch) as waiting:
+            both = rooms_of(watch, tape)
+            assert both.incidents() == [here]
+            assert both.most_urgent(5) == ([here], 0)
+            assert both.incident(here.id) == here
+            [sentence] = both.troubles()
+            assert sentence == (
+                f"Alarms that {tape.state} keeps are missing here: the disk under {tape.state} does not answer; look "
+                "after it, or after its mount."
+            )
+            assert both.hanging() == [tape.state]
+            assert both.places_of(here.id) == [watch.state]
+            for ask in (both.incident, both.places_of):
+                with pytest.raises(RetryableError, match="does not answer"):
+                    ask(there.id)
+            assert len(waiting) == 1, "one thread waits for the disk, however much is asked"
+        waiting[0].join()
+        assert set(both.incidents()) == {here, there}
+        assert (both.troubles(), both.hanging()) == ([], [])
 
 
 def test_the_watch_s_own_directory_is_not_looked_into_twice(tmp_path: Path) -> None:
