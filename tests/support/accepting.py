@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from connectors.control_room.database import ControlRoomDatabase
 from connectors.control_room.decisions import OperatorDecisions
 from connectors.state.commit import Commit
 from connectors.state.directory import StateDirectory
@@ -17,7 +16,7 @@ from models.state import encode_state
 from streams.agents.recorder import RECORDER_KEY
 from streams.deciding import accept_baseline
 from tests.support.alarms import CAMERA, START, START_NS, alert
-from tests.support.killed_processes import KilledProcesses, Steps, serve
+from tests.support.killed_processes import KilledProcesses, Steps, count_transactions, serve
 from tests.support.manual_clock import ManualClock
 
 _HEARD = "heard"
@@ -90,15 +89,7 @@ def accept_until(state: Path, step: int) -> None:
         (FileAgents, "flush"),
     ):
         setattr(thing, name, steps.counted(getattr(thing, name)))
-    original = ControlRoomDatabase.step
-
-    @contextmanager
-    def counted(self: ControlRoomDatabase) -> Iterator[object]:
-        with original(self) as connection:
-            yield connection
-            steps.step()  # all is written, and nothing of it is durable
-
-    ControlRoomDatabase.step = counted  # type: ignore[method-assign, assignment]
+    count_transactions(steps)
     accept(state)
 
 

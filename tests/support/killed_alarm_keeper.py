@@ -1,14 +1,10 @@
 """Watches that commit alerts beside a keeper of alarms, and kill themselves at a chosen step of either."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from pydantic import SecretStr
 
 from connectors.clock import SystemClock
-from connectors.control_room.database import ControlRoomDatabase
 from connectors.state.alarm_feed import AlarmFeed, FeedEntry
 from connectors.state.commit import Commit
 from connectors.state.directory import StateDirectory
@@ -19,7 +15,7 @@ from streams.alarms.alarm_keeper import AlarmKeeper
 from streams.alarms.settings import AlarmSettings
 from streams.settings import Settings, load_settings
 from tests.support.alarms import alert, over
-from tests.support.killed_processes import KilledProcesses, Steps, serve
+from tests.support.killed_processes import KilledProcesses, Steps, count_transactions, serve
 
 #: So many alerts a watch has opened and closed when it is done.
 ALERTS = 40
@@ -51,7 +47,7 @@ def watch_until(path: Path, step: int) -> None:
         (StateDirectory, "commit"),
     ):
         setattr(module, name, steps.counted(getattr(module, name)))
-    _count_transactions(steps)
+    count_transactions(steps)
     with StateDirectory.open(path) as state:
         keeper = AlarmKeeper(path, settings(), SystemClock(), lambda: None)
         keeper.start()
@@ -67,19 +63,6 @@ def watch_until(path: Path, step: int) -> None:
         keeper.drain()
         keeper.check()
         keeper.stop()
-
-
-def _count_transactions(steps: Steps) -> None:
-    original = ControlRoomDatabase.step
-
-    @contextmanager
-    def step(self: ControlRoomDatabase) -> Iterator[Any]:
-        with original(self) as connection:
-            yield connection
-            steps.step()  # all is written, and nothing of it is durable
-        steps.step()  # it is durable, and nobody knows it
-
-    ControlRoomDatabase.step = step  # type: ignore[method-assign]
 
 
 def _commit(state: StateDirectory, one: Alert, change: AlertChange) -> None:

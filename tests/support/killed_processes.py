@@ -6,9 +6,12 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
+
+from connectors.control_room.database import ControlRoomDatabase
 
 
 class Steps:
@@ -34,6 +37,20 @@ class Steps:
             return result
 
         return call
+
+
+def count_transactions(steps: Steps) -> None:
+    """Make each transaction on a control room's database two steps of this process."""
+    original = ControlRoomDatabase.step
+
+    @contextmanager
+    def step(self: ControlRoomDatabase) -> Iterator[Any]:
+        with original(self) as connection:
+            yield connection
+            steps.step()  # all is written, and nothing of it is durable
+        steps.step()  # it is durable, and nobody knows it
+
+    ControlRoomDatabase.step = step  # type: ignore[method-assign]
 
 
 class KilledProcesses:
