@@ -40,9 +40,12 @@ def test_a_folder_that_hangs_is_named_and_asked_once(tmp_path: Path) -> None:
 
 
 def test_it_ends(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
     probe = FolderProbe([tmp_path])
+    probe.answer(60)
+    begun = set(threading.enumerate()) - before
+    assert begun
     probe.stop()
-    for thread in threading.enumerate():
-        if thread.name == "folders":
-            thread.join(60)
-    assert "folders" not in {thread.name for thread in threading.enumerate()}
+    for thread in begun:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in begun)
