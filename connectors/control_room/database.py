@@ -68,8 +68,16 @@ class ControlRoomDatabase:
 
     @contextmanager
     def step(self) -> Iterator[sqlite3.Connection]:
-        """Everything inside is durable when it ends, or nothing; nobody else writes meanwhile."""
+        """Everything inside is durable when it ends, or nothing; nobody else writes meanwhile.
+
+        Raises
+        ------
+        FatalError
+            ``state_too_new``: a newer program has changed the tables since this one opened them, and relies on more
+            being written than this one knows of.
+        """
         with self._lock, clear_failures(self.state / DECISIONS_NAME), transaction(self._connection):
+            _format(self._connection, self.state)
             yield self._connection
             self._connection.execute(_NEXT_CHANGE)
 

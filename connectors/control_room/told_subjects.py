@@ -14,6 +14,15 @@ _OWED = """SELECT receiver, subject_id FROM told WHERE goes_on
     AND (EXISTS (SELECT 1 FROM activations WHERE alert_id = subject_id AND NOT open)
         OR EXISTS (SELECT 1 FROM incidents WHERE incidents.id = subject_id AND state = 'closed'))
     ORDER BY receiver, subject_id"""
+# Of what goes on, and what the receivers got of it.
+_NOT_NOTED = """WITH going_on AS (SELECT alert_id AS id FROM activations WHERE open
+        UNION ALL SELECT id FROM incidents WHERE state = 'open')
+    INSERT OR IGNORE INTO told (receiver, subject_id, goes_on, at_ns)
+    SELECT receiver, subject_id, 1, max(created_ns)
+    FROM (SELECT receiver, subject_id, type, created_ns FROM outbox WHERE subject_id IN (SELECT id FROM going_on)
+        UNION ALL SELECT receiver, subject_id, type, created_ns FROM receipts
+        WHERE subject_id IN (SELECT id FROM going_on) AND status <> 'dropped')
+    WHERE receiver = ? AND type <> 'incident.acknowledged' GROUP BY subject_id"""
 
 
 def who_knows(connection: sqlite3.Connection, subject_id: str) -> dict[str, bool]:
@@ -28,6 +37,15 @@ def note_told(connection: sqlite3.Connection, receiver: str, subject_id: str, *,
         "INSERT OR REPLACE INTO told (receiver, subject_id, goes_on, at_ns) VALUES (?, ?, ?, ?)",
         (receiver, subject_id, goes_on, now_ns),
     )
+
+
+def note_what_was_not_noted(connection: sqlite3.Connection, receivers: Iterable[str]) -> None:
+    """Note what these receivers got of what goes on, inside a step.
+
+    A program of before, which knew no such notes, may have gone on after a newer one brought the file to its format.
+    """
+    for receiver in sorted(receivers):
+        connection.execute(_NOT_NOTED, (receiver,))
 
 
 def owed_ends(connection: sqlite3.Connection) -> list[tuple[str, str]]:

@@ -160,6 +160,7 @@ class AlarmKeeper:
         if self._caught_up:
             return False
         self._at_start()
+        self._steps.begin()
         open_alerts, ended = self._feed.not_in_feed(self._steps.look(open_alert_ids))
         now_ns = self._clock.now_ns()
         entries = [FeedEntry(alert=alert, committed_ns=now_ns) for alert in (*ended, *open_alerts)]

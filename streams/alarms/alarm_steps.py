@@ -11,7 +11,7 @@ from connectors.clock import Clock
 from connectors.control_room.database import ControlRoomDatabase
 from connectors.control_room.notes import generation_of
 from connectors.control_room.outbox import store_messages
-from connectors.control_room.told_subjects import owed_ends, who_knows
+from connectors.control_room.told_subjects import note_what_was_not_noted, owed_ends, who_knows
 from connectors.evidence_store import EvidenceLink
 from connectors.state.reader import StateReader
 from models.alarms.priority import Priority
@@ -67,6 +67,11 @@ class AlarmSteps:
         self._announcer = announcer
         self._clock = clock
 
+    def begin(self) -> None:
+        """What the keeper does before its first step: see to what programs of before have not written down."""
+        with self._database.step() as connection:
+            note_what_was_not_noted(connection, self._announcer.names)
+
     @contextmanager
     def step(self, *, by: str = "", why: str = "") -> Iterator[AlarmBook]:
         """One step: first what was due happens, then what is inside; all of it is durable at the end, or nothing."""
@@ -83,8 +88,8 @@ class AlarmSteps:
             )
             store_messages(connection, messages)
 
-    def settle(self) -> bool:
-        """Tell the ends that were left out while a step did not know a receiver; whether there were any.
+    def settle(self) -> None:
+        """Tell the ends that were left out while a step did not know a receiver.
 
         It may have been taken out of the settings for a time, or be missing in those of a command.
         """
@@ -93,7 +98,6 @@ class AlarmSteps:
         if subjects:
             with self.step() as book:
                 book.tell_ends(sorted(subjects))
-        return bool(subjects)
 
     def next_ns(self) -> int | None:
         """When something happens by itself next; None: never."""

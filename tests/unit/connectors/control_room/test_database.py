@@ -14,6 +14,7 @@ import pytest
 from connectors.control_room.audit_log import add_entry
 from connectors.control_room.database import DECISIONS_NAME, ControlRoomDatabase
 from connectors.control_room.decisions import OperatorDecisions
+from connectors.control_room.notes import read_note, write_note
 from connectors.control_room.reader import ControlRoomReader
 from connectors.control_room.schema import FIRST_TABLES, MIGRATIONS, SCHEMA_VERSION
 from connectors.control_room.told_subjects import owed_ends, who_knows
@@ -145,6 +146,19 @@ def test_a_newer_file_is_left_alone(tmp_path: Path, use: Callable[[Path], object
     with pytest.raises(FatalError, match="newer Petawatch") as refused:
         use(tmp_path)
     assert refused.value.reason == "state_too_new"
+
+
+def test_who_has_it_open_writes_nothing_more_once_a_newer_program_has_changed_it(tmp_path: Path) -> None:
+    with closing(ControlRoomDatabase.open(tmp_path)) as database:
+        with database.step() as connection:
+            write_note(connection, "name", "before")
+        with closing(sqlite3.connect(tmp_path / DECISIONS_NAME)) as connection:
+            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
+        with pytest.raises(FatalError, match="newer Petawatch") as refused, database.step() as connection:
+            write_note(connection, "name", "after")
+        assert refused.value.reason == "state_too_new"
+        with database.look() as connection:
+            assert read_note(connection, "name") == "before"
 
 
 def test_a_damaged_file_is_named_with_what_to_do(tmp_path: Path) -> None:

@@ -328,6 +328,30 @@ def test_ends_that_others_left_out_are_told(tmp_path: Path) -> None:
         keeper.stop()
 
 
+def test_ends_are_told_of_what_a_program_of_before_has_opened_after_the_file_was_brought_to_this_format(
+    tmp_path: Path,
+) -> None:
+    with control_room(tmp_path) as room:
+        one, other = alert(), alert("LB_A3_31-Camera_1-Camera-1")
+        room.take(one, other)
+        with closing(ControlRoomDatabase.open(tmp_path)) as database, database.step() as connection:
+            sent = (
+                "INSERT INTO receipts SELECT *, created_ns, '204', 1 FROM (SELECT id, receiver, subject_id, event_id,"
+            )
+            connection.execute(f"{sent} type, body, created_ns FROM outbox WHERE subject_id = ?)", (one.id,))
+            connection.execute("DELETE FROM outbox WHERE subject_id = ?", (one.id,))
+            connection.execute("DELETE FROM told")  # such a program knows no such notes
+        keeper = AlarmKeeper(tmp_path, room.settings, room.clock, lambda: None)
+        keeper._round()
+        room.take(over(one), over(other))
+        room.pass_s(600)
+        assert room.told_of(one.id) == ["alert.closed"]
+        assert room.told_of(other.id) == ["alert.opened", "alert.closed"]
+        for incident in room.reader.incidents():
+            assert room.told_of(incident.id)[-1] == "incident.closed"
+        keeper.stop()
+
+
 STOPPED = AlertKind.DATA_STOPPED.value
 
 
