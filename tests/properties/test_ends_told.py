@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from connectors.control_room.database import reading
+from connectors.control_room.told_subjects import owed_ends
 from connectors.webhooks.settings import MessengerSettings, ReceiverSettings, Wanted
 from models.alarms.incident import IncidentState
 from models.alarms.priority import Priority
@@ -58,8 +59,8 @@ class _Ears:
         self._read = 0
         self.goes_on: dict[tuple[str, str], bool] = {}
 
-    def listen(self, named: dict[str, ReceiverSettings | MessengerSettings]) -> None:
-        """Hear what was written since the last call, when these were told."""
+    def listen(self, named: dict[str, ReceiverSettings | MessengerSettings]) -> int:
+        """Hear what was written since the last call, when these were told; how many messages."""
         with reading(self._state) as connection:
             query = "SELECT id, receiver, subject_id, type, body FROM outbox WHERE id > ? ORDER BY id"
             rows = connection.execute(query, (self._read,)).fetchall()
@@ -75,6 +76,7 @@ class _Ears:
                 for name, one in named.items():
                     if one.events in {class_, Wanted.ALL} and priority.rank >= one.minimum_priority.rank:
                         assert subject in heard[name], f"{name} is told of what is as urgent as it wants"
+        return len(rows)
 
     def _hear(self, receiver: str, subject: str, what: str) -> None:
         goes_on = self.goes_on.get((receiver, subject))
@@ -120,7 +122,9 @@ class _Changing(History):
             over |= {row[0] for row in connection.execute("SELECT alert_id FROM activations WHERE NOT open")}
         for (receiver, subject), goes_on in self.ears.goes_on.items():
             assert not (goes_on and subject in over and receiver in self.named), "who is told now knows of all ends"
-        assert self.room.steps.settle() is False
+        self.room.steps.settle()
+        assert self.ears.listen(self.named) == 0, "an end is told once"
+        assert not {receiver for receiver, _ in self.room.steps.look(owed_ends)} & self.named.keys(), "all are told"
 
 
 # Every step is on the disk: a history that fails is not made shorter, which would take minutes.
