@@ -10,6 +10,7 @@ from dashboards.words import count_words, plain_words, time_words
 from models.alarms.suppression import Suppression
 from models.alerts.alert import Alert
 from models.devices import TRIPLET_KINDS, Device, RecordKind, Stage
+from models.event_time import format_iso
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ def maintenance_words(found: Suppression) -> str:
 
 def brief_maintenance_words(found: Suppression) -> str:
     """Until when a stage is under maintenance, and by whom."""
-    until = "" if found.until_ns is None else f" until {time_words(found.until_ns, seconds=True)}"
+    until = "" if found.until_ns is None else f" until {format_iso(found.until_ns)[:16].replace('T', ' ')} UTC"
     return f"maintenance{until}, by {found.by}"
 
 

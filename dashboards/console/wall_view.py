@@ -6,10 +6,11 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dashboards.console.stage_view import brief_maintenance_words
 from dashboards.reason_words import why
 from dashboards.words import plain_words
 from models.alarms.incident import Incident, IncidentState
-from models.alarms.suppression import Suppression
+from models.alarms.suppression import Cause, Suppression, under_maintenance
 from models.alerts.alert import Alert
 from models.live_reading import LiveReading
 
@@ -43,7 +44,8 @@ def wall_incidents(
     """
     return {
         "incidents": [
-            _incident(incident, worst_alerts.get(incident.id), of_stages.get(incident.id, ())) for incident in incidents
+            _incident(incident, worst_alerts.get(incident.id), of_stages.get(incident.id, ()), suppressed)
+            for incident in incidents
         ],
         "suppressed": {each.stage: _suppression(each) for each in suppressed},
     }
@@ -67,17 +69,20 @@ def _reading(reading: LiveReading) -> dict[str, Any]:
 
 
 def _suppression(found: Suppression) -> dict[str, Any]:
-    until_ms = None if found.until_ns is None else found.until_ns // _MS_NS
-    return {"cause": found.cause.value, "until_ms": until_ms, "by": found.by, "why": found.why}
+    words = brief_maintenance_words(found) if found.cause is Cause.MAINTENANCE else plain_words(found.cause)
+    return {"cause": found.cause.value, "words": words, "why": found.why}
 
 
-def _incident(incident: Incident, worst: Alert | None, of_stages: Sequence[Alert]) -> dict[str, Any]:
+def _incident(
+    incident: Incident, worst: Alert | None, of_stages: Sequence[Alert], suppressed: Sequence[Suppression]
+) -> dict[str, Any]:
     return {
         "id": incident.id,
         "priority": incident.priority.value,
         "open": incident.state is IncidentState.OPEN,
         "acknowledged_by": incident.acknowledged_by if incident.is_acknowledged else "",
         "stages": [stage.name for stage in incident.stages],
+        "under_maintenance": under_maintenance(incident.stages, suppressed),
         "subjects": list(incident.subjects),
         "what": why(worst) if worst is not None else ", ".join(map(plain_words, incident.kinds)),
         "at": {alert.stage.name: {"what": why(alert), "device": alert.device} for alert in of_stages},

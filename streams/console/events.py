@@ -23,6 +23,7 @@ from connectors.control_room.rooms import ControlRooms
 from connectors.live_board import LiveBoardReader
 from connectors.sqlite_file import connect
 from connectors.state.database import DATABASE_NAME
+from models.alarms.suppression import under_maintenance
 from models.errors import PetawatchError, RetryableError
 
 _LOOK_EVERY_S = 0.05
@@ -198,16 +199,22 @@ class EventHub:
         }
 
     def _counted(self) -> dict[str, Any]:
-        """Unacknowledged incidents, by priority, and whether some can't be read; or why none are known."""
+        """Unacknowledged incidents, by priority, and whether some can't be read; or why none are known.
+
+        Those ``under_maintenance`` are counted apart, as on the wall.
+        """
         try:
+            maintenance = self._control_room.maintenance()
             found = self._control_room.incidents(IncidentQuestion(unacknowledged=True), limit=_MOST_COUNTED)
             unread = bool(self._control_room.troubles())
         except PetawatchError as error:
             return {"failure": str(error)}
+        unseen = [each for each in found if not under_maintenance(each.stages, maintenance)]
         return {
-            "unacknowledged": len(found),
+            "unacknowledged": len(unseen),
+            "under_maintenance": len(found) - len(unseen),
             "unread": unread,
-            **Counter(incident.priority.value for incident in found),
+            **Counter(incident.priority.value for incident in unseen),
         }
 
 

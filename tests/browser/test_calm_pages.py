@@ -17,12 +17,12 @@ from models.event_time import MINUTE_NS, format_iso
 from models.live_reading import LiveReading
 from models.records import IMAGE_SHAPE, Refusal
 from models.results import FEATURE_NAMES, Scoring
+from tests.support.console_pages import post
 from tests.support.console_state import write_state
 from tests.support.consoles import console_client
 from tests.support.manual_clock import ManualClock
 from tests.support.served_console import served_console
 from tests.unit.connectors.state.examples import CAMERA, STAGE, START_NS, decided
-from tests.unit.streams.console.test_incident_pages import post
 
 _PATIENT_MS = 60_000
 
@@ -103,3 +103,4 @@ def test_a_stage_at_which_somebody_works_calls_nobody_from_the_wall(tmp_path: Pa
         expect(card).not_to_contain_class("high")
         expect(card.locator(".wall-incident")).to_have_count(2)
         expect(summary).not_to_contain_text("high")
+        expect(page.locator("#live-incidents")).to_contain_text("no unacknowledged incident outside maintenance")

@@ -59,7 +59,8 @@ window.petawatch = window.petawatch || {};
     } else if (incidents.unread) {
       show("live-incidents", "✕", `${incidents.unacknowledged} unacknowledged; some incidents can't be read`);
     } else if (incidents.unacknowledged === 0) {
-      show("live-incidents", "✓", "no unacknowledged incident");
+      const elsewhere = incidents.under_maintenance ? " outside maintenance" : "";
+      show("live-incidents", "✓", `no unacknowledged incident${elsewhere}`);
     } else {
       const worst = PRIORITIES.find(([name]) => incidents[name]);
       show("live-incidents", worst ? worst[1] : "●", `${incidents.unacknowledged} unacknowledged`);

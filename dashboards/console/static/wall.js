@@ -289,16 +289,6 @@
     return item;
   }
 
-  const underMaintenance = (name) => shown.suppressed[name]?.cause === "maintenance";
-
-  /** "idle", or until when and by whom a stage is under maintenance. */
-  function coveredWords({ cause, until_ms: untilMs, by }) {
-    if (cause !== "maintenance") return cause;
-    const until = untilMs === null ? "" : new Date(untilMs).toISOString();
-    const day = Math.abs(untilMs - petawatch.serverNow()) < 43200000 ? "" : `${until.slice(0, 10)} `;
-    return `maintenance${until ? ` until ${day}${until.slice(11, 16)} UTC` : ""}${by ? `, by ${by}` : ""}`;
-  }
-
   function showIncidentsOf(stage) {
     const own = shown.incidents.filter((each) =>
       stage.name === INSTALLATION ? each.stages.length === 0 : each.stages.includes(stage.name));
@@ -315,13 +305,13 @@
       items.push(more);
     }
     if (suppressed) {
-      const covered = make("li", "wall-covered", coveredWords(suppressed));
+      const covered = make("li", "wall-covered", suppressed.words);
       covered.title = suppressed.why;
       items.unshift(covered);
     } else if (own.length === 0) items.push(make("li", "wall-normal", "✓ no incident"));
     stage.incidents.replaceChildren(...items);
     // Somebody works there and knows: what is odd stays listed, and calls nobody.
-    const calm = underMaintenance(stage.name);
+    const calm = suppressed?.cause === "maintenance";
     stage.card.classList.toggle("maintenance", calm);
     const unseen = calm ? [] : own.filter((each) => !each.acknowledged_by);
     const worst = unseen.toSorted((a, b) => RANKS[b.priority] - RANKS[a.priority])[0];
@@ -333,15 +323,14 @@
   function quietWord() {
     if (devices.size === 0) return make("span", "wall-count unknown", "– the watch is starting: nothing is watched yet");
     if (!isCurrent) return make("span", "wall-count unknown", "– no current data");
-    const elsewhere = unacknowledged().some(isCovered) ? " outside maintenance" : "";
+    const elsewhere = unacknowledged().some((each) => each.under_maintenance) ? " outside maintenance" : "";
     return make("span", "wall-count normal", `✓ nothing unacknowledged${elsewhere}`);
   }
 
   const unacknowledged = () => shown.incidents.filter((each) => !each.acknowledged_by);
-  const isCovered = (incident) => incident.stages.length > 0 && incident.stages.every(underMaintenance);
 
   function showSummary() {
-    const unseen = unacknowledged().filter((each) => !isCovered(each));
+    const unseen = unacknowledged().filter((each) => !each.under_maintenance);
     const counts = Object.keys(MARKS).map((priority) => [priority, unseen.filter((each) => each.priority === priority).length]);
     const words = counts.filter(([, count]) => count).map(([priority, count]) => {
       const chip = make("span", `wall-count ${priority}`, `${MARKS[priority]} ${count} ${priority}`);

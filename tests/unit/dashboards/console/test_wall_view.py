@@ -110,7 +110,7 @@ def test_incidents_say_how_they_stand_and_what_is_worst_on_each_card() -> None:
         "LA-A2-00": "LA_A2_00-Camera_1-Camera-1",
     }
     assert shown["suppressed"] == {
-        "LA-A3-31": {"cause": "idle", "until_ms": None, "by": "", "why": ""},
+        "LA-A3-31": {"cause": "idle", "words": "idle", "why": ""},
         # Of both maintenance is what people did.
-        "LA-A2-00": {"cause": "maintenance", "until_ms": 9, "by": "anna", "why": "lens"},
+        "LA-A2-00": {"cause": "maintenance", "words": "maintenance until 1970-01-01 00:00 UTC, by anna", "why": "lens"},
     }

@@ -15,12 +15,15 @@ from connectors.control_room.rooms import ControlRooms
 from connectors.live_board import BOARD_NAME, LiveBoardReader, LiveBoardWriter, LiveReading
 from models.devices import parse_device
 from models.errors import RetryableError
+from models.event_time import HOUR_NS
 from models.records import Refusal
 from models.results import Scoring
 from streams.console.events import EventHub, Follower
+from tests.support.alarms import alert, control_room
 from tests.support.console_state import write_alerts
+from tests.support.consoles import console_client
 from tests.support.manual_clock import ManualClock
-from tests.unit.connectors.state.examples import START_NS
+from tests.unit.connectors.state.examples import STAGE, START_NS
 
 METER = parse_device("LA_A3_31-EM_1-EnergyMeter-1")
 
@@ -93,6 +96,31 @@ def test_whoever_comes_is_told_how_things_stand(tmp_path: Path, clock: ManualClo
     assert status["incidents"]["unacknowledged"] == len(found) > 0
 
 
+def test_what_lies_only_under_maintenance_is_counted_apart_as_on_the_wall(
+    tmp_path: Path, clock: ManualClock, runner: asyncio.Runner
+) -> None:
+    with control_room(tmp_path) as room:
+        there = alert(device="LA_A2_00-Camera_1-Camera-1", at_s=3_600)
+        room.take(alert(), there)
+        hub = EventHub(room.state, LiveBoardReader(room.state / BOARD_NAME), ControlRooms(room.state), clock)
+        one = Following(hub, runner)
+        assert one.told()["status"]["incidents"] == {
+            "unacknowledged": 2,
+            "under_maintenance": 0,
+            "unread": False,
+            "high": 2,
+        }
+        for stage, outside in ((there.stage, 1), (STAGE, 0)):
+            room.desk.start_maintenance(stage, until_ns=room.clock.now_ns() + HOUR_NS, by="anna", why="lens")
+            told = one.told()["status"]["incidents"]
+            assert (told["unacknowledged"], told["under_maintenance"]) == (outside, 2 - outside)
+            assert told.get("high", 0) == outside, "the strip's mark is of those that are counted"
+            wall = console_client(room.state, clock=room.clock).get("/live/incidents").json()["incidents"]
+            assert sum(not each["under_maintenance"] for each in wall) == outside
+        room.desk.end_maintenance(STAGE, by="anna", why="")
+        assert one.told()["status"]["incidents"]["unacknowledged"] == 1
+
+
 def test_what_is_new_is_told_once(tmp_path: Path, clock: ManualClock, runner: asyncio.Runner) -> None:
     write_alerts(tmp_path, 1, every_s=1, clock=clock)
     with show(tmp_path, clock) as board:
@@ -139,7 +167,7 @@ def test_without_any_file_there_is_nothing_and_no_failure(
     assert (status["newest_ms"], status["devices"], status["incidents"]) == (
         0,
         0,
-        {"unacknowledged": 0, "unread": False},
+        {"unacknowledged": 0, "under_maintenance": 0, "unread": False},
     )
 
 

@@ -6,13 +6,12 @@ from connectors.access.role import Role
 from connectors.control_room.reader import ControlRoomReader
 from models.alarms.life_cycle import AlarmState
 from models.event_time import HOUR_NS, parse_iso
+from tests.support.console_pages import post, text_of, told
 from tests.support.console_state import write_state
 from tests.support.consoles import HTML, console_client
 from tests.support.manual_clock import ManualClock
 from tests.support.signing_in import add_user, csrf_token, sign_in
 from tests.unit.connectors.state.examples import STAGE
-from tests.unit.streams.console.test_incident_pages import post, told
-from tests.unit.streams.console.test_pages import text_of
 
 _START, _END = f"/stages/{STAGE}/maintenance/start", f"/stages/{STAGE}/maintenance/end"
 
@@ -44,19 +43,14 @@ def test_where_somebody_works_the_lists_and_the_wall_are_calm(tmp_path: Path) ->
         assert "chip medium" in client.get(path, headers=HTML).text
     post(client, _START, length="1h", why="new crystal")
     [found] = ControlRoomReader(tmp_path).maintenance()
-    words = f"maintenance until 2022-07-01 10:30:00, by {found.by}"
+    words = f"maintenance until 2022-07-01 10:30 UTC, by {found.by}"
     for path in ("/stages", "/cameras"):
         page = client.get(path, headers=HTML).text
         assert words in text_of(page)
         assert "chip medium" not in page
-    assert client.get("/live/incidents").json()["suppressed"] == {
-        str(STAGE): {
-            "cause": "maintenance",
-            "until_ms": (ManualClock().now_ns() + HOUR_NS) // 1_000_000,
-            "by": found.by,
-            "why": "new crystal",
-        }
-    }
+    wall = client.get("/live/incidents").json()
+    assert wall["suppressed"] == {str(STAGE): {"cause": "maintenance", "words": words, "why": "new crystal"}}
+    assert [each["under_maintenance"] for each in wall["incidents"]] == [True, True]
 
 
 def test_what_is_refused_is_said_on_the_page(tmp_path: Path) -> None:
