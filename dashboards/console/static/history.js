@@ -163,19 +163,19 @@
     return count;
   };
 
-  const number_ = (count) => count.toLocaleString("en");
+  const inWords = (count) => count.toLocaleString("en");
   const sum = (values) => values.reduce((a, b) => a + b, 0);
 
   const notes = (chart, series) => {
     const found = series.get(chart.document.curves[0].source);
     const told = [];
     if (chart.document.without && found && found.without) {
-      told.push(`${number_(sum(found.without))} of ${number_(sum(found.rows))} ${chart.document.without}`);
+      told.push(`${inWords(sum(found.without))} of ${inWords(sum(found.rows))} ${chart.document.without}`);
       const refused = found.refused ? sum(found.refused) : 0;
-      if (refused) told.push(`${number_(refused)} refused`);
+      if (refused) told.push(`${inWords(refused)} refused`);
     }
     const outside = beyond(chart, series);
-    if (outside) told.push(`${number_(outside)} ${outside === 1 ? "point" : "points"} beyond the axis (triangles)`);
+    if (outside) told.push(`${inWords(outside)} ${outside === 1 ? "point" : "points"} beyond the axis (triangles)`);
     return told;
   };
 
@@ -208,7 +208,6 @@
       const found = series.get(curve.source);
       if (found === undefined || found.columns[curve.column] === undefined) return;
       const [stroke, dash] = STROKES[number % STROKES.length];
-      
       const points = { show: found.time_s.length < 150, size: 5, stroke, fill: stroke, filter: alone };
       drawn.push({ label: curve.label, stroke, dash: curve.shown === "band" ? [] : dash, width: 1.5 * scale, points, beyond: stroke });
       if (curve.shown === "band") {

@@ -22,11 +22,11 @@ from models.event_time import HOUR_NS
 from models.records import IMAGE_SHAPE
 from streams.alarms.settings import AlarmSettings, KindSettings
 from tests.support.alarms import alert, control_room, over
+from tests.support.console_pages import post, text_of, told
 from tests.support.console_state import FIRST_SHOTS_NS, write_alerts, write_state
 from tests.support.consoles import HTML, console_client
 from tests.support.manual_clock import ManualClock
 from tests.support.signing_in import add_user, csrf_token, sign_in
-from tests.unit.streams.console.test_pages import text_of
 
 
 @pytest.fixture
@@ -43,21 +43,6 @@ def client(state: Path) -> TestClient:
 def incident_of(state: Path, number: int = 0) -> str:
     """By the time of its first shot."""
     return ControlRoomReader(state).incidents()[-1 - number].id
-
-
-def post(client: TestClient, path: str, **fields: str) -> str:
-    """As the form of a page does; the page that comes of it."""
-    token = csrf_token(client.get("/incidents", headers=HTML).text)
-    answer = client.post(path, data={"csrf": token, **fields}, headers=HTML)
-    assert answer.status_code in {200, 409, 422}, answer.text
-    return str(answer.text)
-
-
-def told(page: str) -> tuple[str, bool]:
-    """What is said of the step, and whether it was refused."""
-    match = re.search(r'id="told" class="told( bad)?" role="status">([^<]*)<', page)
-    assert match is not None, page
-    return match[2], match[1] is not None
 
 
 def test_the_list_is_filtered_by_its_address(client: TestClient, state: Path) -> None:

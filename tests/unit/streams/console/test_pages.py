@@ -10,6 +10,7 @@ from connectors.state.commit import Commit, FileStatus
 from connectors.state.database import DATABASE_NAME
 from connectors.state.directory import StateDirectory
 from models.event_time import MINUTE_NS, format_iso
+from tests.support.console_pages import text_of
 from tests.support.console_state import write_state
 from tests.support.consoles import HTML, console_client
 from tests.unit.connectors.state.examples import CAMERA, STAGE, START_NS, file_record, source
@@ -38,10 +39,6 @@ FILLED = {
     "/archive": "No archive is set up",
     "/pipeline": "10Hz/2022-07-01/m1.h5",
 }
-
-
-def text_of(page: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
 
 
 @pytest.fixture(scope="module")

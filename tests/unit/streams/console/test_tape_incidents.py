@@ -3,7 +3,7 @@
 import json
 import re
 import sqlite3
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
@@ -11,23 +11,23 @@ from fastapi.testclient import TestClient
 
 from connectors.access.role import Role
 from connectors.access.tokens import ApiTokens
-from connectors.control_room.database import DECISIONS_NAME
+from connectors.control_room.database import DECISIONS_NAME, ControlRoomDatabase
 from connectors.control_room.reader import ControlRoomReader
 from connectors.live_board import BOARD_NAME, LiveBoardReader
 from models.alarms.alarm import alarm_id
 from models.alarms.life_cycle import AlarmState
 from models.alerts.alert import AlertKind
+from models.errors import RetryableError
 from models.event_time import HOUR_NS, format_iso
 from streams.archive.places import TAPE_ALERTS_FOLDER
 from streams.console.events import EventHub
 from tests.support.alarms import START, control_room, installation_alert
+from tests.support.console_pages import post, text_of, told
 from tests.support.console_state import write_state
 from tests.support.consoles import HTML, console_client
 from tests.support.manual_clock import ManualClock
-from tests.support.signing_in import add_user, csrf_token
+from tests.support.signing_in import add_user
 from tests.support.tape_needs import DAMAGED, NO_ROOM, needed
-from tests.unit.streams.console.test_incident_pages import told
-from tests.unit.streams.console.test_pages import text_of
 
 
 @pytest.fixture
@@ -40,13 +40,6 @@ def state(tmp_path: Path) -> Path:
 def tapes(state: Path) -> ControlRoomReader:
     """Where the settings say nothing, the archive's folder lies in the state directory."""
     return needed(state / "archive", NO_ROOM, DAMAGED, clock=ManualClock())
-
-
-def post(client: TestClient, path: str, **fields: str) -> str:
-    token = csrf_token(client.get("/incidents", headers=HTML).text)
-    answer = client.post(path, data={"csrf": token, **fields}, headers=HTML)
-    assert answer.status_code in {200, 409, 422}, answer.text
-    return str(answer.text)
 
 
 def program(state: Path, clock: ManualClock) -> TestClient:
@@ -168,6 +161,36 @@ def test_an_alarm_that_both_keep_is_decided_at_both(state: Path) -> None:
         refused = client.post(f"/api/v1/alarms/{alarm.id}/acknowledge")
         assert (refused.status_code, refused.json()["reason"]) == (409, "already_acknowledged")
         assert "anna" in refused.json()["detail"]
+
+
+def test_a_step_that_one_of_both_can_not_take_is_taken_by_the_other_and_said(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with control_room(state / "watch") as watch, control_room(state / "watch/archive/tape") as tape:
+        for n, room in enumerate((watch, tape)):
+            room.take(installation_alert(AlertKind.RECEIVER_FAILING, "receiver/chat", at_s=n))
+        client = program(watch.state, ManualClock(START))
+        [alarm] = watch.reader.alarms()
+        [incident] = watch.reader.incidents()
+        step = ControlRoomDatabase.step
+
+        def full(database: ControlRoomDatabase) -> AbstractContextManager[sqlite3.Connection]:
+            if database.state == tape.state:
+                raise RetryableError("the disk is full", reason="disk_full")
+            return step(database)
+
+        monkeypatch.setattr(ControlRoomDatabase, "step", full)
+        page = post(client, f"/alarms/{alarm.id}/shelve", length="1h", why="known", incident=incident.id)
+        words, bad = told(page)
+        assert (bad, words.startswith("Shelved by ")) == (False, True), words
+        assert words.endswith(f" What {tape.state} keeps of it stays as it was: the disk is full.")
+        assert watch.reader.alarms()[0].state is AlarmState.SHELVED
+        done = client.post(f"/api/v1/alarms/{alarm.id}/unshelve")
+        assert done.status_code == 200, done.text
+        assert done.json()["troubles"] == [f"What {tape.state} keeps of it stays as it was: the disk is full."]
+        assert watch.reader.alarms()[0].state is not AlarmState.SHELVED
+        again = client.post(f"/api/v1/alarms/{alarm.id}/unshelve")
+        assert again.json()["reason"] == "disk_full", "what is to be mended, rather than that the other has done it"
 
 
 def test_a_named_archive_that_comes_later_is_found_and_windows_hear_of_it(tmp_path: Path) -> None:
