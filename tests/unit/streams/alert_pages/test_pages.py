@@ -1,13 +1,10 @@
 """How pages are made: each once, one after the other, in bounded time. The process that makes them is a small one."""
 
-import os
-import signal
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +20,7 @@ from streams.alert_pages.pages import KEPT_BYTES, AlertPages
 from streams.settings import load_settings, settings_of_text, settings_text
 from tests.support.watching import wait_until
 from tests.unit.connectors.state.examples import decided
+from tests.unit.streams.alert_pages.programs import COUNTING, HANGING, PIDS, SERVING
 
 ALERT = Alert(
     id="0" * 15 + "1",
@@ -40,33 +38,6 @@ ALERT = Alert(
     source=AlertSource(file="10Hz/a.h5", sha256="ab" * 32, path=""),
     explanation=NO_EXPLANATION,
 )
-#: A process that answers as the program defines.
-SERVING = """
-import json, os, pathlib, sys, time
-begun = json.loads(sys.stdin.readline())
-def tell(content, **head):
-    head = {"size": len(content), "failure": "", "lasting": True, "last": False} | head
-    sys.stdout.write(json.dumps(head) + "\\n" + content)
-    sys.stdout.flush()
-def made(asked):
-    with open(asked["state"] + "/made", "a") as file:
-        file.write(asked["alert"] + "\\n")
-    tell("<html>" + asked["alert"])
-%s
-for line in sys.stdin:
-    answer(json.loads(line))
-"""
-COUNTING = SERVING % "answer = made"
-PIDS = (
-    SERVING
-    % """
-def answer(asked):
-    made(asked)
-    with open(asked["state"] + "/pids", "a") as file:
-        file.write(f"{os.getpid()}\\n")
-"""
-)
-HANGING = SERVING % "def answer(asked): time.sleep(600)"
 
 
 def commit(state: Path, *alerts: Alert) -> None:
@@ -150,37 +121,6 @@ def answer(asked):
     assert found == [503]
     assert pages(SERVING % (copying % "made(asked)")).page(path_of(1)).status == 200
     assert not list((tmp_path / "temporary").iterdir())
-
-
-def test_a_process_that_can_not_be_ended_holds_up_no_other_page(
-    pages: Callable[..., AlertPages], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As one that waits for a disk that hangs."""
-    monkeypatch.setattr("streams.alert_pages.asked_process._ENDING_S", 0.01)
-    hanging: list[int] = []
-    served = pages(HANGING)
-    process = served._process
-
-    def begin_next(program: str, *, limit_s: float) -> None:
-        process._command, process._limit_s = (sys.executable, "-c", program), limit_s
-
-    begin_next(HANGING, limit_s=0.2)
-    with monkeypatch.context() as patch:
-        patch.setattr(subprocess.Popen, "kill", lambda child: hanging.append(child.pid))
-        assert "takes longer" in served.page(path_of(1)).html
-        begin_next(COUNTING, limit_s=60.0)
-        assert served.page(path_of(2)).status == 200
-        process.let_go()
-        begin_next(HANGING, limit_s=0.2)
-        for number in (3, 4):
-            assert "takes longer" in served.page(path_of(number)).html
-        assert "wait for a disk that hangs" in served.page(path_of(5)).html
-    for pid in hanging:
-        with suppress(ProcessLookupError):  # one made its page
-            os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not any(each.running for each in process._hanging))
-    begin_next(COUNTING, limit_s=60.0)
-    assert served.page(path_of(5)).status == 200
 
 
 def test_the_process_ends_with_a_watch_that_is_killed(pages: Callable[..., AlertPages], tmp_path: Path) -> None:
@@ -275,22 +215,6 @@ def test_who_turns_pages_fast_waits_for_the_last_one_alone(pages: Callable[..., 
     assert found == {1: b"<html>" + b"0" * 15 + b"1", 11: b"<html>" + b"0" * 15 + b"b"} | dict.fromkeys(
         range(2, 11), "shot_away"
     )
-
-
-def test_one_process_answers_until_it_ends_and_then_a_new_one(pages: Callable[..., AlertPages], tmp_path: Path) -> None:
-    served = pages(PIDS)
-    for number in (1, 2):
-        assert served.page(path_of(number)).status == 200
-    [first, again] = (tmp_path / "pids").read_text().split()
-    assert first == again
-    os.kill(int(first), signal.SIGKILL)  # as when nobody has asked for long
-    assert served.page(path_of(3)).status == 200
-    assert len(set((tmp_path / "pids").read_text().split())) == 2
-
-
-def test_a_process_that_says_so_is_asked_no_more(pages: Callable[..., AlertPages], tmp_path: Path) -> None:
-    served = pages(SERVING % "def answer(asked): tell(str(os.getpid()), last=True)")
-    assert len({served.page(path_of(number)).html for number in (1, 2, 3)}) == 3
 
 
 def test_what_could_not_be_had_now_is_asked_for_again(pages: Callable[..., AlertPages], tmp_path: Path) -> None:

@@ -1,0 +1,98 @@
+"""How long the process that makes pages is kept, and what happens when it ends or hangs. It is a small one."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from connectors.clock import SystemClock
+from models.errors import RetryableError
+from streams.alert_pages.kept_process import KeptProcess
+from streams.alert_pages.process import question
+from tests.support.watching import wait_until
+from tests.unit.streams.alert_pages.programs import COUNTING, HANGING, PIDS, SERVING
+
+
+@pytest.fixture
+def kept() -> Iterator[Callable[[str], KeptProcess]]:
+    """Processes of a program."""
+    all_made: list[KeptProcess] = []
+
+    def make(program: str) -> KeptProcess:
+        all_made.append(KeptProcess((sys.executable, "-c", program), "", 60.0, SystemClock()))
+        return all_made[-1]
+
+    yield make
+    for each in all_made:
+        each.close()
+        each.let_go()
+
+
+def ask(process: KeptProcess, state: Path, number: int) -> bytes:
+    return process.ask(question(state, f"{number:016x}", state))[0]
+
+
+def test_one_process_answers_until_it_ends_and_then_a_new_one(
+    kept: Callable[[str], KeptProcess], tmp_path: Path
+) -> None:
+    process = kept(PIDS)
+    for number in (1, 2):
+        assert ask(process, tmp_path, number) == f"<html>{number:016x}".encode()
+    [first, again] = (tmp_path / "pids").read_text().split()
+    assert first == again
+    os.kill(int(first), signal.SIGKILL)  # as when nobody has asked for long
+    assert ask(process, tmp_path, 3) == f"<html>{3:016x}".encode()
+    assert len(set((tmp_path / "pids").read_text().split())) == 2
+
+
+def test_a_process_that_says_so_is_asked_no_more(kept: Callable[[str], KeptProcess], tmp_path: Path) -> None:
+    process = kept(SERVING % "def answer(asked): tell(str(os.getpid()), last=True)")
+    assert len({ask(process, tmp_path, number) for number in (1, 2, 3)}) == 3
+    assert not process.running
+
+
+def test_a_process_that_can_not_be_ended_holds_up_no_other_answer(
+    kept: Callable[[str], KeptProcess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that waits for a disk that hangs."""
+    monkeypatch.setattr("streams.alert_pages.asked_process._ENDING_S", 0.01)
+    process = kept(HANGING)
+
+    def begin_next(program: str, *, limit_s: float) -> None:
+        process._command, process._limit_s = (sys.executable, "-c", program), limit_s
+
+    hanging: list[int] = []
+    begin_next(HANGING, limit_s=0.2)
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess.Popen, "kill", lambda child: hanging.append(child.pid))
+        with pytest.raises(RetryableError, match="takes longer"):
+            ask(process, tmp_path, 1)
+        begin_next(COUNTING, limit_s=60.0)
+        assert ask(process, tmp_path, 2)
+        process.let_go()
+        begin_next(HANGING, limit_s=0.2)
+        for number in (3, 4):
+            with pytest.raises(RetryableError, match="takes longer"):
+                ask(process, tmp_path, number)
+        with pytest.raises(RetryableError, match="wait for a disk that hangs"):
+            ask(process, tmp_path, 5)
+    for pid in hanging:
+        with suppress(ProcessLookupError):  # one made its page
+            os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not any(each.running for each in process._hanging))
+    begin_next(COUNTING, limit_s=60.0)
+    assert ask(process, tmp_path, 5)
+
+
+def test_a_closed_one_begins_no_other(kept: Callable[[str], KeptProcess], tmp_path: Path) -> None:
+    process = kept(COUNTING)
+    assert ask(process, tmp_path, 1)
+    process.close()
+    wait_until(lambda: not process.running)
+    with pytest.raises(RetryableError, match="the program ends"):
+        ask(process, tmp_path, 2)
