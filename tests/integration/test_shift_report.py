@@ -180,6 +180,8 @@ def test_who_did_what_is_told_with_names_escaped(report: ShiftReport, state: Pat
         ("<i>ion</i>", "shelve"),
         ("mara", "verdict"),
     ]
+    assert today.incidents == []  # what was decided is named nevertheless
+    assert {entry.subject for entry in today.audit} <= set(today.audit_names)
     page = report_page(today)
     assert "&lt;i&gt;ion&lt;/i&gt;" in page
     assert "<i>ion" not in page

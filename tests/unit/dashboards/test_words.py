@@ -3,7 +3,8 @@
 import pytest
 
 from dashboards.printable import printable
-from dashboards.words import count_words, figure_words, percent_words, sentence_words, span_words
+from dashboards.words import count_words, figure_words, minute_words, percent_words, sentence_words, span_words
+from models.event_time import SECOND_NS
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,10 @@ def test_what_is_not_known_has_no_figure() -> None:
 )
 def test_ages_have_their_natural_unit(seconds: float | None, words: str) -> None:
     assert span_words(seconds) == words
+
+
+def test_a_time_has_seconds_where_there_are_some() -> None:
+    assert [minute_words(seconds * SECOND_NS) for seconds in (120, 121)] == ["1970-01-01 00:02", "1970-01-01 00:02:01"]
 
 
 def test_a_sentence_begins_large_and_ends() -> None:
