@@ -48,6 +48,14 @@ class Alarm(Answer):
     covered_why: str = Field(description="Why.")
 
 
+class DecidedAlarm(Alarm):
+    """One alarm as it stands after a step."""
+
+    troubles: list[str] = Field(
+        description="Where else it is kept and the step could not be taken, one sentence each; usually none."
+    )
+
+
 class Alarms(Page[Alarm]):
     """Some alarms."""
 
@@ -88,13 +96,13 @@ def alarm(request: Request, alarm_id: Id) -> Alarm:
 
 
 @router.post("/alarms/{alarm_id}/acknowledge")
-def acknowledge_alarm(request: Request, alarm_id: Id, who: Operator, step: Step | None = None) -> Alarm:
+def acknowledge_alarm(request: Request, alarm_id: Id, who: Operator, step: Step | None = None) -> DecidedAlarm:
     """Say that somebody has seen it. With `If-Match` only if it stands as it was read."""
     return _after(request, alarm_id, lambda desk: desk.acknowledge(alarm_id, by=who.name, why=_why(step)))
 
 
 @router.post("/alarms/{alarm_id}/shelve")
-def shelve_alarm(request: Request, alarm_id: Id, who: Operator, step: StepUntil) -> Alarm:
+def shelve_alarm(request: Request, alarm_id: Id, who: Operator, step: StepUntil) -> DecidedAlarm:
     """Put it off until a time; of one that is shelved change the end."""
 
     def take(desk: AlarmDesk) -> None:
@@ -106,25 +114,25 @@ def shelve_alarm(request: Request, alarm_id: Id, who: Operator, step: StepUntil)
 
 
 @router.post("/alarms/{alarm_id}/unshelve")
-def unshelve_alarm(request: Request, alarm_id: Id, who: Operator, step: Step | None = None) -> Alarm:
+def unshelve_alarm(request: Request, alarm_id: Id, who: Operator, step: Step | None = None) -> DecidedAlarm:
     """End its shelving before the time."""
     return _after(request, alarm_id, lambda desk: desk.unshelve(alarm_id, by=who.name, why=_why(step)))
 
 
 @router.post("/alarms/{alarm_id}/take-out")
-def take_out_alarm(request: Request, alarm_id: Id, who: Operator, step: ExplainedStep) -> Alarm:
+def take_out_alarm(request: Request, alarm_id: Id, who: Operator, step: ExplainedStep) -> DecidedAlarm:
     """Take it out of service, until somebody puts it back."""
     return _after(request, alarm_id, lambda desk: desk.take_out(alarm_id, by=who.name, why=step.why))
 
 
 @router.post("/alarms/{alarm_id}/put-back")
-def put_back_alarm(request: Request, alarm_id: Id, who: Operator, step: Step | None = None) -> Alarm:
+def put_back_alarm(request: Request, alarm_id: Id, who: Operator, step: Step | None = None) -> DecidedAlarm:
     """Put it back into service."""
     return _after(request, alarm_id, lambda desk: desk.put_back(alarm_id, by=who.name, why=_why(step)))
 
 
 @router.post("/alarms/{alarm_id}/reset")
-def reset_alarm(request: Request, alarm_id: Id, who: Operator, step: Step | None = None) -> Alarm:
+def reset_alarm(request: Request, alarm_id: Id, who: Operator, step: Step | None = None) -> DecidedAlarm:
     """Let go of one that is latched, was acknowledged, and whose condition is gone."""
     return _after(request, alarm_id, lambda desk: desk.reset(alarm_id, by=who.name, why=_why(step)))
 
@@ -136,11 +144,11 @@ def _alarm(request: Request, alarm_id: str) -> Alarm:
     return Alarm.model_validate(alarm_document(found))
 
 
-def _after(request: Request, alarm_id: str, take: Callable[[AlarmDesk], object]) -> Alarm:
+def _after(request: Request, alarm_id: str, take: Callable[[AlarmDesk], object]) -> DecidedAlarm:
     """Take a step, if the alarm stands as it was read; how it stands then."""
     require_match(request, tag_of_answer(_alarm(request, alarm_id)))
-    at_desk_of(request, alarm_id, take)
-    return _alarm(request, alarm_id)
+    troubles = at_desk_of(request, alarm_id, take)
+    return DecidedAlarm(**_alarm(request, alarm_id).model_dump(), troubles=troubles)
 
 
 def _why(step: Step | None) -> str:

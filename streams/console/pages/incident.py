@@ -106,8 +106,10 @@ def shelve(
 
     def step() -> str:
         until_ns = end_of(parts(request), length, until)
-        at_desk_of(request, alarm_id, lambda desk: desk.shelve(alarm_id, until_ns=until_ns, by=who.name, why=why))
-        return f"Shelved by {who.name} until {time_words(until_ns, seconds=True)} UTC."
+        beside = at_desk_of(
+            request, alarm_id, lambda desk: desk.shelve(alarm_id, until_ns=until_ns, by=who.name, why=why)
+        )
+        return " ".join([f"Shelved by {who.name} until {time_words(until_ns, seconds=True)} UTC.", *beside])
 
     return _answer(request, incident, alert, step)
 
@@ -178,8 +180,7 @@ def _at_desk(
     """The answer to a step about an alarm; ``done`` is said of it."""
 
     def step() -> str:
-        at_desk_of(request, alarm_id, take)
-        return done
+        return " ".join([done, *at_desk_of(request, alarm_id, take)])
 
     return _answer(request, incident_id, alert_id, step)
 
