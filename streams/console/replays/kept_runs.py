@@ -73,10 +73,10 @@ class KeptRuns:
         replace_file(self._folder / run.id / _RUN, json.dumps(document).encode())
 
     def ids(self) -> list[str]:
-        """Of all that may be remembered, in no order."""
+        """Of all that may be remembered, in no order; none without the folder, or when it can't be listed."""
         try:
             return [path.name for path in self._folder.iterdir() if _ID.fullmatch(path.name)]
-        except FileNotFoundError:
+        except OSError:
             return []
 
     def mark(self) -> object:

@@ -18,7 +18,7 @@ from connectors.durable_files import replace_file
 from models.errors import RecordError, RetryableError
 from models.event_time import DAY_NS, MINUTE_NS, parse_iso
 from models.replay_progress import ReplayProgress
-from streams.console.replays.kept_runs import MOST_KEPT
+from streams.console.replays.kept_runs import MOST_KEPT, KeptRuns
 from streams.console.replays.question import ReplayQuestion
 from streams.console.replays.run import ReplayRun, ReplayStatus
 from streams.console.replays.runner import MOST_WAITING, ReplayRunner
@@ -299,3 +299,10 @@ def _progress(runner: ReplayRunner, run: ReplayRun) -> ReplayProgress | None:
     found = runner.run(run.id)
     assert found is not None
     return found.progress
+
+
+def test_replays_whose_folder_can_not_be_listed_are_none_that_are_known(tmp_path: Path) -> None:
+    (tmp_path / "replays").touch()
+    kept = KeptRuns(tmp_path / "replays")
+    assert kept.ids() == []
+    assert kept.mark() == []
