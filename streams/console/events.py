@@ -35,6 +35,12 @@ _MOST_OF_ONE = 100
 # Incidents that are counted; with more the strip says so.
 _MOST_COUNTED = 1000
 _MS_NS = 1_000_000
+# One look takes some milliseconds, where no disk hangs.
+_ENDING_S = 2.0
+
+
+def _say_nothing(_: str) -> None:
+    """Where nobody listens."""
 
 
 class Follower:
@@ -86,15 +92,17 @@ class EventHub:
         self._clock = clock
         self._board = board
         self._control_room = control_room
-        self._databases = [("incidents", _DatabaseChanges(place / DECISIONS_NAME)) for place in control_room.places]
-        self._databases.append(("state", _DatabaseChanges(state / DATABASE_NAME)))
-        self._others: list[tuple[str, Callable[[], bool]]] = []
+        self._rooms = [(place, _DatabaseChanges(place / DECISIONS_NAME)) for place in control_room.places]
+        self._state = _DatabaseChanges(state / DATABASE_NAME)
+        self._others: list[tuple[str, Callable[[], bool]]] = [("state", self._state.changed)]
         self._lock = threading.Lock()
         self._followers: set[Follower] = set()
         self._told_s: dict[str, float] = {}
         self._untold: set[str] = set()
         self._newest = 0
         self._incidents: dict[str, Any] | None = None
+        self._say: Callable[[str], object] = _say_nothing
+        self._fails = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="console-events", daemon=True)
 
@@ -102,8 +110,9 @@ class EventHub:
         """Before the start: tell an event, too, whenever ``changed`` says so; it is asked often, from one thread."""
         self._others.append((event, changed))
 
-    def start(self) -> None:
-        """Begin to look."""
+    def start(self, say: Callable[[str], object] = _say_nothing) -> None:
+        """Begin to look; ``say`` gets a sentence when it fails."""
+        self._say = say
         self._thread.start()
 
     def close(self) -> None:
@@ -111,8 +120,10 @@ class EventHub:
         self.end_all("the console ends")
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join()
-        for _, database in self._databases:
+            self._thread.join(_ENDING_S)
+        if self._thread.is_alive():  # on a disk that hangs: with the process
+            return
+        for database in (self._state, *(room for _, room in self._rooms)):
             database.close()
 
     def follow(self, who: str) -> Follower:
@@ -153,8 +164,13 @@ class EventHub:
 
     def look(self) -> None:
         """Find out what has changed, and tell it."""
-        self._untold |= {event for event, database in self._databases if database.changed()}
-        self._untold |= {event for event, changed in self._others if changed()}
+        hanging = self._control_room.hanging()
+        for place, database in self._rooms:
+            if database.changed(hangs=place in hanging):
+                self._untold.add("incidents")
+        for event, changed in self._others:
+            if changed():
+                self._untold.add(event)
         if self._incidents is None or "incidents" in self._untold:
             self._incidents = self._counted()
             self._untold.add("status")
@@ -169,14 +185,26 @@ class EventHub:
         for event in sorted(self._untold):
             at_once = decided and event == "status"
             if at_once or now_s - self._told_s.get(event, float("-inf")) >= _TELL_EVERY_S.get(event, 0.0):
+                self._tell(event, self._data(event))
                 self._told_s[event] = now_s
                 self._untold.discard(event)
-                self._tell(event, self._data(event))
 
     def _run(self) -> None:
         while not self._stop.wait(_LOOK_EVERY_S):
             if self._followers:
-                self.look()
+                self._look_again()
+
+    def _look_again(self) -> None:
+        """After one that fails the next one is made, or no window would hear of anything any more."""
+        try:
+            self.look()
+        except Exception as error:  # noqa: BLE001 - told; what is behind it may be over soon
+            if not self._fails:
+                why = f"{type(error).__name__}: {error}"
+                self._say(f"windows of the console can't be told what changes ({why}); it is tried again and again")
+            self._fails = True
+        else:
+            self._fails = False
 
     def _tell(self, event: str, data: dict[str, Any]) -> None:
         text = json.dumps(data, allow_nan=False)
@@ -226,9 +254,9 @@ class _DatabaseChanges:
         self._connection: sqlite3.Connection | None = None
         self._seen: tuple[int, int, int] | None = None
 
-    def changed(self) -> bool:
-        """Since the last call."""
-        seen = self._look()
+    def changed(self, *, hangs: bool = False) -> bool:
+        """Since the last call; on a disk that hangs nobody looks: it counts as gone."""
+        seen = None if hangs else self._look()
         before, self._seen = self._seen, seen
         return seen != before
 

@@ -86,7 +86,7 @@ def serve_console(
         # The server ends in order, and then sends itself the signal again that told it to.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)
-        parts.hub.start()
+        parts.hub.start(tell)
         _Server(serving, parts.hub).run([listener])
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,19 @@ from connectors.control_room.incident_search import IncidentQuestion
 from connectors.control_room.reader import ControlRoomReader
 from connectors.control_room.rooms import ControlRooms
 from connectors.live_board import BOARD_NAME, LiveBoardReader, LiveBoardWriter, LiveReading
+from models.alerts.alert import AlertKind
 from models.devices import parse_device
 from models.errors import RetryableError
 from models.event_time import HOUR_NS
 from models.records import Refusal
 from models.results import Scoring
 from streams.console.events import EventHub, Follower
-from tests.support.alarms import alert, control_room
+from tests.support.alarms import alert, control_room, installation_alert
 from tests.support.console_state import write_alerts
 from tests.support.consoles import console_client
+from tests.support.hanging_disk import hanging_disk
 from tests.support.manual_clock import ManualClock
+from tests.support.watching import wait_until
 from tests.unit.connectors.state.examples import STAGE, START_NS
 
 METER = parse_device("LA_A3_31-EM_1-EnergyMeter-1")
@@ -204,3 +208,69 @@ def test_one_user_leaves_room_for_others(
     assert "status" in Following(hub, runner, "berta").told()
     hub.leave(first.follower)
     Following(hub, runner)
+
+
+def test_another_disk_that_hangs_holds_up_nothing_and_is_told_as_unread(
+    tmp_path: Path, clock: ManualClock, runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with control_room(tmp_path / "watch") as watch, control_room(tmp_path / "tape") as tape:
+        for n, room in enumerate((watch, tape)):
+            room.take(installation_alert(AlertKind.RECEIVER_FAILING, "receiver/chat", at_s=n))
+        with hanging_disk(tape.state, monkeypatch) as waiting:
+            rooms = ControlRooms(watch.state, [tape.state])
+            hub = EventHub(watch.state, LiveBoardReader(watch.state / BOARD_NAME), rooms, clock)
+            one = Following(hub, runner)
+            incidents = one.told()["status"]["incidents"]
+            assert (incidents["unacknowledged"], incidents["unread"]) == (1, True)
+            [alarm] = watch.reader.alarms()
+            watch.desk.acknowledge(alarm.id, by="anna")
+            assert one.told()["status"]["incidents"]["unacknowledged"] == 0
+            assert len(waiting) == 1
+        waiting[0].join()
+        incidents = one.told()["status"]["incidents"]
+        assert (incidents["unacknowledged"], incidents["unread"]) == (1, False)
+
+
+def test_the_end_waits_for_no_look_that_hangs(
+    tmp_path: Path, clock: ManualClock, runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.console.events._ENDING_S", 0.05)
+    hub = hub_of(tmp_path, clock)
+    one = Following(hub, runner)
+    looking, free = threading.Event(), threading.Event()
+
+    def look() -> None:
+        looking.set()
+        free.wait()
+
+    monkeypatch.setattr(hub, "look", look)
+    hub.start()
+    looking.wait()
+    hub.close()
+    assert hub._thread.is_alive()
+    free.set()
+    hub._thread.join()
+    assert one.told(0)["end"] == {"reason": "the console ends"}
+
+
+def test_after_a_look_that_fails_the_next_one_tells_and_nothing_is_lost(
+    tmp_path: Path, clock: ManualClock, runner: asyncio.Runner
+) -> None:
+    hub = hub_of(tmp_path, clock)
+    one = Following(hub, runner)
+    said, looks = list[str](), list[int]()
+
+    def changed() -> bool:
+        looks.append(len(looks))
+        if len(looks) in {1, 2, 4}:
+            raise OSError(5, "Input/output error")
+        return False
+
+    write_alerts(tmp_path, 1, every_s=1, clock=clock)
+    hub.look_after("replays", changed)
+    hub.start(said.append)
+    wait_until(lambda: len(looks) > 4)
+    hub.close()
+    assert "incidents" in one.told(0)
+    sentence = "windows of the console can't be told what changes (OSError: [Errno 5] Input/output error); "
+    assert said == [f"{sentence}it is tried again and again"] * 2, "once each time"
