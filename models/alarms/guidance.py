@@ -156,7 +156,7 @@ GUIDANCE: dict[AlertKind, KindGuidance] = {
     AlertKind.DATA_STOPPED: KindGuidance(
         rationale="Shots that are fired now are seen by nobody, and every other alarm keeps still with the data.",
         meaning="Snapshots had been coming, and for minutes none has: from no recorder of these folders.",
-        check="Does the laser rest? Then acknowledge it; it ends with the first snapshot. Else, nothing_comes: the "
+        check="Does the laser rest? Then acknowledge it; it ends when snapshots come. Else, nothing_comes: the "
         "recorder computers, their transfer, their disks. folder_away, folder_hangs: the mount, the file server, the "
         "network.",
         call=_DATA,

@@ -60,7 +60,8 @@ def test_a_stop_is_told_once_over_a_restart_and_so_is_the_return(tmp_path: Path)
             recorder.deliver_until(lambda: [alert["status"] for alert in stops(read_results(state))] == ["closed"])
             wait_until(lambda: told(receiver) == ["opened", "closed"])
         [closed] = stops(read_results(state))
-    assert closed == {**opened, "status": "closed"}
+    assert closed == {**opened, "status": "closed", "last_shot": closed["last_shot"]}
+    assert closed["last_shot"] > closed["first_shot"]
     [alarm] = [alarm for alarm in ControlRoomReader(state).alarms() if alarm.kind is AlertKind.DATA_STOPPED]
     assert alarm.state is AlarmState.UNACKNOWLEDGED  # it may be chatter for minutes to come
     activation = ControlRoomReader(state).activation(opened["id"])
@@ -93,6 +94,6 @@ def test_a_mount_that_hangs_is_told_and_the_watch_goes_on_when_it_answers(
         assert (opened["status"], opened["reasons"]) == ("open", ["folder_hangs"])
         assert [f"{data} does not answer" in sentence for sentence in live.told] == [True]
         answers.set()
-        live.until(lambda results: [alert["status"] for alert in stops(results)] == ["closed"])
+        recorder.deliver_until(lambda: [alert["status"] for alert in stops(read_results(state))] == ["closed"])
         live.until(lambda results: results.ledger["files"]["accepted"] == recorder.minute)
     assert live.told[1:] == ["the watched folders answer again"]

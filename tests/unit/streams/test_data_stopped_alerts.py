@@ -85,7 +85,7 @@ def test_it_says_why_and_up_to_when_there_are_data(site: Site, answer: FolderAns
     [opened] = site.told
     assert opened.alert.first_shot_ns == opened.alert.last_shot_ns == parse_iso("2022-07-01T09:05:00+03:00")
     assert opened.alert.source.file == "recorders"
-    site.snapshots(1)
+    site.snapshots(4)
     assert [(each.change, each.alert.id) for each in site.told] == [
         (OPENED, opened.alert.id),
         (CLOSED, opened.alert.id),
@@ -119,7 +119,7 @@ def test_a_kill_while_stopped_tells_no_second_one(site: Site) -> None:
     assert site.look() == [offered]
     site.restart()
     assert site.wait(3_600) == []
-    site.snapshots(1)
+    site.snapshots(4)
     assert [each.change for each in site.told] == [OPENED, CLOSED]
     site.restart()
     assert site.wait(180) == []
