@@ -8,9 +8,15 @@ from typing import Any
 from models.alarms.audit_chain import AuditEntry, breaks, next_entry
 
 _COLUMNS = "number, at_ns, who, action, subject, why, details, previous, hash"
-# What somebody wrote into the table may be no JSON.
-_TOUCHED = """(action = 'acknowledge' AND json_valid(details)
-    AND EXISTS (SELECT 1 FROM json_each(details, '$.incidents') AS touched WHERE touched.value IN meant))"""
+# By way of an alarm or an alert of an incident, which have an index; what somebody wrote into the table may be no JSON.
+_TOUCHED = """action = 'acknowledge' AND subject IN (
+        SELECT alarm_id FROM activations WHERE incident_id IN meant
+        UNION ALL SELECT alert_id FROM activations WHERE incident_id IN meant)
+    AND json_valid(details)
+    AND EXISTS (SELECT 1 FROM json_each(details, '$.incidents') AS touched WHERE touched.value IN meant)"""
+_ABOUT = f"""WITH meant AS (SELECT value FROM json_each(?)) SELECT {_COLUMNS} FROM audit WHERE number IN (
+        SELECT number FROM audit WHERE subject IN meant UNION ALL SELECT number FROM audit WHERE {_TOUCHED})
+    ORDER BY number DESC LIMIT ?"""  # noqa: S608
 
 
 def add_entry(
@@ -57,11 +63,7 @@ def read_entries(connection: sqlite3.Connection, *, after: int = 0, limit: int |
 
 def entries_about(connection: sqlite3.Connection, subjects: Iterable[str], *, limit: int) -> list[AuditEntry]:
     """The latest entries about any of these subjects, or that touched an incident of them, in their order."""
-    rows = connection.execute(
-        f"WITH meant AS (SELECT value FROM json_each(?)) SELECT {_COLUMNS} FROM audit"  # noqa: S608
-        f" WHERE subject IN meant OR {_TOUCHED} ORDER BY number DESC LIMIT ?",
-        (json.dumps(sorted(subjects)), limit),
-    )
+    rows = connection.execute(_ABOUT, (json.dumps(sorted(subjects)), limit))
     return [_entry(row) for row in rows][::-1]
 
 

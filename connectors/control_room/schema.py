@@ -1,7 +1,7 @@
 """The tables of decisions.sqlite, and how a file of an earlier program becomes one of this."""
 
 #: Counts up with every change of the tables. 0 is a file of a program that knew verdicts and baselines only.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 #: Of incidents: people were told of it; somebody has to see something of that; that, or it goes on. Queries with the
 #: words of the last two have an index.
@@ -131,5 +131,7 @@ _FROM_1 = (
     "CREATE TABLE untold_baselines (id INTEGER PRIMARY KEY)",
 )
 
+_FROM_2 = ("CREATE INDEX audit_by_subject ON audit (subject)",)
+
 #: What makes a file of each earlier version one of the next.
-MIGRATIONS = {0: _FROM_0, 1: _FROM_1}
+MIGRATIONS = {0: _FROM_0, 1: _FROM_1, 2: _FROM_2}

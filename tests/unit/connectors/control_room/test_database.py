@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from connectors.control_room.audit_log import add_entry
-from connectors.control_room.database import DECISIONS_NAME, ControlRoomDatabase
+from connectors.control_room.audit_log import add_entry, entries_about
+from connectors.control_room.database import DECISIONS_NAME, ControlRoomDatabase, reading
 from connectors.control_room.decisions import OperatorDecisions
 from connectors.control_room.notes import read_note, write_note
 from connectors.control_room.reader import ControlRoomReader
@@ -126,6 +126,41 @@ def test_who_was_told_of_what_is_known_of_a_file_of_before(tmp_path: Path) -> No
         assert who_knows(connection, "over-3") == {}
         assert owed_ends(connection) == [("pager", "over-2")]
     assert version(tmp_path) == SCHEMA_VERSION
+
+
+def test_the_audit_log_of_a_file_of_before_is_found_by_subject_once_somebody_has_written(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / DECISIONS_NAME)) as connection:
+        for statement in (*MIGRATIONS[0], *MIGRATIONS[1]):
+            connection.execute(statement)
+        connection.execute("PRAGMA application_id=1347896404")
+        connection.execute("PRAGMA user_version=2")
+        connection.commit()
+        add_entry(connection, at_ns=1, who="ana", action="shelve", subject="1a", why="known")
+        connection.commit()
+        plan = "EXPLAIN QUERY PLAN SELECT number FROM audit WHERE subject = '1a'"
+        assert [row[3] for row in connection.execute(plan)] == ["SCAN audit"]
+    reader = ControlRoomReader(tmp_path)
+    assert [entry.who for entry in reader.audit_of(["1a"])] == ["ana"]  # also before somebody writes
+    ControlRoomDatabase.open(tmp_path).close()
+    assert version(tmp_path) == SCHEMA_VERSION
+    assert [entry.who for entry in reader.audit_of(["1a"])] == ["ana"]
+    assert reader.audit_breaks() == []
+    with closing(sqlite3.connect(tmp_path / DECISIONS_NAME)) as connection:
+        [[*_, found_by]] = connection.execute(plan)
+        assert found_by.startswith("SEARCH audit USING COVERING INDEX audit_by_subject")
+
+
+def test_what_was_done_about_an_incident_is_found_without_looking_through_the_audit_log(tmp_path: Path) -> None:
+    ControlRoomDatabase.open(tmp_path).close()
+    with reading(tmp_path) as connection:
+        asked: list[str] = []
+        connection.set_trace_callback(asked.append)
+        assert entries_about(connection, ["1a", "2b"], limit=100) == []
+        connection.set_trace_callback(None)
+        [question] = asked
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {question}")]
+    assert not [step for step in plan if step.startswith(("SCAN audit", "SCAN activations"))]
+    assert len([step for step in plan if "audit_by_subject" in step]) == 2
 
 
 def test_a_crash_in_the_middle_leaves_it_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
