@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog="Example: petawatch archive free --state /var/lib/petawatch --to 80")(free)
+    app.command(epilog="Example: petawatch archive free --state /var/lib/petawatch --config petawatch.toml --to 80")(
+        free
+    )
 
 
 def free(

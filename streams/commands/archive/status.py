@@ -8,7 +8,7 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog="Example: petawatch archive status --state /var/lib/petawatch --json")(status)
+    app.command(epilog="Example: petawatch archive status --state /var/lib/petawatch --config petawatch.toml")(status)
 
 
 def status(

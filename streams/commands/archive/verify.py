@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog="Example: petawatch archive verify --state /var/lib/petawatch --sample 0.01")(verify)
+    app.command(
+        epilog="Example: petawatch archive verify --state /var/lib/petawatch --config petawatch.toml --sample 0.01"
+    )(verify)
 
 
 def verify(

@@ -8,7 +8,7 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog="Example: petawatch archive volumes --state /var/lib/petawatch")(volumes)
+    app.command(epilog="Example: petawatch archive volumes --state /var/lib/petawatch --config petawatch.toml")(volumes)
 
 
 def volumes(
