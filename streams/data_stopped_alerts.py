@@ -17,6 +17,7 @@ from models.alerts.facility_alerts import StopReason, data_alert
 from models.errors import RecordError, RetryableError
 from models.snapshot_names import parse_snapshot_name
 from models.snapshot_sequence import snapshot_end_ns
+from models.state import State
 from streams.settings import Settings
 
 _NOTE = "data_alerts"
@@ -43,7 +44,7 @@ class DataAlerts:
 
     def __init__(self, state: Path, settings: Settings, clock: Clock, *, where: str = "recorders") -> None:
         def event(first_ns: int, last_ns: int, reason: StopReason, status: AlertStatus) -> AlertEvent:
-            return data_alert(where, first_ns=first_ns, last_ns=last_ns, reason=reason, status=status)
+            return data_alert(self._told_as, first_ns=first_ns, last_ns=last_ns, reason=reason, status=status)
 
         self._clock = clock
         self._zone = settings.zone
@@ -53,10 +54,22 @@ class DataAlerts:
         self._database.wait_at_most(0.0)  # whoever calls has shots to look at
         with self._database.look() as connection:
             saved = read_note(connection, _NOTE)
+        # What was told under another name, as before a connector was renamed, ends under it.
+        self._where = self._told_as = where
         if saved is not None:
-            self._stop.restore(json.loads(saved))
-        self._saved = self._stop.state()
+            before: State = json.loads(saved)
+            self._stop.restore(before)
+            self._told_as = before.get("told_as", where) if self._stop.is_open else where
+        self._saved = self._state()
+        self._is_off = not settings.data_stopped_after_s
+        if self._is_off:
+            self._stop.end()
         self._looked_s = self._saved_s = clock.monotonic_s()
+
+    @property
+    def has_work(self) -> bool:
+        """Whether data are to be missed, or, where that was turned off, what is open has still to end."""
+        return not self._is_off or self._stop.is_open
 
     def close(self) -> None:
         """Let the database go."""
@@ -73,6 +86,8 @@ class DataAlerts:
         answer
             How the folders stand.
         """
+        if self._is_off:
+            return
         now_s = self._clock.monotonic_s()
         step_s, self._looked_s = now_s - self._looked_s, now_s
         self._reason = _REASONS[answer]
@@ -90,10 +105,12 @@ class DataAlerts:
     def told(self, events: Sequence[AlertEvent]) -> None:
         """These events are durable."""
         self._stop.told(events)
+        if not self._stop.is_open:
+            self._told_as = self._where
         self._remember()
 
     def _remember(self) -> None:
-        state, now_s = self._stop.state(), self._clock.monotonic_s()
+        state, now_s = self._state(), self._clock.monotonic_s()
         can_wait = now_s < self._saved_s + _WRITE_EVERY_S and {**state, "until_ns": 0} == {**self._saved, "until_ns": 0}
         if state == self._saved or can_wait:
             return
@@ -102,16 +119,17 @@ class DataAlerts:
                 write_note(connection, _NOTE, json.dumps(state))
             self._saved, self._saved_s = state, now_s
 
+    def _state(self) -> State:
+        return {**self._stop.state(), "told_as": self._told_as}
+
 
 def open_data_alerts(
     stack: ExitStack, state: Path, settings: Settings, clock: Clock, *, where: str = "recorders"
 ) -> DataAlerts | None:
-    """The alert of a state directory, or None when the settings turn it off; until ``stack`` is closed."""
-    if not settings.data_stopped_after_s:
-        return None
+    """The alert of a state directory, until ``stack`` is closed; None when it is turned off and none is open."""
     alerts = DataAlerts(state, settings, clock, where=where)
     stack.callback(alerts.close)
-    return alerts
+    return alerts if alerts.has_work else None
 
 
 def _end_ns(file: SpoolFile, zone: tzinfo) -> int:

@@ -74,10 +74,18 @@ class DataStop:
         if self._coming and self._quiet_s > self._limit_s:
             self._stopped, self._coming, self._back_for_s = True, False, None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether an alert is open, or its end still to be told."""
+        return bool(self._alert.state())
+
+    def end(self) -> None:
+        """Nobody is to miss data any more: what is open ends, without any that came."""
+        self._stopped = self._coming = False
+
     def events(self, reason: StopReason) -> list[AlertEvent]:
         """What is to be told now; the same again until ``told`` was called. ``reason``: why none comes, as it looks."""
-        was_open = bool(self._alert.state())
-        if self._stopped and not was_open:
+        if self._stopped and not self.is_open:
             self._first_shots.append(self._first_shot_ns())
         first_ns = self._first_shots[-1] if self._first_shots else 0
         about: State = {"first_ns": first_ns, "reason": reason.value}
@@ -101,7 +109,7 @@ class DataStop:
         self._coming, self._until_ns = state["coming"], state["until_ns"]
         self._first_shots.extend(state["first_shots"])
         self._alert.restore(state["alert"])
-        self._stopped = bool(self._alert.state())
+        self._stopped = self.is_open
 
     def _last_ns(self, about: State, status: AlertStatus) -> int:
         """An alert that closes says up to where data are there again: only there can another begin."""

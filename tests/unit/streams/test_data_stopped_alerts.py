@@ -31,9 +31,9 @@ class Site:
         self.opened: list[DataAlerts] = []
         self.restart()
 
-    def restart(self) -> None:
+    def restart(self, where: str = "recorders") -> None:
         """Without a word to the one before: it was killed."""
-        self.alerts = DataAlerts(self.state, load_settings(None, time_zone="Europe/Bucharest"), self.clock)
+        self.alerts = DataAlerts(self.state, load_settings(None, time_zone="Europe/Bucharest"), self.clock, where=where)
         self.opened.append(self.alerts)
 
     def look(self, *names: str, answer: FolderAnswer = FolderAnswer.THERE, tell: bool = True) -> list[AlertEvent]:
@@ -165,3 +165,40 @@ def test_zero_turns_it_off(tmp_path: Path) -> None:
         off = load_settings(None, data_stopped_after_s=0.0)
         assert open_data_alerts(stack, tmp_path, off, ManualClock()) is None
         assert open_data_alerts(stack, tmp_path, load_settings(None), ManualClock()) is not None
+
+
+def test_turned_off_while_it_is_open_its_end_is_offered_until_it_is_told(site: Site) -> None:
+    site.snapshots(5)
+    assert site.wait(190) == [(OPENED, "nothing_comes")]
+    off = load_settings(None, data_stopped_after_s=0.0)
+    for _ in range(2):
+        with ExitStack() as stack:
+            alerts = open_data_alerts(stack, site.state, off, site.clock)
+            assert alerts is not None
+            site.clock.advance(1000)
+            alerts.looked([], FolderAnswer.THERE)
+            alerts.looked([site.file(NAME.format(9))], FolderAnswer.THERE)
+            [closed] = alerts.events()
+            assert (closed.change, closed.alert.id) == (CLOSED, site.told[0].alert.id)
+    with ExitStack() as stack:
+        alerts = open_data_alerts(stack, site.state, off, site.clock)
+        assert alerts is not None
+        alerts.told(alerts.events())
+        assert alerts.events() == []
+        assert open_data_alerts(stack, site.state, off, site.clock) is None
+
+
+def test_a_connector_that_is_renamed_ends_what_it_told_under_its_old_name(site: Site) -> None:
+    site.restart("recorders/old")
+    site.snapshots(5)
+    site.wait(190)
+    site.restart("recorders/new")
+    site.snapshots(5)
+    site.wait(190)
+    [opened, closed, another] = [each.alert for each in site.told]
+    assert opened.id == closed.id
+    assert [each.source.file for each in (opened, closed, another)] == [
+        "recorders/old",
+        "recorders/old",
+        "recorders/new",
+    ]
