@@ -88,7 +88,7 @@ class AlarmDesk:
 
     def __init__(self, state: Path, settings: Settings, clock: Clock) -> None:
         self._settings = settings.alarms
-        self._steps = open_steps(state, settings, clock)
+        self._steps = open_steps(state, settings, clock, keeps=False)
 
     def close(self) -> None:
         """Let the database go."""

@@ -17,37 +17,28 @@ from connectors.state.reader import StateReader
 from models.alarms.priority import Priority
 from models.alerts.alert import Alert, AlertKind
 from streams.alarms.alarm_book import AlarmBook
-from streams.alarms.settings import AlarmSettings
+from streams.alarms.step_rules import StepRules, note_rules, noted_rules, step_rules
 from streams.settings import Settings
 from streams.telling.announcing import Announcer
-from streams.telling.receivers import all_told
 
 Result = TypeVar("Result")
 
 
-def open_steps(state: Path, settings: Settings, clock: Clock) -> "AlarmSteps":
+def open_steps(state: Path, settings: Settings, clock: Clock, *, keeps: bool = True) -> "AlarmSteps":
     """Open a state directory's decisions for steps; what happens is told as the settings say.
+
+    Parameters
+    ----------
+    keeps
+        It is the keeper that makes the steps. Others go by what the last keeper has noted, and by the settings only
+        where none has.
 
     Raises
     ------
     FatalError
         ``state_damaged``, ``state_unusable`` or ``state_too_new``.
     """
-
-    def evidence(alert_id: str) -> tuple[EvidenceLink, ...]:
-        with StateReader.open(state) as reader:
-            return reader.evidence(alert_id)
-
-    def guidance(kind: AlertKind) -> str:
-        return settings.alarms.rules(kind).guidance
-
-    def priority(alert: Alert) -> Priority:
-        return settings.alarms.rules(alert.kind).priority_of(alert.severity)
-
-    announcer = Announcer(
-        all_told(settings), links=settings.links.address, evidence=evidence, guidance=guidance, priority=priority
-    )
-    return AlarmSteps(state, settings.alarms, announcer, clock)
+    return AlarmSteps(state, step_rules(settings), clock, keeps=keeps)
 
 
 class AlarmSteps:
@@ -56,31 +47,35 @@ class AlarmSteps:
     Raises
     ------
     FatalError
-        ``state_damaged``, ``state_unusable``, and by the constructor ``state_too_new``.
+        ``state_damaged``, ``state_unusable`` or ``state_too_new``.
     RetryableError
         By every method: ``disk_full``, ``disk_error``, ``state_busy``: nothing has changed.
     """
 
-    def __init__(self, state: Path, settings: AlarmSettings, announcer: Announcer, clock: Clock) -> None:
+    def __init__(self, state: Path, rules: StepRules, clock: Clock, *, keeps: bool) -> None:
         self._database = ControlRoomDatabase.open(state)
-        self._settings = settings
-        self._announcer = announcer
+        self._state = state
+        self._rules = rules
         self._clock = clock
+        self._keeps = keeps
 
     def begin(self) -> None:
-        """What the keeper does before its first step: see to what programs of before have not written down."""
+        """What the keeper does before its first step: say what others' steps go by, and see to what is not noted."""
         with self._database.step() as connection:
-            note_what_was_not_noted(connection, self._announcer.names)
+            note_rules(connection, self._rules)
+            note_what_was_not_noted(connection, self._names)
 
     @contextmanager
     def step(self, *, by: str = "", why: str = "") -> Iterator[AlarmBook]:
         """One step: first what was due happens, then what is inside; all of it is durable at the end, or nothing."""
         with self._database.step() as connection:
             now_ns = self._clock.now_ns()
-            book = AlarmBook(connection, self._settings, now_ns, by=by, why=why)
+            # An opening is announced once: whoever makes the step has to know all who want to hear of it.
+            rules = self._rules if self._keeps else noted_rules(connection) or self._rules
+            book = AlarmBook(connection, rules.alarms, now_ns, by=by, why=why)
             book.let_time_pass()
             yield book
-            messages = self._announcer.messages(
+            messages = self._announcer(rules).messages(
                 book.finish(),
                 now_ns,
                 generation=generation_of(connection),
@@ -91,10 +86,9 @@ class AlarmSteps:
     def settle(self) -> None:
         """Tell the ends that were left out while a step did not know a receiver.
 
-        It may have been taken out of the settings for a time, or be missing in those of a command.
+        It may have been taken out of the settings for a time.
         """
-        names = self._announcer.names
-        subjects = {subject_id for receiver, subject_id in self.look(owed_ends) if receiver in names}
+        subjects = {subject_id for receiver, subject_id in self.look(owed_ends) if receiver in self._names}
         if subjects:
             with self.step() as book:
                 book.tell_ends(sorted(subjects))
@@ -102,7 +96,7 @@ class AlarmSteps:
     def next_ns(self) -> int | None:
         """When something happens by itself next; None: never."""
         with self._database.look() as connection:
-            return AlarmBook(connection, self._settings, self._clock.now_ns()).next_ns()
+            return AlarmBook(connection, self._rules.alarms, self._clock.now_ns()).next_ns()
 
     def look(self, read: Callable[[sqlite3.Connection], Result]) -> Result:
         """What a query finds."""
@@ -116,3 +110,20 @@ class AlarmSteps:
     def close(self) -> None:
         """Let the database go."""
         self._database.close()
+
+    @property
+    def _names(self) -> frozenset[str]:
+        return frozenset(one.name for one in self._rules.told)
+
+    def _announcer(self, rules: StepRules) -> Announcer:
+        def guidance(kind: AlertKind) -> str:
+            return rules.alarms.rules(kind).guidance
+
+        def priority(alert: Alert) -> Priority:
+            return rules.alarms.rules(alert.kind).priority_of(alert.severity)
+
+        return Announcer(rules.told, links=rules.links, evidence=self._evidence, guidance=guidance, priority=priority)
+
+    def _evidence(self, alert_id: str) -> tuple[EvidenceLink, ...]:
+        with StateReader.open(self._state) as reader:
+            return reader.evidence(alert_id)

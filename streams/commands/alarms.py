@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from streams.alarms.alarm_desk import AlarmDesk
 
 _State = Annotated[Path, typer.Option(help="State directory of the watch or of the recorder.")]
-_Config = Annotated[Path | None, typer.Option(help="TOML file with settings: who is told, how long may be shelved.")]
+_Config = Annotated[
+    Path | None,
+    typer.Option(help="TOML file with settings: how long may be shelved, who is told where no watch was started yet."),
+]
 _Alarm = Annotated[str, typer.Argument(metavar="ID", help="The alarm's id, or how it begins; `alarms list` has it.")]
 _Why = Annotated[str, typer.Option("--reason", help="Why, for those who come after.")]
 _EXAMPLE = "Example: petawatch alarms"

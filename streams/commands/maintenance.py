@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from models.devices import Stage
 
 _State = Annotated[Path, typer.Option(help="State directory of the watch or of the recorder.")]
-_Config = Annotated[Path | None, typer.Option(help="TOML file with settings: who is told.")]
+_Config = Annotated[
+    Path | None, typer.Option(help="TOML file with settings: who is told where no watch was started yet.")
+]
 _Stage = Annotated[str, typer.Option(help="The stage: front end, amplifier, arm, as LA-A3-31.")]
 _EXAMPLE = "Example: petawatch maintenance"
 

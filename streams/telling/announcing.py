@@ -7,11 +7,12 @@ from connectors.control_room.outbox import OutboxMessage
 from connectors.evidence_store import EvidenceLink
 from connectors.links import alert_link, incident_link
 from connectors.webhooks.message_body import event_id_of, type_of, webhook_body
-from connectors.webhooks.settings import MessengerSettings, ReceiverSettings, Wanted
+from connectors.webhooks.settings import Wanted
 from dashboards.announcement_text import announcement_text
 from models.alarms.announcement import AnnouncedChange, Announcement
 from models.alarms.priority import Priority
 from models.alerts.alert import Alert, AlertKind
+from streams.telling.listeners import Listener
 
 _NO_EVIDENCE: tuple[EvidenceLink, ...] = ()
 
@@ -35,7 +36,7 @@ class Announcer:
 
     def __init__(
         self,
-        told: Iterable[ReceiverSettings | MessengerSettings],
+        told: Iterable[Listener],
         *,
         links: str = "",
         evidence: Callable[[str], Sequence[EvidenceLink]] = lambda _: _NO_EVIDENCE,
@@ -47,11 +48,6 @@ class Announcer:
         self._evidence = evidence
         self._guidance = guidance
         self._priority = priority
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The names of the receivers and messengers."""
-        return frozenset(one.name for one in self._told)
 
     def messages(
         self,
@@ -82,7 +78,7 @@ class Announcer:
         self, announcement: Announcement, knows: dict[str, bool], now_ns: int, generation: str
     ) -> Iterable[OutboxMessage]:
         """The messages of one announcement; ``knows`` is brought to what is known after it."""
-        bodies: dict[tuple[type, AnnouncedChange], bytes] = {}
+        bodies: dict[tuple[bool, AnnouncedChange], bytes] = {}
         urgency = self._priority_of(announcement).rank
         for one in self._told:
             told = announcement.as_told(
@@ -94,17 +90,15 @@ class Announcer:
                 continue
             if told.change is not AnnouncedChange.ACKNOWLEDGED:
                 knows[one.name] = not told.change.is_end
-            form = type(one)
-            if (form, told.change) not in bodies:
-                is_webhook = form is ReceiverSettings
-                body = self._webhook(told, now_ns, generation) if is_webhook else self._text(told)
-                bodies[form, told.change] = body
+            if (one.reads, told.change) not in bodies:
+                body = self._text(told) if one.reads else self._webhook(told, now_ns, generation)
+                bodies[one.reads, told.change] = body
             yield OutboxMessage(
                 receiver=one.name,
                 subject_id=told.subject_id,
                 event_id=event_id_of(told, generation),
                 type=type_of(told),
-                body=bodies[form, told.change],
+                body=bodies[one.reads, told.change],
                 created_ns=now_ns,
             )
 

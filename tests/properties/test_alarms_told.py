@@ -1,11 +1,12 @@
 """Random histories of a control room: what is worth telling is told, as urgent as it is; no alarm stands for nothing.
 
-With escalations, chatter, covers of every kind, and a clock that jumps. The rules are those of ADR 0045.
+With escalations, chatter, covers of every kind, a clock that jumps, and steps of commands that are given no settings.
+The rules are those of ADR 0045.
 """
 
 import json
 import tempfile
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,10 @@ from models.alarms.priority import Priority
 from models.alerts.alert import Alert, AlertKind, Severity
 from models.devices import Stage
 from models.errors import RecordError
+from streams.alarms.alarm_desk import AlarmDesk
+from streams.alarms.alarm_steps import AlarmSteps
 from streams.alarms.settings import AlarmSettings, KindSettings
+from streams.settings import load_settings
 from tests.support.alarms import ControlRoom, alert, control_room, over
 
 A3 = Stage("LA", "A3", "31")
@@ -29,11 +33,12 @@ _SEVERITIES = [Severity.LOW, Severity.MEDIUM, Severity.HIGH]
 _COVERS = ("shelve", "unshelve", "maintain", "done", "out", "back", "idle", "fires")
 # What only shows when one follows the other comes in that order, too.
 _PHRASES = [
-    *((name,) for name in ("open", "worse", "close", "ack", "ahead", "behind", "wait", *_COVERS)),
+    *((name,) for name in ("open", "worse", "close", "ack", "ahead", "behind", "wait", "command", *_COVERS)),
     *[("open", "wait", "ack"), ("open", "close"), ("wait", "close", "open"), ("wait", "ack", "close", "open", "wait")],
     *[("ahead", "shelve", "behind"), ("ahead", "maintain", "behind"), ("ahead", "open", "behind", "wait")],
     *[("shelve", "close", "open", "close", "unshelve", "open"), ("ack", "worse")],
     *[("shelve", "worse", "close", "unshelve"), ("shelve", "worse", "unshelve")],
+    *[("open", "command"), ("shelve", "open", "command"), ("shelve", "open", "unshelve")],
 ]
 _STEP = st.tuples(st.sampled_from([0, 0, 1, 3]), st.sampled_from(_PHRASES), st.integers(0, 2))
 STEPS = st.lists(_STEP, min_size=10, max_size=30).map(
@@ -57,15 +62,24 @@ class History:
         self.open: dict[str, Alert] = {}
         self.waited_s: dict[str, float] = {}
         self.jumps: dict[str, int] = {}
+        room.steps.begin()
+        # At which people stand: that of commands that are given no settings.
+        self.desk = AlarmDesk(room.state, load_settings(None), room.clock)
+
+    def close(self) -> None:
+        self.desk.close()
 
     def do(self, name: str, number: int) -> None:
         with suppress(RecordError):  # it makes no sense now: it is refused
             getattr(self, f"_{name}")(number)
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float, by: AlarmSteps | None = None) -> None:
+        """What is due then happens, with a step of the keeper's or of others."""
         self.at_s += seconds
         was_covered = self._is_covered()
-        self.room.pass_s(seconds)
+        self.room.clock.advance(seconds)
+        with (by or self.room.steps).step():
+            pass
         covered = was_covered or self._is_covered()
         for each in self.open:
             self.waited_s[each] = 0.0 if covered else self.waited_s[each] + seconds
@@ -140,10 +154,13 @@ class History:
             self.room.take(over(one, after_s=self.at_s))
 
     def _ack(self, _: int) -> None:
-        self.room.desk.acknowledge(self._id(), by="ana")
+        self.desk.acknowledge(self._id(), by="ana")
 
     def _wait(self, number: int) -> None:
         self.wait(5.0 * number)
+
+    def _command(self, number: int) -> None:
+        self.wait(5.0 * number, self.desk._steps)
 
     def _ahead(self, _: int) -> None:
         self._jump(JUMP_S)
@@ -159,23 +176,23 @@ class History:
 
     def _shelve(self, _: int) -> None:
         until_ns = self.room.clock.now_ns() + round(SHELVED_S * 10**9)
-        self.room.desk.shelve(self._id(), until_ns=until_ns, by="ana", why="spare")
+        self.desk.shelve(self._id(), until_ns=until_ns, by="ana", why="spare")
 
     def _unshelve(self, _: int) -> None:
-        self.room.desk.unshelve(self._id(), by="ana")
+        self.desk.unshelve(self._id(), by="ana")
 
     def _maintain(self, _: int) -> None:
         until_ns = self.room.clock.now_ns() + round(SHELVED_S * 10**9)
-        self.room.desk.start_maintenance(A3, until_ns=until_ns, by="ana", why="new crystal")
+        self.desk.start_maintenance(A3, until_ns=until_ns, by="ana", why="new crystal")
 
     def _done(self, _: int) -> None:
-        self.room.desk.end_maintenance(A3, by="ana")
+        self.desk.end_maintenance(A3, by="ana")
 
     def _out(self, _: int) -> None:
-        self.room.desk.take_out(self._id(), by="ana", why="broken")
+        self.desk.take_out(self._id(), by="ana", why="broken")
 
     def _back(self, _: int) -> None:
-        self.room.desk.put_back(self._id(), by="ana")
+        self.desk.put_back(self._id(), by="ana")
 
     def _idle(self, _: int) -> None:
         with self.room.steps.step() as book:
@@ -196,8 +213,8 @@ class History:
 @given(RULES, STEPS)
 def test_nothing_worth_telling_is_left_untold(rules: KindSettings, steps: list[tuple[int, str, int]]) -> None:
     alarms = AlarmSettings(kinds={AlertKind.NO_BEAM: rules}, incident_gap_s=10, incident_span_s=20)
-    with tempfile.TemporaryDirectory() as folder, control_room(Path(folder), alarms) as room:
-        history = History(room, rules.on_delay_s or 0.0)
+    with tempfile.TemporaryDirectory() as folder, control_room(Path(folder), alarms) as room, ExitStack() as stack:
+        history = stack.enter_context(closing(History(room, rules.on_delay_s or 0.0)))
         for wait, name, number in steps:
             history.wait(wait)
             history.do(name, number)

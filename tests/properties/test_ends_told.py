@@ -1,11 +1,13 @@
 """Random histories of a control room whose receivers change: whoever hears of something hears its end, and only he.
 
-As ADR 0046 has it. The receiver ``all`` hears of everything, and says what there was to hear.
+As ADR 0054 has it. The receiver ``all`` hears of everything, and says what there was to hear. What people do is done by
+commands that are given no settings.
 """
 
 import json
 import tempfile
 from collections import defaultdict
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +21,6 @@ from connectors.webhooks.settings import MessengerSettings, ReceiverSettings, Wa
 from models.alarms.incident import IncidentState
 from models.alarms.priority import Priority
 from models.alerts.alert import AlertKind
-from streams.alarms.alarm_desk import AlarmDesk
 from streams.alarms.alarm_steps import open_steps
 from streams.alarms.settings import AlarmSettings, KindSettings
 from streams.settings import load_settings
@@ -105,14 +106,14 @@ class _Changing(History):
         messengers = tuple(one for one in told if isinstance(one, MessengerSettings))
         chosen = load_settings(None, alarms=self.room.settings.alarms, receivers=receivers, messengers=messengers)
         self.room.steps.close()
-        self.room.desk.close()
-        self.room = replace(
-            self.room,
-            settings=chosen,
-            steps=open_steps(self.room.state, chosen, self.room.clock),
-            desk=AlarmDesk(self.room.state, chosen, self.room.clock),
-        )
+        steps = open_steps(self.room.state, chosen, self.room.clock)
+        self.room = replace(self.room, settings=chosen, steps=steps)
+        steps.begin()
         self.named = {one.name: one for one in told}
+
+    def close(self) -> None:
+        super().close()
+        self.room.steps.close()
 
     def check(self) -> None:
         self.room.steps.settle()
@@ -140,8 +141,8 @@ def test_who_hears_of_something_hears_its_end_and_nobody_else_does(
 ) -> None:
     alarms = AlarmSettings(kinds={AlertKind.NO_BEAM: rules}, incident_gap_s=10, incident_span_s=20, incident_quiet_s=3)
     choices = dict(changes)
-    with tempfile.TemporaryDirectory() as folder, control_room(Path(folder), alarms) as room:
-        history = _Changing(room, rules.on_delay_s or 0.0)
+    with tempfile.TemporaryDirectory() as folder, control_room(Path(folder), alarms) as room, ExitStack() as stack:
+        history = stack.enter_context(closing(_Changing(room, rules.on_delay_s or 0.0)))
         for place, (wait, name, number) in enumerate(steps):
             if place in choices:
                 history.choose(choices[place])
@@ -153,5 +154,3 @@ def test_who_hears_of_something_hears_its_end_and_nobody_else_does(
         history.wait(60)
         history.choose(0)
         history.check()
-        history.room.steps.close()
-        history.room.desk.close()

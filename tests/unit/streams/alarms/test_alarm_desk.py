@@ -1,24 +1,31 @@
 """What operators do, what is refused, and what the audit log says of it."""
 
+import math
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from connectors.control_room.database import DECISIONS_NAME
 from connectors.control_room.incident_search import IncidentQuestion
+from connectors.webhooks.settings import ReceiverSettings
 from models.alarms.alarm import Alarm
 from models.alarms.life_cycle import AlarmState
-from models.alerts.alert import AlertKind
+from models.alarms.priority import Priority
+from models.alerts.alert import AlertKind, Severity
 from models.devices import Stage
 from models.errors import FatalError, RecordError
 from models.event_time import HOUR_NS, SECOND_NS
 from streams.alarms.alarm_desk import AlarmDesk, id_beginning_with, open_desk
 from streams.alarms.settings import AlarmSettings, KindSettings
+from streams.settings import default_settings
 from tests.support.alarms import ControlRoom, alert, control_room, over
 
 A3 = Stage("LA", "A3", "31")
+CAMERA_B = "LB_A3_31-Camera_1-Camera-1"
 
 
 def raised(room: ControlRoom) -> Alarm:
@@ -238,6 +245,42 @@ def test_the_shelving_that_is_over_when_somebody_comes_is_over(tmp_path: Path) -
         with pytest.raises(RecordError, match="is not shelved"):
             room.desk.unshelve(alarm.id, by="b")
         assert len(room.desk.acknowledge(alarm.id, by="b")) == 1
+
+
+def test_a_command_without_settings_tells_whom_the_keeper_tells_by_the_rules_that_it_has(tmp_path: Path) -> None:
+    rules = {AlertKind.IMAGE_ANOMALY: KindSettings(priority=Priority.HIGH, on_delay_s=20.0)}
+    pager = ReceiverSettings(name="pager", url=SecretStr("http://127.0.0.1:9/"), minimum_priority=Priority.HIGH)
+    settings = AlarmSettings(kinds=rules, longest_shelving_h=math.inf)
+    with control_room(tmp_path, settings, receivers=(pager,)) as room:
+        room.steps.begin()
+        mild = alert(severity=Severity.LOW)
+        with closing(AlarmDesk(tmp_path, default_settings(), room.clock)) as command:
+            room.take(mild)
+            [alarm] = room.reader.alarms()
+            command.shelve(alarm.id, until_ns=room.clock.now_ns() + HOUR_NS, by="ana", why="spare")
+            room.clock.advance(600)
+            assert command.unshelve(alarm.id, by="ana").state is AlarmState.UNACKNOWLEDGED
+            assert sorted(room.told_of(mild.id)) == ["alert.opened", "alert.opened"]
+            room.take(over(mild), alert(CAMERA_B, severity=Severity.LOW))
+            room.clock.advance(19)
+            command.start_maintenance(A3, until_ns=None, by="ana", why="crystal")
+            assert room.told_of(alert(CAMERA_B).id) == []  # its delay is not over, by whoever's step
+            room.clock.advance(1)
+            command.end_maintenance(A3, by="ana")
+            assert room.told_of(alert(CAMERA_B).id) == ["alert.opened", "alert.opened"]
+
+
+def test_rules_that_a_newer_watch_has_noted_are_not_guessed(tmp_path: Path) -> None:
+    with control_room(tmp_path) as room:
+        alarm = raised(room)
+        room.steps.begin()
+        with closing(sqlite3.connect(tmp_path / DECISIONS_NAME)) as connection:
+            connection.execute("UPDATE meta SET value = json_set(value, '$.alarms.mood', 1) WHERE name = 'step_rules'")
+            connection.commit()
+        with pytest.raises(FatalError, match="start the watch anew") as refused:
+            room.desk.acknowledge(alarm.id, by="ana")
+        assert refused.value.reason == "state_too_new"
+        assert room.reader.audit() == []
 
 
 def test_ids_are_found_by_how_they_begin(tmp_path: Path) -> None:

@@ -308,7 +308,7 @@ def test_a_worse_alert_makes_a_more_urgent_alarm(watched: Watched) -> None:
 
 
 def test_ends_that_others_left_out_are_told(tmp_path: Path) -> None:
-    """A command without the settings has made the step, or the receiver was not named for a time."""
+    """The receiver was not named for a time."""
     with control_room(tmp_path) as room:
         one = alert()
         room.take(one)

@@ -14,6 +14,7 @@ from models.alarms.announcement import AnnouncedChange, Announcement
 from models.alarms.priority import Priority
 from models.alerts.alert import Severity
 from streams.telling.announcing import Announcer
+from streams.telling.listeners import listeners
 from tests.support.alarms import alert, control_room
 from tests.support.announcements import ALERT, INCIDENT, NOW_NS, about_alert, about_incident
 
@@ -30,12 +31,14 @@ def nobody(_: str) -> dict[str, bool]:
     return {}
 
 
-TOLD = (
-    receiver("alerts", Wanted.ALERT),
-    receiver("urgent", Wanted.ALERT, Priority.MEDIUM),
-    receiver("incidents", Wanted.INCIDENT, Priority.HIGH),
-    receiver("all", Wanted.ALL),
-    MessengerSettings(name="chat", url=SecretStr("json://a")),
+TOLD = listeners(
+    [
+        receiver("alerts", Wanted.ALERT),
+        receiver("urgent", Wanted.ALERT, Priority.MEDIUM),
+        receiver("incidents", Wanted.INCIDENT, Priority.HIGH),
+        receiver("all", Wanted.ALL),
+        MessengerSettings(name="chat", url=SecretStr("json://a")),
+    ]
 )
 
 
@@ -90,7 +93,7 @@ def test_people_are_told_what_to_do(links: str) -> None:
 
 def test_what_is_over_needs_no_guidance() -> None:
     announcer = Announcer(
-        [MessengerSettings(name="chat", url=SecretStr("json://a"), events=Wanted.ALERT)],
+        listeners([MessengerSettings(name="chat", url=SecretStr("json://a"), events=Wanted.ALERT)]),
         guidance=lambda _: "Look.",
         links="http://a",
     )
@@ -162,7 +165,7 @@ SEEN = about_incident(AnnouncedChange.ACKNOWLEDGED, by="anna")
 def test_who_was_told_of_something_hears_its_end_and_nobody_else(
     announcements: list[Announcement], known: bool | None, told: list[str]
 ) -> None:
-    announcer = Announcer([receiver("pager", Wanted.ALL, Priority.HIGH)])
+    announcer = Announcer(listeners([receiver("pager", Wanted.ALL, Priority.HIGH)]))
     knows = {} if known is None else {"pager": known}
     messages = announcer.messages(announcements, NOW_NS, generation="5eed", who_knows=lambda _: knows)
     assert [message.type.partition(".")[2] for message in messages] == told
@@ -171,6 +174,6 @@ def test_who_was_told_of_something_hears_its_end_and_nobody_else(
 
 
 def test_who_does_not_want_to_hear_of_alerts_any_more_hears_the_ends_of_those_it_was_told_of() -> None:
-    announcer = Announcer([receiver("pager", Wanted.INCIDENT)])
+    announcer = Announcer(listeners([receiver("pager", Wanted.INCIDENT)]))
     messages = announcer.messages([AGAIN, CLOSED], NOW_NS, generation="5eed", who_knows=lambda _: {"pager": True})
     assert [message.type for message in messages] == ["alert.closed"]

@@ -1,0 +1,68 @@
+"""What steps of alarms go by: the keeper's settings, noted for the processes that make steps without them."""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter, ValidationError
+
+from connectors.control_room.notes import read_note, write_note
+from models.errors import FatalError
+from streams.alarms.settings import AlarmSettings
+from streams.settings import Settings
+from streams.telling.listeners import Listener, listeners
+from streams.telling.receivers import all_told
+
+_NOTE = "step_rules"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRules:
+    """When alarms are raised and covered, and who is told of that.
+
+    Attributes
+    ----------
+    links
+        ``links.address``.
+    told
+        The receivers and messengers.
+    """
+
+    alarms: AlarmSettings
+    links: str
+    told: tuple[Listener, ...]
+
+
+_RULES = TypeAdapter(StepRules)
+
+
+def step_rules(settings: Settings) -> StepRules:
+    """Those of the settings."""
+    return StepRules(alarms=settings.alarms, links=settings.links.address, told=listeners(all_told(settings)))
+
+
+def note_rules(connection: sqlite3.Connection, rules: StepRules) -> None:
+    """Let all steps of other processes go by these, inside a step."""
+    # Not dump_json: it writes no infinite numbers.
+    write_note(connection, _NOTE, json.dumps(_RULES.dump_python(rules, mode="json")))
+
+
+def noted_rules(connection: sqlite3.Connection) -> StepRules | None:
+    """Those that the keeper has noted; None when there was none yet.
+
+    Raises
+    ------
+    FatalError
+        ``state_too_new``: a keeper of another program has noted them, with settings that this one does not know.
+    """
+    text = read_note(connection, _NOTE)
+    if text is None:
+        return None
+    try:
+        return _RULES.validate_json(text)
+    except ValidationError as error:
+        raise FatalError(
+            "the watch of this state directory goes by alarm settings that this Petawatch does not know; use the one "
+            "that the watch is of, or start the watch anew with this one",
+            reason="state_too_new",
+        ) from error
