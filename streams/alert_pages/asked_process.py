@@ -11,6 +11,8 @@ from connectors.clock import Clock
 from streams.alert_pages.process import AnswerHead
 
 _MOST_AT_ONCE = 1 << 18
+# Of an answer's first line; it has the paths of its question.
+_LONGEST_HEAD = 1 << 16
 # A process that is killed ends at once, unless it waits for a disk that hangs: then with that.
 _ENDING_S = 5.0
 # Of what it said at last.
@@ -23,6 +25,10 @@ class EndedError(Exception):
 
 class TooLongError(Exception):
     """It has not answered within the limit."""
+
+
+class UnexpectedError(Exception):
+    """It has written something that is no answer to the question: nothing that comes after it can be trusted."""
 
 
 class AskedProcess:
@@ -62,21 +68,25 @@ class AskedProcess:
 
         Raises
         ------
-        EndedError, TooLongError
+        EndedError, TooLongError, UnexpectedError
             There is none.
         """
         until_s = self._clock.monotonic_s() + limit_s
         self._write(question)
         read = b""
         while b"\n" not in read:
+            if len(read) > _LONGEST_HEAD:
+                raise UnexpectedError
             read += self._read(until_s)
         line, _, rest = read.partition(b"\n")
-        head = AnswerHead(**json.loads(line))
+        head = _head(line)
         content = [rest]
         left = head.size - len(rest)
         while left > 0:
             content.append(self._read(until_s))
             left -= len(content[-1])
+        if left < 0 or head.asked != json.loads(question):
+            raise UnexpectedError
         return head, b"".join(content)
 
     def kill(self) -> None:
@@ -118,3 +128,10 @@ class AskedProcess:
         size = self._said.seek(0, os.SEEK_END)
         self._said.seek(max(size - _TAIL_BYTES, 0))
         return (self._said.read().decode(errors="replace").splitlines() or ["its process was ended"])[-1]
+
+
+def _head(line: bytes) -> AnswerHead:
+    try:
+        return AnswerHead(**json.loads(line))
+    except (ValueError, TypeError) as error:
+        raise UnexpectedError from error

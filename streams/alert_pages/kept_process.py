@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from connectors.clock import Clock
 from models.errors import RetryableError
-from streams.alert_pages.asked_process import AskedProcess, EndedError, TooLongError
+from streams.alert_pages.asked_process import AskedProcess, EndedError, TooLongError, UnexpectedError
 from streams.alert_pages.process import beginning
 
 #: What makes pages; nothing is imported from the present directory.
@@ -101,6 +101,12 @@ class KeptProcess:
         except EndedError as error:
             self.let_go()
             raise away(str(error)) from error
+        except UnexpectedError as error:
+            self.let_go()
+            raise away("its process has not answered what it was asked; try again") from error
+        except BaseException:  # its answer could be taken for that of the next question
+            self.let_go()
+            raise
         if head.last:
             self.let_go()
         if head.failure:

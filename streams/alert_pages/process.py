@@ -9,8 +9,9 @@ import json
 import os
 import select
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from connectors.end_with_parent import end_with
 from connectors.process_priority import step_back
@@ -30,12 +31,15 @@ class AnswerHead:
         Whether the answer is the same as long as the alert stands so: not when something could not be had now.
     last
         The process ends after it.
+    asked
+        The question that it answers.
     """
 
     size: int = 0
     failure: str = ""
     lasting: bool = False
     last: bool = False
+    asked: dict[str, Any] = field(default_factory=dict)
 
 
 def beginning(settings: str, idle_s: float) -> bytes:
@@ -69,6 +73,7 @@ def main() -> int:
     """Answer the questions on standard input."""
     # Not buffered: what is waiting is seen by select.
     questions = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115 - standard input
+    answers = _own_output()
     begun = json.loads(questions.readline())
     end_with(begun["asker"])
     step_back()
@@ -81,12 +86,20 @@ def main() -> int:
         line = questions.readline()
         if not line:  # nobody asks any more
             return 0
-        head, content = answered(json.loads(line), settings)
-        sys.stdout.buffer.write(json.dumps(asdict(head)).encode() + b"\n" + content)
-        sys.stdout.buffer.flush()
+        asked = json.loads(line)
+        head, content = answered(asked, settings)
+        answers.write(json.dumps(asdict(replace(head, asked=asked))).encode() + b"\n" + content)
+        answers.flush()
         if head.last:
             return 0
     return 0
+
+
+def _own_output() -> BinaryIO:
+    """Standard output, for answers alone: what libraries write there goes to standard error from now on."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return answers
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ SERVING = """
 import json, os, pathlib, sys, time
 begun = json.loads(sys.stdin.readline())
 def tell(content, **head):
-    head = {"size": len(content), "failure": "", "lasting": True, "last": False} | head
+    head = {"size": len(content), "failure": "", "lasting": True, "last": False, "asked": asked} | head
     sys.stdout.write(json.dumps(head) + "\\n" + content)
     sys.stdout.flush()
 def made(asked):
@@ -14,7 +14,8 @@ def made(asked):
     tell("<html>" + asked["alert"])
 %s
 for line in sys.stdin:
-    answer(json.loads(line))
+    asked = json.loads(line)
+    answer(asked)
 """
 COUNTING = SERVING % "answer = made"
 PIDS = (

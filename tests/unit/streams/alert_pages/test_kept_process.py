@@ -12,8 +12,10 @@ import pytest
 
 from connectors.clock import SystemClock
 from models.errors import RetryableError
+from streams.alert_pages.asked_process import AskedProcess
 from streams.alert_pages.kept_process import KeptProcess
 from streams.alert_pages.process import question
+from streams.settings import load_settings, settings_text
 from tests.support.watching import wait_until
 from tests.unit.streams.alert_pages.programs import COUNTING, HANGING, PIDS, SERVING
 
@@ -96,3 +98,71 @@ def test_a_closed_one_begins_no_other(kept: Callable[[str], KeptProcess], tmp_pa
     wait_until(lambda: not process.running)
     with pytest.raises(RetryableError, match="the program ends"):
         ask(process, tmp_path, 2)
+
+
+@pytest.mark.parametrize(
+    "stray",
+    [
+        "print('words of a library', flush=True); time.sleep(0.2); made(asked)",
+        "print('5', flush=True)",
+        "print('{}', flush=True)",
+        "print('{\"colour\": 1}', flush=True)",
+        "tell('', asked={})",
+        "tell('<html>other', asked=asked | {'alert': 'e' * 16})",
+        "tell('<html>more', size=4)",
+        "sys.stdout.write('x' * 400_000); sys.stdout.flush()",
+    ],
+)
+def test_after_an_answer_to_something_else_another_process_is_asked(
+    kept: Callable[[str], KeptProcess], tmp_path: Path, stray: str
+) -> None:
+    process = kept(
+        SERVING
+        % f"""
+def answer(asked):
+    first = pathlib.Path(asked["state"], "first")
+    if first.exists(): return made(asked)
+    first.touch()
+    {stray}
+"""
+    )
+    with pytest.raises(RetryableError, match="has not answered what it was asked"):
+        ask(process, tmp_path, 1)
+    for number in (2, 3):
+        assert ask(process, tmp_path, number) == f"<html>{number:016x}".encode()
+
+
+def test_whatever_goes_wrong_while_it_is_asked_ends_it(
+    kept: Callable[[str], KeptProcess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = kept(COUNTING)
+    with monkeypatch.context() as patch:
+        patch.setattr(AskedProcess, "_read", failing)
+        with pytest.raises(OSError, match="Input/output error"):
+            ask(process, tmp_path, 1)
+    assert not process.running
+    assert ask(process, tmp_path, 2) == f"<html>{2:016x}".encode()
+
+
+def failing(_process: AskedProcess, _until_s: float) -> bytes:
+    raise OSError(5, "Input/output error")
+
+
+def test_what_libraries_print_gets_not_among_the_answers(tmp_path: Path) -> None:
+    program = """
+import os
+import streams.alert_pages.answers as answers
+from streams.alert_pages.process import AnswerHead, main
+def answered(asked, settings):
+    print("words of a library", flush=True)
+    os.write(1, b"and of one in C\\n")
+    return AnswerHead(size=16), asked["alert"].encode()
+answers.answered = answered
+main()
+"""
+    process = KeptProcess((sys.executable, "-c", program), settings_text(load_settings(None)), 600.0, SystemClock())
+    try:
+        for number in (1, 2):
+            assert ask(process, tmp_path, number) == f"{number:016x}".encode()
+    finally:
+        process.let_go()
