@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
@@ -18,19 +17,19 @@ from streams.accepted_baselines import AcceptedBaselines
 from streams.alert_pages.pages import AlertPages
 from streams.archive.places import archive_folder, require_apart
 from streams.archive.states.state_archivist import StateArchivist
-from streams.archive.uploading.archive_chores import with_archive
-from streams.data_stopped_alerts import DataAlerts, open_data_alerts
+from streams.data_stopped_alerts import open_data_alerts
 from streams.embedded_runner import EmbeddedRunner
+from streams.found_alerts import with_found_alerts
 from streams.http_health import HealthServer, ReadyPart
 from streams.live_show import LiveShow
 from streams.metrics import WatchMetrics
 from streams.promoted_models import PromotedModels
-from streams.reporting_chores import Report, ReportingChores
+from streams.reporting_chores import Report
 from streams.settings import Settings
 from streams.shadow_model import ShadowModel
-from streams.spool_loop import Chores, SpoolLoop
+from streams.spool_loop import SpoolLoop
 from streams.state_writing import StateWriting, open_state_writing
-from streams.telling.receiver_alerts import with_receivers
+from streams.surroundings import Surroundings
 from streams.watch_news import WatchNews
 from streams.watch_pipeline import WatchPipeline, models_of_states
 from streams.work_units import WorkUnit
@@ -45,19 +44,6 @@ class Watch(SpoolLoop[EmbeddedRunner]):
     def process_units(self, units: Iterator[WorkUnit]) -> None:
         """Process units that are made in memory, as those of files (for benchmarks)."""
         self._runner.process_units(units)
-
-
-@dataclass(frozen=True, slots=True)
-class _Surroundings:
-    """What all parts of a watch are given; they end with ``stack``, and stop waiting when ``stop`` is set."""
-
-    stack: ExitStack
-    state_path: Path
-    settings: Settings
-    clock: Clock
-    metrics: WatchMetrics
-    stop: Event
-    tell: Callable[[str], None]
 
 
 @contextmanager
@@ -93,7 +79,15 @@ def open_watch(
     return_large_arrays()
     with ExitStack() as stack:
         metrics = WatchMetrics(clock, guard_sigmas=settings.meter.smoothing.guard_sigmas)
-        around = _Surroundings(stack, state_path, settings, clock, metrics, Event(), tell or _ignore)
+        around = Surroundings(
+            stack=stack,
+            state_path=state_path,
+            settings=settings,
+            clock=clock,
+            metrics=metrics,
+            stop=Event(),
+            tell=tell or _ignore,
+        )
         health = _open_health(around, http)
         writing = open_state_writing(
             stack,
@@ -117,7 +111,7 @@ def open_watch(
             clock=clock,
             runner=runner,
             sequence=sequence,
-            chores=_with_all_alerts(around, writing.housekeeping, data, _reported_by(runner)),
+            chores=with_found_alerts(around, writing.housekeeping, data, _reported_by(runner)),
             watching=_ignore if health is None else health.ready,
             signs=metrics,
             stop=around.stop,
@@ -126,7 +120,7 @@ def open_watch(
         )
 
 
-def _open_health(around: _Surroundings, http: str) -> HealthServer | None:
+def _open_health(around: Surroundings, http: str) -> HealthServer | None:
     """Metrics, health and the alerts' pages at ``HOST:PORT``; None where they are off."""
     if http == "off":
         return None
@@ -134,7 +128,7 @@ def _open_health(around: _Surroundings, http: str) -> HealthServer | None:
     return around.stack.enter_context(HealthServer(http, around.metrics, around.clock, pages=pages))
 
 
-def _open_runner(around: _Surroundings, writing: StateWriting, sequence: SnapshotSequence[SpoolFile]) -> EmbeddedRunner:
+def _open_runner(around: Surroundings, writing: StateWriting, sequence: SnapshotSequence[SpoolFile]) -> EmbeddedRunner:
     """The runner with its models, and with what reaches it beside the files."""
     stack, state_path, settings, tell = around.stack, around.state_path, around.settings, around.tell
     models = PromotedModels(state_path, settings, clock=around.clock, metrics=around.metrics, tell=tell)
@@ -164,24 +158,7 @@ def _open_runner(around: _Surroundings, writing: StateWriting, sequence: Snapsho
     return runner
 
 
-def _with_all_alerts(around: _Surroundings, chores: Chores, data: DataAlerts | None, report: Report) -> Chores:
-    """The chores, and what they find: data that have stopped, receivers that fail, an archive that is late."""
-    stack, settings, clock = around.stack, around.settings, around.clock
-    if data is not None:
-        chores = ReportingChores(chores, data, report)
-    return with_archive(
-        stack,
-        with_receivers(stack, chores, report, state=around.state_path, settings=settings, clock=clock),
-        report,
-        state=around.state_path,
-        settings=settings,
-        clock=clock,
-        registry=around.metrics.registry,
-        tell=around.tell,
-    )
-
-
-def _state_archivist(around: _Surroundings, state: StateReader) -> Callable[[int], None] | None:
+def _state_archivist(around: Surroundings, state: StateReader) -> Callable[[int], None] | None:
     """Where there is an archive, the states go into it now and then."""
     settings = around.settings
     if not settings.archive.store:
@@ -191,7 +168,7 @@ def _state_archivist(around: _Surroundings, state: StateReader) -> Callable[[int
     return archivist.before
 
 
-def _live(around: _Surroundings) -> LiveShow:
+def _live(around: Surroundings) -> LiveShow:
     """Shows on the board of the state directory what was worked on last."""
     clock = around.clock
     show = LiveShow(lambda: LiveBoardWriter(around.state_path / BOARD_NAME, clock), clock, around.tell)

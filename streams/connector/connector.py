@@ -13,11 +13,11 @@ from connectors.kafka.reader import TopicReader
 from connectors.links import LinkSettings
 from connectors.spool_listing import SpoolFile
 from connectors.state.directory import StateDirectory
+from connectors.webhooks.sender import WebhookSender
 from models.errors import RetryableError
 from models.snapshot_sequence import SnapshotSequence
 from streams.alarms.alarm_keeper import AlarmKeeper
 from streams.archive.places import require_apart
-from streams.archive.uploading.archive_chores import with_archive
 from streams.connector.chores import ConnectorChores
 from streams.connector.flow_limit import FlowLimit
 from streams.connector.journal import SendingJournal, connector_name
@@ -27,12 +27,12 @@ from streams.connector.sending_runner import SendingRunner
 from streams.data_stopped_alerts import open_data_alerts
 from streams.facility.facility_metrics import ConnectorMetrics
 from streams.facility.topic_plan import require_topics
+from streams.found_alerts import with_found_alerts
 from streams.http_health import HealthServer
 from streams.metrics import WatchMetrics
-from streams.reporting_chores import ReportingChores
 from streams.settings import Settings
 from streams.spool_loop import SpoolLoop
-from streams.telling.receiver_alerts import with_receivers
+from streams.surroundings import Surroundings
 from streams.telling.receivers import open_sender
 from streams.topology import CONNECTOR, TOPICS
 
@@ -143,64 +143,76 @@ def open_connector(
         refuses the login, the port is taken, or the archive's store and the watched folders overlap.
     """
     require_apart(settings.archive.store, paths)
-    clock, tell, stop = clock or SystemClock(), tell or _ignore, Event()
+    clock = clock or SystemClock()
     with ExitStack() as stack:
         locks = stack.enter_context(FolderLocks(list(paths)))
         metrics = WatchMetrics(clock)
+        around = Surroundings(
+            stack=stack,
+            state_path=state_path,
+            settings=settings,
+            clock=clock,
+            metrics=metrics,
+            stop=Event(),
+            tell=tell or _ignore,
+        )
         health = None if http == "off" else stack.enter_context(HealthServer(http, metrics, clock))
         state = stack.enter_context(StateDirectory.open(state_path))
-        webhooks = open_sender(stack, state_path, settings, clock, tell)
-        keeper = own_alarms(state_path, settings, clock, webhooks.notify)
-        stack.callback(keeper.stop)
-        parts = open_sending(stack, state, settings, clock=clock, metrics=metrics, stop=stop, tell=tell)
-        runner = parts.runner
+        webhooks, keeper = _open_telling(around)
+        sending = open_sending(stack, state, settings, clock=clock, metrics=metrics, stop=around.stop, tell=around.tell)
         webhooks.start()
         keeper.start()
-        chores = ConnectorChores(
-            runner=runner,
-            journal=parts.journal,
-            messages=parts.messages,
-            limit=parts.limit,
-            follower=parts.follower,
-            locks=locks,
-            webhooks=webhooks,
-            keeper=keeper,
-            metrics=metrics,
-            signs=parts.signs,
-            clock=clock,
-            name=connector_name(settings),
-        )
-
-        def beside() -> None:
-            chores.tick()
-            metrics.loop_moved()
-
-        runner.do_beside(beside)
+        chores = _own_chores(around, sending, locks, webhooks, keeper)
         data = open_data_alerts(stack, state_path, settings, clock, where=f"recorders/{connector_name(settings)}")
-        telling = chores if data is None else ReportingChores(chores, data, runner.report_first)
         yield SpoolLoop(
             paths,
             settings=settings,
             clock=clock,
-            runner=runner,
-            sequence=parts.sequence,
-            chores=with_archive(
-                stack,
-                with_receivers(stack, telling, runner.report_first, state=state_path, settings=settings, clock=clock),
-                runner.report_first,
-                state=state_path,
-                settings=settings,
-                clock=clock,
-                registry=metrics.registry,
-                tell=tell,
-            ),
+            runner=sending.runner,
+            sequence=sending.sequence,
+            chores=with_found_alerts(around, chores, data, sending.runner.report_first),
             signs=metrics,
             watching=_ignore if health is None else health.ready,
-            stop=stop,
-            tell=tell,
+            stop=around.stop,
+            tell=around.tell,
             looked=None if data is None else data.looked,
         )
         chores.tell_end()
+
+
+def _open_telling(around: Surroundings) -> tuple[WebhookSender, AlarmKeeper]:
+    """What tells of alerts, not started: before what sends is opened, so that it outlives that."""
+    webhooks = open_sender(around.stack, around.state_path, around.settings, around.clock, around.tell)
+    keeper = own_alarms(around.state_path, around.settings, around.clock, webhooks.notify)
+    around.stack.callback(keeper.stop)
+    return webhooks, keeper
+
+
+def _own_chores(
+    around: Surroundings, sending: Sending, locks: FolderLocks, webhooks: WebhookSender, keeper: AlarmKeeper
+) -> ConnectorChores:
+    """The connector's chores, which go on while the runner waits for Kafka."""
+    chores = ConnectorChores(
+        runner=sending.runner,
+        journal=sending.journal,
+        messages=sending.messages,
+        limit=sending.limit,
+        follower=sending.follower,
+        locks=locks,
+        webhooks=webhooks,
+        keeper=keeper,
+        metrics=around.metrics,
+        signs=sending.signs,
+        clock=around.clock,
+        name=connector_name(around.settings),
+    )
+
+    def beside() -> None:
+        chores.tick()
+        around.metrics.loop_moved()
+
+    sending.runner.do_beside(beside)
+    return chores
 
 
 def own_alarms(state: Path, settings: Settings, clock: Clock, notify: Callable[[], None]) -> AlarmKeeper:
