@@ -1,5 +1,6 @@
 """What the keeper of the tapes tells is shown and decided in the console of the watch, beside the watch's own."""
 
+import html
 import json
 import re
 import sqlite3
@@ -25,6 +26,7 @@ from tests.support.alarms import START, control_room, installation_alert
 from tests.support.console_pages import post, text_of, told
 from tests.support.console_state import write_state
 from tests.support.consoles import HTML, console_client
+from tests.support.hanging_disk import hanging_disk
 from tests.support.manual_clock import ManualClock
 from tests.support.signing_in import add_user
 from tests.support.tape_needs import DAMAGED, NO_ROOM, needed
@@ -230,6 +232,26 @@ def test_one_sentence_tells_of_tapes_that_can_not_be_read_and_the_rest_works(
     assert client.get(f"/incidents/{incident.id}", headers=HTML).status_code == 503
     refused = client.get(f"/api/v1/incidents/{incident.id}")
     assert (refused.status_code, refused.json()["reason"]) == (500, "state_damaged")
+
+
+def test_a_disk_of_tapes_that_hangs_holds_up_no_page_and_no_step(
+    state: Path, tapes: ControlRoomReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [theirs], own = tapes.incidents(), ControlRoomReader(state).incidents()[0]
+    with hanging_disk(tapes.state, monkeypatch) as waiting:
+        client = console_client(state)
+        [sentence] = client.get("/api/v1/incidents").json()["troubles"]
+        assert "does not answer" in sentence
+        assert sentence in html.unescape(client.get("/incidents", headers=HTML).text)
+        assert client.get("/live/incidents").json()["unread"] is True
+        assert client.get("/", headers=HTML).status_code == 200
+        assert told(post(client, f"/incidents/{own.id}/acknowledge"))[1] is False
+        assert client.get(f"/incidents/{theirs.id}", headers=HTML).status_code == 503
+        refused = client.get(f"/api/v1/incidents/{theirs.id}")
+        assert (refused.status_code, refused.json()["reason"]) == (503, "disk_error")
+        assert len(waiting) == 1
+    waiting[0].join()
+    assert client.get(f"/incidents/{theirs.id}", headers=HTML).status_code == 200
 
 
 def test_maintenance_of_stages_is_the_watch_s_alone(state: Path, tapes: ControlRoomReader) -> None:
