@@ -103,4 +103,4 @@ def test_a_stage_at_which_somebody_works_calls_nobody_from_the_wall(tmp_path: Pa
         expect(card).not_to_contain_class("high")
         expect(card.locator(".wall-incident")).to_have_count(2)
         expect(summary).not_to_contain_text("high")
-        expect(page.locator("#live-incidents")).to_contain_text("no unacknowledged incident outside maintenance")
+        expect(page.locator("#live-incidents")).to_contain_text("none unacknowledged outside maintenance")

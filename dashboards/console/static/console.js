@@ -59,8 +59,9 @@ window.petawatch = window.petawatch || {};
     } else if (incidents.unread) {
       show("live-incidents", "✕", `${incidents.unacknowledged} unacknowledged; some incidents can't be read`);
     } else if (incidents.unacknowledged === 0) {
-      const elsewhere = incidents.under_maintenance ? " outside maintenance" : "";
-      show("live-incidents", "✓", `no unacknowledged incident${elsewhere}`);
+      // No longer than the strip of a small window has room for.
+      const none = incidents.under_maintenance ? "none unacknowledged outside maintenance" : "no unacknowledged incident";
+      show("live-incidents", "✓", none);
     } else {
       const worst = PRIORITIES.find(([name]) => incidents[name]);
       show("live-incidents", worst ? worst[1] : "●", `${incidents.unacknowledged} unacknowledged`);
