@@ -19,3 +19,8 @@ def read_note(connection: sqlite3.Connection, name: str) -> str | None:
 def write_note(connection: sqlite3.Connection, name: str, text: str) -> None:
     """Remember a text in place of the one before."""
     connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (name, text))
+
+
+def take_note(connection: sqlite3.Connection, name: str) -> bool:
+    """Forget what was written under a name; whether anything was."""
+    return connection.execute("DELETE FROM meta WHERE name = ?", (name,)).rowcount > 0

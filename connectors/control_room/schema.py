@@ -9,6 +9,9 @@ ANNOUNCED = "announced_ns IS NOT NULL"
 UNACKNOWLEDGED = f"({ANNOUNCED} AND acknowledged_ns IS NULL)"
 UNFINISHED = f"(state = 'open' OR {UNACKNOWLEDGED})"
 
+#: The note of a file of version 1 until a keeper has looked for what has gone on for longer than receipts are kept.
+FORGOTTEN_RECEIPTS = "forgotten_receipts"
+
 #: They are made with the file: those of version 0, which this program reads and writes as they are.
 FIRST_TABLES = (
     """CREATE TABLE IF NOT EXISTS verdicts (
@@ -127,6 +130,8 @@ _FROM_1 = (
     _TOLD,
     "CREATE INDEX told_going_on ON told (receiver, subject_id) WHERE goes_on",
     _TOLD_SO_FAR,
+    # Receipts are kept for a month: of what has gone on for longer the keeper says who was told.
+    f"INSERT INTO meta (name, value) VALUES ('{FORGOTTEN_RECEIPTS}', 1)",  # noqa: S608 - a word of our own
     # Accepted at a facility, and perhaps not known to its agents yet.
     "CREATE TABLE untold_baselines (id INTEGER PRIMARY KEY)",
 )

@@ -3,6 +3,11 @@
 import sqlite3
 from collections.abc import Iterable
 
+from connectors.control_room.alarm_rows import find_activations
+from connectors.control_room.incident_rows import find_incidents
+from models.alarms.alarm import Activation
+from models.alarms.incident import Incident
+
 # Of two that have become one receiver both may know of it: what goes on for one of them goes on. But who was told that
 # something is over is not told so again, whatever the other one missed.
 _HAND_OVER = """INSERT INTO told (receiver, subject_id, goes_on, at_ns)
@@ -46,6 +51,15 @@ def note_what_was_not_noted(connection: sqlite3.Connection, receivers: Iterable[
     """
     for receiver in sorted(receivers):
         connection.execute(_NOT_NOTED, (receiver,))
+
+
+def going_on_without_notes(connection: sqlite3.Connection, before_ns: int) -> tuple[list[Activation], list[Incident]]:
+    """The alerts and incidents that go on, were announced last before a time, and of which nobody is known to know."""
+    where = "announced_ns < ? AND NOT EXISTS (SELECT 1 FROM told WHERE subject_id ="
+    return (
+        list(find_activations(connection, f"open AND {where} alert_id)", (before_ns,))),
+        list(find_incidents(connection, f"state = 'open' AND {where} incidents.id)", (before_ns,))),
+    )
 
 
 def owed_ends(connection: sqlite3.Connection) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from connectors.state.alarm_feed import AlarmFeed, FeedEntry, StageActivity
 from models.alarms.suppression import Cause
 from models.devices import Stage
 from models.errors import RetryableError
-from models.event_time import SECOND_NS
+from models.event_time import DAY_NS, SECOND_NS
 from streams.alarms.alarm_steps import AlarmSteps, open_steps
 from streams.settings import Settings
 
@@ -56,6 +56,7 @@ class AlarmKeeper:
         self._clock = clock
         self._on_step = on_step
         self._idle_after_ns = round(settings.alarms.idle_after_s * SECOND_NS)
+        self._receipts_ns = round(settings.webhooks.keep_days * DAY_NS)
         self._feed = AlarmFeed(state)
         self._steps: AlarmSteps = open_steps(state, settings, clock)
         self._lock = threading.Lock()  # one round at a time
@@ -160,7 +161,7 @@ class AlarmKeeper:
         if self._caught_up:
             return False
         self._at_start()
-        self._steps.begin()
+        self._steps.begin(receipts_from_ns=self._clock.now_ns() - self._receipts_ns)
         open_alerts, ended = self._feed.not_in_feed(self._steps.look(open_alert_ids))
         now_ns = self._clock.now_ns()
         entries = [FeedEntry(alert=alert, committed_ns=now_ns) for alert in (*ended, *open_alerts)]

@@ -9,13 +9,19 @@ from typing import TypeVar
 
 from connectors.clock import Clock
 from connectors.control_room.database import ControlRoomDatabase
-from connectors.control_room.notes import generation_of
+from connectors.control_room.notes import generation_of, take_note
 from connectors.control_room.outbox import store_messages
-from connectors.control_room.told_subjects import note_what_was_not_noted, owed_ends, who_knows
+from connectors.control_room.schema import FORGOTTEN_RECEIPTS
+from connectors.control_room.told_subjects import (
+    going_on_without_notes,
+    note_told,
+    note_what_was_not_noted,
+    owed_ends,
+    who_knows,
+)
 from connectors.evidence_store import EvidenceLink
 from connectors.state.reader import StateReader
-from models.alarms.priority import Priority
-from models.alerts.alert import Alert, AlertKind
+from connectors.webhooks.settings import Wanted
 from streams.alarms.alarm_book import AlarmBook
 from streams.alarms.step_rules import StepRules, note_rules, noted_rules, step_rules
 from streams.settings import Settings
@@ -59,11 +65,19 @@ class AlarmSteps:
         self._clock = clock
         self._keeps = keeps
 
-    def begin(self) -> None:
-        """What the keeper does before its first step: say what others' steps go by, and see to what is not noted."""
+    def begin(self, *, receipts_from_ns: int = 0) -> None:
+        """What the keeper does before its first step: say what others' steps go by, and see to what is not noted.
+
+        Parameters
+        ----------
+        receipts_from_ns
+            Older ones are not kept, ns since 1970: who was told before is not known of a file of an earlier program.
+        """
         with self._database.step() as connection:
             note_rules(connection, self._rules)
             note_what_was_not_noted(connection, self._names)
+            if take_note(connection, FORGOTTEN_RECEIPTS):
+                self._presume_told(connection, receipts_from_ns)
 
     @contextmanager
     def step(self, *, by: str = "", why: str = "") -> Iterator[AlarmBook]:
@@ -115,14 +129,26 @@ class AlarmSteps:
     def _names(self) -> frozenset[str]:
         return frozenset(one.name for one in self._rules.told)
 
+    def _presume_told(self, connection: sqlite3.Connection, receipts_from_ns: int) -> None:
+        """Who would be told of what goes on counts as told of it: he hears its end."""
+        activations, incidents = going_on_without_notes(connection, receipts_from_ns)
+        going_on = [
+            *((Wanted.ALERT, each.alert.id, self._rules.priority(each.alert)) for each in activations),
+            *((Wanted.INCIDENT, each.id, each.priority) for each in incidents),
+        ]
+        for class_, subject_id, priority in going_on:
+            for one in self._rules.told:
+                if one.begins_to_hear(class_, priority):
+                    note_told(connection, one.name, subject_id, goes_on=True, now_ns=self._clock.now_ns())
+
     def _announcer(self, rules: StepRules) -> Announcer:
-        def guidance(kind: AlertKind) -> str:
-            return rules.alarms.rules(kind).guidance
-
-        def priority(alert: Alert) -> Priority:
-            return rules.alarms.rules(alert.kind).priority_of(alert.severity)
-
-        return Announcer(rules.told, links=rules.links, evidence=self._evidence, guidance=guidance, priority=priority)
+        return Announcer(
+            rules.told,
+            links=rules.links,
+            evidence=self._evidence,
+            guidance=lambda kind: rules.alarms.rules(kind).guidance,
+            priority=rules.priority,
+        )
 
     def _evidence(self, alert_id: str) -> tuple[EvidenceLink, ...]:
         with StateReader.open(self._state) as reader:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter, ValidationError
 
 from connectors.control_room.notes import read_note, write_note
+from models.alarms.priority import Priority
+from models.alerts.alert import Alert
 from models.errors import FatalError
 from streams.alarms.settings import AlarmSettings
 from streams.settings import Settings
@@ -31,6 +33,10 @@ class StepRules:
     alarms: AlarmSettings
     links: str
     told: tuple[Listener, ...]
+
+    def priority(self, alert: Alert) -> Priority:
+        """How soon somebody has to look at an alert."""
+        return self.alarms.rules(alert.kind).priority_of(alert.severity)
 
 
 _RULES = TypeAdapter(StepRules)

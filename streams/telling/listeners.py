@@ -22,6 +22,10 @@ class Listener:
     minimum_priority: Priority
     reads: bool
 
+    def begins_to_hear(self, class_: Wanted, priority: Priority) -> bool:
+        """Whether he is told of a new alert or incident of this priority."""
+        return self.events in {class_, Wanted.ALL} and priority.rank >= self.minimum_priority.rank
+
 
 def listeners(told: Iterable[ReceiverSettings | MessengerSettings]) -> tuple[Listener, ...]:
     """Those of the settings, in their order."""

@@ -7,14 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import SecretStr
 
 from connectors.control_room.database import DECISIONS_NAME, ControlRoomDatabase
 from connectors.control_room.reader import ControlRoomReader
 from connectors.state.alarm_feed import AlarmFeed, FeedEntry
 from connectors.state.commit import Commit
 from connectors.state.directory import StateDirectory
+from connectors.webhooks.settings import ReceiverSettings
 from models.alarms.incident import IncidentState
 from models.alarms.life_cycle import AlarmState
+from models.alarms.priority import Priority
 from models.alerts.alert import Alert, AlertChange, AlertEvent, AlertKind, Severity
 from models.devices import Stage
 from models.errors import FatalError
@@ -349,6 +352,43 @@ def test_ends_are_told_of_what_a_program_of_before_has_opened_after_the_file_was
         assert room.told_of(other.id) == ["alert.opened", "alert.closed"]
         for incident in room.reader.incidents():
             assert room.told_of(incident.id)[-1] == "incident.closed"
+        keeper.stop()
+
+
+def test_the_end_of_what_has_gone_on_for_longer_than_receipts_are_kept_is_told_once_after_an_upgrade(
+    tmp_path: Path,
+) -> None:
+    """Of a file of version 1; what was announced since the oldest receipt of all, and has none, nobody was told of."""
+    pager = ReceiverSettings(name="pager", url=SecretStr("http://127.0.0.1:9/"), minimum_priority=Priority.HIGH)
+    with control_room(tmp_path, receivers=(pager,)) as room:
+        old, mild = alert(), alert("LA_A3_32-Camera_1-Camera-1", severity=Severity.LOW)
+        room.take(old, mild)
+        room.clock.advance(31 * 86_400)
+        new = alert("LB_A3_31-Camera_1-Camera-1", at_s=31 * 86_400)
+        room.take(new)
+        with closing(ControlRoomDatabase.open(tmp_path)) as database, database.step() as connection:
+            connection.execute("DELETE FROM told")
+            connection.execute("DELETE FROM outbox")
+        keeper = AlarmKeeper(tmp_path, room.settings, room.clock, lambda: None)
+        keeper._round()
+        room.take(over(old), over(mild), over(new))
+        assert (room.told_of(old.id), room.told_of(mild.id)) == (["alert.closed"] * 2, ["alert.closed"])
+        assert room.told_of(new.id) == []
+        keeper.stop()
+
+
+def test_whom_nobody_told_of_something_he_is_not_told_of_its_end_because_the_watch_starts_again(tmp_path: Path) -> None:
+    with control_room(tmp_path) as room:
+        room.take(alert())
+        room.steps.begin()
+        room.clock.advance(31 * 86_400)
+        with closing(ControlRoomDatabase.open(tmp_path)) as database, database.step() as connection:
+            connection.execute("DELETE FROM told")
+            connection.execute("DELETE FROM outbox")
+        keeper = AlarmKeeper(tmp_path, room.settings, room.clock, lambda: None)
+        keeper._round()
+        room.take(over(alert()))
+        assert room.told_of(alert().id) == []
         keeper.stop()
 
 
