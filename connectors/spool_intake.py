@@ -97,6 +97,8 @@ class SpoolIntake:
         What is to be told.
     more
         More was found than the queue could take; it has to be looked for again.
+    by_looking
+        Whether the last file was found by looking, since nothing told that it was closed.
     """
 
     def __init__(self, roots: Sequence[Path], clock: Clock, settings: SpoolSettings, is_taken: IsTaken) -> None:
@@ -106,6 +108,7 @@ class SpoolIntake:
         self._is_taken = is_taken
         self.queue: deque[SpoolFile | SpoolNotice] = deque()
         self.more = False
+        self.by_looking = False
         self._handed: dict[str, tuple[int, int]] = {}  # handed over and perhaps not yet done
         self._settling: dict[str, _Settling] = {}
         self._writing: set[str] = set()  # created on this computer: will be closed here
@@ -160,6 +163,7 @@ class SpoolIntake:
 
     def completed(self, root: Path, path: str, status: os.stat_result, closed_ns: int) -> None:
         """A file was closed after writing or moved in."""
+        self.by_looking = False
         self._writing.discard(path)
         self._settling.pop(path, None)
         if self._is_left_alone(root, path, status) or self._is_known(root, path, status):
@@ -175,6 +179,7 @@ class SpoolIntake:
             self._settling.pop(path, None)
         elif path not in self._writing and self._has_settled(root, path, status):
             self._settling.pop(path, None)
+            self.by_looking = True
             file = make_file(root, path, status, self._clock.now_ns())
             if self._found is None:
                 self._hand_over(file)

@@ -1,6 +1,7 @@
 """The spool watcher: tells of each snapshot as soon as it is complete, and misses none."""
 
 import itertools
+import math
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -69,7 +70,7 @@ class SpoolWatcher:
         self._pass_is_full = False
         self._pass_took_s = 0.0
         self._next_pass_s = clock.monotonic_s()
-        self._looked_through = False
+        self._passes = 0
         if self._notifier is None:
             self._tell_unwatched(str(self.roots[0]))
 
@@ -81,7 +82,22 @@ class SpoolWatcher:
     @property
     def has_caught_up(self) -> bool:
         """Whether all that lay in the folders at the start, and was complete, has been taken."""
-        return self._looked_through and not self._intake.queue and not self._intake.more
+        return self._passes > 0 and not self._intake.queue and not self._intake.more
+
+    @property
+    def passes(self) -> int:
+        """How often all folders were looked through to their end."""
+        return self._passes
+
+    @property
+    def finds_by_looking(self) -> bool:
+        """Whether the last snapshot was found by looking through the folders, as on network file systems."""
+        return self._intake.by_looking
+
+    @property
+    def has_settling(self) -> bool:
+        """Whether a file was found that has still to stay the same for a while."""
+        return self._intake.settled_at_s < math.inf
 
     @property
     def unfinished(self) -> list[str]:
@@ -194,7 +210,7 @@ class SpoolWatcher:
         self._pass = None
         if self._pass_is_full:
             self._intake.end_pass()
-            self._looked_through = True
+            self._passes += 1
             wait_s = max(self._settings.rescan_s, self._pass_took_s / _PASS_SHARE)
             self._next_pass_s = self._clock.monotonic_s() + wait_s
 

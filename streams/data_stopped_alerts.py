@@ -19,6 +19,7 @@ from models.snapshot_names import parse_snapshot_name
 from models.snapshot_sequence import snapshot_end_ns
 from models.state import State
 from streams.settings import Settings
+from streams.watched_folders import Unknown
 
 _NOTE = "data_alerts"
 # While all is well, where the data end is written down so far apart: it only dates the next alert.
@@ -75,14 +76,13 @@ class DataAlerts:
         """Let the database go."""
         self._database.close()
 
-    def looked(self, files: Sequence[SpoolFile] | None, answer: FolderAnswer) -> None:
+    def looked(self, files: Sequence[SpoolFile] | Unknown, answer: FolderAnswer) -> None:
         """The folders were looked at.
 
         Parameters
         ----------
         files
-            What has come since the last look; None while what lay there before this program was started is worked off:
-            then nobody can say whether anything comes.
+            What has come since the last look, without what lay there before this program was started.
         answer
             How the folders stand.
         """
@@ -91,9 +91,13 @@ class DataAlerts:
         now_s = self._clock.monotonic_s()
         step_s, self._looked_s = now_s - self._looked_s, now_s
         self._reason = _REASONS[answer]
-        if files:
+        if files is Unknown.NOT_YET:
+            self._stop.not_known(step_s)
+        elif isinstance(files, Unknown):
+            return
+        elif files:
             self._stop.came(step_s, max(_end_ns(file, self._zone) for file in files))
-        elif files is not None:
+        else:
             self._stop.none_came(step_s)
 
     def events(self) -> list[AlertEvent]:

@@ -1,6 +1,7 @@
 """The watched folders, looked into only while they answer: a mount that hangs must not stop who is to tell of it."""
 
 from collections.abc import Callable, Sequence
+from enum import Enum
 from pathlib import Path
 
 from connectors.clock import Clock
@@ -8,8 +9,18 @@ from connectors.folder_probe import FolderAnswer, FolderProbe
 from connectors.spool_listing import SpoolFile, SpoolNotice
 from connectors.spool_watcher import IsTaken, SpoolSettings, SpoolWatcher
 
-#: What has come since the last look, or None while what lay there at the start is worked off; how the folders stand.
-Looked = Callable[[Sequence[SpoolFile] | None, FolderAnswer], None]
+
+class Unknown(Enum):
+    """Why a look can't say whether anything has come."""
+
+    #: What lay there at the start is worked off. What has come since waits in the same queue, perhaps for hours.
+    BACKLOG = "backlog"
+    #: Files are found by looking through all folders, which is not at its end: a later look knows.
+    NOT_YET = "not_yet"
+
+
+#: What has come since the last look, and how the folders stand.
+Looked = Callable[[Sequence[SpoolFile] | Unknown, FolderAnswer], None]
 
 # A disk that wakes up may take so long.
 _ANSWER_S = 5.0
@@ -48,6 +59,7 @@ class WatchedFolders:
         self._tell = tell
         self._has_caught_up = False
         self._hang = False
+        self._passes = 0
 
     @property
     def hang(self) -> bool:
@@ -73,8 +85,7 @@ class WatchedFolders:
             return []
         found = self._spool.take(timeout_s)
         files = [item for item in found if isinstance(item, SpoolFile)]
-        # What lay there and what has come since wait in one queue, which may take hours to work off.
-        self._looked(files if self._has_caught_up else None, answer)
+        self._looked(self._seen(files), answer)
         self._has_caught_up = self._has_caught_up or self._spool.has_caught_up
         return found
 
@@ -86,6 +97,15 @@ class WatchedFolders:
         """Stop watching."""
         self._probe.stop()
         self._spool.stop()
+
+    def _seen(self, files: Sequence[SpoolFile]) -> Sequence[SpoolFile] | Unknown:
+        if not self._has_caught_up:
+            return Unknown.BACKLOG
+        spool = self._spool
+        if not files and spool.finds_by_looking and (spool.passes == self._passes or spool.has_settling):
+            return Unknown.NOT_YET
+        self._passes = spool.passes
+        return files
 
     def _note(self, answer: FolderAnswer) -> None:
         hung, self._hang = self._hang, answer is FolderAnswer.HANGS

@@ -47,6 +47,7 @@ class DataStop:
         self._coming_for_s: float | None = None
         self._back_for_s: float | None = None
         self._quiet_s = 0.0
+        self._not_known_s = 0.0
         self._first_shots: deque[int] = deque(maxlen=_KNOWN_STOPS)
 
     def came(self, step_s: float, until_ns: int) -> None:
@@ -59,20 +60,25 @@ class DataStop:
         until_ns
             When the newest of them ends, ns since 1970, by the recorders' clock.
         """
-        pause_s = self._quiet_s + min(step_s, _MOST_STEP_S)
+        pause_s = self._quiet_s + self._not_known_s + min(step_s, _MOST_STEP_S)
         goes_on = self._coming_for_s is not None and pause_s <= self._limit_s
         self._coming_for_s = (self._coming_for_s or 0.0) + pause_s if goes_on else 0.0
         self._coming = self._coming or self._coming_for_s >= self._limit_s
         if self._stopped:
             self._back_for_s = 0.0 if self._back_for_s is None else self._back_for_s + pause_s
             self._stopped = self._back_for_s < self._limit_s
-        self._quiet_s, self._until_ns = 0.0, until_ns
+        self._quiet_s, self._not_known_s, self._until_ns = 0.0, 0.0, until_ns
 
     def none_came(self, step_s: float) -> None:
         """Somebody has looked, and there is no new one; ``step_s`` as for ``came``."""
-        self._quiet_s += min(step_s, _MOST_STEP_S)
+        self._quiet_s += self._not_known_s + min(step_s, _MOST_STEP_S)
+        self._not_known_s = 0.0
         if self._coming and self._quiet_s > self._limit_s:
             self._stopped, self._coming, self._back_for_s = True, False, None
+
+    def not_known(self, step_s: float) -> None:
+        """Somebody has looked, and a later word says whether any had come by now; ``step_s`` as for ``came``."""
+        self._not_known_s += min(step_s, _MOST_STEP_S)
 
     @property
     def is_open(self) -> bool:

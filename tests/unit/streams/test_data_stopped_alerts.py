@@ -14,6 +14,7 @@ from models.alerts.alert import AlertChange, AlertEvent
 from models.event_time import parse_iso
 from streams.data_stopped_alerts import DataAlerts, open_data_alerts
 from streams.settings import load_settings
+from streams.watched_folders import Unknown
 from tests.support.manual_clock import ManualClock
 
 OPENED, CLOSED = AlertChange.OPENED, AlertChange.CLOSED
@@ -143,10 +144,25 @@ def test_a_backlog_is_no_stop_and_what_was_quiet_before_it_is_not_made_longer_by
     site.wait(100)
     for _ in range(400):
         site.clock.advance(10)
-        site.alerts.looked(None, FolderAnswer.THERE)
+        site.alerts.looked(Unknown.BACKLOG, FolderAnswer.THERE)
         assert site.alerts.events() == []
     assert site.wait(80) == []
     assert site.wait(10) == [(OPENED, "nothing_comes")]
+
+
+def test_where_all_folders_are_looked_through_more_seldom_than_the_limit_only_their_end_tells(site: Site) -> None:
+    def look_through(*names: str) -> list[AlertEvent]:
+        for _ in range(18):
+            site.clock.advance(10)
+            site.alerts.looked(Unknown.NOT_YET, FolderAnswer.THERE)
+            assert site.alerts.events() == []
+        return site.look(*names)
+
+    site.snapshots(5)
+    for minute in range(5, 50, 3):
+        assert look_through(NAME.format(minute)) == []
+    [opened] = look_through()
+    assert opened.change is OPENED
 
 
 def test_it_is_written_down_once_a_minute_while_all_is_well(site: Site) -> None:
