@@ -9,8 +9,8 @@ ANNOUNCED = "announced_ns IS NOT NULL"
 UNACKNOWLEDGED = f"({ANNOUNCED} AND acknowledged_ns IS NULL)"
 UNFINISHED = f"(state = 'open' OR {UNACKNOWLEDGED})"
 
-#: The note of a file of version 1 until a keeper has looked for what has gone on for longer than receipts are kept.
-FORGOTTEN_RECEIPTS = "forgotten_receipts"
+#: The note in a file of before ``told`` until a keeper has seen to what could not be taken over from version 1.
+TOLD_UNCHECKED = "told_unchecked"
 
 #: They are made with the file: those of version 0, which this program reads and writes as they are.
 FIRST_TABLES = (
@@ -130,8 +130,9 @@ _FROM_1 = (
     _TOLD,
     "CREATE INDEX told_going_on ON told (receiver, subject_id) WHERE goes_on",
     _TOLD_SO_FAR,
-    # Receipts are kept for a month: of what has gone on for longer the keeper says who was told.
-    f"INSERT INTO meta (name, value) VALUES ('{FORGOTTEN_RECEIPTS}', 1)",  # noqa: S608 - a word of our own
+    # A program of version 1 may go on beside this one. And of what goes on for longer than receipts are kept only who
+    # has the settings can say who was told.
+    f"INSERT INTO meta (name, value) VALUES ('{TOLD_UNCHECKED}', 1)",  # noqa: S608 - a word of our own
     # Accepted at a facility, and perhaps not known to its agents yet.
     "CREATE TABLE untold_baselines (id INTEGER PRIMARY KEY)",
 )

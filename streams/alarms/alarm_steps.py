@@ -11,7 +11,7 @@ from connectors.clock import Clock
 from connectors.control_room.database import ControlRoomDatabase
 from connectors.control_room.notes import generation_of, take_note
 from connectors.control_room.outbox import store_messages
-from connectors.control_room.schema import FORGOTTEN_RECEIPTS
+from connectors.control_room.schema import TOLD_UNCHECKED
 from connectors.control_room.told_subjects import (
     going_on_without_notes,
     note_told,
@@ -66,7 +66,7 @@ class AlarmSteps:
         self._keeps = keeps
 
     def begin(self, *, receipts_from_ns: int = 0) -> None:
-        """What the keeper does before its first step: say what others' steps go by, and see to what is not noted.
+        """What the keeper does before its first step: say what others' steps go by, and who was told of what before.
 
         Parameters
         ----------
@@ -75,8 +75,8 @@ class AlarmSteps:
         """
         with self._database.step() as connection:
             note_rules(connection, self._rules)
-            note_what_was_not_noted(connection, self._names)
-            if take_note(connection, FORGOTTEN_RECEIPTS):
+            if take_note(connection, TOLD_UNCHECKED):  # once: who was dropped since counts as told of nothing
+                note_what_was_not_noted(connection, self._names)
                 self._presume_told(connection, receipts_from_ns)
 
     @contextmanager

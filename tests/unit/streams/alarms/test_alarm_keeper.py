@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from connectors.control_room.database import DECISIONS_NAME, ControlRoomDatabase
 from connectors.control_room.reader import ControlRoomReader
+from connectors.control_room.told_subjects import forget_told_to
 from connectors.state.alarm_feed import AlarmFeed, FeedEntry
 from connectors.state.commit import Commit
 from connectors.state.directory import StateDirectory
@@ -352,6 +353,19 @@ def test_ends_are_told_of_what_a_program_of_before_has_opened_after_the_file_was
         assert room.told_of(other.id) == ["alert.opened", "alert.closed"]
         for incident in room.reader.incidents():
             assert room.told_of(incident.id)[-1] == "incident.closed"
+        keeper.stop()
+
+
+def test_who_was_dropped_is_not_told_of_an_end_because_the_watch_starts_again(tmp_path: Path) -> None:
+    with control_room(tmp_path) as room:
+        room.take(alert())
+        room.steps.begin()
+        with closing(ControlRoomDatabase.open(tmp_path)) as database, database.step() as connection:
+            forget_told_to(connection, "all")
+        keeper = AlarmKeeper(tmp_path, room.settings, room.clock, lambda: None)
+        keeper._round()
+        room.take(over(alert()))
+        assert room.told_of(alert().id) == ["alert.opened"]
         keeper.stop()
 
 
