@@ -63,8 +63,19 @@ def test_what_lay_there_at_the_start_has_not_come(site: Site) -> None:
     assert site.taken == [NAME, LATER]
     assert [files for files, _ in site.looks if isinstance(files, list) and files] == [[LATER]]
     assert {answer for _, answer in site.looks} == {FolderAnswer.THERE}
-    # The kernel tells of files here: each look says that none came, and not only those at the end of a pass.
-    wait_until(lambda: not site.take() and [files for files, _ in site.looks[-3:]] == [[], [], []])
+
+
+def test_where_the_kernel_tells_of_files_each_look_says_that_none_came(tmp_path: Path) -> None:
+    write_production(tmp_path / NAME, minute(1))
+    site = Site(tmp_path, SystemClock(), rescan_s=3_600.0)
+    wait_until(lambda: not site.take() and bool(site.taken))
+    write_production(tmp_path / LATER, minute(1))
+    wait_until(lambda: site.take() and LATER in site.taken)
+    site.looks.clear()
+    for _ in range(3):
+        site.take()
+    assert site.looks == [([], FolderAnswer.THERE)] * 3
+    site.folders.stop()
 
 
 def test_while_what_lay_there_is_worked_off_nobody_says_whether_anything_comes(site: Site) -> None:
