@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import PetawatchError
-from streams.alert_pages.process import AnswerHead
+from streams.alert_pages.protocol import AnswerHead
 from streams.replay.kept_shot import kept_shot_page
 from streams.replay.shot_document import kept_shot_document
 from streams.settings import Settings

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Sequence
 
 from connectors.clock import Clock
-from streams.alert_pages.process import AnswerHead
+from streams.alert_pages.protocol import AnswerHead
 
 _MOST_AT_ONCE = 1 << 18
 # Of an answer's first line; it has the paths of its question.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from connectors.clock import Clock
 from models.errors import RetryableError
 from streams.alert_pages.asked_process import AskedProcess, EndedError, TooLongError, UnexpectedError
-from streams.alert_pages.process import beginning
+from streams.alert_pages.protocol import beginning
 
 #: What makes pages; nothing is imported from the present directory.
 COMMAND: Sequence[str] = (sys.executable, "-P", "-m", "streams.alert_pages.process")

@@ -20,7 +20,7 @@ from models.alerts.alert import Alert
 from models.errors import FatalError, PetawatchError, RetryableError
 from models.event_time import DAY_NS
 from streams.alert_pages.kept_process import COMMAND, KeptProcess, away
-from streams.alert_pages.process import question
+from streams.alert_pages.protocol import question
 from streams.settings import Settings, settings_text
 
 #: A page takes a tenth of a second, the first one some seconds: its process begins with it, and is kept for a while.

@@ -14,7 +14,7 @@ from connectors.clock import SystemClock
 from models.errors import RetryableError
 from streams.alert_pages.asked_process import AskedProcess
 from streams.alert_pages.kept_process import KeptProcess
-from streams.alert_pages.process import question
+from streams.alert_pages.protocol import question
 from streams.settings import load_settings, settings_text
 from tests.support.watching import wait_until
 from tests.unit.streams.alert_pages.programs import COUNTING, HANGING, PIDS, SERVING
@@ -152,7 +152,8 @@ def test_what_libraries_print_gets_not_among_the_answers(tmp_path: Path) -> None
     program = """
 import os
 import streams.alert_pages.answers as answers
-from streams.alert_pages.process import AnswerHead, main
+from streams.alert_pages.process import main
+from streams.alert_pages.protocol import AnswerHead
 def answered(asked, settings):
     print("words of a library", flush=True)
     os.write(1, b"and of one in C\\n")
