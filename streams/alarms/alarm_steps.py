@@ -138,7 +138,7 @@ class AlarmSteps:
         ]
         for class_, subject_id, priority in going_on:
             for one in self._rules.told:
-                if one.begins_to_hear(class_, priority):
+                if one.wants(class_) and one.finds_urgent(priority):
                     note_told(connection, one.name, subject_id, goes_on=True, now_ns=self._clock.now_ns())
 
     def _announcer(self, rules: StepRules) -> Announcer:

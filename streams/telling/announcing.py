@@ -79,11 +79,11 @@ class Announcer:
     ) -> Iterable[OutboxMessage]:
         """The messages of one announcement; ``knows`` is brought to what is known after it."""
         bodies: dict[tuple[bool, AnnouncedChange], bytes] = {}
-        urgency = self._priority_of(announcement).rank
+        class_, priority = _class_of(announcement), self._priority_of(announcement)
         for one in self._told:
             told = announcement.as_told(
-                wanted=one.events in {_class_of(announcement), Wanted.ALL},
-                urgent=urgency >= one.minimum_priority.rank,
+                wanted=one.wants(class_),
+                urgent=one.finds_urgent(priority),
                 goes_on=knows.get(one.name),
             )
             if told is None:

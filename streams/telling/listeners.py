@@ -22,9 +22,13 @@ class Listener:
     minimum_priority: Priority
     reads: bool
 
-    def begins_to_hear(self, class_: Wanted, priority: Priority) -> bool:
-        """Whether he is told of a new alert or incident of this priority."""
-        return self.events in {class_, Wanted.ALL} and priority.rank >= self.minimum_priority.rank
+    def wants(self, class_: Wanted) -> bool:
+        """Whether he wants to hear of alerts, or of incidents."""
+        return self.events in {class_, Wanted.ALL}
+
+    def finds_urgent(self, priority: Priority) -> bool:
+        """Whether this is urgent enough for him."""
+        return priority.rank >= self.minimum_priority.rank
 
 
 def listeners(told: Iterable[ReceiverSettings | MessengerSettings]) -> tuple[Listener, ...]:
