@@ -124,8 +124,17 @@ class ServerProcess:
         self.start()
 
     def pause(self) -> None:
-        """Stop it where it is: connections stay open and nothing answers."""
+        """Stop it where it is: connections stay open and nothing answers, from the return of this call on.
+
+        Raises
+        ------
+        ServerFailedError
+            It does not run, or did not stop.
+        """
+        if not self.running:
+            raise ServerFailedError(f"{self.name} does not run: there is nothing to pause; see {self.log}")
         self._signal(signal.SIGSTOP)
+        self._wait_until_stopped()
 
     def resume(self) -> None:
         """Let it go on after a pause."""
@@ -151,6 +160,16 @@ class ServerProcess:
             time.sleep(0.05)
         self.kill()
         raise ServerFailedError(f"{self.name} did not start within {self.start_s:.0f} s; see {self.log}")
+
+    def _wait_until_stopped(self) -> None:
+        # Its other threads go on for a moment after the signal was sent, and may answer. The system reports the stop
+        # once the last of them stands.
+        assert self._process is not None  # noqa: S101 - for mypy
+        deadline = time.monotonic() + _STOP_S
+        while os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is None:
+            if time.monotonic() > deadline:
+                raise ServerFailedError(f"{self.name} did not stop within {_STOP_S:.0f} s of being paused")
+            time.sleep(0.001)
 
     def _signal(self, number: int) -> None:
         if self.running and self._process is not None:

@@ -57,6 +57,25 @@ def test_a_paused_broker_goes_on(own_server: KafkaServer) -> None:
     assert _read(own_server, topic) == [b"on"]
 
 
+def test_no_thread_of_a_paused_broker_runs_once_pause_has_returned(own_server: KafkaServer) -> None:
+    for _ in range(100):
+        own_server.pause()
+        states = {_state(thread) for thread in Path(f"/proc/{own_server.pid}/task").iterdir()}
+        own_server.pause()  # again, as it is
+        own_server.resume()
+        assert states == {"T"}
+
+
+def _state(thread: Path) -> str:
+    return (thread / "stat").read_text().rpartition(")")[2].split()[0]
+
+
+def test_what_does_not_run_cannot_be_paused(own_server: KafkaServer) -> None:
+    own_server.kill()
+    with pytest.raises(ServerFailedError, match=r"Kafka does not run: there is nothing to pause; see .*broker\.log"):
+        own_server.pause()
+
+
 def test_a_broker_that_cannot_start_names_its_log(kafka: KafkaServer, tmp_path: Path) -> None:
     server = KafkaServer(tmp_path, port=kafka.port)
     with pytest.raises(ServerFailedError, match=r"ended with 1 at its start; see .*broker\.log"):
