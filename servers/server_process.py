@@ -1,5 +1,6 @@
 """A server as a process on loopback: started, stopped, killed, paused; it ends with whoever started it."""
 
+import contextlib
 import os
 import random
 import signal
@@ -134,7 +135,7 @@ class ServerProcess:
         if not self.running:
             raise ServerFailedError(f"{self.name} does not run: there is nothing to pause; see {self.log}")
         self._signal(signal.SIGSTOP)
-        self._wait_until_stopped()
+        wait_until_stopped(self.pid)
 
     def resume(self) -> None:
         """Let it go on after a pause."""
@@ -160,16 +161,6 @@ class ServerProcess:
             time.sleep(0.05)
         self.kill()
         raise ServerFailedError(f"{self.name} did not start within {self.start_s:.0f} s; see {self.log}")
-
-    def _wait_until_stopped(self) -> None:
-        # Its other threads go on for a moment after the signal was sent, and may answer. The system reports the stop
-        # once the last of them stands.
-        assert self._process is not None  # noqa: S101 - for mypy
-        deadline = time.monotonic() + _STOP_S
-        while os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is None:
-            if time.monotonic() > deadline:
-                raise ServerFailedError(f"{self.name} did not stop within {_STOP_S:.0f} s of being paused")
-            time.sleep(0.001)
 
     def _signal(self, number: int) -> None:
         if self.running and self._process is not None:
@@ -217,6 +208,23 @@ def process_runs(pid: int, word: str) -> bool:
         return False
 
 
+def wait_until_stopped(pid: int, timeout_s: float = _STOP_S) -> None:
+    """Return when no thread of a process runs that was sent SIGSTOP: they go on for a moment, and may answer.
+
+    Raises
+    ------
+    ServerFailedError
+        They still run, or the process has ended.
+    """
+    deadline = time.monotonic() + timeout_s
+    while (states := _thread_states(pid)) != {"T"}:
+        if not states:
+            raise ServerFailedError(f"process {pid} ended instead of being paused")
+        if time.monotonic() > deadline:
+            raise ServerFailedError(f"process {pid} did not stop within {timeout_s:.0f} s of being paused")
+        time.sleep(0.001)
+
+
 def end_process(pid: int, word: str, timeout_s: float = _STOP_S) -> None:
     """End such a process in order; killed when it takes too long."""
     deadline = time.monotonic() + timeout_s
@@ -245,6 +253,15 @@ def end_keeper(keeper: subprocess.Popen[bytes] | None) -> None:
     if keeper is not None:
         keeper.kill()
         keeper.communicate()
+
+
+def _thread_states(pid: int) -> set[str]:
+    """The letters of proc(5); none where the process has ended."""
+    states = set()
+    for thread in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+            states.add(thread.read_text().rpartition(")")[2].split()[0])
+    return states - {"Z", "X"}
 
 
 def _tail(path: Path, start: int) -> bytes:

@@ -1,5 +1,6 @@
 """The broker that the tests run on: it can be killed, paused and started again, and holds what was written."""
 
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from kafka import KafkaConsumer, KafkaProducer
 from servers.__main__ import down, up
 from servers.failures import ServerFailedError
 from servers.kafka_server import KafkaServer, free_port, process_runs
+from servers.server_process import wait_until_stopped
 from tests.support.kafka import make_topic
 
 
@@ -57,17 +59,30 @@ def test_a_paused_broker_goes_on(own_server: KafkaServer) -> None:
     assert _read(own_server, topic) == [b"on"]
 
 
-def test_no_thread_of_a_paused_broker_runs_once_pause_has_returned(own_server: KafkaServer) -> None:
+def test_a_paused_broker_answers_nobody_once_pause_has_returned(own_server: KafkaServer) -> None:
     for _ in range(100):
         own_server.pause()
-        states = {_state(thread) for thread in Path(f"/proc/{own_server.pid}/task").iterdir()}
+        stopped = {_state(thread) for thread in Path(f"/proc/{own_server.pid}/task").iterdir()}
         own_server.pause()  # again, as it is
         own_server.resume()
-        assert states == {"T"}
+        assert stopped == {"T"}
 
 
 def _state(thread: Path) -> str:
-    return (thread / "stat").read_text().rpartition(")")[2].split()[0]
+    [line] = (line for line in (thread / "status").read_text().splitlines() if line.startswith("State:"))
+    return line.split()[1]
+
+
+def test_what_ends_cannot_be_waited_for_to_stop() -> None:
+    with subprocess.Popen(["true"]) as process, pytest.raises(ServerFailedError, match=f"process {process.pid} ended"):
+        wait_until_stopped(process.pid)
+
+
+def test_what_goes_on_is_not_waited_for_for_ever() -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        with pytest.raises(ServerFailedError, match=f"process {process.pid} did not stop within 0 s"):
+            wait_until_stopped(process.pid, timeout_s=0.05)
+        process.kill()
 
 
 def test_what_does_not_run_cannot_be_paused(own_server: KafkaServer) -> None:

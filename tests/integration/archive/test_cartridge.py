@@ -20,6 +20,7 @@ from connectors.tape.remount import remount
 from connectors.tape.settings import TapeSettings
 from connectors.tape.volume_system import LinuxVolumes
 from models.errors import FatalError, RecordError, RetryableError
+from servers.server_process import wait_until_stopped
 from streams.benchmarks.archive import ArchiveSize, first_cartridge, measure_archive
 from tests.support.archived_contents import write_content
 from tests.support.ltfs.drive import Drive, TapeShelf
@@ -240,6 +241,7 @@ def test_each_cartridge_of_a_library_is_one(ltfs: TapeShelf, built: BuiltBundle)
 def test_a_mount_that_hangs_is_told_and_lives_on(ltfs: TapeShelf) -> None:
     drive = ltfs.drive(ltfs.cartridge())
     os.kill(drive.pid, signal.SIGSTOP)
+    wait_until_stopped(drive.pid)
     try:
         with pytest.raises(RetryableError) as failure:
             probe_volume(drive.mount, LinuxVolumes(), wait_s=0.05)
