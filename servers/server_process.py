@@ -19,8 +19,6 @@ _PORT_ATTEMPTS = 200
 # Below the range from which the system takes the ports of outgoing connections: a port of ours stays free while the
 # server is down for a while.
 _PORTS = range(20_000, 32_000)
-# Forgotten while it runs, a process is complained about.
-_OUTLIVING: list[subprocess.Popen[bytes]] = []
 
 
 class ServerProcess:
@@ -96,9 +94,7 @@ class ServerProcess:
                 cwd=self.folder,
                 start_new_session=True,  # a Ctrl-C is for the tests, not for the server
             )
-        if self._outlives:
-            _OUTLIVING.append(self._process)
-        else:
+        if not self._outlives:
             self._keeper = kill_when_orphaned(self._process.pid)
         if wait:
             self._wait_until_ready(seen)

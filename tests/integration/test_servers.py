@@ -1,6 +1,7 @@
 """The broker that the tests run on: it can be killed, paused and started again, and holds what was written."""
 
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
 
-from servers.__main__ import down, up
+from servers.__main__ import down
 from servers.failures import ServerFailedError
 from servers.kafka_server import KafkaServer, free_port, process_runs
 from servers.server_process import wait_until_stopped
@@ -101,8 +102,8 @@ def test_a_broker_that_cannot_start_names_its_log(kafka: KafkaServer, tmp_path: 
 def test_the_servers_of_make_servers_outlive_the_command(kafka: KafkaServer, tmp_path: Path) -> None:
     port = free_port()
     try:
-        assert f"127.0.0.1:{port}" in up(tmp_path, port)
-        assert "already" in up(tmp_path, port)
+        assert f"127.0.0.1:{port}" in _up(tmp_path, port)
+        assert "already" in _up(tmp_path, port)
         pid = int((tmp_path / "pid").read_text())
         assert process_runs(pid, str(tmp_path))
     finally:
@@ -110,3 +111,12 @@ def test_the_servers_of_make_servers_outlive_the_command(kafka: KafkaServer, tmp
     assert stopped == "Kafka is stopped"
     assert not process_runs(pid, str(tmp_path))
     assert down(tmp_path) == "Kafka does not run"
+
+
+def _up(folder: Path, port: int) -> str:
+    """What the command says; it has ended then. In this process nobody would ever wait for its server."""
+    code = (
+        "import pathlib, sys; from servers.__main__ import up; print(up(pathlib.Path(sys.argv[1]), int(sys.argv[2])))"
+    )
+    command = [sys.executable, "-c", code, str(folder), str(port)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
