@@ -13,7 +13,7 @@ class HangsError(Exception):
 
 
 class BoundedQuestion(Generic[Answer]):
-    """For any threads: those who ask at once get one answer, and while it hangs nobody waits and no thread is begun.
+    """For any threads: those who ask at once get one answer, and while it hangs no other thread is begun.
 
     Parameters
     ----------
@@ -21,11 +21,14 @@ class BoundedQuestion(Generic[Answer]):
         Answers it, at any time later or never.
     within_s
         The longest that anybody waits for it.
+    again_s
+        The longest that whoever asks again waits while it hangs; nobody does by default.
     """
 
-    def __init__(self, ask: Callable[[], Answer], within_s: float) -> None:
+    def __init__(self, ask: Callable[[], Answer], within_s: float, *, again_s: float = 0.0) -> None:
         self._ask = ask
         self._within_s = within_s
+        self._again_s = again_s
         self._lock = threading.Lock()
         self._asked: Future[Answer] | None = None
         self._hanging: Future[Answer] | None = None
@@ -42,9 +45,8 @@ class BoundedQuestion(Generic[Answer]):
             asked = self._asked
             if asked is None or asked.done():
                 asked = self._asked = self._begun()
-            elif asked is self._hanging:
-                raise HangsError
-        if not wait([asked], self._within_s).done:
+            patience_s = self._again_s if asked is self._hanging else self._within_s
+        if not wait([asked], patience_s).done:
             self._hanging = asked
             raise HangsError
         return asked.result()

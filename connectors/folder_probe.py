@@ -1,10 +1,16 @@
-"""Asks whether folders answer, on a thread of its own: a mount that hangs holds up whoever asks it, maybe for ever."""
+"""Asks whether folders answer, for a limited time: a mount that hangs holds up whoever asks it, maybe for ever."""
 
 import os
-import threading
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
+
+from connectors.bounded_question import BoundedQuestion, HangsError
+
+# A disk that wakes up may take so long.
+_ANSWER_S = 5.0
+# Whoever asks has other things to do meanwhile; without any pause it would ask all the time.
+_ANSWER_AGAIN_S = 0.5
 
 
 class FolderAnswer(StrEnum):
@@ -19,9 +25,7 @@ class FolderAnswer(StrEnum):
 
 
 class FolderProbe:
-    """Asks all folders at once; for one caller.
-
-    A question that was not answered in time stays the question: no other thread is begun while a folder hangs.
+    """Asks all folders at once; for any threads.
 
     Parameters
     ----------
@@ -33,41 +37,22 @@ class FolderProbe:
         self._paths = tuple(paths)
         self._ask = ask or _is_there
         self._asked_last = self._paths[0] if self._paths else Path()
-        self._asked, self._answered = threading.Event(), threading.Event()
-        self._answer = FolderAnswer.THERE
-        self._waits = self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="folders", daemon=True)
-        self._thread.start()
+        self._question = BoundedQuestion(self._look, _ANSWER_S, again_s=_ANSWER_AGAIN_S)
 
-    def answer(self, within_s: float) -> FolderAnswer:
-        """How they stand now; ``HANGS`` when that is not known within ``within_s`` seconds."""
-        if not self._waits:
-            self._waits = True
-            self._answered.clear()
-            self._asked.set()
-        if not self._answered.wait(within_s):
+    def answer(self) -> FolderAnswer:
+        """How they stand now; ``HANGS`` when that is not known in time."""
+        try:
+            return self._question.answer()
+        except HangsError:
             return FolderAnswer.HANGS
-        self._waits = False
-        return self._answer
 
     @property
     def asked_last(self) -> Path:
         """The folder that was asked last: the one that hangs, if one does."""
         return self._asked_last
 
-    def stop(self) -> None:
-        """End; a thread that hangs is left to the end of the process."""
-        self._stopping = True
-        self._asked.set()
-
-    def _run(self) -> None:
-        while True:
-            self._asked.wait()
-            self._asked.clear()
-            if self._stopping:
-                return
-            self._answer = FolderAnswer.THERE if all(map(self._is_good, self._paths)) else FolderAnswer.AWAY
-            self._answered.set()
+    def _look(self) -> FolderAnswer:
+        return FolderAnswer.THERE if all(map(self._is_good, self._paths)) else FolderAnswer.AWAY
 
     def _is_good(self, path: Path) -> bool:
         self._asked_last = path

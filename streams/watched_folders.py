@@ -22,10 +22,6 @@ class Unknown(Enum):
 #: What has come since the last look, and how the folders stand.
 Looked = Callable[[Sequence[SpoolFile] | Unknown, FolderAnswer], None]
 
-# A disk that wakes up may take so long.
-_ANSWER_S = 5.0
-_ANSWER_AGAIN_S = 0.5
-
 
 class WatchedFolders:
     """A spool watcher that asks the folders first; for one thread.
@@ -78,7 +74,7 @@ class WatchedFolders:
 
     def take(self, timeout_s: float) -> list[SpoolFile | SpoolNotice]:
         """What is new; waits for it at most ``timeout_s`` seconds, and for folders that hang some more."""
-        answer = self._probe.answer(_ANSWER_AGAIN_S if self._hang else _ANSWER_S)
+        answer = self._probe.answer()
         self._note(answer)
         if self._hang:
             self._looked((), answer)
@@ -95,7 +91,6 @@ class WatchedFolders:
 
     def stop(self) -> None:
         """Stop watching."""
-        self._probe.stop()
         self._spool.stop()
 
     def _seen(self, files: Sequence[SpoolFile]) -> Sequence[SpoolFile] | Unknown:

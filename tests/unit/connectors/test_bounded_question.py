@@ -36,6 +36,26 @@ def test_one_that_hangs_is_asked_once_and_waited_for_no_more() -> None:
     assert question.answer() == 2, "not the answer from before"
 
 
+def test_one_that_hangs_is_waited_for_again_where_that_is_wanted() -> None:
+    free, begun, found = threading.Event(), list[threading.Thread](), list[str]()
+
+    def ask() -> str:
+        begun.append(threading.current_thread())
+        free.wait()
+        return "there"
+
+    question = BoundedQuestion(ask, 0.05, again_s=10**6)
+    with pytest.raises(HangsError):
+        question.answer()
+    again = threading.Thread(target=lambda: found.append(question.answer()))
+    again.start()
+    wait_until(lambda: question._asked is not None and len(question._asked._waiters) == 1)
+    assert not found
+    free.set()
+    again.join()
+    assert (found, len(begun)) == (["there"], 1)
+
+
 def test_who_asks_while_another_waits_begins_no_thread() -> None:
     free, begun = threading.Event(), threading.Event()
     asked, found = [], list[int]()

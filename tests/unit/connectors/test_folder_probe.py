@@ -3,6 +3,8 @@
 import threading
 from pathlib import Path
 
+import pytest
+
 from connectors.folder_probe import FolderAnswer, FolderProbe
 
 THERE, AWAY, HANGS = FolderAnswer.THERE, FolderAnswer.AWAY, FolderAnswer.HANGS
@@ -13,39 +15,28 @@ def test_what_is_missing_or_empty_is_away(tmp_path: Path) -> None:
     good.mkdir()
     (good / "10Hz").mkdir()
     probe = FolderProbe([good, other])
-    assert probe.answer(60) is AWAY
+    assert probe.answer() is AWAY
     other.mkdir()
-    assert probe.answer(60) is AWAY  # the place of a mount that is gone
+    assert probe.answer() is AWAY  # the place of a mount that is gone
     (other / "10Hz").mkdir()
-    assert probe.answer(60) is THERE
-    probe.stop()
+    assert probe.answer() is THERE
 
 
-def test_a_folder_that_hangs_is_named_and_asked_once(tmp_path: Path) -> None:
-    free, asked = threading.Event(), []
+def test_a_folder_that_hangs_is_named_and_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.folder_probe._ANSWER_S", 0.05)
+    monkeypatch.setattr("connectors.folder_probe._ANSWER_AGAIN_S", 0.05)
+    free, asked, asking = threading.Event(), list[Path](), list[threading.Thread]()
 
     def ask(path: Path) -> bool:
         asked.append(path)
+        asking.append(threading.current_thread())
         return path == tmp_path or free.wait(60)
 
     mount = tmp_path / "mount"
     probe = FolderProbe([tmp_path, mount], ask)
-    assert [probe.answer(0.05) for _ in range(3)] == [HANGS] * 3
+    assert [probe.answer() for _ in range(3)] == [HANGS] * 3
     assert (asked, probe.asked_last) == ([tmp_path, mount], mount)
     free.set()
-    assert probe.answer(60) is THERE
-    assert probe.answer(60) is THERE
-    assert len(asked) == 4
-    probe.stop()
-
-
-def test_it_ends(tmp_path: Path) -> None:
-    before = set(threading.enumerate())
-    probe = FolderProbe([tmp_path])
-    probe.answer(60)
-    begun = set(threading.enumerate()) - before
-    assert begun
-    probe.stop()
-    for thread in begun:
-        thread.join(60)
-    assert not any(thread.is_alive() for thread in begun)
+    asking[0].join()
+    assert probe.answer() is THERE
+    assert asked == [tmp_path, mount] * 2, "not the answer from before"

@@ -135,8 +135,8 @@ def test_at_once_ends_with_the_end(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_hangs_holds_up_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.watched_folders._ANSWER_S", 0.01)
-    monkeypatch.setattr("streams.watched_folders._ANSWER_AGAIN_S", 0.01)
+    monkeypatch.setattr("connectors.folder_probe._ANSWER_S", 0.01)
+    monkeypatch.setattr("connectors.folder_probe._ANSWER_AGAIN_S", 0.01)
     free, hangs = Event(), []
 
     def ask(_: Path) -> bool:

@@ -118,9 +118,11 @@ def test_where_nothing_tells_of_files_only_a_look_through_all_folders_says_that_
     site.folders.stop()
 
 
-def test_a_folder_that_hangs_is_told_and_not_looked_into(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.watched_folders._ANSWER_S", 0.05)
-    monkeypatch.setattr("streams.watched_folders._ANSWER_AGAIN_S", 0.05)
+def test_a_folder_that_hangs_is_told_and_not_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.folder_probe._ANSWER_S", 0.05)
+    monkeypatch.setattr("connectors.folder_probe._ANSWER_AGAIN_S", 0.05)
+    write_production(tmp_path / NAME, minute(1))
+    site = Site(tmp_path, SystemClock())
     site.free.clear()
     assert [site.take() for _ in range(3)] == [False] * 3
     assert site.folders.hang
@@ -131,3 +133,4 @@ def test_a_folder_that_hangs_is_told_and_not_looked_into(site: Site, monkeypatch
     wait_until(lambda: site.take() and bool(site.taken))
     assert site.told[1:] == ["the watched folders answer again"]
     assert not site.folders.hang
+    site.folders.stop()
