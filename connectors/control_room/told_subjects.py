@@ -7,6 +7,7 @@ from connectors.control_room.alarm_rows import find_activations
 from connectors.control_room.incident_rows import find_incidents
 from models.alarms.alarm import Activation
 from models.alarms.incident import Incident
+from models.devices import Stage
 
 # Of two that have become one receiver both may know of it: what goes on for one of them goes on. But who was told that
 # something is over is not told so again, whatever the other one missed.
@@ -34,6 +35,16 @@ def who_knows(connection: sqlite3.Connection, subject_id: str) -> dict[str, bool
     """The receivers that were told of an alert or incident, by name; True: and not that it is over."""
     rows = connection.execute("SELECT receiver, goes_on FROM told WHERE subject_id = ?", (subject_id,))
     return {receiver: bool(goes_on) for receiver, goes_on in rows}
+
+
+def told_stages(connection: sqlite3.Connection, incident_id: str) -> dict[Stage, int]:
+    """The stages of which something was announced in an incident, each with the first odd shot that was."""
+    rows = connection.execute(
+        "SELECT front_end, amp, arm, min(first_shot_ns) FROM activations"
+        " WHERE incident_id = ? AND announced_ns IS NOT NULL AND amp <> '' GROUP BY front_end, amp, arm",
+        (incident_id,),
+    )
+    return {Stage(front_end, amp, arm): first_ns for front_end, amp, arm, first_ns in rows}
 
 
 def note_told(connection: sqlite3.Connection, receiver: str, subject_id: str, *, goes_on: bool, now_ns: int) -> None:

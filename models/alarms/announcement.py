@@ -51,6 +51,8 @@ class Announcement:
     number
         With ``change`` and the id of alert or incident it is one of its kind: an incident's ``revision``; of an alert
         how many times its alarm had been announced.
+    is_news
+        Whether those are told, too, who know that it goes on.
     file_closed_ns
         When the file behind an alert's opening was closed, None when that is not known.
     """
@@ -63,6 +65,7 @@ class Announcement:
     by: str = ""
     why: str = ""
     number: int = 0
+    is_news: bool = True
     file_closed_ns: int | None = None
 
     @property
@@ -89,7 +92,7 @@ class Announcement:
             Whether he was told that it goes on; False: he was told of its end; None: of nothing.
         """
         if goes_on:
-            return self if wanted or self.change.is_end else None
+            return self if self.is_news and (wanted or self.change.is_end) else None
         if not wanted or self.change.is_end:
             return None
         if self.change is AnnouncedChange.ACKNOWLEDGED:

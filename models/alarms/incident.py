@@ -1,7 +1,7 @@
 """An incident: what happened at one time, which an operator looks at as one thing."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -167,12 +167,29 @@ def summed_up(
     return _closing(before, after, now_ns, quiet_ns)
 
 
-def is_news(before: Incident, after: Incident) -> bool:
-    """Whether people who know of an incident are to be told how it stands now, although it neither began nor ended."""
+def is_news(
+    before: Incident,
+    after: Incident,
+    *,
+    told_before: Mapping[Stage, int],
+    told_after: Mapping[Stage, int],
+    same_shots_ns: int,
+) -> bool:
+    """Whether people who know of an incident are to be told how it stands now, although it neither began nor ended.
+
+    Only of a step in which something of it was announced: what joins it under a cover, or during a delay, is shown and
+    wakes nobody.
+
+    Parameters
+    ----------
+    told_before, told_after
+        Of the stages of which something was announced, the first odd shot that was (event time, ns since 1970), before
+        the step and after it.
+    """
     return (
         after.priority.rank > before.priority.rank
-        or not set(after.stages) <= set(before.stages)
-        or after.origin != before.origin
+        or not told_after.keys() <= told_before.keys()
+        or likely_origin(told_after, same_shots_ns) != likely_origin(told_before, same_shots_ns)
         or (before.is_acknowledged and not after.is_acknowledged)
         # It goes on again, or it did for a moment.
         or (before.state is IncidentState.CLOSED and after.closed_ns != before.closed_ns)

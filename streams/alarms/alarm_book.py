@@ -308,8 +308,8 @@ class AlarmBook:
     def _announce_one(self, activation: Activation, alarm: Alarm) -> Activation:
         """Tell of an alert, as of one that nobody has seen; one that is over is told to its end, once."""
         told = replace(activation, announced_ns=self.now_ns, acknowledged_ns=None, acknowledged_by="")
+        self._incidents.will_tell(told.alert, told.incident_id)
         self._store(told)
-        self._incidents.told(told.alert, told.incident_id)
         if activation.announced_ns is None:
             begun = replace(told, alert=replace(told.alert, status=AlertStatus.OPEN))
             self._tell(AnnouncedChange.ALERT_OPENED, begun, alarm)

@@ -13,12 +13,14 @@ from connectors.control_room.incident_rows import (
     store_incident,
     worst_alerts,
 )
+from connectors.control_room.told_subjects import told_stages
 from models.alarms.alarm import subject_of
 from models.alarms.announcement import AnnouncedChange, Announcement
 from models.alarms.incident import Incident, IncidentState, is_news, summed_up
 from models.alarms.incidents import Episode, IncidentGrouping, in_reach
 from models.alarms.priority import Priority
 from models.alerts.alert import Alert, AlertKind
+from models.devices import Stage
 from models.event_time import SECOND_NS
 from streams.alarms.settings import AlarmSettings
 
@@ -37,6 +39,7 @@ class IncidentBook:
         self._grouping = IncidentGrouping(settings.incidents)
         self._before: dict[str, Incident] = {}
         self._told_now: set[tuple[str, AlertKind, str]] = set()
+        self._told_before: dict[str, dict[Stage, int]] = {}
         self._owed: set[str] = set()
         self._quiet_ns = round(settings.incident_quiet_s * SECOND_NS)
 
@@ -70,9 +73,11 @@ class IncidentBook:
         for incident in incidents:
             self.find(incident)
 
-    def told(self, alert: Alert, incident: str) -> None:
-        """An alert is announced in this step."""
+    def will_tell(self, alert: Alert, incident: str) -> None:
+        """An alert is announced in this step, which is not written down yet."""
         self._told_now.add((incident, alert.kind, subject_of(alert)))
+        if incident not in self._told_before:
+            self._told_before[incident] = told_stages(self._connection, incident)
 
     def find(self, incident: str) -> Incident:
         """An incident as it stood before the step; it is looked at again at the end of it."""
@@ -118,12 +123,12 @@ class IncidentBook:
             quiet_ns=self._quiet_ns,
             same_shots_ns=self._settings.incidents.same_shots_ns,
         )
-        changes = list(_changes(before, incident))
+        changes = list(_changes(before, incident, self._news(before, incident)))
         if incident.id in self._owed and incident.state is IncidentState.CLOSED:
-            changes.append(AnnouncedChange.INCIDENT_CLOSED)
+            changes.append((AnnouncedChange.INCIDENT_CLOSED, True))
         worst = worst_alerts(self._connection, [incident.id] if changes else [])
-        for change in changes:
-            incident = replace(incident, revision=incident.revision + 1)
+        for change, for_all in changes:
+            incident = replace(incident, revision=incident.revision + for_all)
             told.append(
                 Announcement(
                     change=change,
@@ -133,23 +138,37 @@ class IncidentBook:
                     by=self._by,
                     why=self._why,
                     number=incident.revision,
+                    is_news=for_all,
                 )
             )
         if incident != before:
             store_incident(self._connection, incident)
         return incident
 
+    def _news(self, before: Incident, after: Incident) -> bool | None:
+        """Whether what was announced of an incident is news to those who know of it; None: nothing was."""
+        if before.id not in self._told_before:
+            return None
+        return is_news(
+            before,
+            after,
+            told_before=self._told_before[before.id],
+            told_after=told_stages(self._connection, before.id),
+            same_shots_ns=self._settings.incidents.same_shots_ns,
+        )
 
-def _changes(before: Incident, after: Incident) -> Iterable[AnnouncedChange]:
+
+def _changes(before: Incident, after: Incident, news: bool | None) -> Iterable[tuple[AnnouncedChange, bool]]:
+    """What has happened, each with whether those are told who know that it goes on."""
     if after.announced_ns is None:
         return
     if before.announced_ns is None:
-        yield AnnouncedChange.INCIDENT_OPENED
-    elif is_news(before, after):
-        yield AnnouncedChange.INCIDENT_UPDATED
+        yield AnnouncedChange.INCIDENT_OPENED, True
+    elif news or (news is not None and IncidentState.OPEN in {before.state, after.state}):
+        yield AnnouncedChange.INCIDENT_UPDATED, news
     if after.is_acknowledged and not before.is_acknowledged:
-        yield AnnouncedChange.ACKNOWLEDGED
+        yield AnnouncedChange.ACKNOWLEDGED, True
     if after.state is IncidentState.CLOSED and (
         before.state is IncidentState.OPEN or before.announced_ns is None or after.closed_ns != before.closed_ns
     ):
-        yield AnnouncedChange.INCIDENT_CLOSED
+        yield AnnouncedChange.INCIDENT_CLOSED, True

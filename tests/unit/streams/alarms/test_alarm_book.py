@@ -14,6 +14,7 @@ from models.alarms.life_cycle import AlarmState
 from models.alarms.priority import Priority
 from models.alerts.alert import AlertKind, Severity
 from models.devices import Stage, parse_device
+from models.event_time import SECOND_NS
 from streams.alarms.settings import AlarmSettings, KindSettings
 from tests.support.alarms import CAMERA, ControlRoom, alert, control_room, installation_alert, over
 
@@ -310,6 +311,59 @@ def test_stages_hit_by_the_same_shots_are_one_incident_with_its_origin(tmp_path:
         assert room.told_of(incident.id) == ["incident.opened", "incident.updated", "incident.updated"]
         assert room.reader.incidents(IncidentQuestion(stage=Stage("LA", "FE", "00"))) == [incident]
         assert room.reader.incidents(IncidentQuestion(kind=AlertKind.DRIFT)) == []
+
+
+def test_stages_under_maintenance_that_join_an_incident_wake_nobody_until_that_ends(tmp_path: Path) -> None:
+    with control_room(tmp_path) as room:
+        covered = Stage("LA", "A2", "00")
+        until_ns = room.clock.now_ns() + 3600 * SECOND_NS
+        room.desk.start_maintenance(covered, until_ns=until_ns, by="ana", why="new crystal")
+        room.take(alert())
+        room.take(alert("LA_A2-Camera_1-Camera-1", at_s=0.1, severity=Severity.LOW))
+        [incident] = room.reader.incidents()
+        assert incident.origin == str(covered)  # it is shown
+        assert room.told() == ["alert.opened", "incident.opened"]
+        room.take(alert("LA_A3_31-Camera_2-Camera-1", at_s=0.2))
+        assert room.told_of(incident.id) == ["incident.opened"], "of a stage that people know of already"
+        room.desk.end_maintenance(covered, by="ana")
+        assert room.told_of(incident.id) == ["incident.opened", "incident.updated"]
+
+
+def test_an_incident_that_only_goes_on_again_under_a_cover_is_told_of_when_that_ends(tmp_path: Path) -> None:
+    with control_room(tmp_path) as room:
+        known, covered = alert(), alert("LA_A3_31-Camera_2-Camera-1", AlertKind.DRIFT, at_s=10)
+        room.take(known, over(known, after_s=5))
+        room.pass_s(120)
+        until_ns = room.clock.now_ns() + 3600 * SECOND_NS
+        room.desk.start_maintenance(A3, until_ns=until_ns, by="ana", why="new crystal")
+        room.take(covered)
+        [incident] = room.reader.incidents()
+        assert (incident.state, incident.open_episodes) == (IncidentState.OPEN, 1)
+        assert room.told_of(incident.id) == ["incident.opened", "incident.closed"]
+        room.desk.end_maintenance(A3, by="ana")
+        again = ["incident.opened", "incident.closed", "incident.updated"]
+        assert room.told_of(incident.id) == again
+        other = alert("LA_A3_31-Camera_1-Camera-1", AlertKind.DRIFT, at_s=11)
+        room.take(other)
+        assert room.told_of(other.id) == ["alert.opened"]
+        room.take(over(covered), over(other))
+        room.pass_s(120)
+        assert room.told_of(incident.id) == [*again, "incident.closed"]
+
+
+def test_an_incident_that_went_on_again_and_ended_under_a_cover_is_told_of_no_more(tmp_path: Path) -> None:
+    with control_room(tmp_path) as room:
+        known, covered = alert(), alert("LA_A3_31-Camera_2-Camera-1", AlertKind.DRIFT, at_s=10)
+        room.take(known, over(known, after_s=5))
+        room.pass_s(120)
+        until_ns = room.clock.now_ns() + 3600 * SECOND_NS
+        room.desk.start_maintenance(A3, until_ns=until_ns, by="ana", why="new crystal")
+        room.take(covered)
+        room.take(over(covered))
+        room.pass_s(200)
+        [incident] = room.reader.incidents()
+        assert incident.state is IncidentState.CLOSED
+        assert room.told_of(incident.id) == ["incident.opened", "incident.closed"]
 
 
 def test_a_thousand_episodes_are_few_incidents_and_few_words(tmp_path: Path) -> None:
