@@ -4,6 +4,7 @@ import json
 import threading
 import time
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,10 @@ def test_a_stop_is_told_once_over_a_restart_and_so_is_the_return(tmp_path: Path)
         [opened] = stops(read_results(state))
         assert (opened["status"], opened["severity"], opened["reasons"]) == ("open", "medium", ["nothing_comes"])
         assert ("no new snapshot lies in the watched folders", ["recorders"], True) in on_the_wall(state)
-        with watch_live(data, state, **options) as live:
+        with ExitStack() as coming, watch_live(data, state, **options):
             time.sleep(2 * LIMIT_S)
             assert stops(read_results(state)) == [opened]
-            recorder.deliver_until(lambda: [alert["status"] for alert in stops(read_results(state))] == ["closed"])
+            coming.enter_context(recorder.delivering())  # beyond the end of the watch: it sees no other stop
             wait_until(lambda: told(receiver) == ["opened", "closed"])
         [closed] = stops(read_results(state))
     assert closed == {**opened, "status": "closed", "last_shot": closed["last_shot"]}
@@ -94,6 +95,7 @@ def test_a_mount_that_hangs_is_told_and_the_watch_goes_on_when_it_answers(
         assert (opened["status"], opened["reasons"]) == ("open", ["folder_hangs"])
         assert [f"{data} does not answer" in sentence for sentence in live.told] == [True]
         answers.set()
-        recorder.deliver_until(lambda: [alert["status"] for alert in stops(read_results(state))] == ["closed"])
+        with recorder.delivering():
+            live.until(lambda results: [alert["status"] for alert in stops(results)] == ["closed"])
         live.until(lambda results: results.ledger["files"]["accepted"] == recorder.minute)
     assert live.told[1:] == ["the watched folders answer again"]

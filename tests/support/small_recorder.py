@@ -1,14 +1,18 @@
 """A recorder that delivers small snapshots into a watched folder, for as long as a test wants."""
 
 import json
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from connectors.control_room.database import reading
 from connectors.control_room.notes import read_note
 from tests.support.snapshot_files import NAME, minute, write_production
-from tests.support.watching import deliver, wait_until
+from tests.support.watching import deliver
+
+_EVERY_S = 0.3
 
 
 class SmallRecorder:
@@ -21,25 +25,33 @@ class SmallRecorder:
         self.minute = 0
 
     def deliver(self) -> None:
-        name = NAME.replace("09-34-00", f"10-{self.minute:02}-00")
-        shots = {time.replace("09-34", f"10-{self.minute:02}"): devices for time, devices in minute(2).items()}
-        deliver(write_production(self.aside / name, shots), self.folder)
+        clock = f"{10 + self.minute // 60:02}-{self.minute % 60:02}"
+        shots = {time.replace("09-34", clock): devices for time, devices in minute(2).items()}
+        deliver(write_production(self.aside / NAME.replace("09-34", clock), shots), self.folder)
         self.minute += 1
 
-    def deliver_until(self, condition: Callable[[], bool]) -> None:
-        """One after the other: those that lie there when a watch has just begun to look have not come to it."""
+    @contextmanager
+    def delivering(self) -> Iterator[None]:
+        """Snapshots keep coming while the block runs, however long it looks: a pause would be a stop of its own."""
+        over = threading.Event()
 
-        def met() -> bool:
-            self.deliver()
-            return condition()
+        def deliver_on() -> None:
+            while not over.wait(_EVERY_S):
+                self.deliver()
 
-        wait_until(met, every_s=1.0)
+        thread = threading.Thread(target=deliver_on, name="recorder")
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def deliver_until_missed(self, state: Path) -> None:
         """Until the watch would miss the next one."""
         while not data_are_coming(state):
             self.deliver()
-            time.sleep(0.3)
+            time.sleep(_EVERY_S)
 
 
 def data_are_coming(state: Path) -> bool:
