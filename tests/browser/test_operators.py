@@ -1,13 +1,13 @@
 """What operators do in the console's pages, in a real browser: by the keyboard, two at once, in a storm of alerts."""
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect
 
 from connectors.access.role import Role
 from connectors.control_room.decisions import OperatorDecisions
@@ -250,19 +250,27 @@ def test_a_thousand_episodes_in_a_minute_leave_the_list_usable(tmp_path: Path, n
         page.goto(f"{address}/incidents")
         rows = page.locator("[data-row]")
         expect(rows.first).to_be_visible()
-        took = [_moved(page) for _ in range(15)]
-        assert sorted(took)[len(took) // 2] < 0.2
+        assert median(_work_of_a_key(page) for _ in range(15)) < 0.2
         page.goto(f"{address}/incidents/{incidents(tmp_path)[0]}")
         expect(page.locator("#past")).to_contain_text("More episodes")
-        took = [_moved(page) for _ in range(15)]
-        assert sorted(took)[len(took) // 2] < 0.2
+        assert median(_work_of_a_key(page) for _ in range(15)) < 0.2
         page.keyboard.press("a")
         expect(page.locator("#told")).to_contain_text("Acknowledged by")
 
 
-def _moved(page: Page) -> float:
-    """Seconds from a key to the next picture of the page."""
-    started = time.perf_counter()
+def _work_of_a_key(page: Page) -> float:
+    """Seconds of processor time from a key to the next picture of the page: a busy machine makes them no more."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    before_s = _processor_s(session)
     page.keyboard.press("j")
     page.evaluate("new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))")
-    return time.perf_counter() - started
+    took_s = _processor_s(session) - before_s
+    session.detach()
+    return took_s
+
+
+def _processor_s(session: CDPSession) -> float:
+    """What the thread of the page's scripts, styles and layout has taken."""
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    return next(float(each["value"]) for each in metrics if each["name"] == "ThreadTime")
