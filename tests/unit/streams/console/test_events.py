@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from connectors.control_room.incident_search import IncidentQuestion
+from connectors.control_room.other_room import OtherRoom
 from connectors.control_room.reader import ControlRoomReader
 from connectors.control_room.rooms import ControlRooms
 from connectors.live_board import BOARD_NAME, LiveBoardReader, LiveBoardWriter, LiveReading
@@ -227,8 +228,36 @@ def test_another_disk_that_hangs_holds_up_nothing_and_is_told_as_unread(
             assert one.told()["status"]["incidents"]["unacknowledged"] == 0
             assert len(waiting) == 1
         waiting[0].join()
+        clock.advance(0.25)
         incidents = one.told()["status"]["incidents"]
         assert (incidents["unacknowledged"], incidents["unread"]) == (1, False)
+
+
+def test_other_control_rooms_are_looked_into_a_few_times_a_second(
+    tmp_path: Path, clock: ManualClock, runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with control_room(tmp_path / "watch") as watch, control_room(tmp_path / "tape") as tape:
+        asked, ask = list[Path](), OtherRoom.reader
+
+        def count(room: OtherRoom) -> ControlRoomReader | None:
+            asked.append(room.state)
+            return ask(room)
+
+        rooms = ControlRooms(watch.state, [tape.state])
+        hub = EventHub(watch.state, LiveBoardReader(watch.state / BOARD_NAME), rooms, clock)
+        one = Following(hub, runner)
+        one.told()
+        monkeypatch.setattr(OtherRoom, "reader", count)
+        for _ in range(20):
+            clock.advance(0.05)
+            hub.look()
+        assert 3 <= len(asked) <= 5
+        one.told(0)
+        tape.take(installation_alert(AlertKind.RECEIVER_FAILING, "receiver/chat"))
+        for _ in range(6):
+            clock.advance(0.05)
+            hub.look()
+        assert "incidents" in one.told(0), "a quarter of a second later at the latest"
 
 
 def test_the_end_waits_for_no_look_that_hangs(
