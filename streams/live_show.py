@@ -107,12 +107,11 @@ class LiveShow:
 
     def _run(self) -> None:
         try:
-            self.show_round()  # whoever looks sees at once that there is a new board, and what is on it
             while not self._stop.is_set():
+                self.show_round()  # the first at once: whoever looks sees that there is a new board, and what is on it
+                self._stop.wait(ROUND_S)
                 self._offered.wait()
                 self._offered.clear()
-                self.show_round()
-                self._stop.wait(ROUND_S)
             self.show_round()
         finally:
             if self._place is not None:

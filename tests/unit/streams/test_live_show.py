@@ -173,6 +173,22 @@ def test_the_thread_shows_a_device_at_most_twice_a_second_and_the_last_one_at_th
     assert np.all(np.diff(place.at_s[:-1]) >= ROUND_S - 0.01)
 
 
+def test_what_came_before_its_first_round_counts_as_a_time(clock: ManualClock) -> None:
+    class SlowPlace(Place):
+        def show(self, reading: LiveReading) -> None:
+            super().show(reading)
+            if len(self.shown) == 1:
+                show.offer(*work(2))  # another comes while the first is written
+
+    place = SlowPlace()
+    show = LiveShow(lambda: place, clock, lambda _: None)
+    show.offer(*work(1))
+    show.start()
+    wait_until(lambda: len(place.shown) == 2)
+    show.stop()
+    assert place.at_s[1] - place.at_s[0] >= ROUND_S - 0.01
+
+
 def test_the_place_is_opened_before_anything_is_offered(clock: ManualClock) -> None:
     opened: list[Place] = []
 
