@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from connectors.kafka.admin import open_admin
-from connectors.kafka.failures import topic_missing
 from connectors.kafka.producer import BlockProducer
 from streams.facility.announcements import AnnouncementSender
+from streams.facility.topic_plan import require_topics
 from streams.settings import Settings
 from streams.topology import RECORD_TOPICS
 
@@ -23,13 +22,8 @@ def agents_of(settings: Settings) -> Iterator[AnnouncementSender]:
         Kafka can't be reached, or has no topics of this installation: nothing was done.
     """
     topics = settings.topics
-    with open_admin(settings.kafka) as admin:
-        # No matter how many partitions the settings say (``require_topics``): a baseline finds its own by its key.
-        missing = {topics.full_name(name) for name in RECORD_TOPICS.values()}.difference(
-            admin.names(f"{topics.installation}.")
-        )
-    if missing:
-        raise topic_missing(settings.kafka, min(missing))
+    # A baseline finds its partition by its key: other numbers of them are no reason to refuse it.
+    require_topics(settings.kafka, topics, RECORD_TOPICS.values(), partitions_too=False)
     with BlockProducer(settings.kafka, topics.installation, patience_s=_PATIENCE_S) as producer:
         producer.open()
         yield producer

@@ -169,8 +169,15 @@ def apply_topics(
         return [left for left in differences(planned, _found(admin, planned)) if left.what == _REPLICATION]
 
 
-def require_topics(kafka: KafkaSettings, settings: TopicSettings, names: Iterable[TopicName]) -> None:
+def require_topics(
+    kafka: KafkaSettings, settings: TopicSettings, names: Iterable[TopicName], *, partitions_too: bool = True
+) -> None:
     """Refuse to start when topics are missing or have other numbers of partitions.
+
+    Parameters
+    ----------
+    partitions_too
+        Whether it matters how many partitions they have: not to messages whose key finds their own.
 
     Raises
     ------
@@ -190,7 +197,8 @@ def require_topics(kafka: KafkaSettings, settings: TopicSettings, names: Iterabl
             f"topics are missing at {kafka.bootstrap_servers} ({some}); mend it by: {APPLY}",
             reason="kafka_topic_missing",
         )
-    _refuse_other_partitions(found)
+    if partitions_too:
+        _refuse_other_partitions(found)
 
 
 def _set_options(

@@ -15,6 +15,7 @@ from connectors.wire.message import Outgoing
 from models.errors import FatalError
 from servers.kafka_server import KafkaServer, free_port
 from streams.command_line import run
+from streams.facility.agent_connection import agents_of
 from streams.facility.model_announcement import (
     tell_workers_of_no_shadow,
     workers_to_tell,
@@ -22,7 +23,7 @@ from streams.facility.model_announcement import (
 )
 from streams.facility.topic_plan import apply_topics, check_topics, plan, require_topics
 from streams.settings import load_settings
-from streams.topology import TOPICS, TopicName, TopicSettings
+from streams.topology import RECORD_TOPICS, TOPICS, TopicName, TopicSettings
 from tests.support.kafka import PATIENCE_S, kafka_settings, make_topic, make_topics, own_installation
 
 
@@ -134,6 +135,20 @@ def test_nothing_is_promoted_where_the_settings_know_of_fewer_partitions(kafka: 
             pytest.fail("a promotion may begin")
     with pytest.raises(FatalError, match="has 3 partitions, not the 2"):
         tell_workers_of_no_shadow(settings, SystemClock())
+
+
+def test_baselines_need_all_record_topics_and_no_number_of_partitions(kafka: KafkaServer, tmp_path: Path) -> None:
+    topics = own_installation()
+    settings = load_settings(Path(_config(tmp_path, kafka, topics)[1]))
+    first, *others = (topics.full_name(name) for name in RECORD_TOPICS.values())
+    make_topic(kafka, first, 3)
+    with pytest.raises(FatalError, match=r"topics are missing .*; mend it by: petawatch topics apply") as missing:
+        agents_of(settings).__enter__()
+    assert missing.value.reason == "kafka_topic_missing"
+    for name in others:
+        make_topic(kafka, name, 3)
+    with agents_of(settings) as agents:
+        agents.flush()
 
 
 def test_another_number_of_copies_is_shown_and_left(
