@@ -178,14 +178,14 @@ def test_what_came_before_its_first_round_counts_as_a_time(clock: ManualClock) -
         def show(self, reading: LiveReading) -> None:
             super().show(reading)
             if len(self.shown) == 1:
-                show.offer(*work(2))  # another comes while the first is written
+                rounds.offer(*work(2))  # another comes while the first is written
 
     place = SlowPlace()
-    show = LiveShow(lambda: place, clock, lambda _: None)
-    show.offer(*work(1))
-    show.start()
+    rounds = LiveShow(lambda: place, clock, lambda _: None)
+    rounds.offer(*work(1))
+    rounds.start()
     wait_until(lambda: len(place.shown) == 2)
-    show.stop()
+    rounds.stop()
     assert place.at_s[1] - place.at_s[0] >= ROUND_S - 0.01
 
 
