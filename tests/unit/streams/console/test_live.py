@@ -12,10 +12,12 @@ from connectors.access.role import Role
 from connectors.access.users import Users
 from connectors.control_room.reader import ControlRoomReader
 from connectors.live_board import BOARD_NAME, LiveBoardWriter
+from streams.console.events import EventHub
 from tests.support.console_state import write_alerts
 from tests.support.consoles import QUICK_PASSWORDS, console_client
 from tests.support.manual_clock import ManualClock
 from tests.support.signing_in import add_user, sign_in
+from tests.support.watching import wait_until
 from tests.unit.dashboards.console.test_wall_view import camera_reading
 
 
@@ -46,7 +48,13 @@ def test_who_is_signed_out_is_told_and_follows_no_more(tmp_path: Path, monkeypat
         add_user(tmp_path, name, Role.VIEWER)
     client = console_client(tmp_path)
     sign_in(client, "anna")
-    remove = threading.Timer(0.5, Users(tmp_path, ManualClock(), QUICK_PASSWORDS).remove, ["anna"])
+    hub: EventHub = client.app.state.parts.hub  # type: ignore[attr-defined]
+
+    def remove_who_follows() -> None:
+        wait_until(lambda: bool(hub._followers))
+        Users(tmp_path, ManualClock(), QUICK_PASSWORDS).remove("anna")
+
+    remove = threading.Thread(target=remove_who_follows)
     remove.start()
     answer = client.get("/events")
     remove.join()
