@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
+from connectors.control_room.room_entries import OWN_ROOM, RoomEntry
 from dashboards.blocks import print_rows
 from dashboards.incident_words import action_words
 from models.alarms.alarm import Alarm
@@ -14,7 +15,7 @@ from models.event_time import format_iso
 
 _ALARM_COLUMNS = ("state", "priority", "what", "where", "id", "since", "by", "why")
 _MAINTENANCE_COLUMNS = ("stage", "since", "until", "by", "why", "ended", "ended by")
-_AUDIT_COLUMNS = ("number", "when", "who", "what", "subject", "why")
+_AUDIT_COLUMNS: tuple[str, ...] = ("number", "when", "who", "what", "subject", "why")
 # Digits of an id that tell it from others.
 _SHORT_ID = 8
 
@@ -43,26 +44,29 @@ def print_maintenance(found: Sequence[Suppression], console: Console) -> None:
     print_rows("Maintenance", _MAINTENANCE_COLUMNS, rows, console, none="no stage is under maintenance")
 
 
-def print_audit(entries: Sequence[AuditEntry], names: Mapping[str, str], console: Console) -> None:
-    """The audit log, oldest first.
+def print_audit(entries: Sequence[RoomEntry], names: Mapping[str, str], console: Console) -> None:
+    """The audit log, oldest first; with the rooms where there are entries of another one, which has its own numbers.
 
     Parameters
     ----------
     names
         What ids mean to people.
     """
-    rows = [
-        (
-            str(entry.number),
-            format_iso(entry.at_ns),
-            entry.who,
-            action_words(entry, names),
-            _subject(entry.subject, names),
-            entry.why,
-        )
-        for entry in entries
-    ]
-    print_rows("Audit log", _AUDIT_COLUMNS, rows, console, none="nothing was decided yet", headed_by=2)
+    columns, rows = _AUDIT_COLUMNS, [_audit_cells(each.entry, names) for each in entries]
+    if any(each.room != OWN_ROOM for each in entries):
+        columns, rows = (*columns, "room"), [(*row, each.room) for row, each in zip(rows, entries, strict=True)]
+    print_rows("Audit log", columns, rows, console, none="nothing was decided yet", headed_by=2)
+
+
+def _audit_cells(entry: AuditEntry, names: Mapping[str, str]) -> tuple[str, ...]:
+    return (
+        str(entry.number),
+        format_iso(entry.at_ns),
+        entry.who,
+        action_words(entry, names),
+        _subject(entry.subject, names),
+        entry.why,
+    )
 
 
 def _subject(subject: str, names: Mapping[str, str]) -> str:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from connectors.control_room.room_entries import RoomEntry
 from models.alarms.alarm import Alarm
-from models.alarms.audit_chain import AuditEntry
 from models.alarms.suppression import Suppression
 from models.event_time import format_iso, iso_or_none
 
@@ -46,9 +46,11 @@ def maintenance_document(suppression: Suppression) -> dict[str, Any]:
     }
 
 
-def audit_document(entry: AuditEntry) -> dict[str, Any]:
-    """An entry of the audit log, with all that its hash covers."""
+def audit_document(found: RoomEntry) -> dict[str, Any]:
+    """An entry of an audit log, with all that its hash covers, and whose log it is."""
+    entry = found.entry
     return {
+        "room": found.room,
         "number": entry.number,
         "at": format_iso(entry.at_ns),
         "at_ns": entry.at_ns,

@@ -8,8 +8,8 @@ from connectors.control_room.incident_search import EVERY_INCIDENT, IncidentQues
 from connectors.control_room.other_room import OtherRoom
 from connectors.control_room.reader import ControlRoomReader
 from connectors.control_room.receipts import Receipt, ReceiptReader
+from connectors.control_room.room_entries import OWN_ROOM
 from models.alarms.alarm import Activation, Alarm
-from models.alarms.audit_chain import AuditEntry
 from models.alarms.incident import Incident, IncidentState
 from models.alarms.life_cycle import UNSEEN, AlarmState
 from models.alarms.suppression import Suppression
@@ -30,7 +30,7 @@ class ControlRooms:
     state
         The state directory of the watch.
     others
-        State directories of those that keep their own alarms; each may come and go.
+        State directories of those that keep their own alarms, of different names; each may come and go.
 
     Raises
     ------
@@ -48,13 +48,42 @@ class ControlRooms:
         """The state directories, whether or not there is one: first the watch's own."""
         return [self._own.state, *(room.state for room in self._others)]
 
+    @property
+    def names(self) -> list[str]:
+        """What the rooms at ``places`` are called: ``own``, and the others by their folders."""
+        return [self.name_of(place) for place in self.places]
+
+    def name_of(self, place: Path) -> str:
+        """What the room at one of ``places`` is called."""
+        return OWN_ROOM if place == self._own.state else place.name
+
     def troubles(self) -> list[str]:
         """Why others can't be read, one sentence each."""
         return [
-            f"Alarms that {place} keeps are missing here: {answer}."
+            trouble_with(place, answer)
             for place, answer in self._of_others(lambda room: room.change_number())
             if isinstance(answer, PetawatchError)
         ]
+
+    def look(self, ask: Callable[[ControlRoomReader], Result]) -> tuple[list[Result], list[str]]:
+        """What each answers that can be read, first the watch's own; and why others can't, one sentence each."""
+        answers, troubles = [ask(self._own)], list[str]()
+        for place, answer in self._of_others(ask):
+            if isinstance(answer, PetawatchError):
+                troubles.append(trouble_with(place, answer))
+            else:
+                answers.append(answer)
+        return answers, troubles
+
+    def each(self, ask: Callable[[ControlRoomReader], Result]) -> Iterator[tuple[Path, Result | PetawatchError]]:
+        """What each of those that there are answers, or why it can't; first the watch's own."""
+        answer: Result | PetawatchError
+        try:
+            answer = ask(self._own)
+        except PetawatchError as error:
+            answer = error
+        yield self._own.state, answer
+        yield from self._of_others(ask)
 
     def hanging(self) -> list[Path]:
         """Those of ``places`` whose disk hangs: nobody should look there just now."""
@@ -67,7 +96,7 @@ class ControlRooms:
         """
         trouble: PetawatchError | None = None
         found = []
-        for place, answer in self._of_all(lambda room: room.knows(subject_id)):
+        for place, answer in self.each(lambda room: room.knows(subject_id)):
             if isinstance(answer, PetawatchError):
                 trouble = trouble or answer
             elif answer:
@@ -75,6 +104,19 @@ class ControlRooms:
         if not found and trouble is not None:
             raise trouble
         return found or [self._own.state]
+
+    def beginning_with(self, beginning: str) -> list[str]:
+        """The ids of alarms, incidents and alerts that begin so, sorted, each once."""
+        trouble: PetawatchError | None = None
+        found: set[str] = set()
+        for _, answer in self.each(lambda room: room.beginning_with(beginning)):
+            if isinstance(answer, PetawatchError):
+                trouble = trouble or answer
+            else:
+                found.update(answer)
+        if not found and trouble is not None:
+            raise trouble
+        return sorted(found)
 
     def place_of(self, subject_id: str) -> Path:
         """The first of ``places_of``: of what is kept in one place, that one."""
@@ -134,9 +176,7 @@ class ControlRooms:
     def alarms(self, *, states: Iterable[AlarmState] | None = None, kind: AlertKind | None = None) -> list[Alarm]:
         """Alarms by their ids; one that several keep comes once, as it most wants a person."""
         asked = None if states is None else list(states)
-        found = self._merged(lambda room: room.alarms(states=asked, kind=kind))
-        calmest_first = sorted(found, key=lambda alarm: (alarm.id, _wants_a_person(alarm)))
-        return list({alarm.id: alarm for alarm in calmest_first}.values())
+        return one_each(self._merged(lambda room: room.alarms(states=asked, kind=kind)))
 
     def alarm(self, alarm_id: str) -> Alarm | None:
         """One alarm, as it most wants a person; None when there is none."""
@@ -156,10 +196,6 @@ class ControlRooms:
         """Stages that are idle."""
         return self._own.idle_stages()
 
-    def audit(self, after: int = 0, limit: int | None = 1000) -> list[AuditEntry]:
-        """Entries of the watch's own audit log: each room has a chain of its own."""
-        return self._own.audit(after, limit)
-
     def change_number(self) -> tuple[int, ...]:
         """Another one after every step in any room, and when one comes or goes."""
         return tuple(self._answers(lambda room: room.change_number()))
@@ -177,20 +213,9 @@ class ControlRooms:
                 answer = error
             yield other.state, answer
 
-    def _of_all(self, ask: Callable[[ControlRoomReader], Result]) -> Iterator[tuple[Path, Result | PetawatchError]]:
-        """As ``_of_others``, and before them of the watch's own."""
-        answer: Result | PetawatchError
-        try:
-            answer = ask(self._own)
-        except PetawatchError as error:
-            answer = error
-        yield self._own.state, answer
-        yield from self._of_others(ask)
-
     def _answers(self, ask: Callable[[ControlRoomReader], Result]) -> list[Result]:
         """Of all that can be read: ``troubles`` tells of the rest."""
-        of_others = self._of_others(ask)
-        return [ask(self._own), *(answer for _, answer in of_others if not isinstance(answer, PetawatchError))]
+        return self.look(ask)[0]
 
     def _merged(self, ask: Callable[[ControlRoomReader], Iterable[Result]]) -> list[Result]:
         return [each for answer in self._answers(ask) for each in answer]
@@ -198,7 +223,7 @@ class ControlRooms:
     def _first(self, ask: Callable[[ControlRoomReader], Result | None]) -> Result | None:
         """What the first room answers that knows something."""
         trouble: PetawatchError | None = None
-        for _, answer in self._of_all(ask):
+        for _, answer in self.each(ask):
             if isinstance(answer, PetawatchError):
                 trouble = trouble or answer
             elif answer:
@@ -206,6 +231,17 @@ class ControlRooms:
         if trouble is not None:
             raise trouble
         return None
+
+
+def trouble_with(place: Path, error: PetawatchError) -> str:
+    """The sentence about a room that can't be read."""
+    return f"What {place} keeps is missing here: {error}."
+
+
+def one_each(alarms: Iterable[Alarm]) -> list[Alarm]:
+    """Alarms of several rooms by their ids; one that several keep comes once, as it most wants a person."""
+    calmest_first = sorted(alarms, key=lambda alarm: (alarm.id, _wants_a_person(alarm)))
+    return list({alarm.id: alarm for alarm in calmest_first}.values())
 
 
 def _latest_first(incidents: Iterable[Incident]) -> list[Incident]:

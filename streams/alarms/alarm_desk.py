@@ -17,7 +17,7 @@ from connectors.control_room.alarm_rows import (
 )
 from connectors.control_room.audit_log import add_entry
 from connectors.control_room.incident_rows import find_incident
-from connectors.control_room.reader import ControlRoomReader
+from connectors.control_room.rooms import ControlRooms
 from connectors.control_room.suppression_rows import find_suppressions
 from connectors.state.reader import StateReader
 from models.alarms.alarm import Alarm
@@ -49,15 +49,17 @@ def open_desk(state: Path, settings: Settings, clock: Clock) -> Iterator["AlarmD
         yield desk
 
 
-def id_beginning_with(state: Path, beginning: str) -> str:
+def id_beginning_with(rooms: ControlRooms, beginning: str) -> str:
     """The id of the one alarm, incident or alert whose id begins so.
 
     Raises
     ------
     RecordError
         ``unknown_subject`` or ``ambiguous_subject``.
+    FatalError, RetryableError
+        As ``ControlRooms``.
     """
-    found = ControlRoomReader(state).beginning_with(beginning) if beginning else []
+    found = rooms.beginning_with(beginning) if beginning else []
     if beginning in found:
         return beginning
     if not found:

@@ -1,6 +1,7 @@
 """What commands have in common: sentences for whoever started them, and values checked with one for each mistake."""
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import typer
@@ -12,6 +13,15 @@ from models.event_time import parse_iso
 def tell(sentence: str) -> None:
     """Say something beside the results, on one line of the standard error."""
     typer.echo(f"petawatch: {printable(' '.join(sentence.split()))}", err=True)
+
+
+def tell_all(troubles: Iterable[str]) -> int:
+    """Say what is missing, a sentence a line; the exit code: 1 when something is."""
+    told = 0
+    for sentence in troubles:
+        tell(sentence)
+        told = 1
+    return told
 
 
 def called_as(program: str) -> str:

@@ -9,12 +9,12 @@ from connectors.clock import Clock
 from connectors.control_room.rooms import ControlRooms
 from connectors.live_board import BOARD_NAME, LiveBoardReader
 from streams.alert_pages.pages import AlertPages
-from streams.archive.places import tape_alerts_place
 from streams.console.access.access import Access
 from streams.console.api_work import ApiWork
 from streams.console.events import EventHub
 from streams.console.replays.runner import ReplayRunner
 from streams.console.setting_sources import SettingSources
+from streams.control_rooms import control_rooms
 from streams.history.series import SeriesHistory
 from streams.settings import Settings
 
@@ -76,7 +76,7 @@ def make_parts(
 ) -> ConsoleParts:
     """All of them for one console; the hub looks after changes once it is started."""
     board = LiveBoardReader(state / BOARD_NAME)
-    control_room = ControlRooms(state, [tape_alerts_place(settings.archive, state)])
+    control_room = control_rooms(state, settings)
     made = ConsoleParts(
         state=state,
         settings=settings,

@@ -2,18 +2,24 @@
 
 import json
 import sqlite3
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
 
-from connectors.control_room.database import DECISIONS_NAME
+from connectors.clock import SystemClock
+from connectors.control_room.database import DECISIONS_NAME, ControlRoomDatabase
 from connectors.control_room.reader import ControlRoomReader
 from dashboards.words import time_words
+from models.alarms.life_cycle import AlarmState
 from models.alerts.alert import AlertKind
-from tests.support.alarms import alert, control_room, over
+from models.errors import RetryableError
+from models.event_time import HOUR_NS, format_iso
+from tests.support.alarms import alert, control_room, installation_alert, over
 from tests.support.commands import Run
 from tests.support.consoles import console_client
+from tests.support.hanging_disk import hanging_disk
+from tests.support.tape_needs import DAMAGED, NO_ROOM, needed
 
 LATER = "2099-01-01T00:00"
 
@@ -27,7 +33,7 @@ def state(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
-def listed(command: Run, state: Path, *options: str) -> dict[str, dict[str, str]]:
+def listed(command: Run, state: Path, *options: str | Path) -> dict[str, dict[str, str]]:
     code, out, _ = command("alarms", "list", "--json", "--state", state, *options)
     assert code == 0
     return {document["kind"]: document for document in map(json.loads, out.splitlines())}
@@ -98,10 +104,7 @@ def test_what_was_done_is_listed_and_what_was_done_to_the_list_is_found(command:
     assert (heads.split("\t")[0], entry.split("\t")[0]) == ("number", "2")
     code, out, _ = command("audit", "verify", "--state", state)
     assert (code, out) == (0, f"2 entries, each as it was written; the last one's hash is {entries[-1]['hash']}\n")
-    with closing(sqlite3.connect(state / DECISIONS_NAME)) as connection:
-        connection.execute("DROP TRIGGER audit_is_not_changed")
-        connection.execute("UPDATE audit SET why = 'nothing' WHERE number = 1")
-        connection.commit()
+    change_first(state)
     code, _, err = command("audit", "verify", "--state", state)
     assert (code, err) == (1, "petawatch: entry 1 is not as it was written\n")
 
@@ -140,3 +143,143 @@ def test_where_there_is_no_watch_there_is_nothing_to_list(command: Run, tmp_path
     code, _, err = command(group, "list", "--state", tmp_path / "nothing")
     assert code == 1
     assert err.count("\n") == 1
+
+
+@pytest.fixture
+def tapes(state: Path) -> ControlRoomReader:
+    """Of a keeper that needs tapes; without settings the archive's folder lies in the state directory."""
+    return needed(state / "archive", NO_ROOM, DAMAGED)
+
+
+def change_first(room: Path) -> None:
+    """Somebody has changed the first entry of a log."""
+    with closing(sqlite3.connect(room / DECISIONS_NAME)) as connection:
+        connection.execute("DROP TRIGGER audit_is_not_changed")
+        connection.execute("UPDATE audit SET why = 'nothing' WHERE number = 1")
+        connection.commit()
+
+
+def test_alarms_about_tapes_are_listed_and_decided_where_their_keeper_has_them(
+    command: Run, state: Path, tapes: ControlRoomReader
+) -> None:
+    found = listed(command, state)
+    assert set(found) == {"image_anomaly", "no_beam", "drift", "tape_wanted", "tape_trouble"}
+    before = ControlRoomReader(state).audit()
+    code, out, err = command("alarms", "acknowledge", found["tape_wanted"]["id"][:9], "--state", state)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{found['tape_wanted']['id']} tape_wanted ")
+    shelve = ("alarms", "shelve", found["tape_trouble"]["id"], "--reason", "drive is cleaned", "--state", state)
+    later = format_iso(SystemClock().now_ns() + HOUR_NS)
+    assert command(*shelve, "--until", later)[0] == 0
+    assert {alarm.state for alarm in tapes.alarms()} == {AlarmState.ACKNOWLEDGED, AlarmState.SHELVED}
+    assert [entry.action for entry in tapes.audit()][-2:] == ["acknowledge", "shelve"]
+    assert ControlRoomReader(state).audit() == before
+    assert set(listed(command, tapes.state)) == {"tape_wanted", "tape_trouble"}, "asked for itself it is the one room"
+
+
+def test_settings_say_where_the_archive_with_the_alarms_about_tapes_is(
+    command: Run, state: Path, tmp_path: Path
+) -> None:
+    needed(tmp_path / "elsewhere", NO_ROOM)
+    config = tmp_path / "petawatch.toml"
+    config.write_text(f'[archive]\nfolder = "{tmp_path / "elsewhere"}"\n', encoding="utf-8")
+    found = listed(command, state, "--config", config)
+    assert set(found) - set(listed(command, state)) == {"tape_wanted"}
+    options = ("--state", state, "--config", config)
+    assert command("alarms", "acknowledge", found["tape_wanted"]["id"], *options)[0] == 0
+    code, out, _ = command("audit", "list", "--json", *options)
+    assert (code, [json.loads(line)["room"] for line in out.splitlines()][-1]) == (0, "tape")
+    assert f"\n{tmp_path / 'elsewhere/tape'}: " in command("audit", "verify", *options)[1]
+
+
+def test_an_alarm_that_both_keep_is_decided_at_both_and_said_once(command: Run, tmp_path: Path) -> None:
+    with control_room(tmp_path / "state") as watch, control_room(tmp_path / "state/archive/tape") as tape:
+        for n, room in enumerate((watch, tape)):
+            room.take(installation_alert(AlertKind.RECEIVER_FAILING, "receiver/chat", at_s=n))
+        [id_] = {alarm.id for room in (watch, tape) for alarm in room.reader.alarms()}
+        code, out, err = command("alarms", "acknowledge", id_, "--state", watch.state)
+        assert (code, out, err) == (0, f"{id_} receiver_failing receiver/chat: acknowledged\n", "")
+        assert {room.reader.alarms()[0].state for room in (watch, tape)} == {AlarmState.ACKNOWLEDGED}
+
+
+def test_a_step_that_one_of_both_can_not_take_is_taken_by_the_other_and_said(
+    command: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with control_room(tmp_path / "state") as watch, control_room(tmp_path / "state/archive/tape") as tape:
+        for n, room in enumerate((watch, tape)):
+            room.take(installation_alert(AlertKind.RECEIVER_FAILING, "receiver/chat", at_s=n))
+        [id_] = {alarm.id for room in (watch, tape) for alarm in room.reader.alarms()}
+        step = ControlRoomDatabase.step
+
+        def full(database: ControlRoomDatabase) -> AbstractContextManager[sqlite3.Connection]:
+            if database.state == tape.state:
+                raise RetryableError("the disk is full", reason="disk_full")
+            return step(database)
+
+        monkeypatch.setattr(ControlRoomDatabase, "step", full)
+        code, out, err = command("alarms", "acknowledge", id_, "--state", watch.state)
+        assert (code, err) == (1, f"petawatch: What {tape.state} keeps of it stays as it was: the disk is full.\n")
+        assert out == f"{id_} receiver_failing receiver/chat: acknowledged\n"
+
+
+def test_each_log_is_listed_with_its_room_and_checked_by_itself(
+    command: Run, state: Path, tapes: ControlRoomReader
+) -> None:
+    assert len(command("audit", "verify", "--state", state)[1].splitlines()) == 2
+    command("alarms", "acknowledge", tapes.alarms()[0].id, "--state", state)
+    command("maintenance", "start", "--stage", "LA-A3-31", "--reason", "new crystal", "--state", state)
+    command("alarms", "acknowledge", tapes.alarms()[1].id, "--state", state)
+    heads, *rows = [line.split("\t") for line in command("audit", "list", "--state", state)[1].splitlines()]
+    own, theirs = ControlRoomReader(state).audit(), tapes.audit()
+    assert (heads[0], heads[-1]) == ("number", "room")
+    assert [(row[-1], row[3].split(" (")[0]) for row in rows if "acknowledge" in row[3] or "maintenance" in row[3]] == [
+        ("tape", "acknowledge"),
+        ("own", "start maintenance"),
+        ("tape", "acknowledge"),
+    ], "by time"
+    assert any("tape/PW0002L8" in row[4] for row in rows), "ids are named by whoever keeps them"
+    documents = [json.loads(line) for line in command("audit", "list", "--json", "--state", state)[1].splitlines()]
+    for room, entries in (("own", own), ("tape", theirs)):
+        assert [each["hash"] for each in documents if each["room"] == room] == [entry.hash for entry in entries]
+    after = command("audit", "list", "--json", "--after", f"{len(theirs) - 1}", "--state", state)[1].splitlines()
+    assert ("tape", len(theirs)) in {(each["room"], each["number"]) for each in map(json.loads, after)}
+    code, out, err = command("audit", "verify", "--state", state)
+    ends = "each as it was written; the last one's hash is"
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        f"{state}: 1 entry, {ends} {own[-1].hash}",
+        f"{tapes.state}: {len(theirs)} entries, {ends} {theirs[-1].hash}",
+    ]
+    change_first(tapes.state)
+    code, out, err = command("audit", "verify", "--state", state)
+    assert (code, err) == (1, f"petawatch: {tapes.state}: entry 1 is not as it was written\n")
+    assert out == f"{state}: 1 entry, {ends} {own[-1].hash}\n", "the other is checked nevertheless"
+
+
+def test_a_disk_of_tapes_that_hangs_is_told_in_a_sentence_and_the_rest_works(
+    command: Run, state: Path, tapes: ControlRoomReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [theirs] = tapes.incidents()
+    command("maintenance", "start", "--stage", "LA-A3-31", "--reason", "new crystal", "--state", state)
+    away = f"the disk under {tapes.state} does not answer; look after it, or after its mount"
+    with hanging_disk(tapes.state, monkeypatch):
+        for group in ("alarms", "audit"):
+            code, out, err = command(group, "list", "--json", "--state", state)
+            assert (code, err) == (1, f"petawatch: What {tapes.state} keeps is missing here: {away}.\n"), group
+            assert out, group
+        code, out, err = command("audit", "verify", "--state", state)
+        assert (code, err) == (1, f"petawatch: {away}\n")
+        assert out.startswith(f"{state}: 1 entry, each ")
+        [drift] = ControlRoomReader(state).alarms(kind=AlertKind.DRIFT)
+        assert command("alarms", "acknowledge", drift.id, "--state", state)[0] == 0
+        code, _, err = command("alarms", "acknowledge", theirs.id, "--state", state)
+        assert (code, err) == (1, f"petawatch: {away}\n"), "it is not called unknown"
+
+
+def test_a_damaged_log_of_the_watch_keeps_nobody_from_checking_the_other(
+    command: Run, state: Path, tapes: ControlRoomReader
+) -> None:
+    (state / DECISIONS_NAME).write_bytes(b"no database" * 1000)
+    code, out, err = command("audit", "verify", "--state", state)
+    assert (code, err.count("\n"), "damaged" in err) == (1, 1, True)
+    assert out.startswith(f"{tapes.state}: ")

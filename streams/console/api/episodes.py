@@ -1,7 +1,8 @@
 """Episodes: alerts as they stand, what operators said of them, and their evidence."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import ConfigDict, Field
 
 from connectors.control_room.decisions import OperatorDecisions
+from connectors.control_room.reader import ControlRoomReader
 from connectors.evidence_store import EXPIRED, EvidenceLink
 from connectors.state.alert_search import AlertQuestion
 from connectors.state.reader import StateReader
@@ -28,8 +30,11 @@ from streams.deciding import give_verdict
 
 router = APIRouter(prefix="/api/v1", route_class=ApiRoute, tags=["alerts"])
 
-# Alerts that are looked at for one page.
+# Alerts of a room that are looked at for one page.
 _MOST_SCANNED, _AT_ONCE = 5_000, 500
+
+# First shot, ns since 1970, and id.
+_Place = tuple[int, str]
 
 
 class Evidence(Answer):
@@ -94,6 +99,16 @@ class Episode(Answer):
 class Episodes(Page[Episode]):
     """Some alerts."""
 
+    troubles: list[str] = Field(description="Why some are missing here, one sentence each; usually none.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Episodes of one room, each with its place; ``end``: how far was looked, None: there are no more."""
+
+    episodes: list[tuple[_Place, Episode]]
+    end: _Place | None
+
 
 @router.get("/episodes")
 def episodes(
@@ -109,27 +124,28 @@ def episodes(
     limit: Limit = USUAL_PAGE,
 ) -> Episodes:
     """Alerts with an odd shot in the stretch, by first shot, then id."""
-    console = parts(request)
+    rooms = parts(request).control_room
     place = place_of(request, cursor, int, str)
+    after: _Place | None = None if place is None else (place[0], place[1])
     question = AlertQuestion(from_ns=stretch.from_ns, to_ns=stretch.to_ns, kind=kind, severity=severity, status=status)
-    with StateReader.open(console.state) as reader:
-        unless_known(request, *reader.version(), console.control_room.change_number())
-        judgements = _judgements(console.state)
-        found: list[tuple[Alert, tuple[EvidenceLink, ...]]] = []
-        after: tuple[int, str] | None = None if place is None else (place[0], place[1])
-        for _ in range(_MOST_SCANNED // _AT_ONCE):
-            alerts = reader.find_alerts(question, after=after, limit=_AT_ONCE)
-            for alert, links in alerts:
-                if len(found) == limit:
-                    return _page(found, judgements, cursor_to(request, *_place(found[-1][0])))
-                if fits(alert.stage.name, stage) and fits(alert.device, device):
-                    judged = judgements.get(alert.id)
-                    if verdict is None or (judged is not None and judged.verdict is verdict):
-                        found.append((alert, links))
-            if len(alerts) < _AT_ONCE:
-                return _page(found, judgements, None)
-            after = _place(alerts[-1][0])
-    return _page(found, judgements, cursor_to(request, *(after or (0, ""))))
+    unless_known(request, rooms.look(_version)[0], rooms.change_number())
+
+    def wanted(alert: Alert, judged: EpisodeVerdict | None) -> bool:
+        said = verdict is None or (judged is not None and judged.verdict is verdict)
+        return said and fits(alert.stage.name, stage) and fits(alert.device, device)
+
+    parts_found, troubles = rooms.look(lambda room: _found_in(room.state, question, after, wanted, limit + 1))
+    found = sorted((each for part in parts_found for each in part.episodes), key=lambda each: each[0])
+    # Behind where one was not looked at, others come later, too: pages go on from one place in all.
+    ends = [part.end for part in parts_found if part.end is not None]
+    known = [each for each in found if not ends or each[0] <= min(ends)]
+    if len(known) > limit:
+        ends = [known[limit - 1][0]]
+    return Episodes(
+        items=[episode for _, episode in known[:limit]],
+        next=cursor_to(request, *min(ends)) if ends else None,
+        troubles=troubles,
+    )
 
 
 @router.get("/episodes/{alert_id}")
@@ -164,13 +180,38 @@ def _judgements(place: Path) -> Mapping[str, EpisodeVerdict]:
     return {verdict.alert_id: verdict for verdict in OperatorDecisions(place).verdicts()}
 
 
-def _page(
-    found: Sequence[tuple[Alert, tuple[EvidenceLink, ...]]], judgements: Mapping[str, EpisodeVerdict], next_: str | None
-) -> Episodes:
-    return Episodes(items=[_document(alert, links, judgements.get(alert.id)) for alert, links in found], next=next_)
+def _version(room: ControlRoomReader) -> tuple[str, int]:
+    """Of the alerts beside a room."""
+    with StateReader.open(room.state) as reader:
+        return reader.version()
 
 
-def _place(alert: Alert) -> tuple[int, str]:
+def _found_in(
+    place: Path,
+    question: AlertQuestion,
+    after: _Place | None,
+    wanted: Callable[[Alert, EpisodeVerdict | None], bool],
+    most: int,
+) -> _Found:
+    """The next episodes that are wanted of a state directory, at most so many."""
+    found: list[tuple[_Place, Episode]] = []
+    with StateReader.open(place) as reader:
+        judgements = _judgements(place)
+        for _ in range(_MOST_SCANNED // _AT_ONCE):
+            alerts = reader.find_alerts(question, after=after, limit=_AT_ONCE)
+            for alert, links in alerts:
+                judged = judgements.get(alert.id)
+                after = _place(alert)
+                if wanted(alert, judged):
+                    found.append((after, _document(alert, links, judged)))
+                    if len(found) == most:
+                        return _Found(found, after)
+            if len(alerts) < _AT_ONCE:
+                return _Found(found, None)
+    return _Found(found, after)
+
+
+def _place(alert: Alert) -> _Place:
     return alert.first_shot_ns, alert.id
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from connectors.control_room.room_entries import OWN_ROOM, RoomEntry
 from dashboards.alarm_tables import print_audit
 from models.alarms.audit_chain import AuditEntry
 
@@ -24,9 +25,10 @@ ENTRY = AuditEntry(
 )
 
 
-def printed(*entries: AuditEntry, width: int, terminal: bool) -> list[str]:
+def printed(*entries: AuditEntry, width: int, terminal: bool, room: str = OWN_ROOM) -> list[str]:
     out = io.StringIO()
-    print_audit(entries, NAMES, Console(file=out, width=width, force_terminal=terminal, color_system=None))
+    found = [RoomEntry(room=room, entry=entry) for entry in entries]
+    print_audit(found, NAMES, Console(file=out, width=width, force_terminal=terminal, color_system=None))
     return out.getvalue().splitlines()
 
 
@@ -51,6 +53,12 @@ def test_a_terminal_shows_all_of_it_in_its_width(width: int) -> None:
     text = "".join(line.strip() for line in lines).replace(" ", "")
     assert text.count("LA_A3_31-Camera_2-Camera-1(3f9a07c1)") == 2
     assert ("Auditlog" in text) is (width == 300)
+
+
+def test_where_another_room_has_entries_each_row_names_its_own() -> None:
+    heads, row = (line.split("\t") for line in printed(ENTRY, width=20, terminal=False, room="tape"))
+    assert (heads[:2], heads[-2:]) == (["number", "when"], ["why", "room"])
+    assert (row[0], row[-1]) == ("7", "tape")
 
 
 def test_nothing_was_decided() -> None:

@@ -132,7 +132,7 @@ def test_one_whose_disk_hangs_is_left_out_and_told_of_until_it_answers(
             assert both.incident(here.id) == here
             [sentence] = both.troubles()
             assert sentence == (
-                f"Alarms that {tape.state} keeps are missing here: the disk under {tape.state} does not answer; look "
+                f"What {tape.state} keeps is missing here: the disk under {tape.state} does not answer; look "
                 "after it, or after its mount."
             )
             assert both.hanging() == [tape.state]
@@ -151,3 +151,40 @@ def test_the_watch_s_own_directory_is_not_looked_into_twice(tmp_path: Path) -> N
         watch.take(alert())
         (tmp_path / "link").symlink_to(watch.state)
         assert ControlRooms(watch.state, [tmp_path / "link"]).incidents() == ControlRoomReader(watch.state).incidents()
+
+
+def test_ids_are_found_in_all_by_how_they_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with control_room(tmp_path / "watch") as watch, control_room(tmp_path / "tape") as tape:
+        for n, room in enumerate((watch, tape)):
+            room.take(installation_alert(AlertKind.RECEIVER_FAILING, "receiver/chat", at_s=n))
+        both = rooms_of(watch, tape)
+        [alarm], [here], [there] = both.alarms(), watch.reader.incidents(), tape.reader.incidents()
+        assert both.beginning_with(alarm.id[:12]) == [alarm.id], "once, although both keep it"
+        assert both.beginning_with("") == sorted({*watch.reader.beginning_with(""), *tape.reader.beginning_with("")})
+        with hanging_disk(tape.state, monkeypatch):
+            both = rooms_of(watch, tape)
+            assert both.beginning_with(here.id[:12]) == [here.id]
+            with pytest.raises(RetryableError, match="does not answer"):
+                both.beginning_with(there.id[:12])
+
+
+def test_each_is_asked_and_who_can_not_answer_is_told_beside_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with control_room(tmp_path / "watch") as watch, control_room(tmp_path / "tape") as tape:
+        both = rooms_of(watch, tape)
+        assert both.names == ["own", "tape"]
+        assert both.look(lambda room: both.name_of(room.state)) == (["own", "tape"], [])
+        assert dict(both.each(lambda room: room.alarms())) == {watch.state: [], tape.state: []}
+        with hanging_disk(tape.state, monkeypatch):
+            both = rooms_of(watch, tape)
+            answers, [sentence] = both.look(lambda room: both.name_of(room.state))
+            assert (answers, sentence.startswith(f"What {tape.state} keeps is missing here: ")) == (["own"], True)
+        (watch.state / DECISIONS_NAME).write_bytes(b"no database" * 1000)
+        for name in ("-wal", "-shm"):
+            (watch.state / f"{DECISIONS_NAME}{name}").unlink(missing_ok=True)
+        both = rooms_of(watch, tape)
+        with pytest.raises(FatalError, match="damaged"):
+            both.look(lambda room: room.alarms())
+        (_, own), (_, theirs) = both.each(lambda room: room.alarms())
+        assert (type(own), theirs) == (FatalError, [])

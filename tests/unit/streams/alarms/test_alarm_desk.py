@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from connectors.control_room.database import DECISIONS_NAME
 from connectors.control_room.incident_search import IncidentQuestion
+from connectors.control_room.rooms import ControlRooms
 from connectors.webhooks.settings import ReceiverSettings
 from models.alarms.alarm import Alarm
 from models.alarms.life_cycle import AlarmState
@@ -285,12 +286,12 @@ def test_rules_that_a_newer_watch_has_noted_are_not_guessed(tmp_path: Path) -> N
 
 def test_ids_are_found_by_how_they_begin(tmp_path: Path) -> None:
     with control_room(tmp_path) as room:
-        alarm = raised(room)
-        assert id_beginning_with(tmp_path, alarm.id[:9]) == alarm.id
-        assert id_beginning_with(tmp_path, alarm.id) == alarm.id
+        alarm, rooms = raised(room), ControlRooms(tmp_path)
+        assert id_beginning_with(rooms, alarm.id[:9]) == alarm.id
+        assert id_beginning_with(rooms, alarm.id) == alarm.id
         for beginning in ("", "zz"):
             with pytest.raises(RecordError, match="there is no incident, alarm or alert"):
-                id_beginning_with(tmp_path, beginning)
+                id_beginning_with(rooms, beginning)
 
 
 def test_there_is_no_desk_where_there_is_no_state(tmp_path: Path) -> None:

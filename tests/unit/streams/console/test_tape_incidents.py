@@ -136,6 +136,74 @@ def test_programs_see_and_decide_them(state: Path, tapes: ControlRoomReader) -> 
     assert [each.action for each in tapes.audit()][-1] == "verdict"
 
 
+def test_programs_page_through_the_logs_of_both_and_each_is_whole(state: Path, tapes: ControlRoomReader) -> None:
+    client = program(state, ManualClock())
+    for each in (*tapes.incidents(), *ControlRoomReader(state).incidents()):
+        assert client.post(f"/api/v1/incidents/{each.id}/acknowledge").status_code == 200
+    found: list[dict[str, object]] = []
+    cursor: dict[str, str] = {}
+    for _ in range(20):
+        page = client.get("/api/v1/audit", params={"limit": 2, **cursor}).json()
+        found += page["items"]
+        assert page["troubles"] == []
+        if page["next"] is None:
+            break
+        cursor = {"cursor": page["next"]}
+    of = {room: [each for each in found if each["room"] == room] for room in ("own", "tape")}
+    for room, reader in (("own", ControlRoomReader(state)), ("tape", tapes)):
+        assert [(each["number"], each["hash"]) for each in of[room]] == [(e.number, e.hash) for e in reader.audit()]
+    assert len(found) == len(of["own"]) + len(of["tape"]) > 4
+    assert all(of.values())
+
+
+def test_programs_see_the_episodes_of_both(state: Path, tapes: ControlRoomReader) -> None:
+    client = program(state, ManualClock())
+    own = client.get("/api/v1/episodes?device=*Camera*").json()["items"]
+    [incident] = tapes.incidents()
+    seen: list[dict[str, str]] = []
+    cursor: dict[str, str] = {}
+    while page := client.get("/api/v1/episodes", params={"limit": 2, **cursor}).json():
+        seen += page["items"]
+        if page["next"] is None:
+            break
+        cursor = {"cursor": page["next"]}
+    assert {each["id"] for each in seen} == {*(each["id"] for each in own), *tapes.members(incident.id)}
+    assert len(seen) == len(own) + 2
+    assert [(each["first_shot"], each["id"]) for each in seen] == sorted(
+        (each["first_shot"], each["id"]) for each in seen
+    )
+    [episode, _] = [each for each in seen if each["stage"] is None]
+    client.post(f"/api/v1/episodes/{episode['id']}/verdict", json={"verdict": "true", "why": "really"})
+    [judged] = client.get("/api/v1/episodes?verdict=true").json()["items"]
+    assert (judged["id"], judged["judgement"]["by"]) == (episode["id"], "ada")
+
+
+def test_pages_of_episodes_go_on_where_one_of_both_has_been_looked_through(
+    state: Path, tapes: ControlRoomReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page ends where enough was looked at in one of both, and has of the other what comes before that."""
+    monkeypatch.setattr("streams.console.api.episodes._MOST_SCANNED", 1)
+    monkeypatch.setattr("streams.console.api.episodes._AT_ONCE", 1)
+    client = console_client(state)
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
+    for _ in range(20):
+        page = client.get("/api/v1/episodes", params={"stage": "?", "limit": 5, **cursor}).json()
+        seen += [each["id"] for each in page["items"]]
+        if page["next"] is None:
+            break
+        cursor = {"cursor": page["next"]}
+    assert (seen, page["next"]) == ([], None), "no stage is of one letter, and it ends"
+    cursor = {}
+    for _ in range(20):
+        page = client.get("/api/v1/episodes", params={"limit": 5, **cursor}).json()
+        seen += [each["id"] for each in page["items"]]
+        if page["next"] is None:
+            break
+        cursor = {"cursor": page["next"]}
+    assert len(seen) == len(set(seen)) == 5
+
+
 def test_programs_hear_who_was_told_of_them(state: Path, tapes: ControlRoomReader) -> None:
     [incident] = tapes.incidents()
     with closing(sqlite3.connect(tapes.state / DECISIONS_NAME)) as connection, connection:
@@ -198,14 +266,15 @@ def test_a_step_that_one_of_both_can_not_take_is_taken_by_the_other_and_said(
 def test_a_named_archive_that_comes_later_is_found_and_windows_hear_of_it(tmp_path: Path) -> None:
     state, archive = tmp_path / "state", tmp_path / "archive"
     write_state(state, ManualClock())
-    client = console_client(state, archive={"folder": archive})
+    client, clock = console_client(state, archive={"folder": archive}), ManualClock()
     parts = client.app.state.parts  # type: ignore[attr-defined]
-    with closing(EventHub(state, LiveBoardReader(state / BOARD_NAME), parts.control_room, ManualClock())) as hub:
+    with closing(EventHub(state, LiveBoardReader(state / BOARD_NAME), parts.control_room, clock)) as hub:
         heard: list[str] = []
         hub._tell = lambda event, data: heard.append(f"{event} {json.dumps(data)}")  # type: ignore[method-assign]
         hub.look()
         heard.clear()
         [incident] = needed(archive, NO_ROOM).incidents()
+        clock.advance(1.0)  # others are looked into some times a second
         hub.look()
     assert heard[0] == "incidents {}"
     assert '"unacknowledged": 3' in heard[-1]
@@ -249,6 +318,10 @@ def test_a_disk_of_tapes_that_hangs_holds_up_no_page_and_no_step(
         assert client.get(f"/incidents/{theirs.id}", headers=HTML).status_code == 503
         refused = client.get(f"/api/v1/incidents/{theirs.id}")
         assert (refused.status_code, refused.json()["reason"]) == (503, "disk_error")
+        for resource in ("audit", "episodes", "alarms"):
+            answer = client.get(f"/api/v1/{resource}").json()
+            assert answer["troubles"] == [sentence], resource
+            assert answer["items"], resource
         assert len(waiting) == 1
     waiting[0].join()
     assert client.get(f"/incidents/{theirs.id}", headers=HTML).status_code == 200
