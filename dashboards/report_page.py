@@ -85,7 +85,8 @@ def _summary(report: ShiftReport) -> str:
 
 
 def _open_points(points: OpenPoints) -> Iterator[str]:
-    told = False
+    told = bool(points.troubles)
+    yield from map(paragraph, points.troubles)
     for name, columns, rows in (
         ("Not acknowledged", ("what", "where", "since", "priority", "state"), _unacknowledged(points)),
         ("Shelved", ("alarm", "about", "until", "by", "why"), [_shelved(alarm) for alarm in points.shelved]),

@@ -154,6 +154,8 @@ class OpenPoints:
         Incidents of which something announced was seen by nobody.
     worst_alerts
         The alerts that these are headed by, by the incidents' ids.
+    troubles
+        Why some of it is missing here, one sentence each.
     """
 
     unacknowledged: Sequence[Incident] = ()
@@ -163,6 +165,7 @@ class OpenPoints:
     maintenance: Sequence[Suppression] = ()
     receivers: Sequence[FailingReceiver] = ()
     audit_breaks: Sequence[str] = ()
+    troubles: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,7 @@
 """The incidents and episodes of a stretch, with their pictures, as far as a report has room for them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from connectors.control_room.decisions import OperatorDecisions
 from connectors.control_room.incident_search import IncidentQuestion
@@ -38,11 +37,19 @@ class FoundIncidents:
     drifts: Sequence[ReportEpisode]
 
 
-def find_incidents(state: Path, reader: StateReader, stretch: ReportedStretch) -> FoundIncidents:
-    """All that have a shot in the stretch, by their first shots."""
-    room = ControlRoomReader(state)
+class PicturesLeft:
+    """How many pictures a report still has room for."""
+
+    def __init__(self) -> None:
+        self.count = _MOST_PICTURES
+
+
+def find_incidents(
+    room: ControlRoomReader, reader: StateReader, stretch: ReportedStretch, pictures: PicturesLeft
+) -> FoundIncidents:
+    """All of one room that have a shot in the stretch, by their first shots."""
     all_incidents = room.incidents(IncidentQuestion(from_ns=stretch.from_ns, to_ns=stretch.to_ns), limit=-1)[::-1]
-    reading = _Reading(state, reader, room)
+    reading = _Reading(reader, room, pictures)
     alerts = [alert for alert, _ in reader.alerts(stretch.from_ns) if _is_in(alert, stretch)]
     grouped = {alert_id for incident in all_incidents for alert_id in room.members(incident.id)}
     shown = all_incidents[:_MOST_INCIDENTS]
@@ -58,6 +65,29 @@ def find_incidents(state: Path, reader: StateReader, stretch: ReportedStretch) -
     )
 
 
+def all_found(found: Iterable[FoundIncidents]) -> FoundIncidents:
+    """Those of several rooms as one: by their first shots, as many as a report has room for."""
+    each_room = list(found)
+    incidents = sorted((one for each in each_room for one in each.incidents), key=_first_shot_of_incident)
+    ungrouped = sorted((one for each in each_room for one in each.ungrouped), key=_first_shot)
+    drifts = sorted((one for each in each_room for one in each.drifts), key=_first_shot)
+    return FoundIncidents(
+        incidents=incidents[:_MOST_INCIDENTS],
+        more_incidents=sum(each.more_incidents for each in each_room) + len(incidents[_MOST_INCIDENTS:]),
+        ungrouped=ungrouped[:_MOST_UNGROUPED],
+        more_ungrouped=sum(each.more_ungrouped for each in each_room) + len(ungrouped[_MOST_UNGROUPED:]),
+        drifts=drifts[:_MOST_DRIFTS],
+    )
+
+
+def _first_shot_of_incident(shown: ReportIncident) -> tuple[int, str]:
+    return shown.incident.first_shot_ns, shown.incident.id
+
+
+def _first_shot(episode: ReportEpisode) -> tuple[int, str]:
+    return episode.alert.first_shot_ns, episode.alert.id
+
+
 def _is_in(alert: Alert, stretch: ReportedStretch) -> bool:
     return alert.first_shot_ns < stretch.to_ns and alert.last_shot_ns >= stretch.from_ns
 
@@ -65,14 +95,13 @@ def _is_in(alert: Alert, stretch: ReportedStretch) -> bool:
 class _Reading:
     """Looks up what belongs to incidents, one after the other."""
 
-    def __init__(self, state: Path, reader: StateReader, room: ControlRoomReader) -> None:
-        self._state = state
+    def __init__(self, reader: StateReader, room: ControlRoomReader, pictures: PicturesLeft) -> None:
         self._reader = reader
         self._room = room
         self._verdicts: dict[str, EpisodeVerdict] = {
-            verdict.alert_id: verdict for verdict in OperatorDecisions(state).verdicts()
+            verdict.alert_id: verdict for verdict in OperatorDecisions(room.state).verdicts()
         }
-        self._pictures_left = _MOST_PICTURES
+        self._pictures = pictures
 
     def incident(self, incident: Incident, worst: Alert | None) -> ReportIncident:
         """With its first episodes, and a picture of the oddest of them."""
@@ -104,14 +133,14 @@ class _Reading:
             link = _most_telling(self._reader.evidence(activation.alert.id))
             if link is None:
                 continue
-            if not self._pictures_left:
+            if not self._pictures.count:
                 return None, "a report has no more pictures; this one's is in the console"
             try:
-                picture = read_png(evidence_path(self._state, link.png), _MOST_PICTURE_BYTES)
+                picture = read_png(evidence_path(self._room.state, link.png), _MOST_PICTURE_BYTES)
             except RecordError as error:
                 note = note or str(error)
                 continue
-            self._pictures_left -= 1
+            self._pictures.count -= 1
             return picture, ""
         return None, note
 

@@ -1,40 +1,32 @@
 """A shift report out of a state directory, also while a watch writes to it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from connectors.control_room.database import reading
-from connectors.control_room.incident_search import IncidentQuestion
-from connectors.control_room.reader import ControlRoomReader
-from connectors.control_room.receivers import failing_receivers
+from connectors.control_room.rooms import ControlRooms
 from connectors.state.reader import StateReader
 from connectors.state.triplet_minutes import TripletMinute
 from dashboards.shift_report import (
+    ArchiveStanding,
     CameraPointing,
     DeviceAvailability,
     MeterEnergy,
-    OpenPoints,
     ShiftReport,
     StageShots,
 )
-from models.alarms.audit_chain import AuditEntry
-from models.alarms.life_cycle import AlarmState
 from models.devices import RecordKind, Stage, parse_device
 from models.stability import energy_stability, pointing_stability
-from streams.alarms.audited_subjects import names_in
+from streams.control_rooms import control_rooms
 from streams.report.archive_standing import archive_standing
-from streams.report.found_incidents import find_incidents
 from streams.report.missed_shots import MissedShots, sum_missed
 from streams.report.reported_stretch import ReportedStretch
+from streams.report.room_shares import share_of_all
 from streams.report.row_sums import DeviceSums, sum_rows
 from streams.settings import Settings
 
-_MOST_UNACKNOWLEDGED = 100
-_MOST_AUDIT = 500
-_AUDIT_PAGE = 1_000
 _NOTHING_MISSED = MissedShots()
 
 
@@ -48,14 +40,13 @@ def gather_report(state: Path, settings: Settings, stretch: ReportedStretch, now
     RetryableError
         ``state_busy`` or ``disk_error``.
     """
-    room = ControlRoomReader(state)
-    audit, more_audit = _audit(room, stretch)
+    rooms = control_rooms(state, settings)
     with StateReader.open(state) as reader:
         minutes = reader.triplet_minutes(stretch.from_ns, stretch.to_ns)
         files = Counter(file.status.value for file in reader.files_between(stretch.from_ns, stretch.to_ns))
         ledger = reader.ledger()
-        found = find_incidents(state, reader, stretch)
-        audit_names = names_in(audit, room, reader)
+    share = share_of_all(rooms, stretch)
+    found = share.found
     sums, missed = sum_rows(state, stretch), sum_missed(state, stretch)
     outcomes: Counter[str] = sum((each.outcomes for each in sums.values()), Counter())
     return ShiftReport(
@@ -75,11 +66,11 @@ def gather_report(state: Path, settings: Settings, stretch: ReportedStretch, now
         files=dict(sorted(files.items())),
         outcomes=dict(sorted(outcomes.items())),
         ledger=ledger,
-        archive=archive_standing(state, settings, stretch, now_ns),
-        open_points=_open_points(state),
-        audit=audit,
-        audit_names=audit_names,
-        more_audit=more_audit,
+        archive=_archive(rooms, lambda: archive_standing(state, settings, stretch, now_ns)),
+        open_points=share.open_points,
+        audit=share.audit,
+        audit_names=share.audit_names,
+        more_audit=share.more_audit,
     )
 
 
@@ -148,30 +139,9 @@ def _pointing(sums: Mapping[str, DeviceSums]) -> list[CameraPointing]:
     ]
 
 
-def _open_points(state: Path) -> OpenPoints:
-    room = ControlRoomReader(state)
-    with reading(state) as connection:
-        receivers = failing_receivers(connection)
-    unacknowledged = room.incidents(IncidentQuestion(unacknowledged=True), limit=_MOST_UNACKNOWLEDGED)[::-1]
-    return OpenPoints(
-        unacknowledged=unacknowledged,
-        worst_alerts=room.worst_alerts(unacknowledged),
-        shelved=room.alarms(states=[AlarmState.SHELVED]),
-        out_of_service=room.alarms(states=[AlarmState.OUT_OF_SERVICE]),
-        maintenance=room.maintenance(),
-        receivers=[receivers[name] for name in sorted(receivers)],
-        audit_breaks=room.audit_breaks(),
-    )
-
-
-def _audit(room: ControlRoomReader, stretch: ReportedStretch) -> tuple[list[AuditEntry], int]:
-    """The entries of the stretch, and how many more than those there are."""
-    found: list[AuditEntry] = []
-    more = after = 0
-    while page := room.audit(after, _AUDIT_PAGE):
-        after = page[-1].number
-        own = [entry for entry in page if stretch.from_ns <= entry.at_ns < stretch.to_ns]
-        room_left = _MOST_AUDIT - len(found)
-        found += own[:room_left]
-        more += len(own[room_left:])
-    return found, more
+def _archive(rooms: ControlRooms, standing: Callable[[], ArchiveStanding]) -> ArchiveStanding:
+    """How the archive stands; its folder is on the disk of the tapes' control room, and nobody should wait for that."""
+    hanging = rooms.hanging()
+    if hanging:
+        return ArchiveStanding(sentences=[f"how it stands can't be told: the disk under {hanging[0]} does not answer"])
+    return standing()

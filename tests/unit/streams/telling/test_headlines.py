@@ -19,7 +19,7 @@ from models.alerts.alert import Alert, AlertChange, AlertEvent, AlertKind, Sever
 from models.alerts.explanation import Explanation
 from models.event_time import HOUR_NS
 from streams.alarms.settings import AlarmSettings, KindSettings
-from streams.report.found_incidents import find_incidents
+from streams.report.found_incidents import PicturesLeft, find_incidents
 from streams.report.reported_stretch import ReportedStretch
 from streams.telling.alertmanager_alerts import IncidentAlerts
 from tests.support.alarms import START_NS, ControlRoom, alert, control_room
@@ -106,7 +106,7 @@ def test_it_is_the_same_wherever_an_incident_is_named(tmp_path: Path) -> None:
     client = console_client(tmp_path)
     with StateReader.open(tmp_path) as reader:
         stretch = ReportedStretch(from_ns=START_NS, to_ns=START_NS + HOUR_NS)
-        [reported] = find_incidents(tmp_path, reader, stretch).incidents
+        [reported] = find_incidents(room.reader, reader, stretch, PicturesLeft()).incidents
     page = client.get(f"/incidents/{incident.id}", headers=HTML).text
     listed = client.get("/incidents", headers=HTML).text
     assert json.loads(message)["title"] == "[high] more: hot spot at (61, 40) px, LA-A3-31"
