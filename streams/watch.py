@@ -1,11 +1,10 @@
 """The watch put together: the one place that makes connectors and hands them to the stages."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
 
-from connectors.clock import Clock, SystemClock
+from connectors.clock import Clock
 from connectors.live_board import BOARD_NAME, LiveBoardWriter
 from connectors.process_memory import return_large_arrays
 from connectors.spool_listing import SpoolFile
@@ -22,14 +21,13 @@ from streams.embedded_runner import EmbeddedRunner
 from streams.found_alerts import with_found_alerts
 from streams.http_health import HealthServer, ReadyPart
 from streams.live_show import LiveShow
-from streams.metrics import WatchMetrics
 from streams.promoted_models import PromotedModels
 from streams.reporting_chores import Report
 from streams.settings import Settings
 from streams.shadow_model import ShadowModel
 from streams.spool_loop import SpoolLoop
 from streams.state_writing import StateWriting, open_state_writing
-from streams.surroundings import Surroundings
+from streams.surroundings import Surroundings, open_surroundings
 from streams.watch_news import WatchNews
 from streams.watch_pipeline import WatchPipeline, models_of_states
 from streams.work_units import WorkUnit
@@ -75,19 +73,9 @@ def open_watch(
         and the watched folders overlap.
     """
     require_apart(settings.archive.store, paths)
-    clock = clock or SystemClock()
     return_large_arrays()
-    with ExitStack() as stack:
-        metrics = WatchMetrics(clock, guard_sigmas=settings.meter.smoothing.guard_sigmas)
-        around = Surroundings(
-            stack=stack,
-            state_path=state_path,
-            settings=settings,
-            clock=clock,
-            metrics=metrics,
-            stop=Event(),
-            tell=tell or _ignore,
-        )
+    with open_surroundings(state_path, settings, clock=clock, tell=tell) as around:
+        stack, clock, metrics = around.stack, around.clock, around.metrics
         health = _open_health(around, http)
         writing = open_state_writing(
             stack,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-from connectors.clock import Clock, SystemClock
+from connectors.clock import Clock
 from connectors.folder_lock import FolderLocks
 from connectors.kafka.producer import BlockProducer
 from connectors.kafka.reader import TopicReader
@@ -32,7 +32,7 @@ from streams.http_health import HealthServer
 from streams.metrics import WatchMetrics
 from streams.settings import Settings
 from streams.spool_loop import SpoolLoop
-from streams.surroundings import Surroundings
+from streams.surroundings import Surroundings, open_surroundings
 from streams.telling.receivers import open_sender
 from streams.topology import CONNECTOR, TOPICS
 
@@ -143,19 +143,9 @@ def open_connector(
         refuses the login, the port is taken, or the archive's store and the watched folders overlap.
     """
     require_apart(settings.archive.store, paths)
-    clock = clock or SystemClock()
-    with ExitStack() as stack:
+    with open_surroundings(state_path, settings, clock=clock, tell=tell) as around:
+        stack, clock, metrics = around.stack, around.clock, around.metrics
         locks = stack.enter_context(FolderLocks(list(paths)))
-        metrics = WatchMetrics(clock)
-        around = Surroundings(
-            stack=stack,
-            state_path=state_path,
-            settings=settings,
-            clock=clock,
-            metrics=metrics,
-            stop=Event(),
-            tell=tell or _ignore,
-        )
         health = None if http == "off" else stack.enter_context(HealthServer(http, metrics, clock))
         state = stack.enter_context(StateDirectory.open(state_path))
         webhooks, keeper = _open_telling(around)
