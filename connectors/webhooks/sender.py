@@ -262,11 +262,13 @@ class WebhookSender:
 
     def _look_at_failing(self) -> None:
         """Those that an earlier run suspended, or that an operator has taken back."""
+        with self._lock:  # what comes of a delivery that is under way may be missing in what is read now
+            idle = [one for one in self._receivers.values() if not one.busy]
         failing = self._outbox.failing()
         with self._lock:
-            for one in self._receivers.values():
+            for one in idle:
                 known = failing.get(one.name)
-                if known is None and one.failures and not one.busy:
+                if known is None and one.failures:
                     one.retry_s, one.failures = 0.0, 0
                 suspension = None if known is None else known.suspension
                 one.suspended, one.gone = suspension is not None, suspension is not None and suspension.gone

@@ -1,7 +1,6 @@
 """The sender of messages against real HTTP servers on the loopback interface."""
 
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from connectors.webhooks.sender import WebhookSender, WebhookSettings
 from connectors.webhooks.settings import ReceiverSettings
 from models.errors import FatalError, RetryableError
 from models.event_time import DAY_NS, SECOND_NS
+from servers.kafka_server import free_port
 from tests.support.manual_clock import ManualClock
 from tests.support.outboxes import CountingOutbox, KeptOutbox, kept_outbox
 from tests.support.receiver import Receiver, receiving
@@ -81,13 +81,6 @@ def until_it_has_looked(sender: WebhookSender, outbox: CountingOutbox) -> None:
         sender.notify()
         wait_until(lambda before=before: outbox.rounds > before, every_s=0.001)  # type: ignore[misc]
     wait_until(lambda: not any(one.busy for one in sender._receivers.values()), every_s=0.001)
-
-
-def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def test_messages_are_posted_as_json_and_leave_the_outbox(site: Site) -> None:
@@ -175,7 +168,7 @@ def test_a_pause_may_be_asked_for_until_a_date(site: Site) -> None:
 def test_a_receiver_that_is_away_or_slow_does_not_hold_up_others_and_loses_nothing(site: Site) -> None:
     good, silent = site.receiver("good"), site.receiver("silent")
     silent.hold.clear()
-    site.urls["refused"] = f"http://127.0.0.1:{closed_port()}/hook"
+    site.urls["refused"] = f"http://127.0.0.1:{free_port()}/hook"
     for name, count in (("refused", 300), ("silent", 300), ("good", 50)):
         for number in range(count):
             site.kept.put(name, f"{name}{number}")
@@ -351,6 +344,37 @@ def test_a_silent_receiver_is_a_failure_after_the_timeout(site: Site) -> None:
     assert "TimeoutError" in site.kept.error("1-opened")[0]
 
 
+class SlowOutbox(CountingOutbox):
+    """An outbox whose answers are old when they come."""
+
+    while_answering: Callable[[], None] | None = None
+
+    def failing(self) -> dict[str, FailingReceiver]:
+        found = super().failing()
+        if self.while_answering is not None:
+            self.while_answering()
+        return found
+
+
+def test_who_fails_while_it_is_looked_who_does_is_not_taken_for_well(site: Site) -> None:
+    receiver = site.receiver()
+    receiver.refuse(503)
+    receiver.hold.clear()
+    site.kept.put("a", "1")
+    outbox = SlowOutbox(site.kept.database)
+    sender = site.start(outbox=outbox, first_retry_s=60.0, max_retry_s=60.0)
+    wait_until(lambda: len(receiver.asked) == 1, every_s=0.01)
+    [known] = sender._receivers.values()
+
+    def let_it_fail() -> None:
+        receiver.hold.set()
+        wait_until(lambda: not known.busy, every_s=0.001)
+
+    outbox.while_answering = let_it_fail
+    until_it_has_looked(sender, outbox)
+    assert known.failures == 1
+
+
 class TroubledOutbox(CountingOutbox):
     """An outbox whose disk the test chooses."""
 
@@ -396,7 +420,7 @@ def _has_failed(sender: WebhookSender, kind: type[Exception]) -> bool:
 
 def test_a_last_moment_is_given_to_those_who_are_well(site: Site) -> None:
     receiver = site.receiver()
-    site.urls["away"] = f"http://127.0.0.1:{closed_port()}/hook"
+    site.urls["away"] = f"http://127.0.0.1:{free_port()}/hook"
     for name in ("a", "away", "unknown"):
         site.kept.put(name, "1")
     sender = site.start(first_retry_s=60.0, max_retry_s=60.0)
