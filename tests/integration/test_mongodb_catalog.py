@@ -317,6 +317,6 @@ def test_only_a_trusted_certificate_is_taken(
     request.addfinalizer(server.kill)
     server.start()
     MongodbCatalog(_settings(server, ca_file=authority.certificate)).close()
-    refusal = _refusal(_settings(server, address=f"{server.address}/?tls=true", timeout_s=1.0))
+    refusal = _refusal(_settings(server, address=f"{server.address}/?tls=true", timeout_s=5.0))
     assert (refusal.reason, "not trusted" in str(refusal)) == ("catalog_refused", True)
     assert _refusal(_settings(server, ca_file=tmp_path / "none")).reason == "catalog_refused"

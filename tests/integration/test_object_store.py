@@ -148,7 +148,7 @@ def test_a_store_that_is_silent() -> None:
 
 def test_a_store_that_comes_back_gets_what_waits(minio_build: MinioBuild, tmp_path: Path) -> None:
     with MinioServer(tmp_path, build=minio_build) as server:
-        settings = store_settings(server, retries=5, timeout_s=1)
+        settings = store_settings(server, retries=8, timeout_s=1)
         make_bucket(settings, "bucket")
         server.kill()
         server.start(wait=False)

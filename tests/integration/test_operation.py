@@ -21,6 +21,7 @@ import pytest
 
 import connectors.snapshots.content as content_module
 from models.alerts.alert import AlertChange
+from servers.kafka_server import free_port
 from streams.settings import load_settings
 from streams.watch import open_watch
 from tests.integration.test_determinism import split_by_device
@@ -211,9 +212,9 @@ def test_receivers_get_every_opening_before_its_closing(day: Path, undisturbed: 
 
 
 def test_a_receiver_that_is_away_for_a_while_gets_all(day: Path, undisturbed: WatchResults, tmp_path: Path) -> None:
-    state = tmp_path / "state"
-    with receiving() as receiver:
-        port, url = receiver.port, receiver.url
+    state, port = tmp_path / "state", free_port()
+    with receiving(port) as receiver:
+        url = receiver.url
     options: dict[str, Any] = {"webhook_urls": (url,), "webhooks": _RETRY}
     results = watch_once(day, state, **options)  # nobody listens: the watch does its work and does not wait
     assert_same_rows(results.shots, undisturbed.shots)
@@ -227,9 +228,9 @@ def test_a_receiver_that_is_away_for_a_while_gets_all(day: Path, undisturbed: Wa
 
 
 def test_a_live_watch_sends_while_it_works(snapshots: list[Path], undisturbed: WatchResults, tmp_path: Path) -> None:
-    data, state = tmp_path / "data", tmp_path / "state"
-    with receiving() as receiver:
-        port, url = receiver.port, receiver.url
+    data, state, port = tmp_path / "data", tmp_path / "state", free_port()
+    with receiving(port) as receiver:
+        url = receiver.url
     with watch_live(data, state, webhook_urls=(url,), webhooks=_RETRY) as live:
         for path in snapshots:
             deliver(path, data / "5Hz" / "2022-07-01")
@@ -254,12 +255,10 @@ def _samples(text: str) -> dict[str, float]:
     return {name: float(value) for name, _, value in lines}
 
 
-def test_metrics_and_health_of_a_live_watch(
-    snapshots: list[Path], undisturbed: WatchResults, tmp_path: Path, unused_port: int
-) -> None:
+def test_metrics_and_health_of_a_live_watch(snapshots: list[Path], undisturbed: WatchResults, tmp_path: Path) -> None:
     data, state = tmp_path / "data", tmp_path / "state"
     data.mkdir()
-    address = f"127.0.0.1:{unused_port}"
+    address = f"127.0.0.1:{free_port()}"
     with watch_live(data, state, http=address) as live:
         wait_until(lambda: _get(f"http://{address}/readyz")[0] == 200)
         assert json.loads(_get(f"http://{address}/healthz")[1])["status"] == "alive"
@@ -297,12 +296,6 @@ def test_metrics_and_health_of_a_live_watch(
         second = shown()
         assert all(second[name] >= age + 1 for name, age in ages.items())
         assert second["petawatch_commit_age_seconds"] > 1
-
-
-@pytest.fixture
-def unused_port() -> int:
-    with receiving() as receiver:
-        return receiver.port
 
 
 def test_a_watch_imports_no_learning_framework(day: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from standardwebhooks import Webhook
 from connectors.clock import SystemClock
 from connectors.control_room.receipts import ReceiptReader
 from connectors.webhooks.signing import new_secret
+from servers.kafka_server import free_port
 from tests.support.outboxes import kept_outbox
 from tests.support.receiver import Reply, receiving
 from tests.support.watch_results import WatchResults
@@ -65,9 +66,9 @@ def test_all_who_are_to_hear_of_a_fault_do(day: Path, undisturbed: WatchResults,
 
 
 def test_others_hear_of_a_receiver_that_does_not_answer(tmp_path: Path) -> None:
-    state = tmp_path / "state"
-    with receiving() as closed:
-        port = closed.port
+    state, port = tmp_path / "state", free_port()
+    with receiving(port) as closed:
+        pass
     with kept_outbox(state) as kept:
         kept.put("away", "1", created_ns=SystemClock().now_ns())
     with receiving() as shift:

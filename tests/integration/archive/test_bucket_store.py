@@ -300,7 +300,7 @@ def test_what_is_garbled_on_its_way_is_no_change_of_the_file(
 def test_a_store_that_breaks_off_is_read_on_where_it_stood(minio_build: MinioBuild, tmp_path: Path) -> None:
     large = CONTENT * 20
     with MinioServer(tmp_path / "server", build=minio_build) as server:
-        store = open_store("s3://archive", store_settings(server, retries=5, timeout_s=2))
+        store = open_store("s3://archive", store_settings(server, retries=8, timeout_s=2))
         store.prepare()
         written = put(store, tmp_path, large)
 

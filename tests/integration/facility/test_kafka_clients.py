@@ -4,13 +4,15 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from kafka.errors import OutOfOrderSequenceNumberError
+from kafka import KafkaProducer
+from kafka.errors import MessageSizeTooLargeError, OutOfOrderSequenceNumberError
 from kafka.producer.sender import Sender
 
 from connectors.kafka.admin import open_admin, remove_topics
@@ -22,6 +24,7 @@ from connectors.wire.message import Outgoing
 from models.errors import FatalError, RetryableError
 from servers.kafka_server import KafkaServer, free_port
 from tests.support.kafka import kafka_settings, make_topic, own_installation
+from tests.support.watching import wait_until
 
 _TOPIC = "images"
 
@@ -164,14 +167,29 @@ def test_nothing_is_written_after_a_message_that_the_broker_refused(kafka: Kafka
         producer.flush()
         with open_admin(settings) as admin:
             admin.set_options(f"{installation}.{_TOPIC}", {"max.message.bytes": "20000"})
-        time.sleep(0.5)
+        taken = _until_refused(settings, f"{installation}.{_TOPIC}", 60_000)
+        before = [0] * (1 + taken)
         with pytest.raises(MessageTooLargeError):
             # The pause is time enough to write what comes after the refused one.
             _send_and_flush(producer, [_message(n, size=60_000 if n == 1 else 15_000) for n in range(1, 40)], pause_s=3)
-        assert _numbers(settings, installation) == [0]
+        assert _numbers(settings, installation) == before
         producer.send(_message(40))
         producer.flush()
-    assert _numbers(settings, installation) == [0, 40]
+    assert _numbers(settings, installation) == [*before, 40]
+
+
+def _until_refused(settings: KafkaSettings, topic: str, size: int) -> int:
+    """How many messages of this size the broker still took: it hears of changed options a moment after it took them."""
+    other = KafkaProducer(bootstrap_servers=settings.bootstrap_servers, max_request_size=2 * size)
+    taken = 0
+    try:
+        while True:
+            other.send(topic, bytes(size), headers=[("number", b"0")]).get(30)
+            taken += 1
+    except MessageSizeTooLargeError:
+        return taken
+    finally:
+        other.close()
 
 
 def test_nothing_is_written_after_a_message_that_was_lost(kafka: KafkaServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,10 +227,17 @@ def test_a_topic_that_is_taken_away_is_missed(kafka: KafkaServer) -> None:
     settings, installation = kafka_settings(kafka), _installation(kafka, partitions=1)
     with BlockProducer(settings, installation, patience_s=2) as producer:
         producer.send(_message(0))
-        producer.flush()
+        _patiently(producer.flush)
         remove_topics(settings, f"{installation}.")
         with pytest.raises(FatalError, match="is missing"):
-            _send_and_flush(producer, [_message(1)])
+            _send_for_ever(producer, _message(1))
+
+
+def _send_for_ever(producer: BlockProducer, message: Outgoing) -> None:
+    """The broker takes a topic away a moment after it was asked to."""
+    while True:
+        with suppress(RetryableError):
+            _send_and_flush(producer, [message])
 
 
 def test_absent_brokers_are_waited_for() -> None:
@@ -249,15 +274,27 @@ def test_a_kill_of_the_broker_loses_and_doubles_nothing(own_server: KafkaServer)
     assert sorted(_numbers(settings, installation)) == list(range(400))
 
 
+def _patiently(attempt: Callable[[], None]) -> None:
+    """As whoever sends does: a broker that is busy, too, may be away for as long as a producer waits."""
+
+    def done() -> bool:
+        with suppress(RetryableError):
+            attempt()
+            return True
+        return False
+
+    wait_until(done)
+
+
 def test_a_broker_that_hangs_is_away_and_gets_everything_later(own_server: KafkaServer) -> None:
     settings, installation = kafka_settings(own_server), _installation(own_server)
     with BlockProducer(settings, installation, patience_s=1) as producer:
         producer.send(_message(0))
-        producer.flush()
+        _patiently(producer.flush)
         own_server.pause()
         producer.send(_message(1))
         with pytest.raises(RetryableError, match="does not answer"):
             producer.flush()
         own_server.resume()
-        producer.flush()
+        _patiently(producer.flush)
     assert _numbers(settings, installation) == [0, 1]
