@@ -31,7 +31,7 @@ _REASONS = {
 }
 
 
-class DataAlerts:
+class DataStoppedAlerts:
     """Hears of every look into the folders (``streams.reporting_chores.AlertSource``); for one thread.
 
     What opened an alert is remembered before it is told, so that after a kill it is told under the same id. It never
@@ -127,11 +127,11 @@ class DataAlerts:
         return {**self._stop.state(), "told_as": self._told_as}
 
 
-def open_data_alerts(
+def open_data_stopped_alerts(
     stack: ExitStack, state: Path, settings: Settings, clock: Clock, *, where: str = "recorders"
-) -> DataAlerts | None:
+) -> DataStoppedAlerts | None:
     """The alert of a state directory, until ``stack`` is closed; None when it is turned off and none is open."""
-    alerts = DataAlerts(state, settings, clock, where=where)
+    alerts = DataStoppedAlerts(state, settings, clock, where=where)
     stack.callback(alerts.close)
     return alerts if alerts.has_work else None
 

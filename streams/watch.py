@@ -16,7 +16,7 @@ from streams.accepted_baselines import AcceptedBaselines
 from streams.alert_pages.pages import AlertPages
 from streams.archive.places import archive_folder, require_apart
 from streams.archive.states.state_archivist import StateArchivist
-from streams.data_stopped_alerts import open_data_alerts
+from streams.data_stopped_alerts import open_data_stopped_alerts
 from streams.embedded_runner import EmbeddedRunner
 from streams.found_alerts import with_found_alerts
 from streams.http_health import HealthServer, ReadyPart
@@ -92,19 +92,19 @@ def open_watch(
         writing.sender.start()
         if health is not None:
             health.ready(ReadyPart.MODEL, ReadyPart.STATE)
-        data = open_data_alerts(stack, state_path, settings, clock)
+        data_stopped = open_data_stopped_alerts(stack, state_path, settings, clock)
         yield Watch(
             paths,
             settings=settings,
             clock=clock,
             runner=runner,
             sequence=sequence,
-            chores=with_found_alerts(around, writing.housekeeping, data, _reported_by(runner)),
+            chores=with_found_alerts(around, writing.housekeeping, data_stopped, _reported_by(runner)),
             watching=_ignore if health is None else health.ready,
             signs=metrics,
             stop=around.stop,
             tell=around.tell,
-            looked=None if data is None else data.looked,
+            looked=None if data_stopped is None else data_stopped.looked,
         )
 
 

@@ -24,7 +24,7 @@ from streams.connector.journal import SendingJournal, connector_name
 from streams.connector.message_sender import MessageSender
 from streams.connector.progress_follower import ProgressFollower
 from streams.connector.sending_runner import SendingRunner
-from streams.data_stopped_alerts import open_data_alerts
+from streams.data_stopped_alerts import open_data_stopped_alerts
 from streams.facility.facility_metrics import ConnectorMetrics
 from streams.facility.topic_plan import require_topics
 from streams.found_alerts import with_found_alerts
@@ -153,19 +153,21 @@ def open_connector(
         webhooks.start()
         keeper.start()
         chores = _own_chores(around, sending, locks, webhooks, keeper)
-        data = open_data_alerts(stack, state_path, settings, clock, where=f"recorders/{connector_name(settings)}")
+        data_stopped = open_data_stopped_alerts(
+            stack, state_path, settings, clock, where=f"recorders/{connector_name(settings)}"
+        )
         yield SpoolLoop(
             paths,
             settings=settings,
             clock=clock,
             runner=sending.runner,
             sequence=sending.sequence,
-            chores=with_found_alerts(around, chores, data, sending.runner.report_first),
+            chores=with_found_alerts(around, chores, data_stopped, sending.runner.report_first),
             signs=metrics,
             watching=_ignore if health is None else health.ready,
             stop=around.stop,
             tell=around.tell,
-            looked=None if data is None else data.looked,
+            looked=None if data_stopped is None else data_stopped.looked,
         )
         chores.tell_end()
 

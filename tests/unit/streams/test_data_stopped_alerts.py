@@ -12,7 +12,7 @@ from connectors.folder_probe import FolderAnswer
 from connectors.spool_listing import SpoolFile
 from models.alerts.alert import AlertChange, AlertEvent
 from models.event_time import parse_iso
-from streams.data_stopped_alerts import DataAlerts, open_data_alerts
+from streams.data_stopped_alerts import DataStoppedAlerts, open_data_stopped_alerts
 from streams.settings import load_settings
 from streams.watched_folders import Unknown
 from tests.support.manual_clock import ManualClock
@@ -29,12 +29,14 @@ class Site:
         self.clock = ManualClock()
         self.minute = 0
         self.told: list[AlertEvent] = []
-        self.opened: list[DataAlerts] = []
+        self.opened: list[DataStoppedAlerts] = []
         self.restart()
 
     def restart(self, where: str = "recorders") -> None:
         """Without a word to the one before: it was killed."""
-        self.alerts = DataAlerts(self.state, load_settings(None, time_zone="Europe/Bucharest"), self.clock, where=where)
+        self.alerts = DataStoppedAlerts(
+            self.state, load_settings(None, time_zone="Europe/Bucharest"), self.clock, where=where
+        )
         self.opened.append(self.alerts)
 
     def look(self, *names: str, answer: FolderAnswer = FolderAnswer.THERE, tell: bool = True) -> list[AlertEvent]:
@@ -179,8 +181,8 @@ def test_it_is_written_down_once_a_minute_while_all_is_well(site: Site) -> None:
 def test_zero_turns_it_off(tmp_path: Path) -> None:
     with ExitStack() as stack:
         off = load_settings(None, data_stopped_after_s=0.0)
-        assert open_data_alerts(stack, tmp_path, off, ManualClock()) is None
-        assert open_data_alerts(stack, tmp_path, load_settings(None), ManualClock()) is not None
+        assert open_data_stopped_alerts(stack, tmp_path, off, ManualClock()) is None
+        assert open_data_stopped_alerts(stack, tmp_path, load_settings(None), ManualClock()) is not None
 
 
 def test_turned_off_while_it_is_open_its_end_is_offered_until_it_is_told(site: Site) -> None:
@@ -189,7 +191,7 @@ def test_turned_off_while_it_is_open_its_end_is_offered_until_it_is_told(site: S
     off = load_settings(None, data_stopped_after_s=0.0)
     for _ in range(2):
         with ExitStack() as stack:
-            alerts = open_data_alerts(stack, site.state, off, site.clock)
+            alerts = open_data_stopped_alerts(stack, site.state, off, site.clock)
             assert alerts is not None
             site.clock.advance(1000)
             alerts.looked([], FolderAnswer.THERE)
@@ -197,11 +199,11 @@ def test_turned_off_while_it_is_open_its_end_is_offered_until_it_is_told(site: S
             [closed] = alerts.events()
             assert (closed.change, closed.alert.id) == (CLOSED, site.told[0].alert.id)
     with ExitStack() as stack:
-        alerts = open_data_alerts(stack, site.state, off, site.clock)
+        alerts = open_data_stopped_alerts(stack, site.state, off, site.clock)
         assert alerts is not None
         alerts.told(alerts.events())
         assert alerts.events() == []
-        assert open_data_alerts(stack, site.state, off, site.clock) is None
+        assert open_data_stopped_alerts(stack, site.state, off, site.clock) is None
 
 
 def test_a_connector_that_is_renamed_ends_what_it_told_under_its_old_name(site: Site) -> None:
