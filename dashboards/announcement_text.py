@@ -54,6 +54,8 @@ def announcement_text(
     elif incident is not None:
         what, where = _what(incident, announcement.worst), _where(incident)
         lines = _of_incident(incident)
+        if announcement.change is AnnouncedChange.INCIDENT_OPENED and incident.is_acknowledged:  # he hears of it late
+            lines.append(f"seen by {incident.acknowledged_by}")
     if announcement.by:
         lines.append(f"by {announcement.by}" + (f": {announcement.why}" if announcement.why else ""))
     if guidance and not over:

@@ -24,7 +24,8 @@ from connectors.control_room.told_subjects import (
 #: The types of the messages that begin and that end what there is to tell of a subject; and of those that say neither.
 OPENINGS = ("alert.opened", "incident.opened")
 CLOSINGS = ("alert.closed", "incident.closed")
-ASIDES = ("incident.acknowledged",)
+SUMMARY = "webhook.summary"
+ASIDES = ("incident.acknowledged", SUMMARY)
 #: The status on the receipt of a message that nobody got.
 DROPPED = "dropped"
 
@@ -57,7 +58,8 @@ _DROPPED = f"""WITH lines AS (
         AND (SELECT type FROM outbox WHERE id = last AND created_ns < :before_ns) IN {CLOSINGS})
     SELECT {_COLUMNS} FROM outbox WHERE receiver = :receiver
     AND subject_id IN (SELECT subject_id FROM over WHERE dropped_before < :surplus) ORDER BY id"""  # noqa: S608
-_DELIVERED_TO = "SELECT 1 FROM receipts WHERE receiver = ? AND event_id = ?"
+# What nobody got may be told after all: to one that was dropped and is named again.
+_DELIVERED_TO = f"SELECT 1 FROM receipts WHERE receiver = ? AND event_id = ? AND status <> '{DROPPED}'"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,14 +141,18 @@ def put_again(connection: sqlite3.Connection, messages: Iterable[OutboxMessage],
 def hand_over(connection: sqlite3.Connection, receiver: str, to: str, now_ns: int) -> int:
     """Let all that waits for a receiver wait for another one, inside a step; how many that one did not know yet.
 
-    What it knows already is dropped, with receipts. It is told of the ends of what the first one was told of.
+    What it knows already is dropped, with receipts: also what was said of that before it began to hear of it. It is
+    told of the ends of what the first one was told of.
     """
-    hand_over_knowledge(connection, receiver, to)
     moved = connection.execute(
-        "UPDATE OR IGNORE outbox SET receiver = ?, attempts = 0, next_attempt_ns = 0, error = '' WHERE receiver = ?"
-        " AND NOT EXISTS (SELECT 1 FROM receipts WHERE receipts.receiver = ? AND receipts.event_id = outbox.event_id)",
-        (to, receiver, to),
+        "UPDATE OR IGNORE outbox SET receiver = :to, attempts = 0, next_attempt_ns = 0, error = ''"
+        " WHERE receiver = :receiver AND NOT EXISTS (SELECT 1 FROM receipts"
+        "   WHERE receipts.receiver = :to AND receipts.event_id = outbox.event_id)"
+        " AND NOT EXISTS (SELECT 1 FROM told"
+        "   WHERE told.receiver = :to AND told.subject_id = outbox.subject_id AND goes_on)",
+        {"to": to, "receiver": receiver},
     ).rowcount
+    hand_over_knowledge(connection, receiver, to)
     drop_all(connection, receiver, now_ns)
     return moved
 

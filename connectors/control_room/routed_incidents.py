@@ -10,13 +10,12 @@ from connectors.control_room.database import reading
 from connectors.control_room.incident_rows import find_incidents, worst_alerts
 from connectors.control_room.schema import ANNOUNCED
 from models.alarms.incident import Incident, IncidentState
-from models.alarms.life_cycle import AlarmState
+from models.alarms.life_cycle import COVERED
 from models.alerts.alert import Alert, AlertKind
 from models.devices import Stage
 
 _IN_STATE = f"{ANNOUNCED} AND state = ?"
 _ENDED = f"{_IN_STATE} AND closed_ns >= ?"
-_COVERED = (AlarmState.SHELVED, AlarmState.SUPPRESSED, AlarmState.OUT_OF_SERVICE)
 # All of it that goes on belongs to alarms that are covered.
 _PUT_ASIDE = f"""SELECT id FROM incidents WHERE {_IN_STATE} AND open_episodes > 0
     AND NOT EXISTS (SELECT 1 FROM activations a JOIN alarms m ON m.id = a.alarm_id
@@ -77,7 +76,7 @@ def routed_incidents(state: Path, *, ended_after_ns: int, most: int) -> list[Rou
     with reading(state) as connection:
         incidents = list(find_incidents(connection, _IN_STATE, (IncidentState.OPEN,), limit=most))
         incidents += find_incidents(connection, _ENDED, (IncidentState.CLOSED, ended_after_ns), limit=most)
-        aside = {row[0] for row in connection.execute(_PUT_ASIDE, (IncidentState.OPEN, *_COVERED))}
+        aside = {row[0] for row in connection.execute(_PUT_ASIDE, (IncidentState.OPEN, *COVERED))}
         ids = json.dumps([incident.first_alert_id for incident in incidents])
         first = {row[0]: (AlertKind(row[1]), Stage(*row[2:])) for row in connection.execute(_FIRST, (ids,))}
         worst = worst_alerts(connection, [incident.id for incident in incidents])

@@ -7,6 +7,7 @@ from connectors.control_room.alarm_rows import find_activations
 from connectors.control_room.incident_rows import find_incidents
 from models.alarms.alarm import Activation
 from models.alarms.incident import Incident
+from models.alarms.life_cycle import COVERED
 from models.devices import Stage
 
 # Of two that have become one receiver both may know of it: what goes on for one of them goes on. But who was told that
@@ -29,6 +30,10 @@ _NOT_NOTED = """WITH going_on AS (SELECT alert_id AS id FROM activations WHERE o
         UNION ALL SELECT receiver, subject_id, type, created_ns FROM receipts
         WHERE subject_id IN (SELECT id FROM going_on) AND status <> 'dropped')
     WHERE receiver = ? AND type <> 'incident.acknowledged' GROUP BY subject_id"""
+
+# Announced alerts that are open, and of which no cover lets people be spared now.
+_ACTIVE = """open AND announced_ns IS NOT NULL
+    AND alarm_id IN (SELECT id FROM alarms WHERE state NOT IN (?, ?, ?))"""
 
 
 def who_knows(connection: sqlite3.Connection, subject_id: str) -> dict[str, bool]:
@@ -70,6 +75,14 @@ def going_on_without_notes(connection: sqlite3.Connection, before_ns: int) -> tu
     return (
         list(find_activations(connection, f"open AND {where} alert_id)", (before_ns,))),
         list(find_incidents(connection, f"state = 'open' AND {where} incidents.id)", (before_ns,))),
+    )
+
+
+def what_goes_on(connection: sqlite3.Connection) -> tuple[list[Activation], list[Incident]]:
+    """The alerts that are open, were announced and are not covered now, and the incidents that they belong to."""
+    return (
+        list(find_activations(connection, _ACTIVE, COVERED)),
+        list(find_incidents(connection, f"id IN (SELECT incident_id FROM activations WHERE {_ACTIVE})", COVERED)),  # noqa: S608
     )
 
 

@@ -40,6 +40,9 @@ class AlarmState(StrEnum):
 #: A clock that is behind what has happened already by more was set back; less are two processes that ask it at once.
 CLOCK_STEP_NS = SECOND_NS
 
+#: Nothing of it is announced.
+COVERED = (AlarmState.SHELVED, AlarmState.SUPPRESSED, AlarmState.OUT_OF_SERVICE)
+
 #: Announced, and seen by nobody yet.
 UNSEEN = frozenset({AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED, AlarmState.LATCHED_UNACKNOWLEDGED})
 

@@ -70,6 +70,7 @@ class AlarmKeeper:
         self._activities: dict[Stage, StageActivity] = {}
         self._were_all_maintained: bool | None = None  # another keeper may have noted it
         self._caught_up = False
+        self._told_newly_wanted = False
         self._thread = threading.Thread(target=self._run, name="alarms", daemon=True)
 
     def start(self) -> None:
@@ -150,6 +151,9 @@ class AlarmKeeper:
         if was_set_back or (self._due_ns is not None and self._due_ns <= now_ns):
             with self._steps.step():
                 stepped = True
+        if not self._told_newly_wanted:  # only now is known what is over since
+            stepped |= self._steps.tell_newly_wanted()
+            self._told_newly_wanted = True
         version = self._steps.data_version()
         if stepped or version != self._version:
             self._steps.settle()

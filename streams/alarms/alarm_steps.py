@@ -1,7 +1,7 @@
 """Steps of alarms: each is one transaction, with the messages that it causes."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,9 +23,11 @@ from connectors.evidence_store import EvidenceLink
 from connectors.state.reader import StateReader
 from connectors.webhooks.settings import Wanted
 from streams.alarms.alarm_book import AlarmBook
-from streams.alarms.step_rules import StepRules, note_rules, noted_rules, step_rules
+from streams.alarms.newly_wanted import newly_wanted
+from streams.alarms.step_rules import StepRules, note_rules, noted_rules, step_rules, take_rules_before
 from streams.settings import Settings
 from streams.telling.announcing import Announcer
+from streams.telling.listeners import Listener
 
 Result = TypeVar("Result")
 
@@ -89,13 +91,28 @@ class AlarmSteps:
             book = AlarmBook(connection, rules.alarms, now_ns, by=by, why=why)
             book.let_time_pass()
             yield book
-            messages = self._announcer(rules).messages(
+            messages = self._announcer(rules, rules.told).messages(
                 book.finish(),
                 now_ns,
                 generation=generation_of(connection),
                 who_knows=partial(who_knows, connection),
             )
             store_messages(connection, messages)
+
+    def tell_newly_wanted(self) -> bool:
+        """Tell what goes on to those who want to hear of it since the settings changed: once; whether anybody was."""
+        with self._database.step() as connection:
+            before = take_rules_before(connection)
+            if before is None:
+                return False
+            messages = newly_wanted(
+                connection,
+                before,
+                self._rules,
+                announcer=lambda one: self._announcer(self._rules, (one,)),
+                now_ns=self._clock.now_ns(),
+            )
+            return store_messages(connection, messages) > 0
 
     def settle(self) -> None:
         """Tell the ends that were left out while a step did not know a receiver.
@@ -141,9 +158,9 @@ class AlarmSteps:
                 if one.wants(class_) and one.finds_urgent(priority):
                     note_told(connection, one.name, subject_id, goes_on=True, now_ns=self._clock.now_ns())
 
-    def _announcer(self, rules: StepRules) -> Announcer:
+    def _announcer(self, rules: StepRules, told: Iterable[Listener]) -> Announcer:
         return Announcer(
-            rules.told,
+            told,
             links=rules.links,
             evidence=self._evidence,
             guidance=lambda kind: rules.alarms.rules(kind).guidance,

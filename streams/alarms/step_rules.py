@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
 
-from connectors.control_room.notes import read_note, write_note
+from connectors.control_room.notes import read_note, take_note, write_note
 from models.alarms.priority import Priority
 from models.alerts.alert import Alert
 from models.errors import FatalError
@@ -16,6 +16,8 @@ from streams.telling.listeners import Listener, listeners
 from streams.telling.receivers import all_told
 
 _NOTE = "step_rules"
+# Those of the start before, until whoever wants to hear of more by now was told what goes on.
+_NOTE_BEFORE = "step_rules_before"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,25 @@ def step_rules(settings: Settings) -> StepRules:
 def note_rules(connection: sqlite3.Connection, rules: StepRules) -> None:
     """Let all steps of other processes go by these, inside a step."""
     # Not dump_json: it writes no infinite numbers.
-    write_note(connection, _NOTE, json.dumps(_RULES.dump_python(rules, mode="json")))
+    text, before = json.dumps(_RULES.dump_python(rules, mode="json")), read_note(connection, _NOTE)
+    if before not in {None, text} and read_note(connection, _NOTE_BEFORE) is None:
+        write_note(connection, _NOTE_BEFORE, before)
+    write_note(connection, _NOTE, text)
+
+
+def take_rules_before(connection: sqlite3.Connection) -> StepRules | None:
+    """Those that steps went by before the settings changed, inside a step: once; None when nothing has changed.
+
+    Also None of those that another program has noted and this one does not know: nobody can say then who is new.
+    """
+    text = read_note(connection, _NOTE_BEFORE)
+    if text is None:
+        return None
+    take_note(connection, _NOTE_BEFORE)
+    try:
+        return _RULES.validate_json(text)
+    except ValidationError:
+        return None
 
 
 def noted_rules(connection: sqlite3.Connection) -> StepRules | None:

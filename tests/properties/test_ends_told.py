@@ -1,7 +1,7 @@
 """Random histories of a control room whose receivers change: whoever hears of something hears its end, and only he.
 
-As ADR 0054 has it. The receiver ``all`` hears of everything, and says what there was to hear. What people do is done by
-commands that are given no settings.
+As ADR 0054 has it; and as ADR 0056 has it, whoever wants to hear of more hears what goes on, once. The receiver ``all``
+hears of everything, and says what there was to hear. What people do is done by commands that are given no settings.
 """
 
 import json
@@ -48,7 +48,8 @@ _TOLD = [
     (_receiver("pager", Wanted.INCIDENT, Priority.MEDIUM), _receiver("log", Wanted.ALERT, Priority.HIGH)),
     (),
 ]
-_CHANGES = st.lists(st.tuples(st.integers(0, 30), st.integers(0, len(_TOLD) - 1)), max_size=4)
+_WHICH = st.integers(0, len(_TOLD) - 1)
+_CHANGES = st.lists(st.tuples(st.integers(0, 30), st.tuples(_WHICH, st.none() | _WHICH)), max_size=4)
 _BEGINNINGS = {"opened", "updated", "announced_again"}
 
 
@@ -59,9 +60,11 @@ class _Ears:
         self._state = state
         self._read = 0
         self.goes_on: dict[tuple[str, str], bool] = {}
+        # What was said to the receiver ``all`` of everything that goes on: of what, and how urgent it is.
+        self.said: dict[str, tuple[Wanted, Priority]] = {}
 
-    def listen(self, named: dict[str, ReceiverSettings | MessengerSettings]) -> int:
-        """Hear what was written since the last call, when these were told; how many messages."""
+    def listen(self, named: dict[str, ReceiverSettings | MessengerSettings]) -> list[tuple[str, str]]:
+        """Hear what was written since the last call, when these were told; of each message to whom, and about what."""
         with reading(self._state) as connection:
             query = "SELECT id, receiver, subject_id, type, body FROM outbox WHERE id > ? ORDER BY id"
             rows = connection.execute(query, (self._read,)).fetchall()
@@ -74,10 +77,11 @@ class _Ears:
             class_, _, what = type_.partition(".")
             if receiver == "all" and what in _BEGINNINGS:
                 priority = Priority(json.loads(body)["data"]["priority"])
+                self.said[subject] = Wanted(class_), priority
                 for name, one in named.items():
                     if one.events in {class_, Wanted.ALL} and priority.rank >= one.minimum_priority.rank:
                         assert subject in heard[name], f"{name} is told of what is as urgent as it wants"
-        return len(rows)
+        return [(receiver, subject) for _, receiver, subject, _, _ in rows]
 
     def _hear(self, receiver: str, subject: str, what: str) -> None:
         goes_on = self.goes_on.get((receiver, subject))
@@ -97,10 +101,26 @@ class _Changing(History):
     def __init__(self, room: ControlRoom, on_delay_s: float) -> None:
         super().__init__(room, on_delay_s)
         self.ears = _Ears(room.state)
+        self.named: dict[str, ReceiverSettings | MessengerSettings] = {_ALL.name: _ALL}
         self.choose(0)
 
-    def choose(self, number: int) -> None:
-        """Begin anew with other receivers."""
+    def choose(self, number: int, killed: int | None = None) -> None:
+        """Begin anew with other receivers, after one who was ``killed`` before he had told anybody anything."""
+        self.ears.listen(self.named)
+        if killed is not None:
+            self._begin(killed)
+        self._begin(number)
+        knew = {each for each, goes_on in self.ears.goes_on.items() if goes_on}
+        self.room.steps.tell_newly_wanted()
+        assert knew.isdisjoint(self.ears.listen(self.named)), "that is no news to whom it was told"
+        self.check()
+        self._begin(number)
+        with self.room.steps.step():
+            pass
+        self.room.steps.tell_newly_wanted()
+        assert not self.ears.listen(self.named), "who begins once more tells nothing"
+
+    def _begin(self, number: int) -> None:
         told = (_ALL, *_TOLD[number])
         receivers = tuple(one for one in told if isinstance(one, ReceiverSettings))
         messengers = tuple(one for one in told if isinstance(one, MessengerSettings))
@@ -108,8 +128,8 @@ class _Changing(History):
         self.room.steps.close()
         steps = open_steps(self.room.state, chosen, self.room.clock)
         self.room = replace(self.room, settings=chosen, steps=steps)
-        steps.begin()
         self.named = {one.name: one for one in told}
+        steps.begin()
 
     def close(self) -> None:
         super().close()
@@ -123,9 +143,23 @@ class _Changing(History):
             over |= {row[0] for row in connection.execute("SELECT alert_id FROM activations WHERE NOT open")}
         for (receiver, subject), goes_on in self.ears.goes_on.items():
             assert not (goes_on and subject in over and receiver in self.named), "who is told now knows of all ends"
+        self._check_all_know_what_goes_on()
         self.room.steps.settle()
-        assert self.ears.listen(self.named) == 0, "an end is told once"
+        assert not self.ears.listen(self.named), "an end is told once"
         assert not {receiver for receiver, _ in self.room.steps.look(owed_ends)} & self.named.keys(), "all are told"
+
+    def _check_all_know_what_goes_on(self) -> None:
+        """Whoever wants to hear of what goes on under no cover, and finds it urgent, knows of it."""
+        if self._is_covered():
+            return
+        going_on = {each: self.ears.said[each] for each in self.open if each in self.ears.said}
+        for incident in self.room.reader.incidents():
+            if going_on.keys() & set(self.room.reader.members(incident.id)):
+                going_on[incident.id] = Wanted.INCIDENT, incident.priority
+        for subject, (class_, priority) in going_on.items():
+            for name, one in self.named.items():
+                if one.events in {class_, Wanted.ALL} and priority.rank >= one.minimum_priority.rank:
+                    assert self.ears.goes_on.get((name, subject)), f"{name} is told of what goes on"
 
 
 # Every step is on the disk: a history that fails is not made shorter, which would take minutes.
@@ -137,7 +171,7 @@ class _Changing(History):
 )
 @given(RULES, STEPS, _CHANGES)
 def test_who_hears_of_something_hears_its_end_and_nobody_else_does(
-    rules: KindSettings, steps: list[tuple[int, str, int]], changes: list[tuple[int, int]]
+    rules: KindSettings, steps: list[tuple[int, str, int]], changes: list[tuple[int, tuple[int, int | None]]]
 ) -> None:
     alarms = AlarmSettings(kinds={AlertKind.NO_BEAM: rules}, incident_gap_s=10, incident_span_s=20, incident_quiet_s=3)
     choices = dict(changes)
@@ -145,7 +179,7 @@ def test_who_hears_of_something_hears_its_end_and_nobody_else_does(
         history = stack.enter_context(closing(_Changing(room, rules.on_delay_s or 0.0)))
         for place, (wait, name, number) in enumerate(steps):
             if place in choices:
-                history.choose(choices[place])
+                history.choose(*choices[place])
             history.wait(wait)
             history.do(name, number)
             history.check()
