@@ -7,7 +7,7 @@ from rich.console import Console
 
 from connectors.access.tokens import ApiToken
 from connectors.access.users import User
-from dashboards.blocks import print_rows
+from dashboards.printed_rows import print_rows
 from models.event_time import format_iso
 
 _USER_COLUMNS = ("name", "role", "changed")

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 
 from connectors.control_room.room_entries import OWN_ROOM, RoomEntry
-from dashboards.blocks import print_rows
 from dashboards.incident_words import action_words
+from dashboards.printed_rows import print_rows
 from models.alarms.alarm import Alarm
 from models.alarms.audit_chain import AuditEntry
 from models.alarms.life_cycle import words_of

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dashboards.blocks import counted
 from dashboards.printable import printable
+from dashboards.words import counted
 from models.archive.restore_order import WantedVolume
 from models.archive.safety import Obstacle
 

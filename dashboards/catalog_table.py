@@ -6,8 +6,9 @@ from typing import Any
 
 from rich.console import Console
 
-from dashboards.blocks import counted, print_blocks, print_table, table_fits
 from dashboards.printable import printable
+from dashboards.printed_rows import print_blocks, print_table, table_fits
+from dashboards.words import counted
 from models.archive.copies import BundleCopy, StoreCopy
 from models.archive.found_file import FoundFile
 from models.archive.volumes import Volume

@@ -7,8 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.control_room.decisions import RecordedBaseline
-from dashboards.blocks import counted, print_lines, print_rows
 from dashboards.printable import printable
+from dashboards.printed_rows import print_lines, print_rows
+from dashboards.words import counted
 from models.alerts.verdict_counts import VerdictCount
 from models.evaluation import Rate
 from models.event_time import format_iso

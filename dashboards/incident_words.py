@@ -3,9 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dashboards.blocks import counted
 from dashboards.reason_words import why
-from dashboards.words import plain_words, span_words, time_words
+from dashboards.words import counted, plain_words, span_words, time_words
 from models.alarms.alarm import Alarm
 from models.alarms.audit_chain import AuditEntry
 from models.alarms.incident import Incident, IncidentState

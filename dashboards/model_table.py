@@ -8,8 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from dashboards.blocks import print_blocks, print_table, table_fits
 from dashboards.printable import printable
+from dashboards.printed_rows import print_blocks, print_table, table_fits
 from models.event_time import format_iso
 
 _VERSION_COLUMNS = ("version", "model", "use", "aliases", "registered", "metrics")

@@ -6,8 +6,9 @@ from typing import Any
 from rich.console import Console
 
 from connectors.webhooks.standing import ReceiverStanding
-from dashboards.blocks import counted, print_blocks, print_lines
 from dashboards.printable import printable
+from dashboards.printed_rows import print_blocks, print_lines
+from dashboards.words import counted
 from models.event_time import format_iso, iso_or_none
 
 _COLUMNS = (

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 
 from dashboards.alert_table import found_of, lasted, place_of, score_of
-from dashboards.blocks import counted
 from dashboards.html_page import facts_line, heading, html_page, html_table, paragraph, picture, text
 from dashboards.reason_words import why
 from dashboards.replay_table import signed
+from dashboards.words import counted
 from models.alerts.alert import Alert
 from models.event_time import format_iso
 from models.replay_comparison import CameraDifference, ReplayComparison

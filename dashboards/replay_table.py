@@ -6,8 +6,9 @@ from typing import Protocol
 from rich.console import Console
 
 from dashboards.alert_table import place_of, score_of
-from dashboards.blocks import counted, print_blocks
 from dashboards.printable import printable
+from dashboards.printed_rows import print_blocks
+from dashboards.words import counted
 from models.alerts.alert import Alert
 from models.archive.archived_file import ArchivedFile
 from models.event_time import MINUTE_NS, format_iso

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dashboards.alert_table import cause_of, lasted, place_of, score_of
-from dashboards.blocks import counted
 from dashboards.curve_drawing import draw_small_curve
 from dashboards.html_page import facts_line, heading, html_page, html_table, paragraph, picture, text
 from dashboards.incident_words import audit_rows, incident_rows, verdict_words
@@ -21,6 +20,7 @@ from dashboards.shift_report import (
 )
 from dashboards.words import (
     count_words,
+    counted,
     minute_words,
     percent_words,
     plain_words,

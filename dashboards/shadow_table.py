@@ -5,8 +5,9 @@ from typing import Protocol
 
 from rich.console import Console
 
-from dashboards.blocks import counted, print_blocks
 from dashboards.printable import printable
+from dashboards.printed_rows import print_blocks
+from dashboards.words import counted
 from models.event_time import format_iso
 from models.images.shadow_comparison import ShadowCounts
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from rich.console import Console
 
-from dashboards.blocks import print_blocks, print_table, table_fits
 from dashboards.printable import printable
+from dashboards.printed_rows import print_blocks, print_table, table_fits
 from models.event_time import format_iso
 from models.scoring.threshold_budget import Thresholds
 

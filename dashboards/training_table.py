@@ -5,8 +5,9 @@ from typing import Protocol
 
 from rich.console import Console
 
-from dashboards.blocks import counted, print_blocks, print_table, table_fits
 from dashboards.printable import printable
+from dashboards.printed_rows import print_blocks, print_table, table_fits
+from dashboards.words import counted
 
 _COLUMNS = (
     "camera",

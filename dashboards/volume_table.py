@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from rich.console import Console
 
-from dashboards.blocks import print_rows
+from dashboards.printed_rows import print_rows
 from models.archive.volumes import Volume
 from models.event_time import iso_or_none
 

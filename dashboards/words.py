@@ -1,4 +1,4 @@
-"""Times, sizes and counts as the console's pages write them."""
+"""Times, sizes and counts as pages, reports and commands write them."""
 
 import math
 from collections.abc import Mapping
@@ -43,6 +43,11 @@ def size_words(size_bytes: float) -> str:
 def count_words(number: int | None) -> str:
     """With a thin gap after each three digits; ``-`` for none."""
     return "-" if number is None else f"{number:,}".replace(",", "\u202f")
+
+
+def counted(number: int, singular: str) -> str:
+    """For example ``1 camera`` and ``1,000 cameras``."""
+    return f"{number:,} {singular}" if number == 1 else f"{number:,} {singular}s"
 
 
 def percent_words(part: int, whole: int) -> str:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from connectors.control_room.receipts import Receipt
 from connectors.evidence_store import EvidenceLink
 from dashboards.alert_table import cause_of, found_of, place_of, score_of
-from dashboards.blocks import counted
 from dashboards.incident_words import episodes_words, seen_words
 from dashboards.reason_words import why
-from dashboards.words import plain_words, span_words, time_words
+from dashboards.words import counted, plain_words, span_words, time_words
 from models.alarms.alarm import Activation, Alarm
 from models.alarms.audit_chain import AuditEntry
 from models.alarms.incident import Incident, IncidentState

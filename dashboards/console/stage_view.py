@@ -5,8 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.state.triplet_minutes import TripletMinute
-from dashboards.blocks import counted
-from dashboards.words import count_words, plain_words, time_words
+from dashboards.words import count_words, counted, plain_words, time_words
 from models.alarms.suppression import Suppression
 from models.alerts.alert import Alert
 from models.devices import TRIPLET_KINDS, Device, RecordKind, Stage

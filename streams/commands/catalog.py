@@ -170,7 +170,7 @@ def _feed(state: Path, archive: "OpenedArchive") -> dict[str, int] | None:
 
 
 def _sentence(counts: "IndexCounts") -> str:
-    from dashboards.blocks import counted
+    from dashboards.words import counted
 
     parts = [
         f"{counted(counts.found, 'file')}: {counts.added:,} new in the catalog",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from dashboards.blocks import counted
+from dashboards.words import counted
 from models.archive.archived_file import ArchivedFile
 from models.archive.restore_order import wanted_volumes
 from models.errors import FatalError

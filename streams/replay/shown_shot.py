@@ -13,10 +13,10 @@ from connectors.evidence_store import EXPIRED, EvidenceLink
 from connectors.kept_evidence import by_telling
 from connectors.snapshots.reader import open_snapshot
 from dashboards.alert_table import cause_of, found_of, place_of, score_of
-from dashboards.blocks import counted
 from dashboards.curve_drawing import Curve
 from dashboards.reason_words import why
 from dashboards.shot_page import ShownDevice, ShownImage, ShownShot, shot_page
+from dashboards.words import counted
 from models.alerts.alert import Alert, AlertStatus
 from models.archive.archived_file import ArchivedFile
 from models.devices import RecordKind, Stage

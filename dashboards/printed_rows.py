@@ -104,8 +104,3 @@ def print_blocks(blocks: Iterable[tuple[str, Sequence[tuple[str, str]]]], consol
             if value:
                 grid.add_row(name, Text(value))
         console.print(Padding(grid, (0, 0, 0, 2), expand=False))
-
-
-def counted(number: int, singular: str) -> str:
-    """For example ``1 camera`` and ``1,000 cameras``."""
-    return f"{number:,} {singular}" if number == 1 else f"{number:,} {singular}s"
