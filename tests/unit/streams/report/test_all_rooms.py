@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from connectors.control_room.database import DECISIONS_NAME
-from connectors.control_room.reader import ControlRoomReader
 from connectors.control_room.receivers import note_failure, note_suspension
 from connectors.state.commit import Commit
 from connectors.state.directory import StateDirectory
@@ -22,7 +21,9 @@ from models.event_time import DAY_NS, HOUR_NS
 from streams.deciding import give_verdict
 from streams.report.gathering import gather_report
 from streams.report.reported_stretch import ReportedStretch
+from streams.settings import load_settings
 from tests.support.alarms import START_NS, ControlRoom, alert, control_room, installation_alert
+from tests.support.console_state import write_state
 from tests.support.hanging_disk import hanging_disk
 
 SHIFT = ReportedStretch(from_ns=START_NS - HOUR_NS, to_ns=START_NS + 8 * HOUR_NS)
@@ -93,6 +94,10 @@ def test_what_there_is_no_room_for_is_counted_over_all(
     rooms: tuple[ControlRoom, ControlRoom], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watch, _ = rooms
+    monkeypatch.setattr("streams.report.room_shares._MOST_UNACKNOWLEDGED", 3)
+    everything = [incident.id for room in rooms for incident in room.reader.incidents()]
+    unseen = [incident.id for incident in reported(watch).open_points.unacknowledged]
+    assert set(everything) - set(unseen) == {watch.reader.incidents()[-1].id}, "the latest are shown"
     for room in rooms:
         for alarm in room.reader.alarms():
             room.desk.acknowledge(alarm.id, by="mara")
@@ -168,11 +173,27 @@ def test_nothing_but_a_room_that_is_missing_is_something_that_is_open(tmp_path: 
 def test_only_the_watch_s_own_stages_are_under_maintenance_and_an_alarm_of_both_comes_once(
     rooms: tuple[ControlRoom, ControlRoom],
 ) -> None:
-    watch, tape = rooms
+    watch, _ = rooms
     for n, room in enumerate(rooms):
         take(room, installation_alert(AlertKind.RECEIVER_FAILING, "receiver/chat", at_s=n))
     both = alarm_id(installation_alert(AlertKind.RECEIVER_FAILING, "receiver/chat"))
     for room in rooms:
         room.desk.shelve(both, until_ns=START_NS + HOUR_NS, by="mara", why="known")
     assert [alarm.id for alarm in reported(watch).open_points.shelved] == [both]
-    assert ControlRoomReader(tape.state).maintenance() == reported(watch).open_points.maintenance == []
+    for room in rooms:
+        room.desk.start_maintenance(alert().stage, until_ns=None, by="mara", why="new crystal")
+    assert reported(watch).open_points.maintenance == watch.reader.maintenance() != []
+
+
+def test_pictures_there_is_no_room_for_are_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, *_ = write_state(tmp_path)
+    stretch = ReportedStretch(from_ns=first.first_shot_ns, to_ns=first.first_shot_ns + HOUR_NS)
+    settings = load_settings(None)
+
+    def shown() -> list[tuple[bool, str]]:
+        report = gather_report(tmp_path, settings, stretch, START_NS)
+        return [(each.picture is not None, each.note) for each in report.incidents]
+
+    assert shown() == [(True, ""), (False, "")]
+    monkeypatch.setattr("streams.report.found_incidents._MOST_PICTURES", 0)
+    assert shown() == [(False, "a report has no more pictures; this one's is in the console"), (False, "")]
