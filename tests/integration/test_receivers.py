@@ -2,15 +2,22 @@
 
 import json
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from standardwebhooks import Webhook
 
 from connectors.clock import SystemClock
+from connectors.control_room.reader import ControlRoomReader
 from connectors.control_room.receipts import ReceiptReader
+from connectors.state.alarm_feed import FeedEntry
+from connectors.state.commit import Commit
+from connectors.state.directory import StateDirectory
 from connectors.webhooks.signing import new_secret
+from models.alerts.alert import Alert, AlertChange, AlertEvent
 from servers.kafka_server import free_port
+from tests.support.alarms import alert, over
 from tests.support.outboxes import kept_outbox
 from tests.support.receiver import Reply, receiving
 from tests.support.watch_results import WatchResults
@@ -85,3 +92,30 @@ def test_others_hear_of_a_receiver_that_does_not_answer(tmp_path: Path) -> None:
             with receiving(port) as back:  # it comes back, and hears of everything, this alert too
                 wait_until(lambda: [event for _, _, event, _ in told()] == ["opened", "closed"])
                 wait_until(lambda: sorted(back.event_ids()) == sorted(["1-opened", *shift.event_ids()]))
+
+
+def test_a_receiver_that_is_added_during_an_incident_hears_of_it_at_the_next_start_and_once(tmp_path: Path) -> None:
+    data, state = tmp_path / "data", tmp_path / "state"
+    data.mkdir()
+    one = alert()
+    _commit(state, one, AlertChange.OPENED)
+    with watch_live(data, state):
+        wait_until(lambda: bool(ControlRoomReader(state).incidents()))
+    [incident] = ControlRoomReader(state).incidents()
+    beginnings, end = [(incident.id, "opened"), (one.id, "opened")], (one.id, "closed")
+    with receiving() as pager:
+        options: dict[str, Any] = {"receivers": [{"name": "pager", "url": pager.url, "events": "all"}]}
+        with watch_live(data, state, **options):
+            wait_until(lambda: len(pager.deliveries) >= len(beginnings))
+        assert sorted(pager.events()) == sorted(beginnings)
+        _commit(state, over(one), AlertChange.CLOSED)
+        with watch_live(data, state, **options):
+            wait_until(lambda: end in pager.events())
+        assert sorted(pager.events()) == sorted([*beginnings, end])
+
+
+def _commit(state: Path, one: Alert, change: AlertChange) -> None:
+    """A watch has found this, and was killed right then."""
+    entry = FeedEntry(alert=one, committed_ns=SystemClock().now_ns())
+    with closing(StateDirectory.open(state)) as directory:
+        directory.commit(Commit(alerts=[AlertEvent(change=change, alert=one)], feed=[entry]))
