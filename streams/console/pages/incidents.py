@@ -1,6 +1,7 @@
 """The list of incidents: filtered by its address, live, by the hundred."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -10,7 +11,6 @@ from connectors.control_room.incident_search import IncidentQuestion
 from connectors.state.reader import StateReader
 from dashboards.incident_words import IncidentRow, incident_rows
 from dashboards.words import changed_link, plain_words
-from models.alarms.incident import Incident
 from models.alarms.priority import Priority
 from models.alerts.alert import AlertKind
 from models.devices import Stage
@@ -31,6 +31,26 @@ _SHOW = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What a page of the list shows.
+
+    Attributes
+    ----------
+    announced_ns
+        When something of each incident was announced last, by its id.
+    go_on_after
+        The id behind which the next page begins; empty where there is none.
+    troubles
+        What can't be read, one sentence each.
+    """
+
+    rows: Sequence[IncidentRow] = ()
+    announced_ns: Mapping[str, int] = field(default_factory=dict)
+    go_on_after: str = ""
+    troubles: Sequence[str] = ()
+
+
 @router.get("/incidents")
 def incidents(
     request: Request,
@@ -46,34 +66,39 @@ def incidents(
     console = parts(request)
     show = show if show in _SHOW else "open"
     asked = {"show": show, "stage": stage, "kind": kind, "priority": priority, "from": from_, "to": to}
-    troubles: list[str] = []
-    found: list[Incident] = []
-    rows: list[IncidentRow] = []
-    announced_ns: dict[str, int] = {}
-    try:
-        found = console.control_room.incidents(_question(asked), after=after or None, limit=_INCIDENTS + 1)
-        announced_ns = console.control_room.latest_announcements(each.id for each in found)
-        rows = incident_rows(found[:_INCIDENTS], console.control_room.worst_alerts(found[:_INCIDENTS]))
-        troubles += console.control_room.troubles()
-    except (PetawatchError, ValueError) as error:
-        troubles.append(sentence_of(error))
-    more = len(found) > _INCIDENTS
+    found = _found(console, asked, after)
     filtered = any((stage, kind, priority, from_, to)) or show != "open"
     return render(
         request,
         "incidents.html",
-        troubles=troubles,
-        rows=rows,
-        announced_ns=announced_ns,
+        troubles=found.troubles,
+        rows=found.rows,
+        announced_ns=found.announced_ns,
         asked=asked,
         first_page=changed_link("/incidents", asked) if after else "",
-        next_page=changed_link("/incidents", asked, after=found[_INCIDENTS - 1].id) if more else "",
+        next_page=changed_link("/incidents", asked, after=found.go_on_after) if found.go_on_after else "",
         choices=list(_SHOW.items()),
         stages=sorted({*_stages(console), *([stage] if stage else [])}),
         kinds=[(each.value, plain_words(each)) for each in AlertKind],
         priorities=[("low", "all"), ("medium", "medium and high"), ("high", "high")],
         empty="No incident is like that." if filtered else "Nothing is open, and nothing waits for a person.",
     )
+
+
+def _found(console: ConsoleParts, asked: Mapping[str, str], after: str) -> _Found:
+    """The incidents behind that of an id, or from the latest one on."""
+    room = console.control_room
+    try:
+        found = room.incidents(_question(asked), after=after or None, limit=_INCIDENTS + 1)
+        shown = found[:_INCIDENTS]
+        return _Found(
+            announced_ns=room.latest_announcements(each.id for each in shown),
+            rows=incident_rows(shown, room.worst_alerts(shown)),
+            go_on_after=shown[-1].id if len(found) > _INCIDENTS else "",
+            troubles=room.troubles(),
+        )
+    except (PetawatchError, ValueError) as error:
+        return _Found(troubles=[sentence_of(error)])
 
 
 def _question(asked: Mapping[str, str]) -> IncidentQuestion:
