@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from servers.alertmanager_server import alertmanager_program
 from servers.failures import ServerFailedError, ServerMissingError
@@ -22,6 +23,12 @@ LONG = _ENVIRONMENT.get("PETAWATCH_TEST_LONG", "") not in {"", "0"}
 _BUILD = MinioBuild()
 #: In CI what is missing is a failure: it is installed there.
 CI = _ENVIRONMENT.get("CI", "").lower() == "true"
+
+# A change is judged by the same examples each time, however slow the machine is; `make test-long` looks for new ones.
+settings.register_profile(
+    "petawatch", derandomize=not LONG, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("petawatch")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
