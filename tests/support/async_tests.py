@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-_GRACE_S = 1.0
+_GRACE_S = 30.0
 
 
 def run_async_test(item: pytest.Function) -> bool | None:

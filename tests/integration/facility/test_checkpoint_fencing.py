@@ -23,6 +23,7 @@ from connectors.checkpoints.topic import TopicCheckpointStore
 from models.errors import FatalError, RetryableError
 from servers.failures import ServerMissingError
 from servers.kafka_server import KafkaServer
+from servers.server_process import wait_until_stopped
 from tests.support.async_tests import run_alone
 from tests.support.checkpoint_stores import DirectoryStores, Stores, TopicStores
 from tests.support.checkpoint_writer import states_of, store_of
@@ -132,6 +133,7 @@ def test_a_process_that_was_stopped_beyond_a_takeover_writes_nothing(
             read_until(process, before + 3)
             time.sleep(chance.uniform(0, 0.05))
             process.send_signal(signal.SIGSTOP)
+            wait_until_stopped(process.pid)
             run_alone(take_over(process))
             assert process.returncode == 0
 
@@ -195,8 +197,8 @@ def test_a_broker_that_goes_away_in_a_transaction_loses_nothing(
 
     async def scenario() -> None:
         store = stores.new()
-        checkpoints, _ = await store.open("image", 0)
-        await checkpoints.write({"images": 1}, {"a": b"1", "b": b"1"})
+        checkpoints, _ = await open_patiently(store)
+        await until_written(lambda: checkpoints.write({"images": 1}, {"a": b"1", "b": b"1"}))
         with monkeypatch.context() as patch:
             patch.setattr(AIOKafkaProducer, step, troubled)
             # The answer to a commit may have come just before.
@@ -209,12 +211,10 @@ def test_a_broker_that_goes_away_in_a_transaction_loses_nothing(
         assert time.monotonic() - began < 3 * _PATIENCE_S + 2
         await asyncio.to_thread(broker.resume if trouble is pause else broker.start)
         await until_written(lambda: checkpoints.write({"images": 3}, {"a": b"3", "gone": b""}))
-        await checkpoints.write({"images": 4}, {"a": b"4"})
+        await until_written(lambda: checkpoints.write({"images": 4}, {"a": b"4"}))
         await store.close()
         other = stores.new()
-        assert (await other.open("image", 0))[1] == Checkpoint(
-            next_offsets={"images": 4}, states={"a": b"4", "b": b"1"}
-        )
+        assert (await open_patiently(other))[1] == Checkpoint(next_offsets={"images": 4}, states={"a": b"4", "b": b"1"})
         await other.close()
 
     try:
@@ -257,6 +257,7 @@ def test_a_transaction_without_an_answer_is_found_out_by_the_next_write(
 
 
 async def until_written(write: Callable[[], Awaitable[object]]) -> None:
+    """As whoever writes does: a broker that is busy, too, may be away for as long as these stores wait."""
     deadline = time.monotonic() + 60
     while True:
         try:
@@ -271,8 +272,8 @@ async def until_written(write: Callable[[], Awaitable[object]]) -> None:
 def test_a_retry_after_a_takeover_does_not_disturb_the_new_owner(broker: KafkaServer, stores: TopicStores) -> None:
     async def scenario() -> None:
         former_store, store = stores.new(), stores.new()
-        former, _ = await former_store.open("image", 0)
-        await former.write({"images": 1}, {"a": b"1"})
+        former, _ = await open_patiently(former_store)
+        await until_written(lambda: former.write({"images": 1}, {"a": b"1"}))
         broker.pause()
         with pytest.raises(RetryableError):
             await former.write({"images": 2}, {"a": b"2"})
@@ -281,8 +282,8 @@ def test_a_retry_after_a_takeover_does_not_disturb_the_new_owner(broker: KafkaSe
         assert checkpoint.states in ({"a": b"1"}, {"a": b"2"})
         for _ in range(2):
             with pytest.raises(FencedError):
-                await former.write({"images": 2}, {"a": b"2"})
-        await owner.write({"images": 3}, {"a": b"3"})
+                await until_written(lambda: former.write({"images": 2}, {"a": b"2"}))
+        await until_written(lambda: owner.write({"images": 3}, {"a": b"3"}))
         await former_store.close()
         await store.close()
 

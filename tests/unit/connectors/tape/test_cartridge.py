@@ -311,19 +311,24 @@ def test_a_remount_is_waited_for_and_must_be_the_same_volume(root: Path, system:
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence", "reason"),
+    ("words", "timeout_s", "sentence", "reason"),
     [
-        ((), "no command", "tape_remount_command"),
-        (("/no/such/command",), "can't be run: /no/such/command", "tape_remount_command"),
-        (("sh", "-c", "echo the drive is busy; exit 3"), r"failed with 3 \(the drive is busy\)", "tape_remount_failed"),
-        (("sh", "-c", "sleep 1000 & sleep 1000"), "has not ended within", "tape_remount_failed"),
+        ((), 60.0, "no command", "tape_remount_command"),
+        (("/no/such/command",), 60.0, "can't be run: /no/such/command", "tape_remount_command"),
+        (
+            ("sh", "-c", "echo the drive is busy; exit 3"),
+            60.0,
+            r"failed with 3 \(the drive is busy\)",
+            "tape_remount_failed",
+        ),
+        (("sh", "-c", "sleep 1000 & sleep 1000"), 0.3, "has not ended within", "tape_remount_failed"),
     ],
 )
 def test_a_remount_command_that_fails(
-    words: tuple[str, ...], sentence: str, reason: str, root: Path, system: PlainVolumes
+    words: tuple[str, ...], timeout_s: float, sentence: str, reason: str, root: Path, system: PlainVolumes
 ) -> None:
     with pytest.raises((FatalError, RetryableError), match=sentence) as failure:
-        remount_by(cartridge_of(root, system), *words, timeout_s=0.3)
+        remount_by(cartridge_of(root, system), *words, timeout_s=timeout_s)
     assert failure.value.reason == reason
 
 

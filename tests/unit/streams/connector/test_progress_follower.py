@@ -112,7 +112,7 @@ def test_what_nobody_foresaw_is_told_too(limit: FlowLimit, where: str) -> None:
     follower = ProgressFollower(open_reader, limit)
     reader.end_offsets = break_  # type: ignore[method-assign,assignment]
     follower.start()
-    follower._thread.join(10)
+    follower._thread.join(60)
     with pytest.raises(FatalError, match="progress failed: KeyError: 'images'; the connector ends") as failure:
         follower.check()
     assert failure.value.reason == "internal"

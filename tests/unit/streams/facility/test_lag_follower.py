@@ -339,7 +339,7 @@ def test_kafka_may_be_away_but_a_refusal_ends_the_work(
     metrics = WorkerMetrics(watch, clock)
     follower = LagFollower(open_reader, LagMonitor(TopicSettings(), 180.0), clock, metrics)
     follower.start()
-    follower._thread.join(10)
+    follower._thread.join(60)
     assert len(reached) == 3
     assert topic.closed == 1
     with pytest.raises(FatalError, match="forbidden"):
@@ -360,7 +360,7 @@ def test_what_nobody_foresaw_is_raised_where_the_alerts_are_taken(
             lambda: topic, LagMonitor(TopicSettings(), 180.0), clock, WorkerMetrics(watch, clock), saved
         ),
     )
-    watching._follower._thread.join(10)
+    watching._follower._thread.join(60)
     with pytest.raises(FatalError, match="lag of the agents failed: KeyError: 'scored'; the worker ends") as failure:
         watching.tick()
     assert failure.value.reason == "internal"

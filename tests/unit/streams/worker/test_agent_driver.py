@@ -62,7 +62,7 @@ class Work:
     def work(self, messages: Sequence[Incoming]) -> list[Outgoing]:
         self.fail("work")
         if self.blocked is not None:
-            self.blocked.wait(10)
+            self.blocked.wait(60)
         for each in messages:
             if each.offset in self.poison and ("energies", each.offset) not in self.opened[-1]:
                 raise PoisonedError("energies", each.offset, ValueError("poison"))
@@ -156,7 +156,7 @@ class Bench:
             self.driver.offer(message(offset), self.partition.epoch)
 
     async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not condition():  # noqa: ASYNC110 - whatever the condition is
                 await asyncio.sleep(0.01)
 

@@ -93,7 +93,7 @@ class Bench:
 def run(bench: Bench, test: Coroutine[Any, Any, None]) -> None:
     async def alone() -> None:
         await bench.sender.start()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await test
         await bench.sender.stop()
 
