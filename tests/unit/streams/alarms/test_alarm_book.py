@@ -315,16 +315,19 @@ def test_stages_hit_by_the_same_shots_are_one_incident_with_its_origin(tmp_path:
 
 def test_stages_under_maintenance_that_join_an_incident_wake_nobody_until_that_ends(tmp_path: Path) -> None:
     with control_room(tmp_path) as room:
-        covered = Stage("LA", "A2", "00")
+        covered, front = Stage("LA", "A2", "00"), Stage("LA", "FE", "00")
         until_ns = room.clock.now_ns() + 3600 * SECOND_NS
-        room.desk.start_maintenance(covered, until_ns=until_ns, by="ana", why="new crystal")
+        for stage in (covered, front):
+            room.desk.start_maintenance(stage, until_ns=until_ns, by="ana", why="new crystal")
         room.take(alert())
         room.take(alert("LA_A2-Camera_1-Camera-1", at_s=0.1, severity=Severity.LOW))
         [incident] = room.reader.incidents()
         assert incident.origin == str(covered)  # it is shown
         assert room.told() == ["alert.opened", "incident.opened"]
-        room.take(alert("LA_A3_31-Camera_2-Camera-1", at_s=0.2))
-        assert room.told_of(incident.id) == ["incident.opened"], "of a stage that people know of already"
+        room.take(alert("LA_FE-Camera_1-Camera-1", at_s=0.1), alert("LA_A3_31-Camera_2-Camera-1", at_s=0.2))
+        [incident] = room.reader.incidents()
+        assert incident.origin == str(front)
+        assert room.told_of(incident.id) == ["incident.opened"], "what was announced is of a stage that people know of"
         room.desk.end_maintenance(covered, by="ana")
         assert room.told_of(incident.id) == ["incident.opened", "incident.updated"]
 
