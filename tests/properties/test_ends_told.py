@@ -1,6 +1,6 @@
 """Random histories of a control room whose receivers change: whoever hears of something hears its end, and only he.
 
-As ADR 0054 has it; and as ADR 0056 has it, whoever wants to hear of more hears what goes on, once. The receiver ``all``
+As ADR 0054 has it; and as ADR 0055 has it, whoever wants to hear of more hears what goes on, once. The receiver ``all``
 hears of everything, and says what there was to hear. What people do is done by commands that are given no settings.
 """
 
