@@ -1,5 +1,6 @@
 """Incidents in words and as rows, for pages and reports: what is odd, who has seen it, what was done."""
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from models.alerts.verdicts import EpisodeVerdict
 from models.event_time import SECOND_NS
 
 _SHOWN_SUBJECTS = 3
+# Details of steps about alarms; where an alarm has a name they stand in it.
+_IN_THE_NAME = frozenset({"kind", "about"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,12 +116,26 @@ def action_words(entry: AuditEntry, names: Mapping[str, str]) -> str:
 
 
 def _detail(name: str, value: object, subject: str, names: Mapping[str, str]) -> str:
+    """One detail; names of devices and settings, and their values, as they are: they are copied from here."""
+    if isinstance(value, Mapping):
+        return f"{name} from {_setting_words(value.get('from'))} to {_setting_words(value.get('to'))}"
     if isinstance(value, list):
         unnamed = "incident " if name == "incidents" else ""
         return ", ".join(names.get(str(each), f"{unnamed}{each}") for each in value if each != subject)
     if name.endswith("_ns") and isinstance(value, int):
-        return f"{plain_words(name.removesuffix('_ns'))} {time_words(value)}"
-    return f"{plain_words(name)} {plain_words(str(value))}"
+        return f"{plain_words(name.removesuffix('_ns'))} {time_words(value)} UTC"
+    if value in (None, "") or (name in _IN_THE_NAME and subject in names):
+        return ""
+    if isinstance(value, bool):
+        return f"{plain_words(name)} {'yes' if value else 'no'}"
+    return f"{plain_words(name)} {value}"
+
+
+def _setting_words(value: object) -> str:
+    """A value as a settings file has it; nothing where it was not set."""
+    if value is None:
+        return "nothing"
+    return f"'{value}'" if isinstance(value, str) else json.dumps(value)
 
 
 def subject_names(incident: Incident | None, alarms: Collection[Alarm], alerts: Iterable[Alert]) -> dict[str, str]:
