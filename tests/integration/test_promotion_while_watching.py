@@ -64,12 +64,12 @@ def test_a_running_watch_takes_a_promoted_model_over(day: list[Path], tmp_path: 
     data.mkdir()
     with watch_live(data, state) as live:
         put(files_of(day, 0, 1, 2), data)
-        live.until(lambda results: in_minutes(results, 3), within_s=150)
+        live.until(lambda results: in_minutes(results, 3))
         install_model(state, NEW)
-        live.until(lambda _: any(NEW.name in text for text in live.told), within_s=150)
+        live.until(lambda _: any(NEW.name in text for text in live.told))
         put(files_of(day, 3), data)
         put(files_of(day, 4), data)
-        live.until(lambda results: in_minutes(results, 5), within_s=150)
+        live.until(lambda results: in_minutes(results, 5))
         registry = live.watch._signs.registry  # type: ignore[attr-defined]
         cameras = registry.get_sample_value("petawatch_model_cameras", {"model": NEW.name})
     results = watch_once(data, state)
@@ -106,12 +106,12 @@ def test_a_tampered_model_is_refused_and_the_old_one_goes_on(day: list[Path], tm
     data, state = tmp_path / "data", tmp_path / "state"
     put(files_of(day, 0, 1), data)
     with watch_live(data, state) as live:
-        live.until(lambda results: in_minutes(results, 2), within_s=150)
+        live.until(lambda results: in_minutes(results, 2))
         folder = install_model(state, NEW)
         (folder / "model.onnx").write_bytes(NEW.onnx + b"\0")
-        live.until(lambda _: any("is not the file that" in text for text in live.told), within_s=150)
+        live.until(lambda _: any("is not the file that" in text for text in live.told))
         put(files_of(day, 2), data)
-        live.until(lambda results: in_minutes(results, 3), within_s=150)
+        live.until(lambda results: in_minutes(results, 3))
     assert len([text for text in live.told if "goes on with model" in text]) == 1
     # Also when the watch is started again: its states belong to the old one.
     put(files_of(day, 3), data)

@@ -58,11 +58,11 @@ def test_a_running_watch_takes_a_shadow_up_and_lets_it_go(
     data.mkdir()
     with watch_live(data, state) as live:
         put(files_of(day, 0), data)
-        live.until(lambda results: results.ledger["records"]["read"] >= 3 * FRAMES - 50, within_s=150)
+        live.until(lambda results: results.ledger["records"]["read"] >= 3 * FRAMES - 50)
         install_shadow(state, SHADOW)
-        live.until(lambda _: any("is the shadow:" in text for text in live.told), within_s=150)
+        live.until(lambda _: any("is the shadow:" in text for text in live.told))
         put(files_of(day, 1), data)
-        live.until(lambda results: results.ledger["records"]["read"] >= 6 * FRAMES - 100, within_s=150)
+        live.until(lambda results: results.ledger["records"]["read"] >= 6 * FRAMES - 100)
         registry = live.watch._signs.registry  # type: ignore[attr-defined]
         assert registry.get_sample_value("petawatch_shadow_model_info", {"model": SHADOW.name}) == 1
         frames = sum(

@@ -99,7 +99,7 @@ def commit_number(state: Path) -> int:
     database = state / "petawatch.sqlite"
     if not database.exists():
         return 0
-    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5)
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=60)
     try:
         row = connection.execute("SELECT value FROM meta WHERE name = 'sequence'").fetchone()
     except sqlite3.OperationalError:  # the tables are not there yet

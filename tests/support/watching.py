@@ -41,7 +41,7 @@ class LiveWatch:
     alerts: list[AlertEvent] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
 
-    def until(self, condition: Callable[[WatchResults], bool], *, within_s: float = 60.0) -> WatchResults:
+    def until(self, condition: Callable[[WatchResults], bool], *, within_s: float = 150.0) -> WatchResults:
         """Wait until what the watch has made durable fulfils a condition."""
         results: list[WatchResults] = []
 
@@ -76,7 +76,7 @@ def watch_live(data: Path, state: Path, *, http: str = "off", **options: Any) ->
             yield live
         finally:
             watch.stop()
-            thread.join(60)
+            thread.join(120)
         assert not thread.is_alive(), "the watch did not stop"
         if live.failures:
             raise live.failures[0]

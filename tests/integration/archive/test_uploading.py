@@ -236,7 +236,7 @@ def test_an_object_store_that_is_stopped_and_started(
             wait_until(lambda: waiting(0, away=False))
             assert process.poll() is None
             process.terminate()
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
             settings = load_settings(None, archive={"store": "s3://hpls-archive"}, object_store=store_settings(server))
             assert_archived_once(read_archive(settings, state), contents([*many, late]))
 

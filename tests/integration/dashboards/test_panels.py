@@ -66,7 +66,7 @@ def show_the_day(live: LiveWatch, prometheus: PrometheusServer, day: Path, data:
 
 def wait_for_records(live: LiveWatch, prometheus: PrometheusServer, read: int) -> None:
     """Until the watch has read so many, and Prometheus knows it."""
-    live.until(lambda results: bool(results.ledger["records"]["read"] >= read), within_s=150)
+    live.until(lambda results: bool(results.ledger["records"]["read"] >= read))
     wait_until(lambda: value_of(prometheus, 'petawatch_ledger_records{state="read"}') >= read)
 
 

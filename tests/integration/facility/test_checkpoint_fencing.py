@@ -116,7 +116,7 @@ def test_a_process_that_was_stopped_beyond_a_takeover_writes_nothing(
             await checkpoints.write({"images": number + 1000}, states_of(number + 1000))
             kept = await stores.kept("image", 0)
             process.send_signal(signal.SIGCONT)
-            output = (await asyncio.to_thread(process.communicate, timeout=30))[0]
+            output = (await asyncio.to_thread(process.communicate, timeout=60))[0]
             assert "fenced" in output
             # It may say at last what it had written before it was stopped, and nothing after that.
             words = [line.split() for line in output.splitlines()]

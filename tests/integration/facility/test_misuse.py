@@ -90,7 +90,7 @@ def first_line(site: Site, *arguments: str | Path) -> str:
         assert process.stderr is not None
         line = process.stderr.readline()
         process.terminate()
-        assert process.wait(30) in {0, -signal.SIGTERM}  # it may not have begun to listen to signals
+        assert process.wait(60) in {0, -signal.SIGTERM}  # it may not have begun to listen to signals
     return line
 
 

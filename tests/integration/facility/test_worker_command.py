@@ -43,7 +43,7 @@ def configuration(folder: Path, address: str, topics: TopicSettings, **worker: s
 
 
 def worker(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([_PETAWATCH, "worker", *arguments], capture_output=True, text=True, timeout=90, check=False)
+    return subprocess.run([_PETAWATCH, "worker", *arguments], capture_output=True, text=True, timeout=180, check=False)
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def running(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
 
 
 def wait_until_ready(port: int) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 150
     while time.monotonic() < until:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
@@ -108,14 +108,14 @@ def test_sigterm_saves_leaves_the_group_and_ends_soon(
         wait_for_members(kafka_settings(kafka), topics, 1)
         begun = time.monotonic()
         process.terminate()
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=60)
         assert (process.returncode, said, time.monotonic() - begun < 10) == (0, "", True)
     wait_for_members(
         kafka_settings(kafka), topics, 0, within_s=5.0
     )  # who does not leave stays for 10 s, less a heartbeat
 
 
-def wait_for_members(kafka: KafkaSettings, topics: TopicSettings, count: int, within_s: float = 30.0) -> None:
+def wait_for_members(kafka: KafkaSettings, topics: TopicSettings, count: int, within_s: float = 60.0) -> None:
     until = time.monotonic() + within_s
     with open_group_admin(kafka) as admin:
         while sum(len(members) for members in admin.members(f"{topics.installation}.").values()) != count:

@@ -41,7 +41,7 @@ class _Slow(FileAgents):
 
     def flush(self) -> None:
         self.asked.set()
-        assert self.let.wait(30)
+        assert self.let.wait(60)
         super().flush()
 
 
@@ -102,7 +102,7 @@ def test_nobody_waits_for_a_slow_kafka(tmp_path: Path) -> None:
         slow = _Slow(tmp_path)
         command = threading.Thread(target=accept_by, args=(tmp_path, slow))
         command.start()
-        assert slow.asked.wait(30)
+        assert slow.asked.wait(60)
         room.steps._database.wait_at_most(0.0)
         with closing(AlarmDesk(tmp_path, default_settings(), room.clock)) as desk:
             desk._steps._database.wait_at_most(0.0)
@@ -111,7 +111,7 @@ def test_nobody_waits_for_a_slow_kafka(tmp_path: Path) -> None:
         assert seen.life.seen
         assert command.is_alive()
         slow.let.set()
-        command.join(30)
+        command.join(60)
     assert taken(tmp_path) == ids(tmp_path)
     assert told(tmp_path) == [True]
 
@@ -144,11 +144,11 @@ def test_two_who_tell_at_once_keep_the_order(tmp_path: Path) -> None:
     slow = _Slow(tmp_path)
     first = threading.Thread(target=accept_by, args=(tmp_path, slow))
     first.start()
-    assert slow.asked.wait(30)
+    assert slow.asked.wait(60)
     accept(tmp_path)
     assert taken(tmp_path) == ids(tmp_path)
     slow.let.set()
-    first.join(30)
+    first.join(60)
     assert len(ids(tmp_path)) == 2
     assert taken(tmp_path) == ids(tmp_path)
 
