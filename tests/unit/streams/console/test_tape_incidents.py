@@ -15,9 +15,11 @@ from connectors.access.tokens import ApiTokens
 from connectors.control_room.database import DECISIONS_NAME, ControlRoomDatabase
 from connectors.control_room.reader import ControlRoomReader
 from connectors.live_board import BOARD_NAME, LiveBoardReader
+from connectors.state.commit import Commit
+from connectors.state.directory import StateDirectory
 from models.alarms.alarm import alarm_id
 from models.alarms.life_cycle import AlarmState
-from models.alerts.alert import AlertKind
+from models.alerts.alert import AlertChange, AlertEvent, AlertKind
 from models.errors import RetryableError
 from models.event_time import HOUR_NS, format_iso
 from streams.archive.places import TAPE_ALERTS_FOLDER
@@ -176,6 +178,20 @@ def test_programs_see_the_episodes_of_both(state: Path, tapes: ControlRoomReader
     client.post(f"/api/v1/episodes/{episode['id']}/verdict", json={"verdict": "true", "why": "really"})
     [judged] = client.get("/api/v1/episodes?verdict=true").json()["items"]
     assert (judged["id"], judged["judgement"]["by"]) == (episode["id"], "ada")
+
+
+def test_programs_hear_of_an_episode_about_tapes_as_soon_as_it_is_committed(
+    state: Path, tapes: ControlRoomReader
+) -> None:
+    client = console_client(state)
+    tag = {"If-None-Match": client.get("/api/v1/episodes").headers["ETag"]}
+    assert client.get("/api/v1/episodes", headers=tag).status_code == 304
+    later = installation_alert(AlertKind.TAPE_TROUBLE, "tape/PW0009L8/read_failed", at_s=60)
+    with StateDirectory.open(tapes.state) as directory:
+        directory.commit(Commit(alerts=[AlertEvent(change=AlertChange.OPENED, alert=later)]))
+    fresh = client.get("/api/v1/episodes", headers=tag)
+    assert fresh.status_code == 200
+    assert later.id in {each["id"] for each in fresh.json()["items"]}
 
 
 def test_pages_of_episodes_go_on_where_one_of_both_has_been_looked_through(
