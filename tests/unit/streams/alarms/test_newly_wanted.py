@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from connectors.clock import Clock
 from connectors.control_room.database import ControlRoomDatabase, reading
 from connectors.control_room.notes import write_note
 from connectors.control_room.outbox import OutboxMessage, drop_all, hand_over
+from connectors.control_room.told_subjects import who_knows
 from connectors.state.alarm_feed import FeedEntry
 from connectors.state.commit import Commit
 from connectors.state.directory import StateDirectory
@@ -224,6 +226,7 @@ def test_of_a_storm_the_most_urgent_is_told_and_how_much_more_there_is(begin: Be
         assert summary.type == "webhook.summary"
         data = json.loads(summary.body)["data"]
         assert (data["alerts"], data["incidents"], data["priority"]) == (60 - MOST_TOLD, 0, "medium")
+        assert room.steps.look(partial(who_knows, subject_id=summary.subject_id)) == {}, "it has no end"
         assert types(room, "pager")[0] == "incident.opened"  # what holds them together comes before them
         assert types(room, "chat") == ["incident.opened"]
     room.take(*map(over, storm))
