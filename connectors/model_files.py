@@ -44,7 +44,7 @@ def default_model() -> ModelBundle:
 
     It is read and tested once per process: promotions ask again and again whether it is the one that is meant.
     """
-    return _load(importlib.resources.files("connectors") / "data" / "default_model")
+    return _load(_shipped_folder())
 
 
 def load_model(folder: Path) -> ModelBundle:
@@ -143,10 +143,24 @@ def kept_model(state_dir: Path, name: str) -> ModelBundle:
         return shipped
     if not name or Path(name).name != name:
         raise FatalError(f"{name!r} can't be the name of a model", reason="model_missing")
+    if not (state_dir / "models" / name).is_dir():
+        raise FatalError(
+            f"there is no model {name} here; petawatch models list shows those that there are", reason="model_missing"
+        )
     bundle = load_model(state_dir / "models" / name)
     if bundle.name != name:
         raise FatalError(f"{state_dir / 'models' / name} holds the model {bundle.name}", reason="model_hash")
     return bundle
+
+
+def kept_names(state_dir: Path) -> set[str]:
+    """The names with which ``kept_model`` may be asked; what lies below them is not read."""
+    shipped = _read_description(_shipped_folder())["name"]
+    try:
+        kept = {path.name for path in (state_dir / "models").iterdir() if (path / _DESCRIPTION_FILE).is_file()}
+    except OSError:
+        kept = set()
+    return {str(shipped), *kept}
 
 
 def model_parts(state_dir: Path, name: str) -> dict[str, bytes]:
@@ -158,7 +172,7 @@ def model_parts(state_dir: Path, name: str) -> dict[str, bytes]:
         As ``kept_model``.
     """
     if kept_model(state_dir, name).name == default_model().name:
-        folder: Path | Traversable = importlib.resources.files("connectors") / "data" / "default_model"
+        folder: Path | Traversable = _shipped_folder()
     else:
         folder = state_dir / "models" / name
     return {part: _read(folder / part) for part in MODEL_PARTS}
@@ -218,6 +232,10 @@ def roll_back(state_dir: Path, *, to_shipped: bool = True) -> ModelBundle:
             replace_file(models / _CURRENT_FILE, f"{name}\n".encode())
         _write_history(models, history)
     return bundle
+
+
+def _shipped_folder() -> Traversable:
+    return importlib.resources.files("connectors") / "data" / "default_model"
 
 
 def _none_before(state_dir: Path) -> FatalError:

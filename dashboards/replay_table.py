@@ -62,22 +62,23 @@ def plan_sentences(plan: ShownPlan, models: Sequence[str], missing: Sequence[str
     size = f"{plan.size_bytes / 2**20:,.1f} MiB"
     stretch = f"{format_iso(plan.from_ns)} to {format_iso(plan.to_ns)}"
     sentences = [
-        f"{stretch}: {counted(len(plan.files), 'snapshot')}, {size}, with {' and '.join(map(printable, models))}",
-        start_sentence(plan),
+        f"{stretch}: {counted(len(plan.files), 'snapshot')}, {size}, with {' and '.join(map(printable, models))}"
     ]
-    if plan.changed_settings:
-        sentences.append(
-            f"the settings have changed since ({', '.join(plan.changed_settings)}): results may differ from the first"
-        )
-    return sentences + list(missing)
+    if plan.state_file is not None and plan.state_file.first_ns is not None:
+        minutes = (plan.from_ns - plan.state_file.first_ns) / MINUTE_NS
+        sentences.append(f"it starts from {plan.state_file.key}, {minutes:.0f} minutes before the stretch")
+    caveat = caveat_sentence(plan)
+    return [*sentences, *([caveat] if caveat else []), *missing]
 
 
-def start_sentence(plan: ShownPlan) -> str:
-    """From where a replay starts, and what that means."""
-    if plan.state_file is None or plan.state_file.first_ns is None:
+def caveat_sentence(plan: ShownPlan) -> str:
+    """Why the results need not be what the watch gave; empty where they are to be the same."""
+    if plan.state_file is None:
         return "it starts without an archived state: all devices learn anew, and the results are not the first ones"
-    minutes = (plan.from_ns - plan.state_file.first_ns) / MINUTE_NS
-    return f"it starts from {plan.state_file.key}, {minutes:.0f} minutes before the stretch"
+    if plan.changed_settings:
+        changed = ", ".join(plan.changed_settings)
+        return f"the settings have changed since ({changed}): results may differ from the first"
+    return ""
 
 
 def print_sentences(sentences: Sequence[str], console: Console) -> None:

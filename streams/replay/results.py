@@ -7,7 +7,7 @@ from connectors.alert_documents import alert_document
 from connectors.evidence_store import EXPIRED
 from connectors.kept_evidence import by_telling
 from dashboards.replay_page import PictureOf, comparison_page, replay_page
-from dashboards.replay_table import plan_sentences
+from dashboards.replay_table import caveat_sentence, plan_sentences
 from models.alerts.alert import Alert
 from models.event_time import format_iso
 from models.replay_comparison import ReplayComparison
@@ -114,6 +114,7 @@ def plan_document(plan: ReplayPlan) -> dict[str, object]:
         "to": format_iso(plan.to_ns),
         "state": None if plan.state_file is None else plan.state_file.key,
         "changed_settings": list(plan.changed_settings),
+        "caveat": caveat_sentence(plan),
         "files": [file.key for file in plan.files],
         "bytes": plan.size_bytes,
     }

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from models.event_time import format_iso, iso_or_none
 from streams.console.api.answers import Answer
-from streams.console.api.questions import stretch_between
+from streams.console.api.questions import ID_PATTERN, stretch_between
 from streams.console.api.route import JSON_TYPE, ApiRoute
 from streams.console.api.validators import tag_answer, tag_of_answer
 from streams.console.guards import Operator
@@ -17,10 +17,11 @@ from streams.console.parts import parts
 from streams.console.problems import RefusedError
 from streams.console.replays.question import ReplayQuestion
 from streams.console.replays.run import ReplayRun, ReplayStatus
+from streams.console.replays.starting import begin_replay
 
 router = APIRouter(prefix="/api/v1", route_class=ApiRoute, tags=["replays"])
 
-ReplayId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="16 hexadecimal digits.")]
+ReplayId = Annotated[str, Path(pattern=ID_PATTERN, description="16 hexadecimal digits.")]
 
 
 class ReplayStart(BaseModel):
@@ -49,7 +50,7 @@ class Replay(Answer):
     by: str = Field(description="Who started it.")
     asked: str = Field(description="When, ISO 8601 in UTC.")
     ended: str | None = Field(description="When it ended; null: not yet.")
-    sentence: str = Field(description="What it said last, or why it failed.")
+    sentence: str = Field(description="What it said last; why it failed, or why it need not give the same again.")
 
 
 class Replays(Answer):
@@ -89,7 +90,7 @@ def start_replay(request: Request, who: Operator, start: ReplayStart) -> Respons
     assert stretch.from_ns is not None  # noqa: S101 - the body has both
     assert stretch.to_ns is not None  # noqa: S101
     question = ReplayQuestion(from_ns=stretch.from_ns, to_ns=stretch.to_ns, model=start.model, fresh=start.fresh)
-    run = parts(request).replays.start(question, by=who.name)
+    run = begin_replay(parts(request), question, by=who.name)
     return Response(
         _document(run).as_json(),
         HTTPStatus.ACCEPTED,

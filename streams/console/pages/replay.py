@@ -5,8 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from connectors.model_files import installed_name
-from connectors.registry.version_listing import VersionListing
+from connectors.model_files import kept_names
 from connectors.state.reader import StateReader
 from dashboards.console.replay_view import camera_differences, found_rows, hour_rows, progress_facts, result_facts
 from dashboards.html_page import PAGE_POLICY
@@ -15,12 +14,13 @@ from models.errors import PetawatchError, RecordError
 from models.event_time import DAY_NS, format_iso, parse_iso
 from streams.console.guards import Operator
 from streams.console.pages.asked_stretch import AskedStretch, asked_stretch
-from streams.console.pages.known_snapshots import known_snapshots
 from streams.console.parts import ConsoleParts, parts
 from streams.console.problems import sentence_of, status_of
 from streams.console.rendering import render
+from streams.console.replays.known_snapshots import known_snapshots
 from streams.console.replays.question import ReplayQuestion
 from streams.console.replays.run import ReplayRun
+from streams.console.replays.starting import begin_replay
 from streams.history.known_devices import latest_minute_end
 
 router = APIRouter()
@@ -52,7 +52,7 @@ def start(
         question = ReplayQuestion(
             from_ns=_time(from_, "beginning"), to_ns=_time(to, "end"), model=model.strip(), fresh=bool(fresh)
         )
-        run = parts(request).replays.start(question, by=who.name)
+        run = begin_replay(parts(request), question, by=who.name)
     except PetawatchError as error:
         asked = {"from": from_, "to": to, "model": model, "fresh": fresh}
         return _page(request, asked, trouble=sentence_of(error), status=status_of(error))
@@ -96,7 +96,7 @@ def _page(request: Request, asked: dict[str, str], *, trouble: str = "", status:
         asked=asked,
         hours=hour_rows(snapshots),
         day=(time_words(day.from_ns, seconds=True), time_words(day.to_ns, seconds=True)),
-        models=_models(console),
+        models=sorted(kept_names(console.state)),
         runs=[_shown(run) for run in console.replays.runs()],
     )
 
@@ -121,7 +121,8 @@ def _run_page(request: Request, run_id: str, *, trouble: str = "", status: int =
 
 def _shown(run: ReplayRun) -> dict[str, object]:
     question = run.question
-    other = f"compared with {question.model}" if question.model else "the model of that time"
+    models = "the model in use now" if question.fresh else "the model of that time"
+    models = f"{models}, compared with {question.model}" if question.model else models
     return {
         "id": run.id,
         "from": time_words(question.from_ns, seconds=True),
@@ -130,7 +131,7 @@ def _shown(run: ReplayRun) -> dict[str, object]:
         "to_asked": format_iso(question.to_ns),
         "model": question.model,
         "fresh": question.fresh,
-        "models": f"{other}, begun anew" if question.fresh else other,
+        "models": f"{models}, begun anew" if question.fresh else models,
         "by": run.by,
         "asked": time_words(run.asked_ns, seconds=True),
         "ended": time_words(run.ended_ns, seconds=True),
@@ -152,20 +153,6 @@ def _day(console: ConsoleParts, asked: dict[str, str]) -> AskedStretch:
     stretch = asked_stretch(asked["from"], asked["to"], latest_ns, DAY_NS)
     first_ns = stretch.from_ns // DAY_NS * DAY_NS if stretch.asked else stretch.from_ns
     return AskedStretch(from_ns=first_ns, to_ns=first_ns + DAY_NS, asked=stretch.asked, trouble=stretch.trouble)
-
-
-def _models(console: ConsoleParts) -> list[str]:
-    """Names that may be compared with: registered, in use, or kept; what can't be read is left out."""
-    names: set[str] = set()
-    try:
-        names.add(installed_name(console.state))
-    except PetawatchError:
-        names.add("")
-    names.update(each.model for each in VersionListing(console.state, console.settings.tracking).read() or ())
-    folder = console.state / "models"
-    if folder.is_dir():
-        names.update(path.name for path in folder.iterdir() if (path / "model.json").is_file())
-    return sorted(names - {""})
 
 
 def _time(text: str, which: str) -> int:

@@ -27,3 +27,9 @@ def document_of(log: Path) -> bytes | None:
     except ValueError:
         return None
     return lines[-1].encode()
+
+
+def caveat_of(document: bytes) -> str:
+    """Why the results need not be what the watch gave, as they say themselves; empty where they are to be the same."""
+    caveat: str = json.loads(document).get("caveat", "")
+    return caveat

@@ -35,7 +35,7 @@ class ReplayRun:
     asked_ns, ended_ns
         By the clock; the second is None until it has ended.
     sentence
-        What it said last, or why it failed.
+        What it said last; why it failed, or why it need not give what the watch gave.
     progress
         How far it has come; None unless it runs, and before its first file.
     """

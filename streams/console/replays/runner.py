@@ -18,7 +18,7 @@ from models.errors import RecordError, RetryableError
 from models.event_time import MICROSECOND_NS, SECOND_NS, format_iso
 from streams.console.replays.changes import ReplayChanges
 from streams.console.replays.kept_runs import KeptRuns
-from streams.console.replays.process_log import document_of, last_line
+from streams.console.replays.process_log import caveat_of, document_of, last_line
 from streams.console.replays.question import ReplayQuestion
 from streams.console.replays.run import ReplayRun, ReplayStatus
 from streams.processes.command_process import COMMAND, CommandProcess
@@ -262,7 +262,7 @@ class ReplayRunner:
         if failed or document is None or not self._kept.page(run.id).is_file():
             return ReplayStatus.FAILED, last_line(log) or "its process was ended"
         replace_file(self._kept.result(run.id), document)
-        return ReplayStatus.FINISHED, ""
+        return ReplayStatus.FINISHED, caveat_of(document)
 
     def _arguments(self, run: ReplayRun) -> list[str | Path]:
         question = run.question

@@ -14,6 +14,7 @@ from connectors.model_files import (
     install_model,
     installed_model,
     kept_model,
+    kept_names,
     load_model,
     roll_back,
     write_model,
@@ -270,7 +271,11 @@ def test_a_model_is_found_by_its_name_whether_it_is_in_use_or_not(tmp_path: Path
     folder = install_model(tmp_path, replace(bundle, seeds={}))
     assert kept_model(tmp_path, bundle.name) == bundle
     assert kept_model(tmp_path, default_model().name) == default_model()
+    assert kept_names(tmp_path) == {bundle.name, folder.name, default_model().name}
+    assert kept_names(tmp_path / "nothing") == {default_model().name}
     folder.rename(folder.with_name("ae-000000000000"))
     for name in ("", "../x", "ae-000000000000", folder.name):
         with pytest.raises(FatalError):
             kept_model(tmp_path, name)
+    with pytest.raises(FatalError, match=r"^there is no model ae-1 here; petawatch models list"):
+        kept_model(tmp_path, "ae-1")

@@ -34,7 +34,9 @@ CAMERA = {
     "odd_second_only": 3,
     "differences": {"0.5": 0.25},
 }
+CAVEAT = "it starts without an archived state: all devices learn anew"
 RESULT = {
+    "caveat": CAVEAT,
     "alerts": [ALERT],
     "results": ["/archive/replays/a"],
     "comparison": {
@@ -61,9 +63,9 @@ PROGRESS = {
 PROGRAM = f"""
 import pathlib, sys, time
 arguments = sys.argv[1:]
-if "2022-07-01T10:00" in arguments[arguments.index("--from") + 1]:
+if "2022-07-01T09:34" in arguments[arguments.index("--from") + 1]:
     sys.exit("Error: no snapshot is known")
-if "2022-07-01T11:00" in arguments[arguments.index("--from") + 1]:
+if "2022-07-01T09:35" in arguments[arguments.index("--from") + 1]:
     pathlib.Path(arguments[arguments.index("--progress") + 1]).write_text({json.dumps(PROGRESS)!r})
     time.sleep(600)
 pathlib.Path(arguments[arguments.index("--page") + 1]).write_text("<p>all of it</p>")
@@ -74,6 +76,8 @@ print({json.dumps(RESULT)!r})
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[TestClient]:
     write_state(tmp_path)
+    (tmp_path / "models" / "ae-2").mkdir(parents=True)
+    (tmp_path / "models" / "ae-2" / "model.json").touch()
     client = console_client(tmp_path)
     parts = client.app.state.parts  # type: ignore[attr-defined]
     runner = ReplayRunner(tmp_path, None, ManualClock(), program=PROGRAM)
@@ -94,12 +98,15 @@ def test_a_stretch_is_chosen_started_and_looked_at(client: TestClient) -> None:
     assert choose is not None
     chosen = client.get(choose[1].replace("&amp;", "&"), headers=HTML).text
     assert 'name="from" required value="2022-07-01T09:00:00.000Z"' in chosen
-    status, path = start(client, **{"from": "2022-07-01T09:00", "to": "2022-07-01T09:10", "model": "ae-2"})
+    status, path = start(client, **{"from": "2022-07-01T09:00", "to": "2022-07-01T09:50", "model": "ae-2"})
     assert status == 303
     wait_until(lambda: "finished" in client.get(path, headers=HTML).text)
     found = client.get(path, headers=HTML).text
-    for words in ("ae-1, compared with ae-2", "no beam: no beam", "only ae-1", "LA-A3-31", "+0.25"):
+    for words in ("ae-1, compared with ae-2", "no beam: no beam", "only ae-1", "LA-A3-31", "+0.25", CAVEAT):
         assert words in found, words
+    assert CAVEAT in client.get("/replay", headers=HTML).text
+    [told] = client.get("/api/v1/replays").json()["items"]
+    assert told["sentence"] == CAVEAT
     whole = client.get(f"{path}/page")
     assert whole.text == "<p>all of it</p>"
     assert "script-src" not in whole.headers["content-security-policy"]
@@ -111,13 +118,19 @@ def test_what_can_not_be_replayed_is_told_where_it_was_asked(client: TestClient)
         ({"from": "soon", "to": "2022-07-01"}, "is no ISO 8601 time"),
         ({"from": "2022-07-02", "to": "2022-07-01"}, "begins before its end"),
         ({"from": "2022-07-01", "to": "2022-07-01T01:00", "model": "--config"}, "is no name of a model"),
+        ({"from": "2022-07-01T09:34", "to": "2022-07-01T09:35", "model": "ae-3"}, "no model ae-3 to compare with"),
+        ({"from": "2022-07-01T05:00", "to": "2022-07-01T06:00"}, "snapshot between 2022-07-01T05:00:00.000Z and"),
     ]:
         status, page = start(client, **fields)
         assert status == 422
         assert words in page.replace("&#39;", "'")
-    status, path = start(client, **{"from": "2022-07-01T10:00", "to": "2022-07-01T10:10"})
+    assert client.get("/api/v1/replays").json()["items"] == []
+    status, path = start(client, **{"from": "2022-07-01T09:34", "to": "2022-07-01T09:44"})
     wait_until(lambda: "failed" in client.get(path, headers=HTML).text)
-    assert "no snapshot is known" in client.get(path, headers=HTML).text
+    page = client.get(path, headers=HTML).text
+    assert "no snapshot is known" in page
+    assert "Try again" in page
+    assert "Go on" not in page
     assert client.get(f"{path}/page").status_code == 404
     assert client.get("/replay/0123456789abcdef", headers=HTML).status_code == 404
     token = csrf_token(client.get("/replay", headers=HTML).text)
@@ -125,7 +138,7 @@ def test_what_can_not_be_replayed_is_told_where_it_was_asked(client: TestClient)
 
 
 def test_a_replay_that_runs_shows_how_far_it_has_come(client: TestClient) -> None:
-    _, path = start(client, **{"from": "2022-07-01T11:00", "to": "2022-07-01T11:06", "model": "ae-2"})
+    _, path = start(client, **{"from": "2022-07-01T09:35", "to": "2022-07-01T09:41", "model": "ae-2"})
     wait_until(lambda: "<progress" in client.get(path, headers=HTML).text)
     page = client.get(path, headers=HTML).text
     assert 'value="75"' in page
