@@ -66,7 +66,7 @@ _WORDS = {
     "triplet": "image, energy and spectrum are unusual together",
     "not_delivered": "the next snapshot of the series did not come",
     "empty": "the file has 0 bytes; transfer it again",
-    "truncated": "the file is cut off; what can be read of it is used",
+    "truncated": "the file is cut off: records are missing, or all of them; transfer it again",
     "damaged_hdf5": "there is no readable HDF5 in the file",
     "not_hdf5": "the file is no HDF5 in spite of its name",
     "no_records": "there is nothing in the file",

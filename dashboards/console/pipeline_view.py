@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from connectors.state.commit import FileStatus
 from connectors.state.file_accounts import FileAccount
 from dashboards.words import count_words, plain_words, size_words, time_words
 
 _FILE_MEANINGS = {
-    "accepted": "read, wholly or what is left of them",
-    "rejected": "nothing in them could be read",
+    "accepted": "whole, and read",
+    "rejected": "cut off, damaged or unreadable; what could be read of them counts",
     "replaced": "came again with other content",
     "skipped": "no snapshots by their names",
     "ignored": "known already, or not to be read",
@@ -117,6 +118,9 @@ def _file_row(account: FileAccount) -> FileRow:
         note = f"{note}; replaced by another version".removeprefix("; ")
     elif not account.latest:
         note = f"{note}; its latest version was refused".removeprefix("; ")
+    elif account.status is FileStatus.REJECTED:
+        left = "what could be read of it counts" if account.read else "nothing in it could be read"
+        note = f"{note}; {left}"
     return FileRow(
         path=account.path,
         sha256=account.sha256,

@@ -22,7 +22,7 @@ router = APIRouter()
 _FILES = 50
 _CHOICES = {
     "": ("all", FileFilter()),
-    "rejected": ("refused as a whole", FileFilter(status=FileStatus.REJECTED)),
+    "rejected": ("cut off, damaged or unreadable", FileFilter(status=FileStatus.REJECTED)),
     "dead_letters": ("with dead letters", FileFilter(only_dead_letters=True)),
     "under_way": ("not all records ended", FileFilter(only_unbalanced=True)),
 }
