@@ -7,9 +7,11 @@ import httpx
 from fastapi.testclient import TestClient
 
 from connectors.access.role import Role
+from connectors.access.tokens import ApiTokens
 from connectors.access.users import Users
 from connectors.clock import Clock, SystemClock
-from tests.support.consoles import HTML, QUICK_PASSWORDS
+from tests.support.consoles import HTML, QUICK_PASSWORDS, console_client
+from tests.support.manual_clock import ManualClock
 
 PASSWORD = "twelve or more characters"  # noqa: S105 - of tests
 
@@ -32,3 +34,13 @@ def sign_in(client: TestClient, name: str, password: str = PASSWORD, then: str =
     form = {"csrf": token, "name": name, "password": password, "next": then}
     answer: httpx.Response = client.post("/sign-in", data=form, headers=HTML)
     return answer
+
+
+def operating_program(state: Path) -> TestClient:
+    """A program with an operator's token, at a console of this state directory."""
+    clock = ManualClock()
+    add_user(state, "ada", Role.OPERATOR, clock)
+    token = ApiTokens(state, clock).create("ada", Role.OPERATOR, purpose="test", days=1)
+    client = console_client(state, clock=clock)
+    client.headers["Authorization"] = f"Bearer {token}"
+    return client

@@ -34,7 +34,8 @@ def check_query(request: Request, dependant: Dependant) -> None:
     seen: set[str] = set()
     for name, _ in given:
         if name not in known:
-            raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, _no_such_parameter(name, known), "unknown_parameter")
+            sentence = no_such_name("parameter", name, "this path", known)
+            raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, sentence, "unknown_parameter")
         if name in seen and not known[name]:
             sentence = f"`{name}` is given more than once, and takes one value."
             raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, sentence, "repeated_parameter")
@@ -55,11 +56,18 @@ def _takes_many(annotation: Any) -> bool:
     return any(get_origin(form) is list for form in (annotation, *get_args(annotation)))
 
 
-def _no_such_parameter(name: str, known: Iterable[str]) -> str:
+def no_such_name(what: str, name: str, place: str, known: Iterable[str]) -> str:
+    """The sentence about a name that is none, with those that there are.
+
+    Parameters
+    ----------
+    what, place
+        What it would be, and of what: a parameter, this path.
+    """
     names = list(known)
     shown = name if len(name) <= _SHOWN_CHARACTERS else f"{name[:_SHOWN_CHARACTERS]}..."
     if not names:
-        return f"There is no parameter {shown!r}; this path takes none."
+        return f"There is no {what} {shown!r}; {place} takes none."
     near = get_close_matches(name[:_SHOWN_CHARACTERS], names, n=1)
     meant = f"; did you mean `{near[0]}`?" if near else "."
-    return f"There is no parameter {shown!r} here{meant} There {'are' if len(names) > 1 else 'is'} {', '.join(names)}."
+    return f"There is no {what} {shown!r} here{meant} There {'are' if len(names) > 1 else 'is'} {', '.join(names)}."

@@ -30,8 +30,9 @@ AnomalousAsked = Annotated[bool | None, Query(description="Odd ones, or those th
 StageName = Annotated[
     str | None, Query(pattern=STAGE_PATTERN, description="One that was hit: `LA-A3-31`.", examples=["LA-A3-31"])
 ]
+ID_PATTERN = "^[0-9a-f]{16}$"
 #: Of an alert, an alarm or an incident.
-Id = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="16 hexadecimal digits.", examples=["3f9a07c1d2e4b586"])]
+Id = Annotated[str, Path(pattern=ID_PATTERN, description="16 hexadecimal digits.", examples=["3f9a07c1d2e4b586"])]
 
 
 @dataclass(frozen=True, slots=True)

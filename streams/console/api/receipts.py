@@ -7,6 +7,7 @@ from pydantic import Field
 
 from models.event_time import format_iso
 from streams.console.api.answers import Answer
+from streams.console.api.questions import ID_PATTERN
 from streams.console.api.route import ApiRoute
 from streams.console.api.validators import tag_answer, tag_of_answer
 from streams.console.parts import parts
@@ -39,7 +40,7 @@ class DeliveryReceipts(Answer):
 def receipts(
     request: Request,
     subject: Annotated[
-        list[Annotated[str, Query(pattern="^[0-9a-f]{16}$")]],
+        list[Annotated[str, Query(pattern=ID_PATTERN)]],
         Query(min_length=1, max_length=_MOST_SUBJECTS, description="Ids of alerts and incidents."),
     ],
 ) -> DeliveryReceipts:

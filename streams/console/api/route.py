@@ -7,11 +7,13 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 
 from streams.console.api.answers import Answer
 from streams.console.api.known_parameters import check_query
+from streams.console.api.misunderstood import body_fields, misunderstood
 from streams.console.api.validators import NotModifiedError
 from streams.console.parts import parts
 from streams.console.problems import LATER, PROBLEM_TYPE, RefusedError
@@ -78,6 +80,9 @@ class ApiRoute(APIRoute):
                 response = await answer(request)
             except NotModifiedError:
                 response = Response(status_code=HTTPStatus.NOT_MODIFIED)
+            except RequestValidationError as error:
+                sentence, reason = misunderstood(error.errors()[0], body_fields(self.dependant))
+                raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, sentence, reason) from error
             if (tag := getattr(request.state, "tag", "")) and request.method == "GET":
                 response.headers["ETag"] = tag
             for name, value in _CACHE_HEADERS.items():

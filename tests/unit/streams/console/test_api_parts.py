@@ -12,7 +12,6 @@ from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
 from connectors.access.role import Role
-from connectors.access.tokens import ApiTokens
 from dashboards.console.api_view import document_entries, operation_groups, pieces
 from models.errors import FatalError, PetawatchError, RecordError, RetryableError
 from streams.console import api_work as work_module
@@ -24,7 +23,7 @@ from streams.console.api_work import ApiWork
 from streams.console.problems import RefusedError, problem, status_of
 from tests.support.consoles import HTML, console_client
 from tests.support.manual_clock import ManualClock
-from tests.support.signing_in import add_user
+from tests.support.signing_in import add_user, operating_program
 
 
 def _request(**headers: str) -> Request:
@@ -174,7 +173,7 @@ def test_every_parameter_and_answer_says_what_it_means() -> None:
 
 def test_the_examples_are_ones(tmp_path: Path) -> None:
     """What the document gives as an example of a parameter is understood."""
-    client = _operating_program(tmp_path)
+    client = operating_program(tmp_path)
     for path, methods in _DOCUMENT["paths"].items():
         for row in methods.get("get", {}).get("parameters", ()):
             for example in row["schema"].get("examples", row.get("examples", ())):
@@ -196,15 +195,6 @@ def test_every_field_says_what_it_means() -> None:
     _every_field(check)
 
 
-def _operating_program(state: Path) -> TestClient:
-    clock = ManualClock()
-    add_user(state, "ada", Role.OPERATOR, clock)
-    token = ApiTokens(state, clock).create("ada", Role.OPERATOR, purpose="test", days=1)
-    client = console_client(state, clock=clock)
-    client.headers["Authorization"] = f"Bearer {token}"
-    return client
-
-
 def _concrete(path: str) -> str:
     """A path of the document with ids and names that have the right form."""
     known = {"role": "first", "stage": "LA-A3-31", "device": "camera"}
@@ -216,7 +206,7 @@ def _concrete(path: str) -> str:
 )
 def test_every_path_refuses_a_parameter_that_it_does_not_have(method: str, path: str, tmp_path: Path) -> None:
     known = [row["name"] for row in _DOCUMENT["paths"][path][method].get("parameters", ()) if row["in"] == "query"]
-    client = _operating_program(tmp_path)
+    client = operating_program(tmp_path)
     for name in ("no_such", "no_such=1&no_such", "no such", "x" * 5_000, *(f"{each}s" for each in known)):
         answer = client.request(method, f"{_concrete(path)}?{name}=1", json={})
         document = answer.json()
@@ -232,7 +222,7 @@ def test_every_path_refuses_a_parameter_that_it_does_not_have(method: str, path:
 def test_every_documented_parameter_is_known_and_repeated_only_where_that_means_something(
     method: str, path: str, tmp_path: Path
 ) -> None:
-    client = _operating_program(tmp_path)
+    client = operating_program(tmp_path)
     for row in _DOCUMENT["paths"][path][method].get("parameters", ()):
         if row["in"] != "query":
             continue
