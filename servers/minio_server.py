@@ -24,8 +24,6 @@ class MinioServer(ServerProcess):
         Its certificate and key; without one it speaks no TLS.
     build
         Gives the program.
-    outlives
-        Whether it goes on when this process ends. Otherwise it is killed then, however the process ended.
     """
 
     name = "MinIO"
@@ -39,9 +37,8 @@ class MinioServer(ServerProcess):
         port: int = 0,
         identity: Identity | None = None,
         build: MinioBuild | None = None,
-        outlives: bool = False,
     ) -> None:
-        super().__init__(folder, port=port, outlives=outlives)
+        super().__init__(folder, port=port)
         self._identity = identity
         self._build = build or MinioBuild()
 
