@@ -37,15 +37,16 @@ svg.course .drift-1 { stroke: #ffd27a; } svg.course .drift-0, svg.course .drift-
 @page { size: A4; margin: 12mm 12mm 14mm; }
 @media print {
   :root { color-scheme: light; } body { background: #fff; color: #111; font-size: 9.5pt; max-width: none; padding: 0; }
-  h1 { font-size: 17pt; } h2 { break-after: avoid; font-size: 12.5pt; margin: 18pt 0 4pt; } h3 { font-size: 10pt; }
+  h1 { font-size: 17pt; } h2 { break-after: avoid; font-size: 12.5pt; margin: 18pt 0 4pt; }
+  h3 { break-after: avoid; font-size: 10pt; } article > .facts { break-after: avoid; break-inside: avoid; }
   .quiet, dt, th, figcaption { color: #444; } article { background: none; border: 1px solid #999;
-    border-left-width: 5px; break-inside: avoid; padding: 6px 10px; } img { max-height: 90mm; width: auto; }
+    border-left-width: 5px; box-decoration-break: clone; padding: 6px 10px; } img { max-height: 90mm; width: auto; }
   .scroll { overflow: visible; } table { font-size: 7.5pt; } td, th { padding: 1px 7px 1px 0; }
-  tr, svg { break-inside: avoid; } .scroll td.words { min-width: 50px; }
-  .scroll td.words:first-child { min-width: 100px; }
+  tr, svg, img, figure { break-inside: avoid; } tbody tr:first-child { break-before: avoid; }
+  .scroll td.words { min-width: 50px; } .scroll td.words:first-child { min-width: 100px; }
   svg rect { fill: #f1f2f4; } svg text { fill: #333; } svg.small { width: 100px; }
   svg.small polyline { stroke: #0060a0; } .courses { gap: 2px 12px; grid-template-columns: repeat(3, 1fr); }
-  .courses figure { break-inside: avoid; margin: 4px 0; } figcaption { font-size: 7.5pt; }
+  .courses figure { margin: 4px 0; } figcaption { font-size: 7.5pt; }
   svg.course rect { fill: none; stroke: #767676; } svg.course text { fill: #111; font-size: 14px; }
   svg.course .mark { stroke: #c4c4c4; } svg.course .line-0 { stroke: #0060a0; } svg.course .line-1 { stroke: #b04a00; }
   svg.course .drift-0 { stroke: #003459; } svg.course .drift-1 { stroke: #6b2d00; }
@@ -94,6 +95,11 @@ def picture(png: bytes, says: str) -> str:
     """A PNG inside the page; ``says`` for who can't see it."""
     data = base64.b64encode(png).decode()
     return f'<img src="data:image/png;base64,{data}" alt="{text(says)}">'
+
+
+def captioned(shown: str, words: str) -> str:
+    """A picture, which is HTML already, with what it is of below it."""
+    return f"<figure>{shown}<figcaption>{text(words)}</figcaption></figure>"
 
 
 def figures(drawings: Iterable[tuple[str, Markup]]) -> str:

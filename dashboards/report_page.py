@@ -5,7 +5,7 @@ from typing import Any
 
 from dashboards.alert_table import cause_of, lasted, place_of, score_of
 from dashboards.curve_drawing import draw_small_curve
-from dashboards.html_page import facts_line, heading, html_page, html_table, paragraph, picture, text
+from dashboards.html_page import captioned, facts_line, heading, html_page, html_table, paragraph, picture, text
 from dashboards.incident_words import audit_rows, incident_rows, verdict_words
 from dashboards.reason_words import why
 from dashboards.report_steadiness import energy_parts, pointing_parts
@@ -15,6 +15,7 @@ from dashboards.shift_report import (
     OpenPoints,
     ReportEpisode,
     ReportIncident,
+    ReportPicture,
     ShiftReport,
     StageShots,
 )
@@ -170,18 +171,31 @@ def _incident(shown: ReportIncident) -> str:
         facts_line(facts),
         _episodes(shown.episodes),
         paragraph(f"{counted(more, 'more episode')}: look at the console.", quiet=True) if more > 0 else "",
-        picture(shown.picture, f"evidence of {row.where}") if shown.picture is not None else "",
+        "" if shown.picture is None else _picture(shown.picture),
         paragraph(sentence_words(shown.note), quiet=True) if shown.note else "",
     ]
     return f'<article class="{row.priority}">{"".join(parts)}</article>'
 
 
+def _picture(shown: ReportPicture) -> str:
+    """With what it is of: an incident has several cameras."""
+    alert = shown.alert
+    stage = alert.stage.name if alert.device else ""
+    of = ", ".join(
+        words
+        for words in (place_of(alert), stage and f"stage {stage}", f"shot of {time_words(shown.shot_ns)} UTC")
+        if words
+    )
+    return captioned(picture(shown.png, f"evidence of {place_of(alert)}"), f"{of}: {why(alert)}")
+
+
 def _episodes(episodes: Sequence[ReportEpisode]) -> str:
     if not episodes:
         return ""
-    columns = ("what is odd", "where", "kind", "likely cause", "first shot", "lasted", "score", "said")
+    columns = ("severity", "what is odd", "where", "kind", "likely cause", "first shot", "lasted", "score", "said")
     rows = [
         (
+            episode.alert.severity.value,
             why(episode.alert),
             place_of(episode.alert),
             plain_words(episode.alert.kind),

@@ -29,21 +29,31 @@ class ReportEpisode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportPicture:
+    """What was to be seen at one shot of an episode; ``shot_ns`` is its event time."""
+
+    png: bytes
+    alert: Alert
+    shot_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportIncident:
-    """An incident with its first episodes.
+    """An incident with its worst episodes.
 
     Attributes
     ----------
     worst
         The alert that it is headed by; None when that is not known.
     picture
-        PNG of the worst shot of one of them; None where ``note`` says why there is none, or nothing was to be seen.
+        Of the worst episode that has one, at its worst shot; None where ``note`` says why there is none, or nothing was
+        to be seen.
     """
 
     incident: Incident
     episodes: Sequence[ReportEpisode]
     worst: Alert | None = None
-    picture: bytes | None = None
+    picture: ReportPicture | None = None
     note: str = ""
 
 

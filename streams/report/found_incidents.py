@@ -10,8 +10,7 @@ from connectors.evidence_store import EXPIRED, EvidenceLink
 from connectors.kept_evidence import by_telling, evidence_path
 from connectors.png_file import read_png
 from connectors.state.reader import StateReader
-from dashboards.shift_report import ReportEpisode, ReportIncident
-from models.alarms.alarm import Activation
+from dashboards.shift_report import ReportEpisode, ReportIncident, ReportPicture
 from models.alarms.incident import Incident
 from models.alerts.alert import Alert, AlertKind
 from models.alerts.verdicts import EpisodeVerdict
@@ -20,6 +19,8 @@ from streams.report.reported_stretch import ReportedStretch
 
 _MOST_INCIDENTS = 150
 _MOST_EPISODES = 12
+# Of the worst episodes of an incident, looked at for a picture.
+_MOST_LOOKED_AT = 100
 _MOST_PICTURES = 60
 _MOST_UNGROUPED = 100
 _MOST_DRIFTS = 100
@@ -104,14 +105,15 @@ class _Reading:
         self._pictures = pictures
 
     def incident(self, incident: Incident, worst: Alert | None) -> ReportIncident:
-        """With its first episodes, and a picture of the oddest of them."""
-        activations = self._room.activations(incident.id, limit=_MOST_EPISODES)
-        picture, note = self._picture(activations)
+        """With its worst episodes, the worst one first, and a picture of the worst that has one."""
+        worst_first = self._room.worst_first(incident.id)
+        picture, note = self._picture(worst_first[:_MOST_LOOKED_AT])
         return ReportIncident(
             incident=incident,
             worst=worst if worst is None else self._reader.alert(worst.id),
             episodes=[
-                self.episode(each.alert, by=each.acknowledged_by, at_ns=each.acknowledged_ns) for each in activations
+                self.episode(each.alert, by=each.acknowledged_by, at_ns=each.acknowledged_ns)
+                for each in self._room.activations_of(worst_first[:_MOST_EPISODES])
             ],
             picture=picture,
             note=note,
@@ -126,22 +128,23 @@ class _Reading:
             verdict=self._verdicts.get(alert.id),
         )
 
-    def _picture(self, activations: Sequence[Activation]) -> tuple[bytes | None, str]:
-        """Of the oddest episode that has one; else why there is none, and nothing where none was ever made."""
+    def _picture(self, worst_first: Sequence[str]) -> tuple[ReportPicture | None, str]:
+        """Of the first episode that has one; else why there is none, and nothing where none was ever made."""
         note = ""
-        for activation in sorted(activations, key=lambda each: -each.alert.score):
-            link = _most_telling(self._reader.evidence(activation.alert.id))
-            if link is None:
+        for alert_id in worst_first:
+            link = _most_telling(self._reader.evidence(alert_id))
+            alert = None if link is None else self._reader.alert(alert_id)
+            if link is None or alert is None:
                 continue
             if not self._pictures.count:
                 return None, "a report has no more pictures; this one's is in the console"
             try:
-                picture = read_png(evidence_path(self._room.state, link.png), _MOST_PICTURE_BYTES)
+                png = read_png(evidence_path(self._room.state, link.png), _MOST_PICTURE_BYTES)
             except RecordError as error:
                 note = note or str(error)
                 continue
             self._pictures.count -= 1
-            return picture, ""
+            return ReportPicture(png=png, alert=alert, shot_ns=link.event_time_ns), ""
         return None, note
 
 

@@ -16,6 +16,7 @@ from dashboards.shift_report import (
     MeterEnergy,
     ReportEpisode,
     ReportIncident,
+    ReportPicture,
     ShiftReport,
     StageShots,
 )
@@ -62,7 +63,8 @@ def report() -> ShiftReport:
     episode = ReportEpisode(
         alert=replace(alert, device=camera.name), acknowledged_by="m.popescu", acknowledged_ns=1, verdict=verdict
     )
-    picture = encode_png(np.zeros((400, 1_100), np.uint8), np.array([[20, 30, 90]], np.uint8))
+    png = encode_png(np.zeros((400, 1_100), np.uint8), np.array([[20, 30, 90]], np.uint8))
+    picture = ReportPicture(png=png, alert=alert, shot_ns=START_NS)
     steady = measured(2, [64.0, 51.0])
     energy = measured(1, [312.0])
     return ShiftReport(

@@ -17,6 +17,7 @@ from dashboards.shift_report import (
     OpenPoints,
     ReportEpisode,
     ReportIncident,
+    ReportPicture,
     ShiftReport,
 )
 from models.alarms.audit_chain import next_entry
@@ -45,6 +46,7 @@ INCIDENT = Incident(
 )
 VERDICT = EpisodeVerdict(alert_id=EVIL, verdict=Verdict.FALSE, reason=EVIL, by=EVIL, at_ns=5)
 EPISODE = ReportEpisode(alert=ALERT, acknowledged_by=EVIL, acknowledged_ns=4, verdict=VERDICT)
+PICTURE = ReportPicture(png=PNG, alert=ALERT, shot_ns=5 * MINUTE_NS)
 CAMERA = Device(EVIL, NO_STAGE, RecordKind.CAMERA)
 
 
@@ -62,7 +64,7 @@ def test_no_text_is_taken_for_html() -> None:
     page = report_page(
         replace(
             REPORT,
-            incidents=[ReportIncident(incident=INCIDENT, episodes=[EPISODE], worst=ALERT, picture=PNG, note=EVIL)],
+            incidents=[ReportIncident(incident=INCIDENT, episodes=[EPISODE], worst=ALERT, picture=PICTURE, note=EVIL)],
             ungrouped=[EPISODE],
             drifts=[EPISODE],
             devices=[DeviceAvailability(device=CAMERA, expected=3, came=2, odd=1)],
@@ -116,6 +118,14 @@ def test_what_a_report_has_no_room_for_is_counted() -> None:
     )
     for words in ("Incidents: 8", "7 more incidents: look at the console.", "2 more episodes", "2 episodes of no inc"):
         assert words in page
+
+
+def test_a_picture_says_what_it_is_of() -> None:
+    alert = alert_event().alert
+    picture = ReportPicture(png=PNG, alert=alert, shot_ns=alert.first_shot_ns)
+    page = report_page(replace(REPORT, incidents=[ReportIncident(incident=INCIDENT, episodes=[], picture=picture)]))
+    [caption] = re.findall(r"</?img[^>]*><figcaption>(.*?)</figcaption>", page)
+    assert caption.startswith("LA_A3_31-Camera_1-Camera-1, stage LA-A3-31, shot of 2022-07-01 09:34:00")
 
 
 def test_a_share_is_never_rounded_up_to_all() -> None:

@@ -15,7 +15,7 @@ from connectors.state.directory import StateDirectory
 from dashboards.report_page import report_page
 from dashboards.shift_report import ShiftReport
 from models.alarms.alarm import alarm_id
-from models.alerts.alert import Alert, AlertChange, AlertEvent, AlertKind
+from models.alerts.alert import Alert, AlertChange, AlertEvent, AlertKind, Severity
 from models.alerts.verdicts import Verdict
 from models.event_time import DAY_NS, HOUR_NS
 from streams.deciding import give_verdict
@@ -183,6 +183,27 @@ def test_only_the_watch_s_own_stages_are_under_maintenance_and_an_alarm_of_both_
     for room in rooms:
         room.desk.start_maintenance(alert().stage, until_ns=None, by="mara", why="new crystal")
     assert reported(watch).open_points.maintenance == watch.reader.maintenance() != []
+
+
+def test_the_worst_episodes_of_an_incident_are_shown_and_the_worst_first(tmp_path: Path) -> None:
+    mild = [alert(f"LA_A3_31-Camera_{n}-Camera-1", at_s=n, severity=Severity.LOW) for n in range(1, 13)]
+    grave = alert("LA_A3_31-Camera_20-Camera-1", at_s=20)
+    with control_room(tmp_path / "watch") as watch:
+        take(watch, *mild, grave)
+        [shown] = reported(watch).incidents
+        page = report_page(reported(watch))
+    assert (shown.incident.episodes, len(shown.episodes)) == (13, 12)
+    assert [episode.alert.severity for episode in shown.episodes] == [Severity.HIGH] + [Severity.LOW] * 11
+    assert "1 more episode: look at the console." in page
+    assert "<td>high</td>" in page
+
+
+def test_the_picture_is_of_the_worst_episode_that_has_one(tmp_path: Path) -> None:
+    seen, *_ = write_state(tmp_path)
+    stretch = ReportedStretch(from_ns=seen.first_shot_ns, to_ns=seen.first_shot_ns + HOUR_NS)
+    first, _ = gather_report(tmp_path, load_settings(None), stretch, START_NS).incidents
+    assert first.picture is not None
+    assert (first.picture.alert.id, first.picture.shot_ns) == (seen.id, seen.first_shot_ns)
 
 
 def test_pictures_there_is_no_room_for_are_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
