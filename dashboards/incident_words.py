@@ -4,11 +4,14 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from dashboards.aside_words import aside_words
 from dashboards.reason_words import why
-from dashboards.words import counted, plain_words, span_words, time_words
+from dashboards.words import counted, plain_words, span_words, time_words, utc_words
 from models.alarms.alarm import Alarm
 from models.alarms.audit_chain import AuditEntry
 from models.alarms.incident import Incident, IncidentState
+from models.alarms.put_aside import PutAside
+from models.alarms.suppression import Suppression
 from models.alerts.alert import Alert
 from models.alerts.verdicts import EpisodeVerdict
 from models.event_time import SECOND_NS
@@ -33,11 +36,27 @@ class IncidentRow:
     state: str
     seen: str
     unseen: bool
+    calm: bool
+    aside: str
 
 
-def incident_rows(incidents: Sequence[Incident], worst_alerts: Mapping[str, Alert]) -> list[IncidentRow]:
-    """A list's rows; of those without a known worst alert the kinds stand for it."""
-    return [_incident_row(incident, worst_alerts.get(incident.id)) for incident in incidents]
+def incident_rows(
+    incidents: Sequence[Incident],
+    worst_alerts: Mapping[str, Alert],
+    aside: Mapping[str, PutAside] | None = None,
+    maintenance: Collection[Suppression] = (),
+) -> list[IncidentRow]:
+    """A list's rows; of those without a known worst alert the kinds stand for it.
+
+    Parameters
+    ----------
+    aside, maintenance
+        What people have put aside of each, by its id, and where they work; an incident that is put aside is ``calm``.
+    """
+    return [
+        _incident_row(incident, worst_alerts.get(incident.id), (aside or {}).get(incident.id), maintenance)
+        for incident in incidents
+    ]
 
 
 def _lasted_words(incident: Incident) -> str:
@@ -47,7 +66,9 @@ def _lasted_words(incident: Incident) -> str:
     return span_words((incident.last_shot_ns - incident.first_shot_ns) / SECOND_NS)
 
 
-def _incident_row(incident: Incident, worst: Alert | None) -> IncidentRow:
+def _incident_row(
+    incident: Incident, worst: Alert | None, aside: PutAside | None, maintenance: Collection[Suppression]
+) -> IncidentRow:
     kinds = ", ".join(plain_words(kind) for kind in incident.kinds)
     what = kinds if worst is None else why(worst)
     more = len(incident.subjects) - _SHOWN_SUBJECTS
@@ -64,6 +85,8 @@ def _incident_row(incident: Incident, worst: Alert | None) -> IncidentRow:
         state=incident.state.value,
         seen=seen_words(incident),
         unseen=incident.is_unseen,
+        calm=aside is not None and aside.is_whole,
+        aside="" if aside is None else aside_words(aside, incident.stages, maintenance),
     )
 
 
@@ -76,7 +99,7 @@ def episodes_words(incident: Incident) -> str:
 def seen_words(incident: Incident) -> str:
     """Who has seen it, if anybody."""
     if incident.is_acknowledged:
-        return f"acknowledged by {incident.acknowledged_by} at {time_words(incident.acknowledged_ns, seconds=True)}"
+        return f"acknowledged by {incident.acknowledged_by} at {utc_words(incident.acknowledged_ns, seconds=True)}"
     return "unacknowledged" if incident.announced_ns is not None else "not announced: shelved, suppressed or delayed"
 
 
@@ -85,7 +108,7 @@ def verdict_words(verdict: EpisodeVerdict | None) -> str:
     if verdict is None:
         return ""
     because = f": {verdict.reason}" if verdict.reason else ""
-    return f"{verdict.verdict.value}, said {verdict.by} at {time_words(verdict.at_ns, seconds=True)}{because}"
+    return f"{verdict.verdict.value}, said {verdict.by} at {utc_words(verdict.at_ns, seconds=True)}{because}"
 
 
 def audit_rows(entries: Iterable[AuditEntry], names: Mapping[str, str]) -> list[tuple[str, str, str, str, str]]:
@@ -123,7 +146,7 @@ def _detail(name: str, value: object, subject: str, names: Mapping[str, str]) ->
         unnamed = "incident " if name == "incidents" else ""
         return ", ".join(names.get(str(each), f"{unnamed}{each}") for each in value if each != subject)
     if name.endswith("_ns") and isinstance(value, int):
-        return f"{plain_words(name.removesuffix('_ns'))} {time_words(value)} UTC"
+        return f"{plain_words(name.removesuffix('_ns'))} {utc_words(value)}"
     if value in (None, "") or (name in _IN_THE_NAME and subject in names):
         return ""
     if isinstance(value, bool):
@@ -141,5 +164,5 @@ def _setting_words(value: object) -> str:
 def subject_names(incident: Incident | None, alarms: Collection[Alarm], alerts: Iterable[Alert]) -> dict[str, str]:
     """What the ids of an incident mean to people."""
     names = {alarm.id: f"{plain_words(alarm.kind)} of {alarm.subject}" for alarm in alarms}
-    names |= {alert.id: f"the episode of {time_words(alert.first_shot_ns)}" for alert in alerts}
+    names |= {alert.id: f"the episode of {utc_words(alert.first_shot_ns)}" for alert in alerts}
     return names | ({} if incident is None else {incident.id: "the incident"})

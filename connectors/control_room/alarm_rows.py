@@ -112,6 +112,21 @@ def unseen_alarms(connection: sqlite3.Connection, meant: MeantAlerts) -> list[Al
     return list(find_alarms(connection, query, values))
 
 
+def unseen_alarms_of(connection: sqlite3.Connection, incident_ids: Iterable[str]) -> dict[str, list[Alarm]]:
+    """Of each incident the alarms of which it has something that was announced and that nobody has acknowledged."""
+    rows = connection.execute(
+        "SELECT DISTINCT incident_id, alarm_id FROM activations"  # noqa: S608
+        f" WHERE incident_id IN (SELECT value FROM json_each(?)) AND {_UNSEEN} ORDER BY incident_id, alarm_id",
+        (json.dumps(sorted(incident_ids)),),
+    ).fetchall()
+    ids = json.dumps(sorted({alarm_id for _, alarm_id in rows}))
+    alarms = {alarm.id: alarm for alarm in find_alarms(connection, "id IN (SELECT value FROM json_each(?))", (ids,))}
+    found: dict[str, list[Alarm]] = {}
+    for incident_id, alarm_id in rows:
+        found.setdefault(incident_id, []).append(alarms[alarm_id])
+    return found
+
+
 def store_activation(connection: sqlite3.Connection, activation: Activation, scope: str) -> None:
     """Write down how an alert stands."""
     alert = activation.alert

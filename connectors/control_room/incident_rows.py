@@ -36,10 +36,15 @@ _ALL_WORST_FIRST = f"""SELECT a.alert_id FROM activations a JOIN alarms m ON m.i
     WHERE a.incident_id = ? ORDER BY {_WORST_FIRST}"""  # noqa: S608
 
 
-# The same, for each of its stages.
+#: Whether people have put an alarm aside, as ``models.alarms.put_aside.aside_cause`` says it; its value is the time.
+ASIDE = """(json_extract(m.life, '$.out_of_service') OR coalesce(json_extract(m.life, '$.shelved_until_ns'), 0) > ?
+    OR EXISTS (SELECT 1 FROM json_each(m.life, '$.suppressed_by') WHERE value = 'maintenance'))"""
+
+
+# The same, for each of its stages, and what is put aside behind the rest.
 _WORST_OF_STAGES = f"""SELECT incident_id, alert_id FROM (
     SELECT a.incident_id, a.alert_id, row_number() OVER (PARTITION BY a.incident_id, a.front_end, a.amp, a.arm
-        ORDER BY {_WORST_FIRST}) AS place
+        ORDER BY {ASIDE}, {_WORST_FIRST}) AS place
     FROM json_each(?) AS ids JOIN activations a ON a.incident_id = ids.value JOIN alarms m ON m.id = a.alarm_id)
     WHERE place = 1"""  # noqa: S608
 
@@ -166,9 +171,11 @@ def worst_alerts(connection: sqlite3.Connection, incident_ids: Iterable[str]) ->
     return {incidents[each.alert.id]: each.alert for each in found}
 
 
-def worst_alerts_of_stages(connection: sqlite3.Connection, incident_ids: Iterable[str]) -> dict[str, list[Alert]]:
-    """As ``worst_alerts``, but one alert for each stage of an incident."""
-    rows = connection.execute(_WORST_OF_STAGES, (json.dumps(sorted(incident_ids)),)).fetchall()
+def worst_alerts_of_stages(
+    connection: sqlite3.Connection, incident_ids: Iterable[str], now_ns: int
+) -> dict[str, list[Alert]]:
+    """As ``worst_alerts``, but one alert for each stage of an incident, of what nobody has put aside by now first."""
+    rows = connection.execute(_WORST_OF_STAGES, (now_ns, json.dumps(sorted(incident_ids)))).fetchall()
     where = "alert_id IN (SELECT value FROM json_each(?))"
     known = find_activations(connection, where, (json.dumps(sorted(alert_id for _, alert_id in rows)),))
     alerts = {each.alert.id: each.alert for each in known}

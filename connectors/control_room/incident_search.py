@@ -5,13 +5,16 @@ import sqlite3
 from dataclasses import dataclass
 
 from connectors.control_room.conditions import all_of
-from connectors.control_room.incident_rows import find_incidents, stage_text
+from connectors.control_room.incident_rows import ASIDE, find_incidents, stage_text
 from connectors.control_room.schema import ANNOUNCED, UNACKNOWLEDGED, UNFINISHED
 from models.alarms.incident import Incident
 from models.alarms.priority import Priority
 from models.alerts.alert import AlertKind
 from models.devices import Stage
 
+_UNSEEN = """SELECT 1 FROM activations a JOIN alarms m ON m.id = a.alarm_id
+    WHERE a.incident_id = incidents.id AND a.announced_ns IS NOT NULL AND a.acknowledged_ns IS NULL"""
+_WHOLE_ASIDE = f"EXISTS ({_UNSEEN}) AND NOT EXISTS ({_UNSEEN} AND NOT {ASIDE})"
 # Both are lists in JSON.
 _OF_STAGE = "instr(stages, ?) > 0"
 _OF_KIND = "instr(kinds, ?) > 0"
@@ -34,6 +37,10 @@ class IncidentQuestion:
         Of at least this one.
     from_ns, to_ns
         With a shot from then on, and up to before then, ns since 1970.
+    put_aside
+        Those of which people have put aside all that nobody has acknowledged, or all others; None: both.
+    now_ns
+        By the clock: a shelving that is over by then puts nothing aside.
     """
 
     unfinished: bool = False
@@ -44,6 +51,8 @@ class IncidentQuestion:
     priority: Priority | None = None
     from_ns: int | None = None
     to_ns: int | None = None
+    put_aside: bool | None = None
+    now_ns: int = 0
 
 
 EVERY_INCIDENT = IncidentQuestion()
@@ -72,6 +81,8 @@ def search_incidents(
         (priority is not None, f"priority IN ({', '.join('?' for _ in urgent)})", urgent),
         (question.from_ns is not None, "last_shot_ns >= ?", [question.from_ns]),
         (question.to_ns is not None, "first_shot_ns < ?", [question.to_ns]),
+        (question.put_aside is True, _WHOLE_ASIDE, [question.now_ns]),
+        (question.put_aside is False, f"NOT ({_WHOLE_ASIDE})", [question.now_ns]),
         (behind is not None, _BEHIND, behind or ()),
     )
     return list(find_incidents(connection, where, values, limit=limit))

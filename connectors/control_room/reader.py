@@ -11,6 +11,7 @@ from connectors.control_room.alarm_rows import (
     find_alarm,
     find_alarms,
     latest_announcements,
+    unseen_alarms_of,
 )
 from connectors.control_room.audit_log import entries_about, find_breaks, read_entries
 from connectors.control_room.conditions import all_of
@@ -126,10 +127,15 @@ class ControlRoomReader:
         with reading(self._state) as connection:
             return worst_alerts(connection, [incident.id for incident in incidents])
 
-    def worst_alerts_of_stages(self, incidents: Iterable[Incident]) -> dict[str, list[Alert]]:
+    def worst_alerts_of_stages(self, incidents: Iterable[Incident], now_ns: int) -> dict[str, list[Alert]]:
         """For each stage of each incident the alert that the incident is headed by there, by the incident's id."""
         with reading(self._state) as connection:
-            return worst_alerts_of_stages(connection, [incident.id for incident in incidents])
+            return worst_alerts_of_stages(connection, [incident.id for incident in incidents], now_ns)
+
+    def unseen_alarms(self, incidents: Iterable[Incident]) -> dict[str, list[Alarm]]:
+        """Of each incident the alarms with something in it that was announced and that nobody has acknowledged."""
+        with reading(self._state) as connection:
+            return unseen_alarms_of(connection, [incident.id for incident in incidents if incident.is_unseen])
 
     def latest_announcements(self, incident_ids: Iterable[str]) -> dict[str, int]:
         """When something of each incident was announced last; without those of which nothing was."""
@@ -215,6 +221,11 @@ class ControlRoomReader:
                 )
             ]
         return sorted(found)
+
+    def overdue(self, now_ns: int) -> int:
+        """Of how many alarms a delay or a shelving is over by the clock that their keeper has not seen to yet."""
+        with reading(self._state) as connection:
+            return int(connection.execute("SELECT count(*) FROM alarms WHERE due_ns <= ?", (now_ns,)).fetchone()[0])
 
     def change_number(self) -> int:
         """Counts up with every step, whoever makes it; 0 before the first."""

@@ -12,6 +12,7 @@ from connectors.control_room.room_entries import OWN_ROOM
 from models.alarms.alarm import Activation, Alarm
 from models.alarms.incident import Incident, IncidentState
 from models.alarms.life_cycle import UNSEEN, AlarmState
+from models.alarms.put_aside import PutAside, put_aside
 from models.alarms.suppression import Suppression
 from models.alerts.alert import Alert, AlertKind
 from models.errors import PetawatchError
@@ -163,10 +164,21 @@ class ControlRooms:
         asked = list(incidents)
         return dict(self._merged(lambda room: room.worst_alerts(asked).items()))
 
-    def worst_alerts_of_stages(self, incidents: Iterable[Incident]) -> dict[str, list[Alert]]:
+    def worst_alerts_of_stages(self, incidents: Iterable[Incident], now_ns: int) -> dict[str, list[Alert]]:
         """For each stage of each incident the alert that the incident is headed by there, by the incident's id."""
         asked = list(incidents)
-        return dict(self._merged(lambda room: room.worst_alerts_of_stages(asked).items()))
+        return dict(self._merged(lambda room: room.worst_alerts_of_stages(asked, now_ns).items()))
+
+    def put_aside(self, incidents: Iterable[Incident], now_ns: int) -> dict[str, PutAside]:
+        """What people have put aside of each incident, by its id; without those of which they have nothing."""
+        asked = list(incidents)
+        unseen = self._merged(lambda room: room.unseen_alarms(asked).items())
+        found = {incident_id: put_aside(alarms, now_ns) for incident_id, alarms in unseen}
+        return {incident_id: aside for incident_id, aside in found.items() if aside is not None}
+
+    def overdue(self, now_ns: int) -> int:
+        """Of how many alarms something is over by the clock that their keepers have not seen to yet."""
+        return sum(self._answers(lambda room: room.overdue(now_ns)))
 
     def latest_announcements(self, incident_ids: Iterable[str]) -> dict[str, int]:
         """When something of each incident was announced last; without those of which nothing was."""

@@ -180,6 +180,17 @@ def open_for_reading(directory: Path) -> sqlite3.Connection:
     return connection
 
 
+def missing_state(directory: Path) -> FatalError | None:
+    """Why nothing is known of a directory: no watch has written there yet; None when one has, or who can tell."""
+    try:
+        (directory / DATABASE_NAME).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return _missing(directory)
+    except OSError:  # whoever reads it says what is wrong
+        return None
+    return None
+
+
 @contextmanager
 def one_moment(connection: sqlite3.Connection) -> Iterator[None]:
     """All reads inside see the database as it was at one moment."""

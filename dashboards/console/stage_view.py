@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.state.triplet_minutes import TripletMinute
+from dashboards.aside_words import brief_maintenance_words
 from dashboards.words import count_words, counted, plain_words, time_words
 from models.alarms.suppression import Suppression
 from models.alerts.alert import Alert
 from models.devices import TRIPLET_KINDS, Device, RecordKind, Stage
-from models.event_time import format_iso
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +49,6 @@ def maintenance_words(found: Suppression) -> str:
     return (
         f"Under maintenance since {time_words(found.from_ns, seconds=True)}, {until} (UTC), by {found.by}: {found.why}"
     )
-
-
-def brief_maintenance_words(found: Suppression) -> str:
-    """Until when a stage is under maintenance, and by whom."""
-    until = "" if found.until_ns is None else f" until {format_iso(found.until_ns)[:16].replace('T', ' ')} UTC"
-    return f"maintenance{until}, by {found.by}"
 
 
 def stage_rows(

@@ -6,11 +6,12 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dashboards.console.stage_view import brief_maintenance_words
+from dashboards.aside_words import aside_words, brief_maintenance_words
 from dashboards.reason_words import why
 from dashboards.words import plain_words
 from models.alarms.incident import Incident, IncidentState
-from models.alarms.suppression import Cause, Suppression, under_maintenance
+from models.alarms.put_aside import PutAside
+from models.alarms.suppression import Cause, Suppression
 from models.alerts.alert import Alert
 from models.live_reading import LiveReading
 
@@ -34,19 +35,28 @@ def wall_incidents(
     worst_alerts: Mapping[str, Alert],
     of_stages: Mapping[str, Sequence[Alert]],
     suppressed: Sequence[Suppression],
+    aside: Mapping[str, PutAside],
 ) -> dict[str, Any]:
-    """Incidents in their order, and which stages are idle or under maintenance.
+    """Incidents, and which stages are idle or under maintenance.
+
+    Incidents keep their order, but what calls somebody comes before what people have put aside, and that before what
+    was acknowledged.
 
     Parameters
     ----------
     worst_alerts, of_stages
         What each incident is headed by, as a whole and on the card of each of its stages; by the incident's id.
+    aside
+        What people have put aside of each, by its id.
     """
+    maintenance = [each for each in suppressed if each.cause is Cause.MAINTENANCE]
+    rows = [
+        _incident(incident, worst_alerts.get(incident.id), of_stages.get(incident.id, ()))
+        | _aside(incident, aside.get(incident.id), maintenance)
+        for incident in incidents
+    ]
     return {
-        "incidents": [
-            _incident(incident, worst_alerts.get(incident.id), of_stages.get(incident.id, ()), suppressed)
-            for incident in incidents
-        ],
+        "incidents": sorted(rows, key=lambda row: (bool(row["acknowledged_by"]), row["put_aside"] != "")),
         "suppressed": {each.stage: _suppression(each) for each in suppressed},
     }
 
@@ -73,16 +83,23 @@ def _suppression(found: Suppression) -> dict[str, Any]:
     return {"cause": found.cause.value, "words": words, "why": found.why}
 
 
-def _incident(
-    incident: Incident, worst: Alert | None, of_stages: Sequence[Alert], suppressed: Sequence[Suppression]
-) -> dict[str, Any]:
+def _aside(incident: Incident, aside: PutAside | None, maintenance: Sequence[Suppression]) -> dict[str, Any]:
+    """What of it is put aside; it is as urgent as the rest of it."""
+    if aside is None:
+        return {"priority": incident.priority.value, "put_aside": "", "aside_words": ""}
+    return {
+        "priority": (aside.left or incident.priority).value,
+        "put_aside": aside.cause.value if aside.is_whole else "",
+        "aside_words": aside_words(aside, incident.stages, maintenance),
+    }
+
+
+def _incident(incident: Incident, worst: Alert | None, of_stages: Sequence[Alert]) -> dict[str, Any]:
     return {
         "id": incident.id,
-        "priority": incident.priority.value,
         "open": incident.state is IncidentState.OPEN,
         "acknowledged_by": incident.acknowledged_by if incident.is_acknowledged else "",
         "stages": [stage.name for stage in incident.stages],
-        "under_maintenance": under_maintenance(incident.stages, suppressed),
         "subjects": list(incident.subjects),
         "what": why(worst) if worst is not None else ", ".join(map(plain_words, incident.kinds)),
         "at": {alert.stage.name: {"what": why(alert), "device": alert.device} for alert in of_stages},

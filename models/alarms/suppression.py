@@ -1,11 +1,9 @@
 """What covers the alarms of a stage by design: it is idle, or under maintenance."""
 
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from models.alerts.alert import AlertKind
-from models.devices import Stage
 
 #: What says nothing, or can't be mended, while the stage does not fire. What is odd in an image or slowly drifts stays:
 #: optics are looked at while nothing fires. Neither are files, the pipeline, the archive and tapes of any stage.
@@ -65,12 +63,3 @@ class Suppression:
     why: str = ""
     ended_ns: int | None = None
     ended_by: str = ""
-
-
-def under_maintenance(stages: Collection[Stage], suppressed: Iterable[Suppression]) -> bool:
-    """Whether all stages of an incident are under maintenance: who works there knows of it, and it calls nobody.
-
-    What belongs to no stage never is.
-    """
-    maintained = {each.stage for each in suppressed if each.cause is Cause.MAINTENANCE}
-    return bool(stages) and all(str(stage) in maintained for stage in stages)

@@ -8,6 +8,7 @@ board shows something new), ``end`` (it is over, with the reason).
 
 import asyncio
 import json
+import math
 import sqlite3
 import threading
 from collections import Counter
@@ -22,9 +23,10 @@ from connectors.control_room.incident_search import IncidentQuestion
 from connectors.control_room.rooms import ControlRooms
 from connectors.live_board import LiveBoardReader
 from connectors.sqlite_file import connect
-from connectors.state.database import DATABASE_NAME
-from models.alarms.suppression import under_maintenance
+from connectors.state.database import DATABASE_NAME, missing_state
+from models.alarms.put_aside import AsideCause
 from models.errors import PetawatchError, RetryableError
+from streams.console.problems import sentence_of
 
 _LOOK_EVERY_S = 0.05
 # The disks of other control rooms are asked first, on a thread each. What they tell is seen within a second, as all is:
@@ -99,6 +101,7 @@ class EventHub:
         self._own_room = _DatabaseChanges(own / DECISIONS_NAME)
         self._other_rooms = [(place, _DatabaseChanges(place / DECISIONS_NAME)) for place in others]
         self._other_rooms_s = float("-inf")
+        self._place = state
         self._state = _DatabaseChanges(state / DATABASE_NAME)
         self._others: list[tuple[str, Callable[[], bool]]] = [("state", self._state.changed)]
         self._lock = threading.Lock()
@@ -107,6 +110,8 @@ class EventHub:
         self._untold: set[str] = set()
         self._newest = 0
         self._incidents: dict[str, Any] | None = None
+        # When the first shelving ends of those that were counted, by the clock: then they are counted anew.
+        self._counts_until_ns: float = math.inf
         self._say: Callable[[str], object] = _say_nothing
         self._fails = False
         self._stop = threading.Event()
@@ -179,6 +184,8 @@ class EventHub:
         for event, changed in self._others:
             if changed():
                 self._untold.add(event)
+        if self._clock.now_ns() >= self._counts_until_ns:
+            self._untold.add("incidents")
         if self._incidents is None or "incidents" in self._untold:
             self._incidents = self._counted()
             self._untold.add("status")
@@ -232,7 +239,9 @@ class EventHub:
         if event != "status":
             return {}
         readings = self._board.readings()
+        missing = missing_state(self._place)
         return {
+            "no_state": "" if missing is None else sentence_of(missing),
             "now_ms": self._clock.now_ns() // _MS_NS,
             "newest_ms": max((reading.event_time_ns for reading in readings), default=0) // _MS_NS,
             "devices": len(readings),
@@ -242,20 +251,25 @@ class EventHub:
     def _counted(self) -> dict[str, Any]:
         """Unacknowledged incidents, by priority, and whether some can't be read; or why none are known.
 
-        Those ``under_maintenance`` are counted apart, as on the wall.
+        Those that people have put aside are counted apart, by how, as on the wall.
         """
+        self._counts_until_ns = math.inf
         try:
-            maintenance = self._control_room.maintenance()
             found = self._control_room.incidents(IncidentQuestion(unacknowledged=True), limit=_MOST_COUNTED)
+            aside = self._control_room.put_aside(found, self._clock.now_ns())
             unread = bool(self._control_room.troubles())
         except PetawatchError as error:
             return {"failure": str(error)}
-        unseen = [each for each in found if not under_maintenance(each.stages, maintenance)]
+        ends = [each.until_ns for each in aside.values() if each.until_ns is not None]
+        self._counts_until_ns = min(ends, default=math.inf)
+        calm = Counter(each.cause for each in aside.values() if each.is_whole)
+        left = {incident_id: each.left for incident_id, each in aside.items()}
+        urgent = Counter(left.get(each.id, each.priority) for each in found)
         return {
-            "unacknowledged": len(unseen),
-            "under_maintenance": len(found) - len(unseen),
+            "unacknowledged": len(found) - calm.total(),
+            "put_aside": {cause.value: calm[cause] for cause in AsideCause},
             "unread": unread,
-            **Counter(incident.priority.value for incident in unseen),
+            **{priority.value: count for priority, count in urgent.items() if priority is not None},
         }
 
 

@@ -9,9 +9,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from connectors.access.role import Role
+from connectors.state.database import missing_state
 from dashboards.console import TEMPLATES
 from streams.console.access.own_pages import CSRF_FIELD, cookie_of, csrf_token, give_cookie
 from streams.console.access.signed_in import Means, SignedIn
+from streams.console.parts import parts
+from streams.console.problems import sentence_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,10 @@ def render(request: Request, template: str, *, status: int = 200, **context: Any
     """A page.
 
     Besides ``context``, templates have ``signed_in`` (None on pages for everybody), ``may_operate``, ``navigation``,
-    ``path``, ``csrf_token`` (for scripts) and ``csrf_field()`` (for forms).
+    ``path``, ``no_state`` (why nothing is known), ``csrf_token`` (for scripts) and ``csrf_field()`` (for forms).
     """
+    console = parts(request)
+    missing = missing_state(console.state)
     who: SignedIn | None = getattr(request.state, "signed_in", None)
     token = csrf_token(request)
     html = _ENVIRONMENT.get_template(template).render(
@@ -60,7 +65,8 @@ def render(request: Request, template: str, *, status: int = 200, **context: Any
         can_sign_out=who is not None and who.means is Means.SESSION,
         navigation=request.app.state.navigation,
         path=request.url.path,
-        stale_after_s=request.app.state.parts.settings.console.stale_after_s,
+        no_state="" if missing is None else sentence_of(missing),
+        stale_after_s=console.settings.console.stale_after_s,
         csrf_token=token,
         csrf_field=lambda: Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, token),
         **context,

@@ -9,6 +9,7 @@ from pathlib import Path
 import uvicorn
 
 from connectors.clock import Clock
+from connectors.state.database import missing_state
 from connectors.state.reader import StateReader
 from models.errors import FatalError, PetawatchError
 from streams.console.access.access import Access
@@ -57,9 +58,13 @@ def serve_console(
     ------
     FatalError
         With one sentence when the address is none, is not of this computer, or taken; when others reach it and nobody
-        can sign in; when there is something wrong with its certificate.
+        can sign in; when there is something wrong with its certificate; when there is no such directory. One without
+        a state is fine: the watch may be started later.
     """
     host, port = parse_http_address(http)
+    missing = missing_state(state)
+    if missing is not None and not state.is_dir():
+        raise missing
     access = Access(state, host, settings.console, clock, open_to_everyone=open_to_everyone)
     parts = make_parts(state, settings, clock, access, config)
     with closing(parts), listening(host, port) as listener:

@@ -1,6 +1,8 @@
 """What leaves out the noise, in a real browser: histories without frames that had no beam, the wall at maintenance."""
 
+import re
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,14 +11,17 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from connectors.clock import SystemClock
+from connectors.control_room.reader import ControlRoomReader
 from connectors.live_board import BOARD_NAME, LiveBoardWriter
 from connectors.state.commit import Commit
 from connectors.state.directory import StateDirectory
 from models.devices import RecordKind
-from models.event_time import MINUTE_NS, format_iso
+from models.event_time import HOUR_NS, MINUTE_NS, format_iso
 from models.live_reading import LiveReading
 from models.records import IMAGE_SHAPE, Refusal
 from models.results import FEATURE_NAMES, Scoring
+from streams.alarms.alarm_desk import AlarmDesk
+from streams.settings import load_settings
 from tests.support.console_pages import post
 from tests.support.console_state import write_state
 from tests.support.consoles import console_client
@@ -71,20 +76,32 @@ def test_a_history_is_of_the_beam_and_says_what_it_leaves_out(tmp_path: Path, pa
         expect(chart).not_to_contain_text("beyond the axis")
 
 
+def test_what_is_shelved_calls_nobody_from_the_wall_and_is_counted(tmp_path: Path, page: Page) -> None:
+    write_state(tmp_path)
+    clock = SystemClock()
+    with LiveBoardWriter(tmp_path / BOARD_NAME, clock) as board, served_console(tmp_path) as console:
+        board.show(_odd_reading())
+        page.goto(console)
+        card, strip = page.locator(".stage"), page.locator("#live-incidents")
+        expect(strip).to_have_text("▲ 2 unacknowledged")
+        with closing(AlarmDesk(tmp_path, load_settings(None), clock)) as desk:
+            first, second = ControlRoomReader(tmp_path).alarms()
+            desk.shelve(first.id, until_ns=clock.now_ns() + HOUR_NS, by="anna", why="spare on its way")
+            expect(strip).to_have_text("▲ 1 unacknowledged, 1 shelved")
+            expect(page.locator("#wall-summary")).to_have_text("▲ 1 high 1 shelved")
+            desk.take_out(second.id, by="ben", why="dismounted")
+        expect(strip).to_have_text("✓ none unacknowledged, 1 shelved, 1 out of service")
+        expect(page.locator("#wall-summary")).to_have_text("✓ nothing unacknowledged, 1 shelved, 1 out of service")
+        expect(card.locator(".wall-incident.aside")).to_have_count(2)
+        expect(card).to_contain_text(re.compile(r"shelved until .* UTC, by anna"))
+        expect(card).to_contain_text("out of service, by ben")
+        expect(card).not_to_contain_class("high")
+
+
 def test_a_stage_at_which_somebody_works_calls_nobody_from_the_wall(tmp_path: Path, page: Page) -> None:
     write_state(tmp_path)
-    reading = LiveReading(
-        device=CAMERA,
-        event_time_ns=SystemClock().now_ns(),
-        scoring=Scoring.SCORED,
-        refusal=Refusal.NONE,
-        score=12.0,
-        anomalous=True,
-        values={"centroid_x_px": 64.0, "centroid_y_px": 51.0},
-        thumbnail=np.zeros(IMAGE_SHAPE, np.uint8),
-    )
     with LiveBoardWriter(tmp_path / BOARD_NAME, SystemClock()) as board:
-        board.show(reading)
+        board.show(_odd_reading())
     with served_console(tmp_path) as console:
         page.goto(console)
         card, summary = page.locator(".stage"), page.locator("#wall-summary")
@@ -104,3 +121,16 @@ def test_a_stage_at_which_somebody_works_calls_nobody_from_the_wall(tmp_path: Pa
         expect(card.locator(".wall-incident")).to_have_count(2)
         expect(summary).not_to_contain_text("high")
         expect(page.locator("#live-incidents")).to_contain_text("none unacknowledged outside maintenance")
+
+
+def _odd_reading() -> LiveReading:
+    return LiveReading(
+        device=CAMERA,
+        event_time_ns=SystemClock().now_ns(),
+        scoring=Scoring.SCORED,
+        refusal=Refusal.NONE,
+        score=12.0,
+        anomalous=True,
+        values={"centroid_x_px": 64.0, "centroid_y_px": 51.0},
+        thumbnail=np.zeros(IMAGE_SHAPE, np.uint8),
+    )

@@ -18,6 +18,7 @@ from connectors.access.role import Role
 from connectors.clock import SystemClock
 from connectors.control_room.reader import ControlRoomReader
 from connectors.live_board import BOARD_NAME, LiveBoardReader, LiveBoardWriter
+from connectors.state.directory import StateDirectory
 from connectors.state.reader import StateReader
 from models.devices import Device, parse_device
 from models.event_time import parse_iso
@@ -167,6 +168,7 @@ def test_a_large_wall_is_filled_and_never_scrolls(
         for stage in SIMULATED_STAGES[:stages]
         for number in range(1, cameras + 1)
     ][:FACILITY_CAMERAS]
+    StateDirectory.open(tmp_path).close()
     with LiveBoardWriter(tmp_path / BOARD_NAME, SystemClock()) as board:
         for device in devices:
             _show(board, device, time.time_ns())
@@ -195,6 +197,7 @@ def test_what_is_old_is_crossed_out_and_94_cameras_are_drawn_twice_a_second_at_m
     load = FacilityLoad()
     cameras = [load.devices(recorder)[0] for recorder in range(FACILITY_CAMERAS)]
     over = threading.Event()
+    StateDirectory.open(tmp_path).close()
     with (
         LiveBoardWriter(tmp_path / BOARD_NAME, SystemClock()) as board,
         console_running("console", "--state", tmp_path, "--http", "127.0.0.1:0") as usual,

@@ -50,21 +50,31 @@ window.petawatch = window.petawatch || {};
     const element = document.getElementById(id);
     setText(element.querySelector(".mark"), mark);
     setText(element.querySelector(".words"), words);
+    element.title = words;
+  }
+
+  /** What people have put aside, as counts by how: nobody forgets it. */
+  function asideWords(aside) {
+    const outside = aside.maintenance ? " outside maintenance" : "";
+    const counts = [[aside.shelved, "shelved"], [aside.out_of_service, "out of service"]];
+    return outside + counts.map(([count, words]) => (count ? `, ${count} ${words}` : "")).join("");
   }
 
   function showIncidents() {
     const incidents = status.incidents;
-    if (incidents.failure) {
+    const aside = incidents.put_aside ? asideWords(incidents.put_aside) : "";
+    if (status.no_state) {
+      show("live-incidents", "–", "incidents not known: no state of a watch");
+    } else if (incidents.failure) {
       show("live-incidents", "✕", "incidents can't be read now");
     } else if (incidents.unread) {
-      show("live-incidents", "✕", `${incidents.unacknowledged} unacknowledged; some incidents can't be read`);
+      show("live-incidents", "✕", `${incidents.unacknowledged} unacknowledged${aside}; some incidents can't be read`);
     } else if (incidents.unacknowledged === 0) {
       // No longer than the strip of a small window has room for.
-      const none = incidents.under_maintenance ? "none unacknowledged outside maintenance" : "no unacknowledged incident";
-      show("live-incidents", "✓", none);
+      show("live-incidents", "✓", aside ? `none unacknowledged${aside}` : "no unacknowledged incident");
     } else {
       const worst = PRIORITIES.find(([name]) => incidents[name]);
-      show("live-incidents", worst ? worst[1] : "●", `${incidents.unacknowledged} unacknowledged`);
+      show("live-incidents", worst ? worst[1] : "●", `${incidents.unacknowledged} unacknowledged${aside}`);
     }
   }
 
@@ -91,6 +101,9 @@ window.petawatch = window.petawatch || {};
     if (name === "status") {
       status = detail;
       statusAt = heardAt;
+      const banner = document.getElementById("no-state");
+      setText(banner, status.no_state ? `✕ ${status.no_state}` : "");
+      banner.hidden = !status.no_state;
       showIncidents();
       showAges();
     }
@@ -139,5 +152,5 @@ window.petawatch = window.petawatch || {};
     setInterval(() => { if (!document.hidden) showAges(); }, 500);
   });
 
-  Object.assign(window.petawatch, { csrfToken, isLost, lasting, serverNow, setText, staleAfterMs });
+  Object.assign(window.petawatch, { asideWords, csrfToken, isLost, lasting, serverNow, setText, staleAfterMs });
 })();

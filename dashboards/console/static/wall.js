@@ -211,7 +211,7 @@
   function showSilence(now, lost) {
     const latest = Math.max(0, ...Array.from(devices.values(), ({ reading }) => reading.event_ms));
     const silent = latest > 0 && now - latest > petawatch.staleAfterMs;
-    isCurrent = latest > 0 && !silent;
+    isCurrent = latest > 0 && !silent && !hasNoState();
     const banner = document.getElementById("no-data");
     if (silent) {
       const since = new Date(latest).toISOString();
@@ -262,9 +262,10 @@
     largest("--words", "", 1, LARGEST_WORDS, 0.02);
   }
 
-  /** Going on; over, and nobody has seen it; or seen. */
+  /** Seen; put aside; going on; or over, and nobody has seen it. */
   function standing(incident) {
     if (incident.acknowledged_by) return "seen";
+    if (incident.put_aside) return "aside";
     return incident.open ? "now" : "over";
   }
 
@@ -276,7 +277,7 @@
     link.append(make("span", "wall-priority", `${MARKS[incident.priority]} ${incident.priority}`), " ");
     const where = stage === INSTALLATION ? incident.subjects[0] || "" : shortName(here.device);
     link.append(make("span", "", where ? `${where}: ${here.what}` : here.what));
-    const notes = [];
+    const notes = incident.aside_words ? [incident.aside_words] : [];
     const others = incident.stages.filter((each) => each !== stage);
     if (others.length) notes.push(`also: ${others.slice(0, 3).join(", ")}${others.length > 3 ? " and more" : ""}`);
     if (incident.origin) notes.push(`likely from ${incident.origin}`);
@@ -313,30 +314,42 @@
     // Somebody works there and knows: what is odd stays listed, and calls nobody.
     const calm = suppressed?.cause === "maintenance";
     stage.card.classList.toggle("maintenance", calm);
-    const unseen = calm ? [] : own.filter((each) => !each.acknowledged_by);
+    const unseen = calm ? [] : own.filter(isUrgent);
     const worst = unseen.toSorted((a, b) => RANKS[b.priority] - RANKS[a.priority])[0];
     stage.card.classList.toggle("over", unseen.length > 0 && !unseen.some((each) => each.open));
     for (const priority of Object.keys(MARKS)) stage.card.classList.toggle(priority, worst?.priority === priority);
   }
 
+  const hasNoState = () => !document.getElementById("no-state").hidden;
+
   /** Green only when the latest shots are known to be normal. */
   function quietWord() {
+    if (hasNoState()) return make("span", "wall-count unknown", "– nothing is known: no state of a watch");
     if (devices.size === 0) return make("span", "wall-count unknown", "– the watch is starting: nothing is watched yet");
     if (!isCurrent) return make("span", "wall-count unknown", "– no current data");
-    const elsewhere = unacknowledged().some((each) => each.under_maintenance) ? " outside maintenance" : "";
-    return make("span", "wall-count normal", `✓ nothing unacknowledged${elsewhere}`);
+    return make("span", "wall-count normal", `✓ nothing unacknowledged${putAsideWords()}`);
   }
 
-  const unacknowledged = () => shown.incidents.filter((each) => !each.acknowledged_by);
+  /** Nobody has acknowledged it, and nobody has put it aside. */
+  const isUrgent = (incident) => !incident.acknowledged_by && !incident.put_aside;
+
+  /** What is put aside, as counts by how. */
+  function putAsideWords() {
+    const counts = { maintenance: 0, shelved: 0, out_of_service: 0 };
+    for (const each of shown.incidents) if (!each.acknowledged_by && each.put_aside) counts[each.put_aside] += 1;
+    return petawatch.asideWords(counts);
+  }
 
   function showSummary() {
-    const unseen = unacknowledged().filter((each) => !each.under_maintenance);
+    const unseen = shown.incidents.filter(isUrgent);
     const counts = Object.keys(MARKS).map((priority) => [priority, unseen.filter((each) => each.priority === priority).length]);
     const words = counts.filter(([, count]) => count).map(([priority, count]) => {
       const chip = make("span", `wall-count ${priority}`, `${MARKS[priority]} ${count} ${priority}`);
       return chip;
     });
     const summary = document.getElementById("wall-summary");
+    const aside = putAsideWords().replace(/^,? /, "");
+    if (words.length && aside) words.push(make("span", "wall-count unknown", aside));
     if (shown.unread) words.push(make("span", "wall-count unknown", "✕ some incidents can't be read"));
     if (shown.more) words.push(make("span", "wall-count unknown", `and ${shown.more} more`));
     quietShown = quietWord().textContent;

@@ -10,6 +10,7 @@ from connectors.control_room.incident_search import IncidentQuestion
 from models.alarms import incident as incidents_model
 from models.alarms.incident import IncidentState
 from models.alarms.priority import Priority
+from models.alarms.put_aside import AsideCause, PutAside
 from models.alerts.alert import AlertKind
 from models.devices import Stage
 from models.event_time import format_iso, iso_or_none
@@ -48,6 +49,11 @@ class Incident(Answer):
     announced: str | None = Field(description="When people were told first; null: covered or delayed.")
     acknowledged: str | None = Field(description="When all that was announced had been acknowledged; null: not yet.")
     acknowledged_by: str = Field(description="By whom at last.")
+    put_aside: AsideCause | None = Field(
+        description="By what people have put aside all of it that nobody has acknowledged; null: not all, or nothing."
+    )
+    put_aside_until: str | None = Field(description="When the first shelving of it ends; null without one.")
+    put_aside_by: str = Field(description="Who did it; empty for maintenance.")
     revision: int = Field(description="Counts up with each announcement.", ge=0)
 
 
@@ -75,9 +81,10 @@ def incidents(
     limit: Limit = USUAL_PAGE,
 ) -> Incidents:
     """Incidents with a shot in the stretch, the latest first shot first."""
-    room = parts(request).control_room
+    room, now_ns = parts(request).control_room, parts(request).clock.now_ns()
     place = place_of(request, cursor, str)
-    unless_known(request, room.change_number())
+    # A shelving may be over before anybody has written that down.
+    unless_known(request, room.change_number(), room.overdue(now_ns))
     question = IncidentQuestion(
         unfinished=open_only,
         stage=None if stage is None else Stage.parse(stage),
@@ -88,8 +95,9 @@ def incidents(
     )
     found = room.incidents(question, after=place[0] if place else None, limit=limit + 1)
     page, behind = page_of(request, found, limit, lambda each: each.id)
+    aside = room.put_aside(page, now_ns)
     return Incidents(
-        items=[Incident(**_values(each)) for each in page],
+        items=[Incident(**_values(each, aside.get(each.id))) for each in page],
         next=behind,
         troubles=room.troubles(),
     )
@@ -115,15 +123,17 @@ def acknowledge_incident(
 
 
 def _incident(request: Request, incident_id: str) -> IncidentWithMembers:
-    room = parts(request).control_room
+    room, now_ns = parts(request).control_room, parts(request).clock.now_ns()
     found = room.incident(incident_id)
     if found is None:
         raise RefusedError(HTTPStatus.NOT_FOUND, f"There is no incident {incident_id}.", "unknown_incident")
     members = room.activations(incident_id, limit=_MOST_MEMBERS)
-    return IncidentWithMembers(**_values(found), members=[member.alert.id for member in members])
+    aside = room.put_aside([found], now_ns).get(found.id)
+    return IncidentWithMembers(**_values(found, aside), members=[member.alert.id for member in members])
 
 
-def _values(found: incidents_model.Incident) -> dict[str, Any]:
+def _values(found: incidents_model.Incident, aside: PutAside | None) -> dict[str, Any]:
+    whole = aside if aside is not None and aside.is_whole else None
     return {
         "id": found.id,
         "priority": found.priority,
@@ -141,5 +151,8 @@ def _values(found: incidents_model.Incident) -> dict[str, Any]:
         "announced": iso_or_none(found.announced_ns),
         "acknowledged": iso_or_none(found.acknowledged_ns),
         "acknowledged_by": found.acknowledged_by,
+        "put_aside": None if whole is None else whole.cause,
+        "put_aside_until": None if whole is None else iso_or_none(whole.until_ns),
+        "put_aside_by": "" if whole is None else whole.by,
         "revision": found.revision,
     }

@@ -26,9 +26,12 @@ router = APIRouter()
 _INCIDENTS = 100
 _SHOW = {
     "open": "open or unacknowledged",
-    "unacknowledged": "unacknowledged",
+    "unacknowledged": "unacknowledged, and not put aside",
+    "put_aside": "shelved, out of service, under maintenance",
     "all": "all, also those nobody was told of",
 }
+# Of what nobody has acknowledged what people have put aside, or the rest.
+_UNACKNOWLEDGED = {"unacknowledged": False, "put_aside": True}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +90,13 @@ def incidents(
 
 def _found(console: ConsoleParts, asked: Mapping[str, str], after: str) -> _Found:
     """The incidents behind that of an id, or from the latest one on."""
-    room = console.control_room
+    room, now_ns = console.control_room, console.clock.now_ns()
     try:
-        found = room.incidents(_question(asked), after=after or None, limit=_INCIDENTS + 1)
+        found = room.incidents(_question(asked, now_ns), after=after or None, limit=_INCIDENTS + 1)
         shown = found[:_INCIDENTS]
         return _Found(
             announced_ns=room.latest_announcements(each.id for each in shown),
-            rows=incident_rows(shown, room.worst_alerts(shown)),
+            rows=incident_rows(shown, room.worst_alerts(shown), room.put_aside(shown, now_ns), room.maintenance()),
             go_on_after=shown[-1].id if len(found) > _INCIDENTS else "",
             troubles=room.troubles(),
         )
@@ -101,13 +104,15 @@ def _found(console: ConsoleParts, asked: Mapping[str, str], after: str) -> _Foun
         return _Found(troubles=[sentence_of(error)])
 
 
-def _question(asked: Mapping[str, str]) -> IncidentQuestion:
+def _question(asked: Mapping[str, str], now_ns: int) -> IncidentQuestion:
     """What a filter asks for."""
     stage, kind, priority, from_, to = (asked[name] for name in ("stage", "kind", "priority", "from", "to"))
     return IncidentQuestion(
         unfinished=asked["show"] == "open",
         announced=asked["show"] == "open",
-        unacknowledged=asked["show"] == "unacknowledged",
+        unacknowledged=asked["show"] in _UNACKNOWLEDGED,
+        put_aside=_UNACKNOWLEDGED.get(asked["show"]),
+        now_ns=now_ns,
         stage=Stage.parse(stage) if stage else None,
         kind=AlertKind(kind) if kind in set(AlertKind) else None,
         priority=Priority(priority) if priority in set(Priority) else None,

@@ -39,11 +39,12 @@ def frames(request: Request, since: Annotated[int, Query(ge=0)] = 0) -> Response
 @router.get("/live/incidents")
 def incidents(request: Request) -> JSONResponse:
     """The incidents that people were told of and that go on or wait for somebody, and the stages that are covered."""
-    reader = parts(request).control_room
+    console = parts(request)
+    reader, now_ns = console.control_room, console.clock.now_ns()
     found, more = reader.most_urgent(_MOST_INCIDENTS)
     suppressed = [*reader.idle_stages(), *reader.maintenance()]
-    worst, of_stages = reader.worst_alerts(found), reader.worst_alerts_of_stages(found)
-    shown = wall_incidents(found, worst, of_stages, suppressed)
+    worst, of_stages = reader.worst_alerts(found), reader.worst_alerts_of_stages(found, now_ns)
+    shown = wall_incidents(found, worst, of_stages, suppressed, reader.put_aside(found, now_ns))
     return JSONResponse(shown | {"more": more, "unread": bool(reader.troubles())})
 
 

@@ -98,6 +98,7 @@ def test_incidents_say_how_they_stand_and_what_is_worst_on_each_card() -> None:
                 number=3, stage="LA-A2-00", cause=Cause.MAINTENANCE, from_ns=0, until_ns=9 * MS, by="anna", why="lens"
             ),
         ],
+        {},
     )
     found = shown["incidents"]
     assert [each["id"] for each in found] == ["newer", "high", "seen"]

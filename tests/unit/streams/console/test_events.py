@@ -31,6 +31,7 @@ from tests.support.watching import wait_until
 from tests.unit.connectors.state.examples import STAGE, START_NS
 
 METER = parse_device("LA_A3_31-EM_1-EnergyMeter-1")
+NOTHING_ASIDE = {"maintenance": 0, "shelved": 0, "out_of_service": 0}
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ def test_whoever_comes_is_told_how_things_stand(tmp_path: Path, clock: ManualClo
         status = one.told()["status"]
     assert status["now_ms"] == clock.now_ns() // 1_000_000
     assert status["newest_ms"] == START_NS // 1_000_000
-    assert status["devices"] == 1
+    assert (status["devices"], status["no_state"]) == (1, "")
     found = ControlRoomReader(tmp_path).incidents(IncidentQuestion(unacknowledged=True))
     assert status["incidents"]["unacknowledged"] == len(found) > 0
 
@@ -111,17 +112,17 @@ def test_what_lies_only_under_maintenance_is_counted_apart_as_on_the_wall(
         one = Following(hub, runner)
         assert one.told()["status"]["incidents"] == {
             "unacknowledged": 2,
-            "under_maintenance": 0,
+            "put_aside": NOTHING_ASIDE,
             "unread": False,
             "high": 2,
         }
         for stage, outside in ((there.stage, 1), (STAGE, 0)):
             room.desk.start_maintenance(stage, until_ns=room.clock.now_ns() + HOUR_NS, by="anna", why="lens")
             told = one.told()["status"]["incidents"]
-            assert (told["unacknowledged"], told["under_maintenance"]) == (outside, 2 - outside)
+            assert (told["unacknowledged"], told["put_aside"]["maintenance"]) == (outside, 2 - outside)
             assert told.get("high", 0) == outside, "the strip's mark is of those that are counted"
             wall = console_client(room.state, clock=room.clock).get("/live/incidents").json()["incidents"]
-            assert sum(not each["under_maintenance"] for each in wall) == outside
+            assert sum(not each["put_aside"] for each in wall) == outside
         room.desk.end_maintenance(STAGE, by="anna", why="")
         assert one.told()["status"]["incidents"]["unacknowledged"] == 1
 
@@ -169,10 +170,11 @@ def test_without_any_file_there_is_nothing_and_no_failure(
 ) -> None:
     one = Following(hub_of(tmp_path, clock), runner)
     status = one.told()["status"]
+    assert f"no state of a watch in {tmp_path}" in status["no_state"]
     assert (status["newest_ms"], status["devices"], status["incidents"]) == (
         0,
         0,
-        {"unacknowledged": 0, "under_maintenance": 0, "unread": False},
+        {"unacknowledged": 0, "put_aside": NOTHING_ASIDE, "unread": False},
     )
 
 

@@ -50,7 +50,10 @@ def test_where_somebody_works_the_lists_and_the_wall_are_calm(tmp_path: Path) ->
         assert "chip medium" not in page
     wall = client.get("/live/incidents").json()
     assert wall["suppressed"] == {str(STAGE): {"cause": "maintenance", "words": words, "why": "new crystal"}}
-    assert [each["under_maintenance"] for each in wall["incidents"]] == [True, True]
+    assert [(each["put_aside"], each["aside_words"]) for each in wall["incidents"]] == [("maintenance", words)] * 2
+    listed = client.get("/incidents", headers=HTML).text
+    assert text_of(listed).count(words) == 2
+    assert "chip high" not in listed
 
 
 def test_what_is_refused_is_said_on_the_page(tmp_path: Path) -> None:

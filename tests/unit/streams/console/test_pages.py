@@ -9,15 +9,20 @@ from connectors.control_room.database import DECISIONS_NAME
 from connectors.state.commit import Commit, FileStatus
 from connectors.state.database import DATABASE_NAME
 from connectors.state.directory import StateDirectory
+from models.errors import FatalError
 from models.event_time import MINUTE_NS, format_iso
+from streams.console.server import serve_console
+from streams.settings import load_settings
 from tests.support.console_pages import text_of
 from tests.support.console_state import write_state
 from tests.support.consoles import HTML, console_client
+from tests.support.manual_clock import ManualClock
 from tests.unit.connectors.state.examples import CAMERA, STAGE, START_NS, file_record, source
 
 STRETCH = f"from={format_iso(START_NS)}&to={format_iso(START_NS + 30 * MINUTE_NS)}"
 EMPTY = {
-    "/incidents": "Nothing is open, and nothing waits for a person.",
+    "/": "no state of a watch",
+    "/incidents": "Nothing is known of incidents.",
     "/stages": "no state of a watch",
     "/cameras": "no state of a watch",
     f"/stages/{STAGE}": "no state of a watch",
@@ -53,7 +58,21 @@ def test_a_page_without_a_watch_says_so_in_a_sentence(tmp_path: Path, path: str)
     answer = console_client(tmp_path).get(path, headers=HTML)
     assert answer.status_code == 200
     assert EMPTY[path] in text_of(answer.text)
+    bar = re.search(r'<p class="connection-lost" id="no-state" role="alert">(.*?)</p>', answer.text)
+    assert bar is not None
+    assert f"There is no state of a watch in {tmp_path}; give the --state" in bar[1]
     assert list(tmp_path.iterdir()) == []  # whoever only looks leaves nothing behind
+
+
+def test_without_a_state_directory_no_console_is_started_and_with_one_there_is_no_bar(
+    tmp_path: Path, written: Path
+) -> None:
+    nowhere = tmp_path / "nope"
+    with pytest.raises(FatalError, match=f"^there is no state of a watch in {nowhere}; give the --state"):
+        serve_console(nowhere, load_settings(None), "127.0.0.1:0", clock=ManualClock(), tell=pytest.fail)
+    assert not nowhere.exists()
+    page = console_client(written).get("/", headers=HTML).text
+    assert '<p class="connection-lost" id="no-state" role="alert" hidden></p>' in page
 
 
 def test_an_archive_from_which_nothing_was_archived_yet_says_so(written: Path) -> None:
@@ -74,7 +93,7 @@ def test_every_page_of_a_damaged_state_says_what_is_wrong(tmp_path: Path) -> Non
     for name in (DATABASE_NAME, DECISIONS_NAME):
         (tmp_path / name).write_bytes(b"no database at all" * 100)
     client = console_client(tmp_path, archive=STORE)
-    for path in [path for path in EMPTY if path != "/settings"]:
+    for path in [path for path in EMPTY if path not in {"/", "/settings"}]:
         answer = client.get(path, headers=HTML)
         assert answer.status_code == 200, path
         assert re.search(r'class="told bad"[^>]*>[^<]*(damaged|nothing was archived)', answer.text), path
