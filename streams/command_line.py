@@ -95,7 +95,7 @@ for command in (
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and end the process; every failure is one sentence on standard error."""
+    """Run a command and end the process; a failure is one sentence on standard error, as each fault of settings is."""
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -109,9 +109,16 @@ def run(arguments: Sequence[str]) -> int:
         tell(error.format_message())
         return USAGE_ERROR
     except Exception as error:  # noqa: BLE001 - an operator gets one sentence, whatever happens
-        tell(_sentence(error))
+        for sentence in _sentences(error):
+            tell(sentence)
         return FAILURE
     return int(result) if isinstance(result, int) else 0
+
+
+def _sentences(error: Exception) -> list[str]:
+    if isinstance(error, PetawatchError) and error.reason == "configuration":
+        return str(error).splitlines()
+    return [_sentence(error)]
 
 
 def _sentence(error: Exception) -> str:

@@ -36,7 +36,8 @@ def check_installation(
     try:
         settings = load_settings(config)
     except PetawatchError as error:
-        yield Finding("configuration", False, str(error))
+        for fault in str(error).splitlines():
+            yield Finding("configuration", False, fault)
         return
     yield Finding("configuration", True, str(config) if config else "defaults and environment")
     for folder in folders:

@@ -6,8 +6,6 @@ Each option is written where it is used, as a dataclass beside its stage or conn
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
-from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -48,12 +46,11 @@ from streams.archive.settings import ArchiveSettings, require_installation
 from streams.console.settings import ConsoleSettings
 from streams.facility.settings import CheckpointSettings, ConnectSettings, WorkerSettings
 from streams.report.settings import ReportSettings
+from streams.setting_faults import fault_sentences
 from streams.topology import TopicSettings
 from streams.work_units import UnitSettings
 
 _MOST_THREADS = 8
-# What pydantic calls a name that no setting has.
-_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
 
 def _time_zone(name: str) -> str:
@@ -192,7 +189,7 @@ def load_settings(config: Path | None, **overrides: Any) -> Settings:
     Raises
     ------
     FatalError
-        With one sentence that names the file, the option and what is wrong with it.
+        With one sentence a line for each fault, that names the file, the option and what is wrong with it.
     """
     if config is not None and not config.is_file():
         raise FatalError(f"the configuration {config} is no file; give the path of a TOML file", reason="configuration")
@@ -204,11 +201,9 @@ def load_settings(config: Path | None, **overrides: Any) -> Settings:
     try:
         settings = _reading_from(layers)(**overrides)
     except ValidationError as error:
-        first = error.errors()[0]
-        option = ".".join(str(part) for part in first["loc"]) or "the configuration"
         where = f"in {config}" if config is not None else "in the environment or on the command line"
-        what = _no_such_setting(first["loc"]) if first["type"] in _UNKNOWN else first["msg"]
-        raise FatalError(f"{option} {where}: {what}", reason="configuration") from error
+        faults = fault_sentences(error, where, default_settings())
+        raise FatalError("\n".join(faults), reason="configuration") from error
     except ValueError as error:  # TOML syntax
         raise FatalError(f"the configuration {config} can't be read: {error}", reason="configuration") from error
     require_installation(settings.archive, settings.tape)
@@ -253,17 +248,6 @@ def _option_names(values: Mapping[str, Any], before: str = "") -> Iterator[str]:
         if isinstance(value, Mapping):
             yield from _option_names(value, f"{before}{name}.")
         yield f"{before}{name}"
-
-
-def _no_such_setting(place: Sequence[int | str]) -> str:
-    """What is said of a name that no setting has; ``place`` is the path to it."""
-    known: Any = default_settings()
-    for part in place[:-1]:
-        known = getattr(known, str(part), None)
-    options = fields(known) if is_dataclass(known) else ()
-    names = list(Settings.model_fields) if isinstance(known, Settings) else [option.name for option in options]
-    close = get_close_matches(str(place[-1]), names, n=1)
-    return f"there is no such setting{f'; did you mean {close[0]}?' if close else ''}"
 
 
 def _reading_from(

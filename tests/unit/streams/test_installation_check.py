@@ -41,6 +41,9 @@ def test_a_configuration_that_is_wrong_is_all_that_is_said(tmp_path: Path) -> No
     [problem] = check_installation(config, [tmp_path / "missing"], None)
     assert (problem.what, problem.ok) == ("configuration", False)
     assert "nonsense" in problem.sentence
+    config.write_text("nonsense = 1\n[console]\nstale_after = 3")
+    found = list(check_installation(config, [], None))
+    assert [(each.what, "\n" in each.sentence) for each in found] == [("configuration", False)] * 2
 
 
 def test_folders(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from models.errors import FatalError
+from streams.setting_faults import MOST_FAULTS
 from streams.settings import Settings, default_settings, load_settings
 
 
@@ -71,6 +72,37 @@ def test_a_mistake_is_one_sentence_that_names_it(text: str, words: str, tmp_path
     assert words in str(caught.value)
     assert str(config) in str(caught.value)
     assert "\n" not in str(caught.value).strip()
+
+
+def test_all_mistakes_are_told_at_once_a_line_each(tmp_path: Path) -> None:
+    config = tmp_path / "petawatch.toml"
+    config.write_text(
+        'threads = "many"\ncolour = 3\n[console]\nstale_after = 3\n[alarms.kinds.no_beem]\npriority = "urgent"\n'
+        "[alarms.kinds.xyzzy]\n"
+    )
+    with pytest.raises(FatalError) as caught:
+        load_settings(config)
+    told = dict(line.split(f" in {config}: ", 1) for line in str(caught.value).splitlines())
+    assert set(told) == {
+        *("threads", "colour", "console.stale_after"),
+        *("alarms.kinds.no_beem", "alarms.kinds.no_beem.priority", "alarms.kinds.xyzzy"),
+    }
+    assert told["console.stale_after"] == "there is no such setting; did you mean stale_after_s?"
+    assert told["alarms.kinds.no_beem"] == "there is no such name here; did you mean no_beam?"
+    assert told["alarms.kinds.xyzzy"].startswith("there is no such name here; there are image_anomaly, stuck_frame,")
+    config.write_text("alarms = 5\n")
+    with pytest.raises(FatalError, match=r"it is a table of settings, \[alarms\], and no single value"):
+        load_settings(config)
+
+
+def test_of_very_many_mistakes_the_first_are_told_and_the_others_counted(tmp_path: Path) -> None:
+    config = tmp_path / "petawatch.toml"
+    config.write_text("".join(f"nonsense_{n} = 1\n" for n in range(MOST_FAULTS + 7)))
+    with pytest.raises(FatalError) as caught:
+        load_settings(config)
+    *told, last = str(caught.value).splitlines()
+    assert len(told) == MOST_FAULTS
+    assert last == f"and 7 more faults in {config}"
 
 
 def test_a_mistake_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
