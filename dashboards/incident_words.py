@@ -63,6 +63,8 @@ def _lasted_words(incident: Incident) -> str:
     """From the first odd shot to the last so far; empty of what goes on without shots, as a receiver's."""
     if incident.state is IncidentState.OPEN and not incident.stages:
         return ""
+    if incident.stages and incident.first_shot_ns == incident.last_shot_ns:
+        return "1 shot"
     return span_words((incident.last_shot_ns - incident.first_shot_ns) / SECOND_NS)
 
 

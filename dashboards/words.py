@@ -18,6 +18,11 @@ def time_words(time_ns: int | None, *, seconds: bool = False) -> str:
     return words[:-4] if seconds else words
 
 
+def utc_words(time_ns: int | None, *, seconds: bool = False) -> str:
+    """The same where no heading says that it is UTC."""
+    return "-" if time_ns is None else f"{time_words(time_ns, seconds=seconds)} UTC"
+
+
 def minute_words(time_ns: int) -> str:
     """In UTC, without seconds where they are none."""
     words = time_words(time_ns, seconds=True)

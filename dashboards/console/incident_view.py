@@ -8,14 +8,13 @@ from connectors.evidence_store import EvidenceLink
 from dashboards.alert_table import cause_of, found_of, place_of, score_of
 from dashboards.incident_words import episodes_words, seen_words
 from dashboards.reason_words import why
-from dashboards.words import counted, plain_words, span_words, time_words
+from dashboards.words import counted, plain_words, time_words, utc_words
 from models.alarms.alarm import Activation, Alarm
 from models.alarms.audit_chain import AuditEntry
 from models.alarms.incident import Incident, IncidentState
 from models.alarms.life_cycle import words_of
 from models.alerts.alert import Alert, AlertStatus
 from models.alerts.verdicts import EpisodeVerdict, Verdict
-from models.event_time import SECOND_NS
 
 _SHOWN_NEW = 3
 VERDICT_WORDS = {
@@ -35,7 +34,6 @@ class EpisodeRow:
     where: str
     kind: str
     first: str
-    lasted: str
     shots: str
     state: str
     seen: str
@@ -94,7 +92,7 @@ def new_since(unseen: Sequence[Activation], audit: Sequence[AuditEntry]) -> str:
         return ""
     new = [f"{why(each.alert)} ({place_of(each.alert)})" for each in unseen]
     more = f"; and {len(new) - _SHOWN_NEW} more" if len(new) > _SHOWN_NEW else ""
-    at = time_words(latest.at_ns, seconds=True)
+    at = utc_words(latest.at_ns, seconds=True)
     return f"since {latest.who} acknowledged at {at}: {'; '.join(new[:_SHOWN_NEW])}{more}"
 
 
@@ -110,21 +108,28 @@ def incident_facts(incident: Incident, new: str = "") -> list[tuple[str, str]]:
     new
         What came since it was acknowledged, if anything.
     """
-    ended = time_words(incident.closed_ns, seconds=True)
     facts = [
-        ("incident", incident.id),
-        ("state", "open" if incident.state is IncidentState.OPEN else f"closed at {ended}"),
+        ("state", _state_words(incident)),
         ("seen", seen_words(incident)),
         ("new", new),
-        ("first shot", time_words(incident.first_shot_ns)),
-        ("latest shot", time_words(incident.last_shot_ns)),
-        ("opened", time_words(incident.opened_ns)),
+        ("first shot", utc_words(incident.first_shot_ns)),
+        ("latest shot", utc_words(incident.last_shot_ns)),
+        ("opened, by the clock", utc_words(incident.opened_ns)),
         ("episodes", episodes_words(incident)),
         ("stages", ", ".join(map(str, incident.stages))),
         ("likely origin", incident.origin),
         ("about", ", ".join(incident.subjects)),
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def _state_words(incident: Incident) -> str:
+    """Open, over or closed; an incident stays open for a while after its last episode."""
+    if incident.state is not IncidentState.OPEN:
+        return f"closed at {utc_words(incident.closed_ns, seconds=True)}"
+    if incident.open_episodes or incident.closes_ns is None:
+        return "open"
+    return f"over; closes at {utc_words(incident.closes_ns, seconds=True)} if it does not come back"
 
 
 def episode_rows(
@@ -142,7 +147,6 @@ def episode_rows(
                 where=place_of(alert),
                 kind=plain_words(alert.kind),
                 first=time_words(alert.first_shot_ns),
-                lasted=span_words((alert.last_shot_ns - alert.first_shot_ns) / SECOND_NS),
                 shots=counted(alert.shots, "shot"),
                 state=alert.status.value,
                 seen=f"acknowledged by {member.acknowledged_by}" if member.acknowledged_ns is not None else "",
@@ -156,17 +160,27 @@ def episode_rows(
 def alert_facts(alert: Alert) -> list[tuple[str, str]]:
     """What is known of an episode."""
     facts = [
-        ("alert", alert.id),
         ("where", place_of(alert)),
         ("stage", alert.stage.name),
         ("found", plain_words(found_of(alert))),
         ("likely cause", plain_words(cause_of(alert.explanation))),
         ("severity", alert.severity.value),
         ("score", score_of(alert)),
-        ("first shot", time_words(alert.first_shot_ns)),
-        ("latest shot", time_words(alert.last_shot_ns)),
-        ("shots", str(alert.shots)),
+        ("first shot", utc_words(alert.first_shot_ns)),
+        ("latest shot", utc_words(alert.last_shot_ns)),
+        ("shots", f"{alert.shots:,}"),
         ("state", "open" if alert.status is AlertStatus.OPEN else "closed"),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+def source_facts(incident: Incident | None, alert: Alert | None) -> list[tuple[str, str]]:
+    """What programs and commands know an incident and an episode of it by, and which file and model it is from."""
+    facts = [] if incident is None else [("incident", incident.id)]
+    if alert is None:
+        return facts
+    facts += [
+        ("alert", alert.id),
         ("model", alert.model),
         ("file", f"{alert.source.file} {alert.source.path}".strip()),
         ("sha256", alert.source.sha256),
@@ -199,10 +213,10 @@ def alarm_rows(alarms: Iterable[Alarm]) -> list[AlarmRow]:
     for alarm in alarms:
         life = alarm.life
         notes = [alarm.covered_why and f"{alarm.covered_by}: {alarm.covered_why}"]
-        notes += [f"until {time_words(life.shelved_until_ns, seconds=True)}"] if life.shelved_until_ns else []
+        notes += [f"until {utc_words(life.shelved_until_ns, seconds=True)}"] if life.shelved_until_ns else []
         notes += [f"by {', '.join(life.suppressed_by)}"] if life.suppressed_by else []
         if alarm.acknowledged_ns is not None:
-            at = time_words(alarm.acknowledged_ns, seconds=True)
+            at = utc_words(alarm.acknowledged_ns, seconds=True)
             notes.append(f"acknowledged last by {alarm.acknowledged_by} at {at}")
         rows.append(
             AlarmRow(

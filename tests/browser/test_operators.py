@@ -153,9 +153,11 @@ def test_seen_shelved_and_judged_without_a_mouse(tmp_path: Path, new_page: NewPa
         page.keyboard.press("Escape")
         page.keyboard.press("v")
         expect(page.locator("#verdict")).to_be_focused()
+        page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         expect(page.locator("#told")).to_contain_text("The verdict of")
         assert [verdict.verdict.value for verdict in OperatorDecisions(tmp_path).verdicts()] == ["true"]
+        page.keyboard.press("Escape")
         page.keyboard.press("l")
         page.wait_for_url(re.compile("/incidents$"))
 

@@ -61,7 +61,7 @@
       const figure = document.createElement("figure");
       const canvas = document.createElement("canvas");
       const caption = document.createElement("figcaption");
-      caption.textContent = `${shot.when}, ${shot.time.slice(11, -1)}, peak ${shot.peak}`;
+      caption.textContent = `${shot.when}, ${shot.time.slice(11, -1)}, peak ${shot.peak.toLocaleString("en")}`;
       canvas.setAttribute("role", "img");
       canvas.setAttribute("aria-label", `${camera.name}, ${caption.textContent}`);
       figure.classList.toggle("chosen", shot.when === "this shot");

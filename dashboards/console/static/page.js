@@ -9,6 +9,10 @@ window.petawatch = window.petawatch || {};
   const typing = (element) => element !== null && (element.matches("textarea, select") ||
     (element.matches("input") && !["button", "submit", "radio", "checkbox", "range"].includes(element.type)));
 
+  // Letters are for whoever fills in a form, wherever in it the focus is.
+  const atForm = (element) => typing(element) ||
+    (element !== null && element.matches("form:not([method=dialog]) :is(input, select, button)"));
+
   // A form that somebody fills in stays as it is until it was sent.
   const filled = (part) => [...part.querySelectorAll("input, textarea, select")].some((field) =>
     field.matches("select") ? [...field.options].some((option) => option.selected !== option.defaultSelected &&
@@ -106,8 +110,8 @@ window.petawatch = window.petawatch || {};
 
   // Keys: each page says what its letters do by the elements that carry them ("data-key").
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || typing(document.activeElement)) {
-      if (event.key === "Escape" && typing(document.activeElement)) document.activeElement.blur();
+    if (event.ctrlKey || event.metaKey || event.altKey || atForm(document.activeElement)) {
+      if (event.key === "Escape" && atForm(document.activeElement)) document.activeElement.blur();
       return;
     }
     const help = document.getElementById("keys");

@@ -63,18 +63,14 @@ def misunderstood(error: Mapping[str, Any], taken: Sequence[str]) -> tuple[str, 
     """
     kind, (source, *place) = str(error["type"]), error["loc"]
     if source == "body" and kind == "json_invalid":
-        return "The body is no JSON; " + _taken_words(taken), "bad_request"
+        return f"The body is no JSON; {_taken_words(taken)}", "bad_request"
     if source == "body" and (not place or place[0] not in taken):
-        unknown = kind == "extra_forbidden"
-        sentence = no_such_name("field", str(place[0]), "this body", taken) if unknown else ""
-        return (
-            sentence or f"The body is no JSON object; {_taken_words(taken)}",
-            "unknown_field" if unknown else "bad_request",
-        )
+        if kind == "extra_forbidden":
+            return no_such_name("field", str(place[0]), "this body", taken), "unknown_field"
+        return f"The body is no JSON object; {_taken_words(taken)}", "bad_request"
     shown = f"`{place[0]}` {_WHERE.get(str(source), '')}".rstrip() if place else str(source)
-    given = (
-        f" can't be {_short(error['input'])}" if source in {"path", "query"} and isinstance(error["input"], str) else ""
-    )
+    asked = source in {"path", "query"} and isinstance(error["input"], str)
+    given = f" can't be {_short(error['input'])}" if asked else ""
     return f"{shown}{given}: {_wanted(kind, error)}.", "bad_request"
 
 

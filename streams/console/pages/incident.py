@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from connectors.links import ALERT_PATH
-from dashboards.words import link, time_words
+from dashboards.words import link, utc_words
 from models.alerts.verdicts import Verdict
 from streams.alarms.alarm_desk import LONGEST_WHY, AlarmDesk
 from streams.console.desk import at_desk_of
@@ -63,7 +63,7 @@ def acknowledge(
     def step() -> str:
         console = parts(request)
         at_desk_of(request, incident_id, lambda desk: desk.acknowledge(incident_id, by=who.name, why=why, seen_ns=seen))
-        done = f"Acknowledged by {who.name} at {time_words(console.clock.now_ns(), seconds=True)}."
+        done = f"Acknowledged by {who.name} at {utc_words(console.clock.now_ns(), seconds=True)}."
         after = console.control_room.incident(incident_id)
         newer = after is not None and after.is_unseen
         return f"{done} What was announced after the page was made stays unacknowledged." if newer else done
@@ -109,7 +109,7 @@ def shelve(
         beside = at_desk_of(
             request, alarm_id, lambda desk: desk.shelve(alarm_id, until_ns=until_ns, by=who.name, why=why)
         )
-        return " ".join([f"Shelved by {who.name} until {time_words(until_ns, seconds=True)} UTC.", *beside])
+        return " ".join([f"Shelved by {who.name} until {utc_words(until_ns, seconds=True)}.", *beside])
 
     return _answer(request, incident, alert, step)
 

@@ -23,10 +23,11 @@ from dashboards.console.incident_view import (
     new_since,
     receipt_rows,
     seen_until,
+    source_facts,
 )
 from dashboards.incident_words import audit_rows, subject_names, verdict_words
 from dashboards.reason_words import why
-from dashboards.words import link, plain_words, time_words
+from dashboards.words import link, plain_words, utc_words
 from models.alarms.alarm import Activation, Alarm, alarm_id
 from models.alarms.audit_chain import AuditEntry
 from models.alarms.incident import Incident
@@ -70,7 +71,10 @@ class IncidentLook:
 
 @dataclass(slots=True, kw_only=True)
 class _Found:
-    """What was read in the state directory ``place``; what could not be is empty, and ``troubles`` say why."""
+    """What was read in the state directory ``place``; what could not be is empty, and ``troubles`` say why.
+
+    ``beside`` is a picture of another episode, where that which is chosen has none.
+    """
 
     place: Path
     incident: Incident | None = None
@@ -82,6 +86,7 @@ class _Found:
     worst_id: str = ""
     alert: Alert | None = None
     evidence: tuple[EvidenceLink, ...] = ()
+    beside: tuple[Alert, EvidenceLink] | None = None
     verdicts: dict[str, EpisodeVerdict] = field(default_factory=dict)
     receipts: list[Receipt] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
@@ -121,6 +126,9 @@ def incident_page(
         troubles=found.troubles,
         incident=_shown_incident(found),
         chosen=None if found.alert is None else _shown_alert(console, found, found.alert, role),
+        beside=_shown_beside(found, incident_id),
+        sources=source_facts(found.incident, found.alert),
+        count=max(found.episodes.entries, len(found.members)),
         episodes=episode_rows(found.members, found.verdicts, "" if found.alert is None else found.alert.id),
         episode_pages=page_links(found.episodes, path, pages, "episodes"),
         alarms=alarm_rows(found.alarms[alarms.first : alarms.end]),
@@ -185,8 +193,32 @@ def _read_alert(room: ControlRoomReader, found: _Found, alert_id: str) -> None:
         with StateReader.open(found.place) as state:
             found.alert = state.alert(alert_id) or found.alert
             found.evidence = state.evidence(alert_id)
+            if found.alert is not None and not found.evidence:
+                found.beside = _picture_beside(state, found.alert, found.members)
     except PetawatchError as error:
         found.troubles.append(sentence_of(error))
+
+
+def _picture_beside(
+    state: StateReader, chosen: Alert, members: Sequence[Activation]
+) -> tuple[Alert, EvidenceLink] | None:
+    """The worst episode of the same incident with a picture, and its most telling one: of the same shots, if there is.
+
+    Parameters
+    ----------
+    members
+        The worst first.
+    """
+    others = [each.alert for each in members if parse_device(each.alert.device).kind is RecordKind.CAMERA]
+
+    def apart(other: Alert) -> tuple[bool, bool]:
+        meets = other.first_shot_ns <= chosen.last_shot_ns and chosen.first_shot_ns <= other.last_shot_ns
+        return not meets, other.stage != chosen.stage
+
+    for other in sorted(others, key=apart):
+        if kept := _by_role(state.evidence(other.id)):
+            return other, kept[0]
+    return None
 
 
 def _by_role(links: Sequence[EvidenceLink]) -> list[EvidenceLink]:
@@ -233,9 +265,23 @@ def _shown_alert(console: ConsoleParts, found: _Found, alert: Alert, role: str) 
         "expired": bool(found.evidence) and not evidence,
         "has_shots": has_shots,
         "around": link(f"{path}/around", at=at_ns),
-        "at": time_words(at_ns),
+        "at": utc_words(at_ns),
         "shot_page": f"{path}/shot",
         "stage_history": link(f"/stages/{alert.stage}", **stretch) if alert.stage.amp else "",
         "camera_history": link(f"/cameras/{alert.device}", **stretch) if camera else "",
         "verdict": verdict_words(found.verdicts.get(alert.id)),
+    }
+
+
+def _shown_beside(found: _Found, incident_id: str) -> dict[str, str] | None:
+    if found.beside is None or found.alert is None:
+        return None
+    other, kept = found.beside
+    return {
+        "why": why(other),
+        "where": other.device,
+        "at": utc_words(kept.event_time_ns),
+        "same": "yes" if found.alert.first_shot_ns <= kept.event_time_ns <= found.alert.last_shot_ns else "",
+        "address": link(f"/incidents/{incident_id}", alert=other.id),
+        "evidence": f"/incidents/alert/{other.id}/evidence/{kept.role}",
     }

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from dashboards.console.incident_view import incident_facts
 from dashboards.incident_words import action_words, incident_rows
 from models.alarms.audit_chain import AuditEntry
 from models.alarms.incident import IncidentState
@@ -15,6 +16,26 @@ def test_what_goes_on_without_shots_does_not_say_that_it_is_over_after_its_first
     receiver = replace(INCIDENT, stages=(), subjects=("receiver/shift",))
     ended = replace(receiver, state=IncidentState.CLOSED)
     assert [row.lasted for row in incident_rows([INCIDENT, receiver, ended], {})] == ["7.1 s", "", "7.1 s"]
+
+
+def test_one_shot_is_no_stretch_of_no_seconds() -> None:
+    one = replace(INCIDENT, last_shot_ns=INCIDENT.first_shot_ns)
+    receiver = replace(one, stages=(), subjects=("receiver/shift",), state=IncidentState.CLOSED)
+    assert [row.lasted for row in incident_rows([one, receiver], {})] == ["1 shot", "0.0 s"]
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        ({}, "open"),
+        ({"open_episodes": 0}, "open"),
+        ({"open_episodes": 0, "closes_ns": 0}, "over; closes at 1970-01-01 00:00:00 UTC if it does not come back"),
+        ({"open_episodes": 1, "closes_ns": 0}, "open"),
+        ({"state": IncidentState.CLOSED, "closed_ns": 0}, "closed at 1970-01-01 00:00:00 UTC"),
+    ],
+)
+def test_an_incident_that_is_over_says_when_it_closes(change: dict[str, Any], state: str) -> None:
+    assert dict(incident_facts(replace(INCIDENT, **change)))["state"] == state
 
 
 ALARM = "3f9a07c1d2e4b586"

@@ -12,21 +12,32 @@ from connectors.access.role import Role
 from connectors.control_room.decisions import OperatorDecisions
 from connectors.control_room.reader import ControlRoomReader
 from connectors.control_room.receipts import Receipt
-from connectors.evidence_store import EvidenceLink
+from connectors.evidence_store import EvidenceLink, EvidenceStore
+from connectors.state.commit import Commit
+from connectors.state.directory import StateDirectory
 from dashboards.console.incident_view import evidence_shots, receipt_rows
+from dashboards.reason_words import why
 from models.alarms.alarm import alarm_id
 from models.alarms.life_cycle import AlarmState
-from models.alerts.alert import AlertKind
+from models.alerts.alert import AlertChange, AlertEvent, AlertKind
 from models.alerts.verdicts import Verdict
-from models.event_time import HOUR_NS
+from models.event_time import HOUR_NS, SECOND_NS
 from models.records import IMAGE_SHAPE
 from streams.alarms.settings import AlarmSettings, KindSettings
 from tests.support.alarms import alert, control_room, over
 from tests.support.console_pages import post, text_of, told
-from tests.support.console_state import FIRST_SHOTS_NS, write_alerts, write_state
+from tests.support.console_state import (
+    FIRST_SHOTS_NS,
+    OTHER_CAMERA,
+    evidence_frame,
+    take_alerts,
+    write_alerts,
+    write_state,
+)
 from tests.support.consoles import HTML, console_client
 from tests.support.manual_clock import ManualClock
 from tests.support.signing_in import add_user, csrf_token, sign_in
+from tests.unit.connectors.state.examples import CAMERA, METER, alert_event
 
 
 @pytest.fixture
@@ -116,6 +127,55 @@ def test_an_incident_shows_why_what_to_do_and_its_evidence(client: TestClient, s
         "Who was told",
     ):
         assert words in page, words
+
+
+def test_guidance_comes_first_and_ids_come_last(client: TestClient, state: Path) -> None:
+    incident = incident_of(state, 1)
+    page = client.get(f"/incidents/{incident}", headers=HTML).text
+    heads = re.findall(r"<h2[^>]*>([^<]*)<", page.partition('<div class="look">')[2])
+    assert heads[0].startswith("What to do about")
+    assert heads[1] == "Evidence"
+    assert heads[-2:] == ["Ids and files", "Keys"]
+    assert "2 episodes, the worst first" in heads
+    assert incident not in text_of(page).partition("Ids and files")[0]
+
+
+def test_an_episode_without_a_picture_shows_that_of_another_one_as_what_it_is(tmp_path: Path) -> None:
+    at_ns = FIRST_SHOTS_NS[0]
+    camera, worse = alert_event(at_ns).alert, alert_event(at_ns + 30 * SECOND_NS, device=OTHER_CAMERA).alert
+    camera, worse = replace(camera, score=9.0), replace(worse, score=12.0)
+    energy = replace(alert_event(at_ns, device=METER).alert, kind=AlertKind.ENERGY_OUTLIER, score=15.0)
+    with StateDirectory.open(tmp_path) as directory:
+        links = [EvidenceStore(tmp_path).write(evidence_frame(each, "worst")) for each in (camera, worse)]
+        events = [AlertEvent(change=AlertChange.OPENED, alert=each) for each in (energy, camera, worse)]
+        directory.commit(Commit(alerts=events, evidence=links))
+    take_alerts(tmp_path)
+    client = console_client(tmp_path)
+    path = f"/incidents/{incident_of(tmp_path)}"
+    page = client.get(path, headers=HTML).text
+    assert re.search(rf'id="e-{energy.id}"[^>]*aria-current="true"', page)
+    assert "This episode has no picture of its own." in page
+    assert f"Picture of another episode, at the same shot {why(camera)} : {CAMERA.name}, shot of" in text_of(page)
+    assert re.findall('data-evidence="([^"]*)"', page) == [f"/incidents/alert/{camera.id}/evidence/worst"]
+    page = client.get(f"{path}?alert={camera.id}", headers=HTML).text
+    assert "Picture of another episode" not in page
+    # That of the same shots is gone: the worst other one is named as of another shot.
+    (tmp_path / links[0].npz).unlink()
+    (tmp_path / links[0].png).unlink()
+    page = client.get(path, headers=HTML).text
+    assert f"Picture of another episode {why(worse)} : {OTHER_CAMERA.name}, shot of" in text_of(page)
+
+
+def test_every_time_of_an_incident_says_that_it_is_utc(client: TestClient, state: Path) -> None:
+    incident = incident_of(state)
+    [alarm] = ControlRoomReader(state).alarms(incident=incident)
+    post(client, f"/alarms/{alarm.id}/shelve", length="1h", incident=incident, why="spare on its way")
+    post(client, f"/incidents/alert/{alarm.latest_alert_id}/verdict", verdict="true", incident=incident)
+    page = post(client, f"/incidents/{incident}/acknowledge")
+    # Columns say it in their heads.
+    outside = text_of(re.sub("<td.*?</td>", "", page, flags=re.DOTALL))
+    assert re.findall(r"\d\d:\d\d:\d\d(?:\.\d{3})?+(?! UTC).{20}", outside) == []
+    assert len(re.findall(r"\d\d:\d\d:\d\d(?:\.\d{3})? UTC", outside)) > 6
 
 
 def test_an_alert_s_link_leads_to_its_incident_with_it_chosen(client: TestClient, state: Path) -> None:
