@@ -15,6 +15,7 @@ from models.errors import PetawatchError
 from streams.archive.checking.archive_check import check_archive
 from streams.console_check import check_control_room
 from streams.installation_finding import Finding, place_finding
+from streams.secret_check import check_secret_files
 from streams.settings import Settings, load_settings
 from streams.telling.receivers import all_told, open_channel
 
@@ -49,6 +50,7 @@ def check_installation(
     yield from _shadow(state)
     yield from _receivers(settings)
     yield from _alertmanager(settings)
+    yield from check_secret_files(settings)
     yield from check_archive(settings, state, folders)
 
 

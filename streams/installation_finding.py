@@ -16,11 +16,12 @@ _GIB = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """One thing that was looked at; one that warns works, and should not stay as it is."""
 
     what: str
     ok: bool
     sentence: str
+    warns: bool = False
 
 
 def found(what: str, look: Callable[[], str]) -> Finding:

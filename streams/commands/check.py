@@ -24,6 +24,7 @@ def check(
 
     problems = 0
     for finding in check_installation(config, paths or [], state, console):
-        typer.echo(f"{'ok     ' if finding.ok else 'PROBLEM'} {finding.what}: {finding.sentence}")
+        judged = "PROBLEM" if not finding.ok else "warning" if finding.warns else "ok     "
+        typer.echo(f"{judged} {finding.what}: {finding.sentence}")
         problems += not finding.ok
     return int(problems > 0)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from connectors.model_files import default_model, install_model, install_shadow
+from streams.command_line import run
 from streams.installation_check import check_installation
 from streams.installation_finding import Finding
 from tests.support.receiver import receiving
@@ -44,6 +45,26 @@ def test_a_configuration_that_is_wrong_is_all_that_is_said(tmp_path: Path) -> No
     config.write_text("nonsense = 1\n[console]\nstale_after = 3")
     found = list(check_installation(config, [], None))
     assert [(each.what, "\n" in each.sentence) for each in found] == [("configuration", False)] * 2
+
+
+def test_a_file_with_secrets_that_everybody_may_read_is_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with tempfile.TemporaryDirectory() as name:  # the folders of tmp_path are for one user
+        Path(name).chmod(0o755)
+        config, secrets = tmp_path / "petawatch.toml", Path(name) / "hooks"
+        secrets.write_text("whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" + "\n")
+        with receiving() as receiver:
+            config.write_text(f'[[receivers]]\nname = "log"\nurl = "{receiver.url}"\nsecrets_file = "{secrets}"\n')
+            for mode, warnings in [(0o644, 1), (0o600, 0)]:
+                secrets.chmod(mode)
+                assert run(["check", "--config", str(config)]) == 0
+                said = capsys.readouterr().out
+                assert said.count("warning secrets_file of the receiver log ") == warnings
+                assert said.count(f"chmod 600 {secrets}") == warnings
+        secrets.chmod(0o644)
+        Path(name).chmod(0o700)
+        assert not [finding for finding in check_installation(config, [], None) if finding.warns]
 
 
 def test_folders(tmp_path: Path) -> None:
