@@ -169,11 +169,15 @@ class ControlRooms:
         asked = list(incidents)
         return dict(self._merged(lambda room: room.worst_alerts_of_stages(asked, now_ns).items()))
 
+    def unseen_alarms(self, incidents: Iterable[Incident]) -> dict[str, list[Alarm]]:
+        """Of each incident the alarms with something in it that was announced and that nobody has acknowledged."""
+        asked = list(incidents)
+        return dict(self._merged(lambda room: room.unseen_alarms(asked).items()))
+
     def put_aside(self, incidents: Iterable[Incident], now_ns: int) -> dict[str, PutAside]:
         """What people have put aside of each incident, by its id; without those of which they have nothing."""
-        asked = list(incidents)
-        unseen = self._merged(lambda room: room.unseen_alarms(asked).items())
-        found = {incident_id: put_aside(alarms, now_ns) for incident_id, alarms in unseen}
+        unseen = self.unseen_alarms(incidents)
+        found = {incident_id: put_aside(alarms, now_ns) for incident_id, alarms in unseen.items()}
         return {incident_id: aside for incident_id, aside in found.items() if aside is not None}
 
     def overdue(self, now_ns: int) -> int:

@@ -40,14 +40,14 @@ def test_where_somebody_works_the_lists_and_the_wall_are_calm(tmp_path: Path) ->
     write_state(tmp_path, ManualClock())
     client = console_client(tmp_path)
     for path in ("/stages", "/cameras"):
-        assert "chip medium" in client.get(path, headers=HTML).text
+        assert "chip high" in client.get(path, headers=HTML).text
     post(client, _START, length="1h", why="new crystal")
     [found] = ControlRoomReader(tmp_path).maintenance()
     words = f"maintenance until 2022-07-01 10:30 UTC, by {found.by}"
     for path in ("/stages", "/cameras"):
         page = client.get(path, headers=HTML).text
         assert words in text_of(page)
-        assert "chip medium" not in page
+        assert "chip high" not in page
     wall = client.get("/live/incidents").json()
     assert wall["suppressed"] == {str(STAGE): {"cause": "maintenance", "words": words, "why": "new crystal"}}
     assert [(each["put_aside"], each["aside_words"]) for each in wall["incidents"]] == [("maintenance", words)] * 2

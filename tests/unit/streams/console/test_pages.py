@@ -6,13 +6,19 @@ from pathlib import Path
 import pytest
 
 from connectors.control_room.database import DECISIONS_NAME
+from connectors.live_board import BOARD_NAME, LiveBoardWriter
 from connectors.state.commit import Commit, FileStatus
 from connectors.state.database import DATABASE_NAME
 from connectors.state.directory import StateDirectory
 from models.errors import FatalError
 from models.event_time import MINUTE_NS, format_iso
+from models.live_reading import LiveReading
+from models.records import Refusal
+from models.results import Scoring
 from streams.console.server import serve_console
+from streams.device_stages import device_key
 from streams.settings import load_settings
+from tests.support.alarms import alert, control_room, over
 from tests.support.console_pages import text_of
 from tests.support.console_state import write_state
 from tests.support.consoles import HTML, console_client
@@ -163,3 +169,42 @@ def test_a_filter_by_what_is_no_stage_is_told(written: Path) -> None:
 )
 def test_what_is_no_stage_and_no_camera_is_not_found(written: Path, path: str) -> None:
     assert console_client(written).get(path, headers=HTML).status_code == 404
+
+
+def test_the_lists_of_stages_and_cameras_are_green_only_with_current_data_and_link_to_what_nobody_has_seen(
+    tmp_path: Path,
+) -> None:
+    with control_room(tmp_path) as room:
+        with StateDirectory.open(tmp_path) as directory:
+            directory.commit(Commit(stage_states={device_key(CAMERA): b"state"}))
+        with LiveBoardWriter(tmp_path / BOARD_NAME, room.clock) as board:
+            board.show(
+                LiveReading(
+                    device=CAMERA,
+                    event_time_ns=room.clock.now_ns(),
+                    scoring=Scoring.SCORED,
+                    refusal=Refusal.NONE,
+                    score=1.0,
+                    anomalous=False,
+                    values={"centroid_x_px": 64.0, "centroid_y_px": 51.0},
+                )
+            )
+        client = console_client(tmp_path, clock=room.clock)
+
+        def shown() -> list[str]:
+            return [client.get(path, headers=HTML).text.split("<tbody>")[1] for path in ("/stages", "/cameras")]
+
+        assert all('<span class="chip normal">none</span>' in page for page in shown())
+        room.take(alert(CAMERA.name))
+        room.take(over(alert(CAMERA.name), after_s=0.1))
+        for page in shown():
+            link = f'<a href="/incidents?stage={STAGE}"><span class="chip high">1 unacknowledged</span></a>'
+            assert link in page
+            assert "chip normal" not in page
+        [incident] = room.reader.incidents()
+        room.desk.acknowledge(incident.id, by="anna")
+        assert all("chip normal" in page for page in shown())
+        room.clock.advance(86_400)
+        for page in shown():
+            assert "no current data" in page
+            assert "chip normal" not in page
