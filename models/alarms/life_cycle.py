@@ -183,6 +183,11 @@ class AlarmLife:
         gone_ns = life.now_ns if life.is_active and not life.latched else None
         return _at(replace(life, condition_since_ns=None, due_ns=None, gone_since_ns=gone_ns), life.now_ns, timing)
 
+    def settled(self, now_ns: int, timing: AlarmTiming) -> "AlarmLife":
+        """Nothing will come any more: what waits for the off-delay has returned."""
+        life = self.passed(now_ns, timing)
+        return life if life.gone_since_ns is None else _at(life, life.now_ns, replace(timing, off_delay_ns=0))
+
     def withdrawn(self, now_ns: int, timing: AlarmTiming) -> "AlarmLife":
         """What waited for the on-delay is over, while other conditions hold."""
         return replace(self.passed(now_ns, timing), due_ns=None)

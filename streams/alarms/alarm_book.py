@@ -33,7 +33,7 @@ from models.alarms.priority import Priority
 from models.alarms.suppression import COVERED_BY_ALL, Cause, Suppression
 from models.alerts.alert import Alert, AlertKind, AlertStatus
 from models.devices import NO_STAGE, Stage
-from models.event_time import SECOND_NS
+from models.event_time import LATEST_NS, SECOND_NS
 from streams.alarms.incident_book import IncidentBook
 from streams.alarms.settings import AlarmSettings
 
@@ -88,8 +88,11 @@ class AlarmBook:
             self.step(alarm, AlarmLife.passed)
         self._incidents.let_time_pass()
 
-    def end_quiet_incidents(self) -> None:
-        """Close the incidents without an open episode: nothing more will come."""
+    def settle(self) -> None:
+        """Nothing more will come: end the off-delays, and close the incidents without an open episode."""
+        for alarm in alarms_due(self.connection, LATEST_NS):
+            if alarm.life.gone_since_ns is not None:
+                self.step(alarm, AlarmLife.settled)
         self._incidents.end_quiet()
 
     def step(self, alarm: Alarm, life_step: LifeStep, **changes: str) -> Alarm:

@@ -98,7 +98,7 @@ class AlarmKeeper:
             raise self._failure
 
     def drain(self) -> None:
-        """Take all that is in the feed now, and close the incidents without an open episode: the input has ended.
+        """Take all that is in the feed now; off-delays and incidents without an open episode end, as the input has.
 
         Raises
         ------
@@ -108,7 +108,7 @@ class AlarmKeeper:
         with self._lock:
             self._round()
             with self._steps.step() as book:
-                book.end_quiet_incidents()
+                book.settle()
         self._on_step()
 
     def stop(self) -> None:

@@ -11,7 +11,7 @@ _TIMINGS = st.builds(AlarmTiming, on_delay_ns=st.integers(0, 5), off_delay_ns=st
 _SHELVED_NS = 4
 _NAMES = (
     *("raised", "returned", "acknowledged", "reset", "shelved", "unshelved"),
-    *("idle", "fires", "work", "done", "out", "back", "tick"),
+    *("idle", "fires", "work", "done", "out", "back", "tick", "settled"),
 )
 _STEPS = st.lists(st.tuples(st.integers(0, 6), st.sampled_from(_NAMES)), max_size=60)
 
@@ -31,6 +31,7 @@ def step(life: AlarmLife, name: str, now: int, timing: AlarmTiming) -> AlarmLife
         "out": lambda: life.taken_out(now, timing),
         "back": lambda: life.put_back(now, timing),
         "tick": lambda: life.passed(now, timing),
+        "settled": lambda: life.settled(now, timing),
     }
     return steps[name]()
 

@@ -75,7 +75,7 @@ class RaisedAlerts:
     def end_incidents(self) -> None:
         """Incidents without an open episode are over, without waiting."""
         with self._steps.step() as book:
-            book.end_quiet_incidents()
+            book.settle()
 
     def incident_of(self, alert: Alert) -> str:
         """The id of its incident."""

@@ -50,6 +50,17 @@ def test_chatter_belongs_to_what_was_announced() -> None:
     assert life.raised(33, DELAYED).passed(43, DELAYED).announcements == 2
 
 
+def test_where_nothing_more_will_come_nothing_waits_for_the_off_delay() -> None:
+    life = AlarmLife().raised(0, DELAYED).passed(10, DELAYED).returned(12, DELAYED)
+    assert life.settled(13, DELAYED).state is AlarmState.RETURNED
+    assert life.settled(13, DELAYED).next_ns(DELAYED) is None
+    holds = AlarmLife().raised(0, DELAYED)
+    assert holds.settled(5, DELAYED) == holds.passed(5, DELAYED)
+    latched = AlarmLife().raised(0, LATCHING).returned(1, LATCHING)
+    assert latched.settled(2, LATCHING).state is AlarmState.LATCHED_UNACKNOWLEDGED
+    assert latched.shelved(2, LATCHING, 9).settled(3, LATCHING).state is AlarmState.SHELVED
+
+
 def test_one_that_latches_is_reset_by_a_person_once_it_was_seen() -> None:
     life = AlarmLife().raised(0, LATCHING).returned(1, LATCHING).passed(6, LATCHING)
     assert life.state is AlarmState.LATCHED_UNACKNOWLEDGED

@@ -112,6 +112,16 @@ def test_what_is_in_the_feed_at_the_start_is_taken(watched: Watched) -> None:
     assert sum(incident.episodes for incident in watched.reader.incidents()) == 1_500
 
 
+def test_at_the_end_of_the_input_no_alarm_waits_for_its_off_delay(watched: Watched) -> None:
+    kinds = (AlertKind.DEVICE_STATE, AlertKind.INCOMPLETE_TRIPLET)
+    watched.commit(*(alert(kind=kind) for kind in kinds))
+    watched.keeper.drain()
+    assert set(watched.states().values()) == {AlarmState.UNACKNOWLEDGED}
+    watched.commit(*(over(alert(kind=kind)) for kind in kinds))
+    watched.keeper.drain()
+    assert watched.states() == dict.fromkeys(kinds, AlarmState.RETURNED)
+
+
 def test_open_alerts_of_an_earlier_program_become_alarms(watched: Watched) -> None:
     still, ended = alert(), alert(kind=AlertKind.NO_BEAM)
     watched.commit(still, over(ended), feed=False)
