@@ -46,8 +46,8 @@ def size_words(size_bytes: float) -> str:
 
 
 def count_words(number: int | None) -> str:
-    """With a thin gap after each three digits; ``-`` for none."""
-    return "-" if number is None else f"{number:,}".replace(",", "\u202f")
+    """With a comma after each three digits; ``-`` for none."""
+    return "-" if number is None else f"{number:,}"
 
 
 def counted(number: int, singular: str) -> str:

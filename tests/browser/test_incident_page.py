@@ -65,6 +65,21 @@ def test_letters_of_a_remark_are_no_keys_and_enter_judges_nothing(page: Page, tm
     assert ControlRoomReader(tmp_path).incidents()[-1].is_unseen
 
 
+def test_the_end_of_a_shelving_has_room(page: Page) -> None:
+    page.keyboard.press("s")
+    expect(page.locator("#shelve")).to_be_focused()
+    until = page.get_by_label("or until (UTC)")
+    expect(until).to_be_visible()
+    fits = """field => {
+        const pen = document.createElement("canvas").getContext("2d");
+        const style = getComputedStyle(field);
+        pen.font = style.font;
+        const room = field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+        return pen.measureText(field.placeholder).width <= room;
+    }"""
+    assert until.evaluate(fits)
+
+
 def test_outside_a_form_letters_are_keys_again(page: Page, tmp_path: Path) -> None:
     page.keyboard.press("v")
     page.keyboard.press("Tab")

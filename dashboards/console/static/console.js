@@ -38,7 +38,7 @@ window.petawatch = window.petawatch || {};
     if (s < 100) return `${Math.round(s)} s`;
     if (s < 6000) return `${Math.round(s / 60)} min`;
     if (s < 172800) return `${(s / 3600).toFixed(1)} h`;
-    return `${Math.round(s / 86400)} d`;
+    return `${Math.round(s / 86400).toLocaleString("en")} d`;
   }
 
   /** Change a text only where it differs: nothing is drawn or read out for nothing. */

@@ -86,7 +86,8 @@
     const [quiet, line] = ["--quiet", "--line"].map((each) => style.getPropertyValue(each).trim());
     const font = `${Math.round(0.8 * parseFloat(style.fontSize))}px system-ui, sans-serif`;
     const axis = (label) => ({ label, stroke: quiet, grid: { stroke: line, width: 1 }, ticks: { stroke: line }, font,
-      labelFont: font, size: 62, labelSize: 24 });
+      labelFont: font, size: 62, labelSize: 24,
+      values: (_, splits) => splits.map((value) => value.toLocaleString("en", { maximumSignificantDigits: 6 })) });
     const plot = new window.uPlot({
       ...size(),
       scales: { x: { time: false } },

@@ -226,12 +226,10 @@
     const day = text.slice(0, 10);
     return number === 0 || iso(splits[number - 1]).slice(0, 10) !== day ? `${time}\n${day}` : time;
   });
-  const amounts = (_, splits) => splits.map((value) => {
-    const size_ = Math.abs(value);
-    if (size_ >= 1e6) return `${Number((value / 1e6).toPrecision(4))} M`;
-    if (size_ >= 1e4) return `${Number((value / 1e3).toPrecision(4))} k`;
-    return String(Number(value.toPrecision(5)));
-  });
+  const amounts = (_, splits) => splits.map((value) => value.toLocaleString("en", { maximumSignificantDigits: 5 }));
+
+  // Room for the longest of them, in units of the page's letters.
+  const roomFor = (shown) => Math.max(3.6, 1.1 + 0.5 * Math.max(0, ...(shown || []).map((each) => each.length)));
 
   const size = (place) => ({ width: Math.max(place.clientWidth, 240), height: Math.round(Math.max(190, 0.115 * window.innerWidth)) });
 
@@ -257,7 +255,7 @@
         y: { range: () => chart.range },
       },
       axes: [{ ...axis, label: "time, UTC", values: times, size: 2.9 * rem, space: 5.5 * rem },
-        { ...axis, label: chart.document.unit, values: amounts, size: 3.6 * rem }],
+        { ...axis, label: chart.document.unit, values: amounts, size: (_, shown) => roomFor(shown) * rem }],
       padding: [14, 2.2 * rem, 0, 0],
       cursor: { sync: { key: cursors.key }, drag: { x: true, y: false, setScale: false } },
       legend: { show: false },

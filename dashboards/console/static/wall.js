@@ -376,7 +376,7 @@
   function drawLegend() {
     const canvas = document.getElementById("legend");
     colours.drawScale(canvas);
-    const parts = [0, 0.25, 0.5, 0.75, 1].map((part) => make("span", "", `${colours.countsAt(part)}`));
+    const parts = [0, 0.25, 0.5, 0.75, 1].map((part) => make("span", "", colours.countsAt(part).toLocaleString("en")));
     parts[parts.length - 1].textContent += " counts";
     document.getElementById("legend-counts").replaceChildren(...parts);
   }

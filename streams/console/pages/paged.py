@@ -41,5 +41,5 @@ def page_links(page: Paged, path: str, asked: Mapping[str, object], name: str) -
         others = {other: value for other, value in {**asked, name: number}.items() if value}
         return link(path, **others) if 1 <= number <= page.of else ""
 
-    words = f"{page.first + 1} to {page.end} of {page.entries}" if page.of > 1 else ""
+    words = f"{page.first + 1:,} to {page.end:,} of {page.entries:,}" if page.of > 1 else ""
     return {"words": words, "before": to(page.number - 1), "behind": to(page.number + 1)}

@@ -9,7 +9,7 @@ from connectors.model_files import kept_names
 from connectors.state.reader import StateReader
 from dashboards.console.replay_view import camera_differences, found_rows, hour_rows, progress_facts, result_facts
 from dashboards.html_page import PAGE_POLICY
-from dashboards.words import time_words
+from dashboards.words import time_words, utc_words
 from models.errors import PetawatchError, RecordError
 from models.event_time import DAY_NS, format_iso, parse_iso
 from streams.console.guards import Operator
@@ -133,8 +133,8 @@ def _shown(run: ReplayRun) -> dict[str, object]:
         "fresh": question.fresh,
         "models": f"{models}, begun anew" if question.fresh else models,
         "by": run.by,
-        "asked": time_words(run.asked_ns, seconds=True),
-        "ended": time_words(run.ended_ns, seconds=True),
+        "asked": utc_words(run.asked_ns, seconds=True),
+        "ended": utc_words(run.ended_ns, seconds=True),
         "status": run.status.value,
         "goes_on": not run.status.ended,
         "percent": None if run.progress is None else round(100 * run.progress.part),

@@ -36,4 +36,4 @@ def test_a_sentence_begins_large_and_ends() -> None:
 
 
 def test_counts_may_be_shown_anywhere() -> None:
-    assert printable(count_words(19_800)) == "19\u202f800"
+    assert printable(count_words(19_800)) == "19,800"

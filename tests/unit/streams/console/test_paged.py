@@ -28,6 +28,9 @@ def test_links_lead_to_the_pages_beside_it_and_keep_what_else_is_asked() -> None
         "before": "/incidents/1?alert=0123&episodes=1",
         "behind": "/incidents/1?alert=0123&episodes=3",
     }
+    assert (
+        page_links(nearest_page(2_000, 50, 25), "/incidents/1", asked, "episodes")["words"] == "1,226 to 1,250 of 2,000"
+    )
     first = page_links(nearest_page(60, 1, 25), "/incidents/1", asked, "alarms")
     assert (first["before"], first["behind"]) == ("", "/incidents/1?alert=0123&episodes=2&alarms=2")
     assert page_links(nearest_page(60, 3, 25), "/incidents/1", asked, "episodes")["behind"] == ""
