@@ -74,7 +74,10 @@ def plan_sentences(plan: ShownPlan, models: Sequence[str], missing: Sequence[str
 def caveat_sentence(plan: ShownPlan) -> str:
     """Why the results need not be what the watch gave; empty where they are to be the same."""
     if plan.state_file is None:
-        return "it starts without an archived state: all devices learn anew, and the results are not the first ones"
+        return (
+            "it starts without an archived state: all devices learn anew with the model in use now, and the results "
+            "are not the first ones"
+        )
     if plan.changed_settings:
         changed = ", ".join(plan.changed_settings)
         return f"the settings have changed since ({changed}): results may differ from the first"

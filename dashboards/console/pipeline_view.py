@@ -12,8 +12,8 @@ _FILE_MEANINGS = {
     "accepted": "whole, and read",
     "rejected": "cut off, damaged or unreadable; what could be read of them counts",
     "replaced": "came again with other content",
-    "skipped": "no snapshots by their names",
-    "ignored": "known already, or not to be read",
+    "skipped": "came again with the same content",
+    "ignored": "no snapshots, as their names or kinds say",
 }
 _RECORD_MEANINGS = {
     "read": "counted by the readers",

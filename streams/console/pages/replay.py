@@ -121,8 +121,7 @@ def _run_page(request: Request, run_id: str, *, trouble: str = "", status: int =
 
 def _shown(run: ReplayRun) -> dict[str, object]:
     question = run.question
-    models = "the model in use now" if question.fresh else "the model of that time"
-    models = f"{models}, compared with {question.model}" if question.model else models
+    other = question.model or "no other model"
     return {
         "id": run.id,
         "from": time_words(question.from_ns, seconds=True),
@@ -131,7 +130,7 @@ def _shown(run: ReplayRun) -> dict[str, object]:
         "to_asked": format_iso(question.to_ns),
         "model": question.model,
         "fresh": question.fresh,
-        "models": f"{models}, begun anew" if question.fresh else models,
+        "compared_with": f"{other}, begun anew" if question.fresh else other,
         "by": run.by,
         "asked": utc_words(run.asked_ns, seconds=True),
         "ended": utc_words(run.ended_ns, seconds=True),

@@ -4,7 +4,14 @@ import pytest
 
 from connectors.state.commit import FileStatus
 from connectors.state.file_accounts import FileAccount
-from dashboards.console.pipeline_view import file_rows
+from dashboards.console.pipeline_view import file_count_rows, file_rows
+
+
+def test_what_became_of_files_is_said_as_the_guide_says_it() -> None:
+    counts = {"accepted": 1, "rejected": 2, "replaced": 3, "skipped": 4, "ignored": 5}
+    rows = {row.name: row for row in file_count_rows({"files": counts})}
+    assert rows["skipped"].meaning == "came again with the same content"
+    assert rows["ignored"].meaning.startswith("no snapshots")
 
 
 def _account(*, read: int, void: bool = False) -> FileAccount:

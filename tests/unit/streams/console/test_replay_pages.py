@@ -104,6 +104,7 @@ def test_a_stretch_is_chosen_started_and_looked_at(client: TestClient) -> None:
     found = client.get(path, headers=HTML).text
     for words in ("ae-1, compared with ae-2", "no beam: no beam", "only ae-1", "LA-A3-31", "+0.25", CAVEAT):
         assert words in found, words
+    assert ">ae-2</dd>" in found
     assert CAVEAT in client.get("/replay", headers=HTML).text
     [told] = client.get("/api/v1/replays").json()["items"]
     assert told["sentence"] == CAVEAT
