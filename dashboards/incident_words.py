@@ -34,6 +34,7 @@ class IncidentRow:
     lasted: str
     episodes: str
     state: str
+    standing: str
     seen: str
     unseen: bool
     calm: bool
@@ -85,6 +86,7 @@ def _incident_row(
         lasted=_lasted_words(incident),
         episodes=episodes_words(incident),
         state=incident.state.value,
+        standing=standing_words(incident),
         seen=seen_words(incident),
         unseen=incident.is_unseen,
         calm=aside is not None and aside.is_whole,
@@ -96,6 +98,13 @@ def episodes_words(incident: Incident) -> str:
     """How many episodes it has, and how many go on."""
     still = f", {incident.open_episodes} open" if incident.open_episodes else ""
     return f"{counted(incident.episodes, 'episode')}{still}"
+
+
+def standing_words(incident: Incident) -> str:
+    """Open, over or closed: it stays open for a while after its last episode."""
+    if incident.state is not IncidentState.OPEN or incident.open_episodes or incident.closes_ns is None:
+        return incident.state.value
+    return f"over; closes at {utc_words(incident.closes_ns, seconds=True)} if it does not come back"
 
 
 def seen_words(incident: Incident) -> str:

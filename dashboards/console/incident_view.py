@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from connectors.control_room.receipts import Receipt
 from connectors.evidence_store import EvidenceLink
 from dashboards.alert_table import cause_of, found_of, place_of, score_of
-from dashboards.incident_words import episodes_words, seen_words
+from dashboards.incident_words import episodes_words, seen_words, standing_words
 from dashboards.reason_words import why
 from dashboards.words import counted, plain_words, time_words, utc_words
 from models.alarms.alarm import Activation, Alarm
@@ -108,8 +108,9 @@ def incident_facts(incident: Incident, new: str = "") -> list[tuple[str, str]]:
     new
         What came since it was acknowledged, if anything.
     """
+    closed = f" at {utc_words(incident.closed_ns, seconds=True)}" if incident.state is IncidentState.CLOSED else ""
     facts = [
-        ("state", _state_words(incident)),
+        ("state", f"{standing_words(incident)}{closed}"),
         ("seen", seen_words(incident)),
         ("new", new),
         ("first shot", utc_words(incident.first_shot_ns)),
@@ -121,15 +122,6 @@ def incident_facts(incident: Incident, new: str = "") -> list[tuple[str, str]]:
         ("about", ", ".join(incident.subjects)),
     ]
     return [(name, value) for name, value in facts if value]
-
-
-def _state_words(incident: Incident) -> str:
-    """Open, over or closed; an incident stays open for a while after its last episode."""
-    if incident.state is not IncidentState.OPEN:
-        return f"closed at {utc_words(incident.closed_ns, seconds=True)}"
-    if incident.open_episodes or incident.closes_ns is None:
-        return "open"
-    return f"over; closes at {utc_words(incident.closes_ns, seconds=True)} if it does not come back"
 
 
 def episode_rows(

@@ -7,7 +7,7 @@ from connectors.control_room.reader import ControlRoomReader
 from connectors.state.reader import StateReader
 from dashboards.alert_table import place_of
 from dashboards.incident_words import subject_names
-from dashboards.words import plain_words, time_words
+from dashboards.words import plain_words, utc_words
 from models.alarms.audit_chain import AuditEntry
 
 _ID = re.compile("[0-9a-f]{16}")
@@ -31,7 +31,7 @@ def names_in(entries: Iterable[AuditEntry], room: ControlRoomReader, state: Stat
     names |= {alert.id: f"{plain_words(alert.kind)} of {place_of(alert)}" for alert in alerts}
     for id_ in others:
         if id_ not in names and (incident := room.incident(id_)) is not None:
-            names[id_] = f"the incident of {time_words(incident.first_shot_ns)}"
+            names[id_] = f"the incident of {utc_words(incident.first_shot_ns)}"
     return names
 
 

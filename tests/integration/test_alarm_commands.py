@@ -10,7 +10,7 @@ import pytest
 from connectors.clock import SystemClock
 from connectors.control_room.database import DECISIONS_NAME, ControlRoomDatabase
 from connectors.control_room.reader import ControlRoomReader
-from dashboards.words import time_words
+from dashboards.words import utc_words
 from models.alarms.life_cycle import AlarmState
 from models.alerts.alert import AlertKind
 from models.errors import RetryableError
@@ -121,7 +121,7 @@ def test_the_log_names_what_people_know_beside_the_ids(command: Run, state: Path
     assert subjects[:3] == [
         "subject",
         f"drift of LB_A3_31-Camera_1-Camera-1 ({ids['drift'][:8]})",
-        f"the incident of {time_words(incident.first_shot_ns)} ({incident.id[:8]})",
+        f"the incident of {utc_words(incident.first_shot_ns)} ({incident.id[:8]})",
     ]
     # Ids among the details are named, too.
     assert all(incident.id not in cell for row in rows for cell in row)

@@ -11,6 +11,8 @@ from models.alarms.audit_chain import AuditEntry
 from models.alarms.incident import IncidentState
 from tests.support.announcements import INCIDENT
 
+OVER = "over; closes at 1970-01-01 00:00:00 UTC if it does not come back"
+
 
 def test_what_goes_on_without_shots_does_not_say_that_it_is_over_after_its_first_minute() -> None:
     receiver = replace(INCIDENT, stages=(), subjects=("receiver/shift",))
@@ -25,17 +27,19 @@ def test_one_shot_is_no_stretch_of_no_seconds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "state"),
+    ("change", "standing", "state"),
     [
-        ({}, "open"),
-        ({"open_episodes": 0}, "open"),
-        ({"open_episodes": 0, "closes_ns": 0}, "over; closes at 1970-01-01 00:00:00 UTC if it does not come back"),
-        ({"open_episodes": 1, "closes_ns": 0}, "open"),
-        ({"state": IncidentState.CLOSED, "closed_ns": 0}, "closed at 1970-01-01 00:00:00 UTC"),
+        ({}, "open", "open"),
+        ({"open_episodes": 0}, "open", "open"),
+        ({"open_episodes": 0, "closes_ns": 0}, OVER, OVER),
+        ({"open_episodes": 1, "closes_ns": 0}, "open", "open"),
+        ({"state": IncidentState.CLOSED, "closed_ns": 0}, "closed", "closed at 1970-01-01 00:00:00 UTC"),
     ],
 )
-def test_an_incident_that_is_over_says_when_it_closes(change: dict[str, Any], state: str) -> None:
-    assert dict(incident_facts(replace(INCIDENT, **change)))["state"] == state
+def test_an_incident_that_is_over_says_when_it_closes(change: dict[str, Any], standing: str, state: str) -> None:
+    incident = replace(INCIDENT, **change)
+    assert [row.standing for row in incident_rows([incident], {})] == [standing]
+    assert dict(incident_facts(incident))["state"] == state
 
 
 ALARM = "3f9a07c1d2e4b586"
