@@ -144,6 +144,14 @@ class AlarmKeeper:
 
     def _round(self) -> None:
         """Take what is in the feed, and do what is due."""
+        try:
+            self._make_round()
+        except RetryableError:
+            # What it has done is not looked through, and nothing says so again: the next one looks as the first does.
+            self._looked_ns = sys.maxsize
+            raise
+
+    def _make_round(self) -> None:
         stepped = self._catch_up()
         stepped |= self._take_feed()
         now_ns = self._clock.now_ns()

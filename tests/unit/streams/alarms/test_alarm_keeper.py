@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,12 @@ from models.alarms.life_cycle import AlarmState
 from models.alarms.priority import Priority
 from models.alerts.alert import Alert, AlertChange, AlertEvent, AlertKind, Severity
 from models.devices import Stage
-from models.errors import FatalError
+from models.errors import FatalError, RetryableError
 from models.triplets.decided import TripletTable
 from streams.alarms.alarm_desk import AlarmDesk
 from streams.alarms.alarm_keeper import AlarmKeeper
 from streams.alarms.alarm_steps import open_steps
+from streams.alarms.settings import AlarmSettings, KindSettings
 from streams.settings import default_settings
 from tests.support.alarms import START, START_NS, alert, control_room, installation_alert, over
 from tests.support.manual_clock import ManualClock
@@ -466,3 +468,67 @@ def test_without_any_stage_nothing_covers_data_that_stop(watched: Watched) -> No
     watched.commit(stopped())
     watched.keeper.drain()
     assert watched.states() == {STOPPED: AlarmState.UNACKNOWLEDGED}
+
+
+def fails_once(monkeypatch: pytest.MonkeyPatch, target: object, name: str, at_call: int = 1) -> None:
+    """Another program holds the state directory at one call of a method."""
+    method, calls = getattr(target, name), count(1)
+
+    def failing(*arguments: object) -> object:
+        if next(calls) == at_call:
+            raise RetryableError("another program holds it", reason="state_busy")
+        return method(*arguments)
+
+    monkeypatch.setattr(target, name, failing)
+
+
+@pytest.mark.parametrize("where", ["second look at the feed", "ends left out", "when to look next"])
+def test_a_failure_that_passes_holds_up_no_delayed_alert(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """The step before it is made: nothing but the keeper knows that something is due by it."""
+    delayed = AlarmSettings(kinds={alert().kind: KindSettings(on_delay_s=60)})
+    with control_room(tmp_path, delayed) as room:
+        steps: list[int] = []
+        keeper = AlarmKeeper(tmp_path, room.settings, room.clock, lambda: steps.append(1))
+        keeper._round()
+        with closing(StateDirectory.open(tmp_path)) as state:
+            state.commit(Commit(feed=[FeedEntry(alert=alert(), committed_ns=room.clock.now_ns())]))
+        match where:
+            case "second look at the feed":
+                fails_once(monkeypatch, keeper._feed, "moment", at_call=2)
+            case "ends left out":
+                fails_once(monkeypatch, keeper._steps, "settle")
+            case _:
+                fails_once(monkeypatch, keeper._steps, "next_ns")
+        before = len(steps)
+        with pytest.raises(RetryableError):
+            keeper._round()
+        keeper._round()
+        assert len(steps) == before + 1
+        keeper._round()
+        assert len(steps) == before + 1, "nothing has happened since"
+        room.clock.advance(61)
+        keeper._round()
+        assert "alert.opened" in room.told()
+        keeper.stop()
+
+
+def test_a_clock_that_was_set_back_is_noticed_also_after_a_failure_that_passes(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched.clock.set_wall_clock("2023-07-01T10:00:00Z")
+    watched.commit(alert())
+    watched.keeper.drain()
+    with closing(AlarmDesk(watched.path, default_settings(), watched.clock)) as desk:
+        [alarm] = watched.reader.alarms()
+        desk.shelve(alarm.id, until_ns=watched.clock.now_ns() + 60 * SECOND_NS, by="ana", why="spare")
+    watched.keeper._round()
+    watched.clock.set_wall_clock(START)
+    fails_once(monkeypatch, watched.keeper._steps, "step")
+    with pytest.raises(RetryableError):
+        watched.keeper._round()
+    watched.keeper._round()
+    watched.clock.advance(61)
+    watched.keeper._round()
+    assert watched.states() == {"image_anomaly": AlarmState.UNACKNOWLEDGED}
