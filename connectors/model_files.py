@@ -31,6 +31,8 @@ _HISTORY_FILE, _SHIPPED = "history", "shipped"
 #: Held for the moment in which they are changed.
 _HISTORY_LOCK = "history.lock"
 _MOST_HISTORY = 100
+# In a sentence.
+_NAMED_MODELS = 10
 #: No network or description of ours comes near it; anything larger is not read.
 _MAX_BYTES = 256 << 20
 #: Largest difference of the self-test, relative to the largest value: processors differ in the order of sums.
@@ -144,9 +146,7 @@ def kept_model(state_dir: Path, name: str) -> ModelBundle:
     if not name or Path(name).name != name:
         raise FatalError(f"{name!r} can't be the name of a model", reason="model_missing")
     if not (state_dir / "models" / name).is_dir():
-        raise FatalError(
-            f"there is no model {name} here; petawatch models list shows those that there are", reason="model_missing"
-        )
+        raise FatalError(no_such_model(state_dir, name), reason="model_missing")
     bundle = load_model(state_dir / "models" / name)
     if bundle.name != name:
         raise FatalError(f"{state_dir / 'models' / name} holds the model {bundle.name}", reason="model_hash")
@@ -161,6 +161,14 @@ def kept_names(state_dir: Path) -> set[str]:
     except OSError:
         kept = set()
     return {str(shipped), *kept}
+
+
+def no_such_model(state_dir: Path, name: str) -> str:
+    """A sentence about a name that is not among ``kept_names``: registered versions are kept once they are promoted."""
+    there_are = sorted(kept_names(state_dir))
+    more = len(there_are) - _NAMED_MODELS
+    others = f", and {more} more" if more > 0 else ""
+    return f"no model {name} is kept here; there are {', '.join(there_are[:_NAMED_MODELS])}{others}"
 
 
 def model_parts(state_dir: Path, name: str) -> dict[str, bytes]:

@@ -55,5 +55,6 @@ class ReplayQuestion:
             )
         if self.model and not _MODEL.fullmatch(self.model):
             raise RecordError(
-                f"{self.model!r} is no name of a model; petawatch models list shows them", reason="replay_model"
+                f"{self.model!r} is no name of a model; the page of replays offers those that there are",
+                reason="replay_model",
             )

@@ -1,6 +1,6 @@
 """Starts replays for operators, unless it is plain at once that one can't work."""
 
-from connectors.model_files import kept_names
+from connectors.model_files import kept_names, no_such_model
 from models.errors import RecordError
 from models.event_time import format_iso
 from streams.console.parts import ConsoleParts
@@ -22,10 +22,7 @@ def begin_replay(console: ConsoleParts, question: ReplayQuestion, *, by: str) ->
     """
     question.check()
     if question.model and question.model not in kept_names(console.state):
-        raise RecordError(
-            f"there is no model {question.model} to compare with; petawatch models list shows those that there are",
-            reason="replay_model",
-        )
+        raise RecordError(no_such_model(console.state, question.model), reason="replay_model")
     snapshots, troubles = known_snapshots(console, question.from_ns, question.to_ns)
     if not snapshots and not troubles:
         raise RecordError(

@@ -16,6 +16,7 @@ from connectors.model_files import (
     kept_model,
     kept_names,
     load_model,
+    no_such_model,
     roll_back,
     write_model,
 )
@@ -277,5 +278,9 @@ def test_a_model_is_found_by_its_name_whether_it_is_in_use_or_not(tmp_path: Path
     for name in ("", "../x", "ae-000000000000", folder.name):
         with pytest.raises(FatalError):
             kept_model(tmp_path, name)
-    with pytest.raises(FatalError, match=r"^there is no model ae-1 here; petawatch models list"):
+    with pytest.raises(FatalError, match=rf"^no model ae-1 is kept here; there are .*{default_model().name}"):
         kept_model(tmp_path, "ae-1")
+    for number in range(20):
+        (tmp_path / "models" / f"a{number}").mkdir()
+        (tmp_path / "models" / f"a{number}" / "model.json").touch()
+    assert no_such_model(tmp_path, "ae-1").endswith(", and 13 more")
