@@ -27,6 +27,7 @@ from models.records import IMAGE_SHAPE, Refusal
 from models.results import Scoring
 from models.simulation.settings import SIMULATED_STAGES
 from streams.benchmarks.facility_load import FACILITY_CAMERAS, FacilityLoad
+from tests.support.console_state import write_alerts
 from tests.support.live_console import QUICK, FaultyDay, LiveConsole, console_running
 from tests.support.served_console import served_console
 from tests.support.signing_in import PASSWORD, add_user
@@ -191,6 +192,32 @@ def test_a_large_wall_is_filled_and_never_scrolls(
     assert max(widths) - min(widths) <= 2
 
 
+@pytest.mark.parametrize("size", [SMALL, WALL], ids=["1280", "3840"])
+def test_with_few_cameras_pictures_take_the_room_and_what_is_odd_is_the_largest_word(
+    context: BrowserContext, tmp_path: Path, size: dict[str, int]
+) -> None:
+    write_alerts(tmp_path, 2, every_s=1)  # of the first stage
+    with LiveBoardWriter(tmp_path / BOARD_NAME, SystemClock()) as board:
+        for stage in ("LA_A3_31", "LA_A3_32"):
+            _show(board, parse_device(f"{stage}-Camera_1-Camera-1"), time.time_ns())
+        with served_console(tmp_path, console={"stale_after_s": 1e9}) as address:
+            page = context.new_page()
+            page.set_viewport_size(size)  # type: ignore[arg-type]
+            page.goto(address)
+            expect(page.locator(".tile")).to_have_count(2)
+            expect(page.locator(".wall-incident.now").first).to_be_visible()
+            wait_until(lambda: page.evaluate("document.body.style.getPropertyValue('--words') !== ''"))
+            assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+            shares = "[...document.querySelectorAll('.tile')].map((it) => it.offsetWidth / innerWidth)"
+            wait_until(lambda: min(page.evaluate(shares)) > 0.33)
+            sizes = [
+                float(page.locator(name).first.evaluate("it => parseFloat(getComputedStyle(it).fontSize)"))
+                for name in (".wall-incident.now", ".stage-name", ".stage-facts", ".tile-note")
+            ]
+    assert sizes[0] > sizes[1] > sizes[2] >= sizes[3]
+    assert sizes[2] > 0.01 * size["width"], "energies can be read from afar"
+
+
 def test_what_is_old_is_crossed_out_and_94_cameras_are_drawn_twice_a_second_at_most(
     context: BrowserContext, tmp_path: Path
 ) -> None:
@@ -210,7 +237,7 @@ def test_what_is_old_is_crossed_out_and_94_cameras_are_drawn_twice_a_second_at_m
         _show(board, cameras[0], parse_iso("2022-07-01T09:34:00Z"))
         expect(page.locator("#no-data")).to_contain_text("No data since 2022-07-01 09:34 UTC")
         expect(page.locator("#wall-summary")).to_have_text("– no current data")
-        expect(page.locator(".tile.stale .tile-note").first).to_have_text(re.compile(r"✕ \d+ d old"))
+        expect(page.locator(".tile.stale .tile-note").first).to_have_text(re.compile(r"✕ [\d,]+ d old"))
         expect(page.locator(".stage.stale")).to_have_count(1)
         expect(page.locator("#live-data .mark")).to_have_text("✕")
         writer = threading.Thread(target=_show_at_10_hz, args=(board, cameras, over))

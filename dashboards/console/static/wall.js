@@ -9,10 +9,11 @@
   const MOST_INCIDENTS = 3;
   // As a score: by chance one normal record in 100 million is so odd.
   const VERY_ODD = 8;
-  // Below it a page scrolls as others do.
+  // Below it a page scrolls as others do where pictures would be smaller than they are then.
   const LARGE_SCREEN = 1600, MOST_COLUMNS = 12;
-  // Words grow into what pictures leave, up to so many times their usual size.
-  const LARGEST_WORDS = 1.7;
+  // Words grow into what pictures leave, up to so many times their usual size; pictures wider than this part of the
+  // window leave some of their width to them.
+  const LARGEST_WORDS = 1.7, WIDE_PICTURE = 0.25, LEFT_TO_WORDS = 0.15;
   const KINDS = ["energy_meter", "spectrometer", "camera"];
   // What belongs to no stage: files, the archive, the pipeline, devices whose name says none.
   const INSTALLATION = "";
@@ -223,8 +224,8 @@
     if (quietWord().textContent !== quietShown) showSummary();
   }
 
-  /** On a large screen all is as large as fits without scrolling: it is read from four metres. First the pictures, by
-      every number of columns; then the words, as far as pictures leave room. */
+  /** All is as large as fits without scrolling: a large screen is read from four metres. First the pictures, by every
+      number of columns; then the words, as far as pictures leave room. */
   function fit() {
     const shape = JSON.stringify([innerWidth, innerHeight, wall.offsetTop, devices.size, stages.size, Array.from(stages.values(), (each) => each.listed)]);
     const fits = () => document.documentElement.scrollHeight <= innerHeight;
@@ -243,23 +244,30 @@
       return low;
     };
     for (const name of ["--columns", "--tile", "--words"]) style.removeProperty(name);
+    wall.classList.remove("fitted");
+    const narrowest = () => Math.min(...Array.from(wall.querySelectorAll(".tile"), (tile) => tile.offsetWidth));
+    const usual = narrowest();
     wall.classList.add("fitted");
     const cards = Array.from(stages.keys()).filter((name) => name !== INSTALLATION).length;
     let best = { width: 0 };
-    for (let columns = 1; innerWidth >= LARGE_SCREEN && columns <= Math.min(cards, MOST_COLUMNS); columns++) {
+    for (let columns = 1; columns <= Math.min(cards, MOST_COLUMNS); columns++) {
       style.setProperty("--columns", columns);
       const size = largest("--tile", "px", 0, innerWidth, 4);
-      const width = Math.min(...Array.from(wall.querySelectorAll(".tile"), (tile) => tile.offsetWidth));
+      const width = Math.min(size, narrowest());
       if (size > 0 && width > best.width) best = { width, columns };
     }
+    if (innerWidth < LARGE_SCREEN && best.width < usual) best = { width: 0 };
     wall.classList.toggle("fitted", best.width > 0);
     if (best.width === 0) {
       for (const name of ["--columns", "--tile"]) style.removeProperty(name);
       return;
     }
     style.setProperty("--columns", best.columns);
-    style.setProperty("--tile", `${best.width}px`);
+    const left = best.width > WIDE_PICTURE * innerWidth ? LEFT_TO_WORDS : 0;
+    const least = (1 - left) * best.width;
+    style.setProperty("--tile", `${least}px`);
     largest("--words", "", 1, LARGEST_WORDS, 0.02);
+    if (left) largest("--tile", "px", least, best.width, 4);
   }
 
   /** Seen; put aside; going on; or over, and nobody has seen it. */
