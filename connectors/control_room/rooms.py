@@ -107,7 +107,10 @@ class ControlRooms:
         return found or [self._own.state]
 
     def beginning_with(self, beginning: str) -> list[str]:
-        """The ids of alarms, incidents and alerts that begin so, sorted, each once."""
+        """The ids of alarms, incidents and alerts that begin so, sorted, each once.
+
+        While a room can't be read others may begin so, too: only a whole id is one, and all else fails.
+        """
         trouble: PetawatchError | None = None
         found: set[str] = set()
         for _, answer in self.each(lambda room: room.beginning_with(beginning)):
@@ -115,9 +118,13 @@ class ControlRooms:
                 trouble = trouble or answer
             else:
                 found.update(answer)
-        if not found and trouble is not None:
+        if trouble is None or beginning in found:
+            return sorted(found)
+        if not found:
             raise trouble
-        return sorted(found)
+        raise type(trouble)(
+            f"{trouble}; ids there may begin with {beginning!r}, too: write whole ids", reason=trouble.reason
+        )
 
     def place_of(self, subject_id: str) -> Path:
         """The first of ``places_of``: of what is kept in one place, that one."""

@@ -163,9 +163,14 @@ def test_ids_are_found_in_all_by_how_they_begin(tmp_path: Path, monkeypatch: pyt
         assert both.beginning_with("") == sorted({*watch.reader.beginning_with(""), *tape.reader.beginning_with("")})
         with hanging_disk(tape.state, monkeypatch):
             both = rooms_of(watch, tape)
-            assert both.beginning_with(here.id[:12]) == [here.id]
-            with pytest.raises(RetryableError, match="does not answer"):
-                both.beginning_with(there.id[:12])
+            assert both.beginning_with(here.id) == [here.id]
+            for beginning in (here.id[:2], here.id[:12]):
+                with pytest.raises(RetryableError, match=r"does not answer; .*; ids there may begin with") as told:
+                    both.beginning_with(beginning)
+                assert told.value.reason == "disk_error"
+            for beginning in (there.id[:12], there.id):
+                with pytest.raises(RetryableError, match=r"or after its mount$"):
+                    both.beginning_with(beginning)
 
 
 def test_each_is_asked_and_who_can_not_answer_is_told_beside_the_others(
