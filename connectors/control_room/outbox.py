@@ -14,6 +14,7 @@ from connectors.control_room.receivers import (
     note_suspension,
 )
 from connectors.control_room.told_subjects import (
+    IS_OVER,
     forget_told_before,
     forget_told_to,
     hand_over_knowledge,
@@ -58,6 +59,12 @@ _DROPPED = f"""WITH lines AS (
         AND (SELECT type FROM outbox WHERE id = last AND created_ns < :before_ns) IN {CLOSINGS})
     SELECT {_COLUMNS} FROM outbox WHERE receiver = :receiver
     AND subject_id IN (SELECT subject_id FROM over WHERE dropped_before < :surplus) ORDER BY id"""  # noqa: S608
+# Only what the other one has not got, and of nothing that it knows: what began after its end would stay open for good.
+_MOVED = f"""UPDATE OR IGNORE outbox SET receiver = :to, attempts = 0, next_attempt_ns = 0, error = ''
+    WHERE receiver = :receiver AND NOT EXISTS (SELECT 1 FROM receipts
+        WHERE receipts.receiver = :to AND receipts.event_id = outbox.event_id)
+    AND NOT EXISTS (SELECT 1 FROM told
+        WHERE told.receiver = :to AND told.subject_id = outbox.subject_id AND (goes_on OR {IS_OVER}))"""  # noqa: S608
 # What nobody got may be told after all: to one that was dropped and is named again.
 _DELIVERED_TO = f"SELECT 1 FROM receipts WHERE receiver = ? AND event_id = ? AND status <> '{DROPPED}'"  # noqa: S608
 
@@ -141,17 +148,10 @@ def put_again(connection: sqlite3.Connection, messages: Iterable[OutboxMessage],
 def hand_over(connection: sqlite3.Connection, receiver: str, to: str, now_ns: int) -> int:
     """Let all that waits for a receiver wait for another one, inside a step; how many that one did not know yet.
 
-    What it knows already is dropped, with receipts: also what was said of that before it began to hear of it. It is
-    told of the ends of what the first one was told of.
+    What it knows already is dropped, with receipts: also what was said of that before it began to hear of it, and all
+    of what it was told the end of. It is told of the ends of what the first one was told of.
     """
-    moved = connection.execute(
-        "UPDATE OR IGNORE outbox SET receiver = :to, attempts = 0, next_attempt_ns = 0, error = ''"
-        " WHERE receiver = :receiver AND NOT EXISTS (SELECT 1 FROM receipts"
-        "   WHERE receipts.receiver = :to AND receipts.event_id = outbox.event_id)"
-        " AND NOT EXISTS (SELECT 1 FROM told"
-        "   WHERE told.receiver = :to AND told.subject_id = outbox.subject_id AND goes_on)",
-        {"to": to, "receiver": receiver},
-    ).rowcount
+    moved = connection.execute(_MOVED, {"to": to, "receiver": receiver}).rowcount
     hand_over_knowledge(connection, receiver, to)
     drop_all(connection, receiver, now_ns)
     return moved

@@ -10,17 +10,17 @@ from models.alarms.incident import Incident
 from models.alarms.life_cycle import COVERED
 from models.devices import Stage
 
+#: Of a row of ``told``: what it is about is over.
+IS_OVER = """(EXISTS (SELECT 1 FROM activations WHERE alert_id = told.subject_id AND NOT open)
+    OR EXISTS (SELECT 1 FROM incidents WHERE incidents.id = told.subject_id AND state = 'closed'))"""
+
 # Of two that have become one receiver both may know of it: what goes on for one of them goes on. But who was told that
 # something is over is not told so again, whatever the other one missed.
-_HAND_OVER = """INSERT INTO told (receiver, subject_id, goes_on, at_ns)
+_HAND_OVER = f"""INSERT INTO told (receiver, subject_id, goes_on, at_ns)
     SELECT ?, subject_id, goes_on, at_ns FROM told WHERE receiver = ?
-    ON CONFLICT (receiver, subject_id) DO UPDATE SET goes_on = 1 WHERE excluded.goes_on
-    AND NOT EXISTS (SELECT 1 FROM activations WHERE alert_id = excluded.subject_id AND NOT open)
-    AND NOT EXISTS (SELECT 1 FROM incidents WHERE incidents.id = excluded.subject_id AND state = 'closed')"""
-_OWED = """SELECT receiver, subject_id FROM told WHERE goes_on
-    AND (EXISTS (SELECT 1 FROM activations WHERE alert_id = subject_id AND NOT open)
-        OR EXISTS (SELECT 1 FROM incidents WHERE incidents.id = subject_id AND state = 'closed'))
-    ORDER BY receiver, subject_id"""
+    ON CONFLICT (receiver, subject_id) DO UPDATE SET goes_on = 1 WHERE excluded.goes_on AND NOT {IS_OVER}"""  # noqa: S608
+_OWED = f"""SELECT receiver, subject_id FROM told WHERE goes_on AND {IS_OVER}
+    ORDER BY receiver, subject_id"""  # noqa: S608 - of words of our own
 # Of what goes on, and what the receivers got of it.
 _NOT_NOTED = """WITH going_on AS (SELECT alert_id AS id FROM activations WHERE open
         UNION ALL SELECT id FROM incidents WHERE state = 'open')

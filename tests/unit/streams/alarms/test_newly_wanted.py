@@ -14,7 +14,7 @@ from connectors.clock import Clock
 from connectors.control_room.database import ControlRoomDatabase, reading
 from connectors.control_room.notes import write_note
 from connectors.control_room.outbox import OutboxMessage, drop_all, hand_over
-from connectors.control_room.told_subjects import who_knows
+from connectors.control_room.told_subjects import owed_ends, who_knows
 from connectors.state.alarm_feed import FeedEntry
 from connectors.state.commit import Commit
 from connectors.state.directory import StateDirectory
@@ -178,6 +178,25 @@ def test_whom_another_hands_over_what_it_has_heard_of_already_hears_none_of_it_a
     room.take(over(alert()))
     assert types(room, "new") == ["incident.opened", "alert.opened", "alert.closed"]
     assert types(room, "old") == []
+
+
+@pytest.mark.parametrize("events", [Wanted.ALERT, Wanted.INCIDENT, Wanted.ALL])
+def test_whom_another_hands_over_what_it_has_heard_the_end_of_hears_no_opening_of_that(
+    begin: Begin, events: Wanted
+) -> None:
+    room = begin(receiver("old", events))
+    room.take(alert())  # which waits: its telephone is dead
+    room = begin(receiver("new", events))
+    room.take(over(alert()))
+    room.pass_s(600)
+    before = types(room, "new")
+    with closing(ControlRoomDatabase.open(room.state)) as database, database.step() as connection:
+        assert hand_over(connection, "old", "new", room.clock.now_ns()) == 0
+    room = begin(receiver("new", events))
+    room.steps.settle()
+    assert types(room, "new") == before
+    assert {each.rpartition(".")[2] for each in before} == {"opened", "closed"}
+    assert room.steps.look(owed_ends) == []
 
 
 def test_who_was_dropped_and_is_named_again_hears_what_goes_on(begin: Begin) -> None:
