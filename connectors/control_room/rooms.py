@@ -90,21 +90,29 @@ class ControlRooms:
         """Those of ``places`` whose disk hangs: nobody should look there just now."""
         return [place for place, answer in self._of_others(lambda _: None) if answer is not None]
 
-    def places_of(self, subject_id: str) -> list[Path]:
+    def places_of(self, subject_id: str) -> tuple[list[Path], list[tuple[Path, PetawatchError]]]:
         """Where an incident, an alarm or an alert is kept; the watch's own state directory when nobody knows it.
 
-        An alarm may be kept in several: of a receiver that takes no messages of either.
+        Returns
+        -------
+        list[Path]
+            At least one; more only of an alarm about no stage: of a receiver that takes no messages of either.
+        list
+            Where such an alarm may be kept, too, and why that can't be read.
         """
-        trouble: PetawatchError | None = None
-        found = []
-        for place, answer in self.each(lambda room: room.knows(subject_id)):
+        unread: list[tuple[Path, PetawatchError]] = []
+        found: list[Path] = []
+        alarms: list[Alarm | None] = []
+        for place, answer in self.each(lambda room: (room.knows(subject_id), room.alarm(subject_id))):
             if isinstance(answer, PetawatchError):
-                trouble = trouble or answer
-            elif answer:
+                unread.append((place, answer))
+            elif answer[0]:
                 found.append(place)
-        if not found and trouble is not None:
-            raise trouble
-        return found or [self._own.state]
+                alarms.append(answer[1])
+        if not found and unread:
+            raise unread[0][1]
+        in_several = any(alarm is not None and not alarm.stage.name for alarm in alarms)
+        return found or [self._own.state], unread if in_several else []
 
     def beginning_with(self, beginning: str) -> list[str]:
         """The ids of alarms, incidents and alerts that begin so, sorted, each once.
@@ -128,7 +136,7 @@ class ControlRooms:
 
     def place_of(self, subject_id: str) -> Path:
         """The first of ``places_of``: of what is kept in one place, that one."""
-        return self.places_of(subject_id)[0]
+        return self.places_of(subject_id)[0][0]
 
     def incidents(
         self, question: IncidentQuestion = EVERY_INCIDENT, *, after: str | None = None, limit: int = 100
@@ -203,7 +211,8 @@ class ControlRooms:
 
     def alarm(self, alarm_id: str) -> Alarm | None:
         """One alarm, as it most wants a person; None when there is none."""
-        found = [alarm for place in self.places_of(alarm_id) if (alarm := ControlRoomReader(place).alarm(alarm_id))]
+        places, _ = self.places_of(alarm_id)
+        found = [alarm for place in places if (alarm := ControlRoomReader(place).alarm(alarm_id))]
         return max(found, key=_wants_a_person, default=None)
 
     def receipts_of(self, subject_ids: Sequence[str]) -> list[Receipt]:

@@ -26,7 +26,8 @@ def at_desks_of(
     list
         What came of it, one for each place that took it.
     list[str]
-        Where it could not be taken although it was taken elsewhere, and why, one sentence each; usually none.
+        Where it could not be taken although it was taken elsewhere, and why, one sentence each; usually none. Of an
+        alarm that several may keep also where nobody can read whether it is kept.
 
     Raises
     ------
@@ -35,8 +36,9 @@ def at_desks_of(
     """
     taken: list[Result] = []
     refused: list[PetawatchError] = []
-    failed: list[tuple[Path, PetawatchError]] = []
-    for place in rooms.places_of(subject_id):
+    places, unread = rooms.places_of(subject_id)
+    failed: list[tuple[Path, PetawatchError]] = [*unread]
+    for place in places:
         try:
             with closing(AlarmDesk(place, settings, clock)) as desk:
                 taken.append(take(desk))

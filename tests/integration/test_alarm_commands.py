@@ -222,6 +222,21 @@ def test_a_step_that_one_of_both_can_not_take_is_taken_by_the_other_and_said(
         assert out == f"{id_} receiver_failing receiver/chat: acknowledged\n"
 
 
+def test_where_an_alarm_of_both_can_not_be_read_the_step_is_said_to_be_missing_there(
+    command: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with control_room(tmp_path / "state") as watch, control_room(tmp_path / "state/archive/tape") as tape:
+        for n, room in enumerate((watch, tape)):
+            room.take(installation_alert(AlertKind.RECEIVER_FAILING, "receiver/chat", at_s=n))
+        [id_] = {alarm.id for room in (watch, tape) for alarm in room.reader.alarms()}
+        away = f"the disk under {tape.state} does not answer; look after it, or after its mount"
+        with hanging_disk(tape.state, monkeypatch):
+            code, out, err = command("alarms", "acknowledge", id_, "--state", watch.state)
+        assert (code, err) == (1, f"petawatch: What {tape.state} keeps of it stays as it was: {away}.\n")
+        assert out == f"{id_} receiver_failing receiver/chat: acknowledged\n"
+        assert [room.reader.alarms()[0].life.seen for room in (watch, tape)] == [True, False]
+
+
 def test_each_log_is_listed_with_its_room_and_checked_by_itself(
     command: Run, state: Path, tapes: ControlRoomReader
 ) -> None:

@@ -67,13 +67,13 @@ def test_an_id_leads_to_whoever_keeps_it(tmp_path: Path) -> None:
         for one, room in ((here, watch), (there, tape)):
             [incident] = room.reader.incidents()
             for subject in (one.id, incident.id, alarm_id(one)):
-                assert both.places_of(subject) == [room.state]
+                assert both.places_of(subject) == ([room.state], [])
                 assert both.place_of(subject) == room.state
             assert both.incident(incident.id) == incident
             assert both.members(incident.id) == [one.id]
             assert both.activation(one.id) == room.reader.activation(one.id)
             assert both.alarm(alarm_id(one)) == room.reader.alarm(alarm_id(one))
-        assert both.places_of("0123456789abcdef") == [watch.state]
+        assert both.places_of("0123456789abcdef") == ([watch.state], [])
         assert both.place_of("0123456789abcdef") == watch.state
         assert both.incident("0123456789abcdef") is None
         assert both.alarm("0123456789abcdef") is None
@@ -86,11 +86,28 @@ def test_an_alarm_that_two_keep_comes_once_as_it_most_wants_a_person(tmp_path: P
         [alarm] = watch.reader.alarms()
         watch.desk.shelve(alarm.id, until_ns=START_NS + HOUR_NS, by="anna", why="known")
         both = rooms_of(watch, tape)
-        assert both.places_of(alarm.id) == [watch.state, tape.state]
+        assert both.places_of(alarm.id) == ([watch.state, tape.state], [])
         assert both.place_of(alarm.id) == watch.state
         assert [each.state for each in both.alarms()] == [AlarmState.UNACKNOWLEDGED]
         assert both.alarm(alarm.id) == tape.reader.alarm(alarm.id)
         assert both.alarms(states=[AlarmState.SHELVED]) == watch.reader.alarms()
+
+
+def test_where_an_alarm_may_be_kept_too_is_told_of_those_that_several_may_keep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with control_room(tmp_path / "watch") as watch, control_room(tmp_path / "tape") as tape:
+        watch.take(alert(), installation_alert(AlertKind.RECEIVER_FAILING, "receiver/chat"))
+        with hanging_disk(tape.state, monkeypatch):
+            both = rooms_of(watch, tape)
+            for alarm in watch.reader.alarms():
+                places, unread = both.places_of(alarm.id)
+                assert places == [watch.state]
+                expected = [tape.state] if alarm.kind is AlertKind.RECEIVER_FAILING else []
+                assert [place for place, _ in unread] == expected, "what is about a stage is the watch's alone"
+            ids = [incident.id for incident in watch.reader.incidents()]
+            for subject in (*ids, *(alarm.latest_alert_id for alarm in watch.reader.alarms())):
+                assert both.places_of(subject) == ([watch.state], [])
 
 
 def test_one_that_is_not_there_or_damaged_is_left_out_and_told_of(tmp_path: Path) -> None:
@@ -136,7 +153,7 @@ def test_one_whose_disk_hangs_is_left_out_and_told_of_until_it_answers(
                 "after it, or after its mount."
             )
             assert both.hanging() == [tape.state]
-            assert both.places_of(here.id) == [watch.state]
+            assert both.places_of(here.id) == ([watch.state], [])
             for ask in (both.incident, both.places_of):
                 with pytest.raises(RetryableError, match="does not answer"):
                     ask(there.id)
