@@ -20,6 +20,7 @@ from connectors.control_room.told_subjects import (
     hand_over_knowledge,
     knows_what_goes_on,
     note_told,
+    who_knows,
 )
 
 #: The types of the messages that begin and that end what there is to tell of a subject; and of those that say neither.
@@ -124,7 +125,8 @@ def store_messages(connection: sqlite3.Connection, messages: Iterable[OutboxMess
     """Put messages at the ends of their lines, inside a step; how many.
 
     One that waits or was delivered already is passed over: whoever is not sure may store it again. Who has got an end,
-    also one that is passed over, counts as told of it: else it would be owed for ever.
+    also one that is passed over, counts as told of it: else it would be owed for ever. So does who has got an opening
+    and counts as told of nothing, as one that was dropped: else he would never hear of the end.
     """
     stored = 0
     for each in messages:
@@ -132,7 +134,8 @@ def store_messages(connection: sqlite3.Connection, messages: Iterable[OutboxMess
         is_new = not was_delivered and bool(_put(connection, each))
         stored += is_new
         is_end = each.type in CLOSINGS
-        if is_end or (is_new and each.type not in ASIDES):
+        counts = is_end or (is_new and each.type not in ASIDES)
+        if counts or (each.type in OPENINGS and each.receiver not in who_knows(connection, each.subject_id)):
             note_told(connection, each.receiver, each.subject_id, goes_on=not is_end, now_ns=each.created_ns)
     return stored
 

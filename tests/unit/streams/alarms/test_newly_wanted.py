@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from connectors.clock import Clock
 from connectors.control_room.database import ControlRoomDatabase, reading
 from connectors.control_room.notes import write_note
-from connectors.control_room.outbox import OutboxMessage, drop_all, hand_over
+from connectors.control_room.outbox import Outbox, OutboxMessage, drop_all, hand_over
 from connectors.control_room.told_subjects import owed_ends, who_knows
 from connectors.state.alarm_feed import FeedEntry
 from connectors.state.commit import Commit
@@ -209,6 +209,27 @@ def test_who_was_dropped_and_is_named_again_hears_what_goes_on(begin: Begin) -> 
     assert types(room, "pager") == []
     room = begin(receiver("pager"))
     assert types(room, "pager") == ["incident.opened", "alert.opened"]
+
+
+@pytest.mark.parametrize("events", [Wanted.ALERT, Wanted.ALL])
+def test_who_was_dropped_and_is_named_again_hears_the_end_of_what_it_had_got(begin: Begin, events: Wanted) -> None:
+    """No message comes a second time: the opening of an alert has the same id as the one of before."""
+    room = begin(receiver("pager", events))
+    room.take(alert())
+    with closing(ControlRoomDatabase.open(room.state)) as database:
+        outbox = Outbox(database)
+        for message in outbox.due("pager", room.clock.now_ns(), 10):
+            outbox.delivered(message, "204", room.clock.now_ns())
+        with database.step() as connection:
+            drop_all(connection, "pager", room.clock.now_ns())
+    begin()
+    room = begin(receiver("pager", events))
+    assert "alert.opened" not in types(room, "pager")
+    room.take(over(alert()))
+    assert types(room, "pager")[-1] == "alert.closed"
+    room.pass_s(600)
+    assert room.steps.look(owed_ends) == []
+    assert len(set(types(room, "pager"))) == len(types(room, "pager")), "each end once"
 
 
 def test_of_settings_that_another_program_noted_nobody_can_say_who_is_new(begin: Begin) -> None:
