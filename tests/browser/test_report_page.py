@@ -1,5 +1,6 @@
 """The shift report in a browser: nothing is cut off on a screen or on A4, and axe finds nothing."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -128,6 +129,23 @@ def test_nothing_is_cut_off(browser: Browser, file: Path, media: str, width: int
     with opened(browser, file, width) as page:
         page.emulate_media(media=media)  # type: ignore[arg-type]
         assert widest_px(page) <= width
+
+
+def test_an_incident_goes_on_over_printed_pages(browser: Browser, tmp_path: Path) -> None:
+    """One that moves as a whole leaves the rest of the page before it blank."""
+    shown = report()
+    [incident] = shown.incidents
+    long = replace(incident, episodes=list(incident.episodes) * 4)
+    file = tmp_path / "shift.html"
+    file.write_text(report_page(replace(shown, incidents=[long] * 6)), encoding="utf-8")
+    with opened(browser, file, 1_280) as page:
+        pages = printed_pages(page)
+        page.add_style_tag(content="@media print { article { break-inside: avoid; } }")
+        assert pages < printed_pages(page)
+
+
+def printed_pages(page: Page) -> int:
+    return len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4", prefer_css_page_size=True)))
 
 
 def test_axe_finds_nothing(browser: Browser, file: Path) -> None:

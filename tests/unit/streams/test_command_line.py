@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -48,6 +49,17 @@ def test_a_failure_is_one_sentence(
     with pytest.raises(SystemExit) as ended:
         main([])
     assert ended.value.code == code
+
+
+def test_each_fault_of_a_configuration_is_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "petawatch.toml"
+    config.write_text("nonsense = 1\n[console]\nstale_after = 3\n")
+    assert run(["catalog", "find", "--state", str(tmp_path), "--config", str(config)]) == FAILURE
+    told = capsys.readouterr().err.splitlines()
+    assert sorted(line.split()[:2] for line in told) == [
+        ["petawatch:", "console.stale_after"],
+        ["petawatch:", "nonsense"],
+    ]
 
 
 def test_help_is_quick_since_heavy_imports_wait() -> None:
