@@ -110,6 +110,7 @@ def test_every_page_is_accessible_and_none_is_too_wide(
 
 
 def test_the_top_of_pages_is_one_line_however_long_names_are(tmp_path: Path, new_page: NewPage) -> None:
+    StateDirectory.open(tmp_path).close()
     add_user(tmp_path, "maximilian.von.hohenstein", Role.OPERATOR)
     with served_console(tmp_path) as address:
         page = signed_in(new_page(), address, "maximilian.von.hohenstein", "/incidents")
