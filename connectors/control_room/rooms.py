@@ -24,7 +24,7 @@ class ControlRooms:
     """Looks into all of them at once; ids are computed, so that each leads to whoever keeps what it stands for.
 
     Methods do as those of ``ControlRoomReader``; what only the watch's own has, maintenance for instance, comes from
-    there. Of others that can't be read, or whose disk hangs, nothing is listed, and ``troubles`` says so.
+    there. Of others that can't be read, or whose disk hangs, nothing is listed: ``for_one_answer`` tells of that.
 
     Parameters
     ----------
@@ -58,13 +58,9 @@ class ControlRooms:
         """What the room at one of ``places`` is called."""
         return OWN_ROOM if place == self._own.state else place.name
 
-    def troubles(self) -> list[str]:
-        """Why others can't be read, one sentence each."""
-        return [
-            trouble_with(place, answer)
-            for place, answer in self._of_others(lambda room: room.change_number())
-            if isinstance(answer, PetawatchError)
-        ]
+    def for_one_answer(self) -> "AskedRooms":
+        """The same rooms for one answer, made of one or more questions, that says what it lacks."""
+        return AskedRooms(self._own, self._others)
 
     def look(self, ask: Callable[[ControlRoomReader], Result]) -> tuple[list[Result], list[str]]:
         """What each answers that can be read, first the watch's own; and why others can't, one sentence each."""
@@ -246,7 +242,7 @@ class ControlRooms:
             yield other.state, answer
 
     def _answers(self, ask: Callable[[ControlRoomReader], Result]) -> list[Result]:
-        """Of all that can be read: ``troubles`` tells of the rest."""
+        """Of all that can be read."""
         return self.look(ask)[0]
 
     def _merged(self, ask: Callable[[ControlRoomReader], Iterable[Result]]) -> list[Result]:
@@ -263,6 +259,28 @@ class ControlRooms:
         if trouble is not None:
             raise trouble
         return None
+
+
+class AskedRooms(ControlRooms):
+    """For one answer, and one thread: keeps why any of its questions was not answered by all.
+
+    Asked by themselves, before or after, the others may be in another state, or only the part that is asked.
+    """
+
+    def __init__(self, own: ControlRoomReader, others: list[OtherRoom]) -> None:
+        self._own = own
+        self._others = others
+        self._troubles: dict[str, None] = {}
+
+    def look(self, ask: Callable[[ControlRoomReader], Result]) -> tuple[list[Result], list[str]]:
+        """As that of ``ControlRooms``."""
+        answers, troubles = super().look(ask)
+        self._troubles.update(dict.fromkeys(troubles))
+        return answers, troubles
+
+    def troubles(self) -> list[str]:
+        """Why something was missing of what was asked so far, one sentence each."""
+        return list(self._troubles)
 
 
 def trouble_with(place: Path, error: PetawatchError) -> str:

@@ -65,7 +65,7 @@ def list_alarms(
     from streams.control_rooms import control_rooms
     from streams.settings import load_settings
 
-    rooms = control_rooms(state, load_settings(config))
+    rooms = control_rooms(state, load_settings(config)).for_one_answer()
     with StateReader.open(state):  # a directory that is none is told apart from one without alarms
         found = rooms.alarms(states=None if every else {*AlarmState} - {AlarmState.NORMAL})
     if as_json:

@@ -254,10 +254,10 @@ class EventHub:
         Those that people have put aside are counted apart, by how, as on the wall.
         """
         self._counts_until_ns = math.inf
+        rooms = self._control_room.for_one_answer()
         try:
-            found = self._control_room.incidents(IncidentQuestion(unacknowledged=True), limit=_MOST_COUNTED)
-            aside = self._control_room.put_aside(found, self._clock.now_ns())
-            unread = bool(self._control_room.troubles())
+            found = rooms.incidents(IncidentQuestion(unacknowledged=True), limit=_MOST_COUNTED)
+            aside = rooms.put_aside(found, self._clock.now_ns())
         except PetawatchError as error:
             return {"failure": str(error)}
         ends = [each.until_ns for each in aside.values() if each.until_ns is not None]
@@ -268,7 +268,7 @@ class EventHub:
         return {
             "unacknowledged": len(found) - calm.total(),
             "put_aside": {cause.value: calm[cause] for cause in AsideCause},
-            "unread": unread,
+            "unread": bool(rooms.troubles()),
             **{priority.value: count for priority, count in urgent.items() if priority is not None},
         }
 

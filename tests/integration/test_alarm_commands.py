@@ -18,6 +18,7 @@ from models.event_time import HOUR_NS, format_iso
 from tests.support.alarms import alert, control_room, installation_alert, over
 from tests.support.commands import Run
 from tests.support.consoles import console_client
+from tests.support.damaged_tables import damage
 from tests.support.hanging_disk import hanging_disk
 from tests.support.tape_needs import DAMAGED, NO_ROOM, needed
 
@@ -289,6 +290,19 @@ def test_a_disk_of_tapes_that_hangs_is_told_in_a_sentence_and_the_rest_works(
         assert command("alarms", "acknowledge", drift.id, "--state", state)[0] == 0
         code, _, err = command("alarms", "acknowledge", theirs.id, "--state", state)
         assert (code, err) == (1, f"petawatch: {away}\n"), "it is not called unknown"
+
+
+def test_a_list_says_what_it_lacks_though_the_rest_of_that_room_can_be_read(
+    command: Run, state: Path, tapes: ControlRoomReader
+) -> None:
+    damage(tapes.state, "alarms")
+    code, out, err = command("alarms", "list", "--json", "--state", state)
+    assert {json.loads(line)["kind"] for line in out.splitlines()} == {"image_anomaly", "no_beam", "drift"}
+    assert (code, err.count("\n"), err.startswith(f"petawatch: What {tapes.state} keeps is missing here: ")) == (
+        1,
+        1,
+        True,
+    )
 
 
 def test_a_damaged_log_of_the_watch_keeps_nobody_from_checking_the_other(

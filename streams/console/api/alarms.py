@@ -16,7 +16,7 @@ from streams.console.api.answers import USUAL_PAGE, Answer, Cursor, Limit, Page,
 from streams.console.api.questions import Id, KindAsked, StagePattern, SubjectPattern, fits, time_of
 from streams.console.api.route import ApiRoute
 from streams.console.api.step_bodies import ExplainedStep, Step, StepUntil
-from streams.console.api.validators import require_match, tag_answer, tag_of_answer, unless_known
+from streams.console.api.validators import require_match, tag_answer, tag_of_answer, unless_known, untagged_if_any
 from streams.console.desk import at_desk_of
 from streams.console.guards import Operator
 from streams.console.parts import parts
@@ -73,9 +73,9 @@ def alarms(
     limit: Limit = USUAL_PAGE,
 ) -> Alarms:
     """Alarms by their ids: one for each subject and kind that ever had an alert."""
-    room = parts(request).control_room
+    room = parts(request).control_room.for_one_answer()
     place = place_of(request, cursor, str)
-    unless_known(request, room.change_number())
+    unless_known(request, room.change_number(), room.troubles())
     found = [
         alarm
         for alarm in room.alarms(states=state, kind=kind)
@@ -83,7 +83,9 @@ def alarms(
     ]
     page, behind = page_of(request, found, limit, lambda alarm: alarm.id)
     return Alarms(
-        items=[Alarm.model_validate(alarm_document(alarm)) for alarm in page], next=behind, troubles=room.troubles()
+        items=[Alarm.model_validate(alarm_document(alarm)) for alarm in page],
+        next=behind,
+        troubles=untagged_if_any(request, room.troubles()),
     )
 
 

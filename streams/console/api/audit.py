@@ -11,7 +11,7 @@ from connectors.control_room.room_entries import in_order
 from models.alarms.audit_chain import AuditEntry
 from streams.console.api.answers import USUAL_PAGE, Answer, Cursor, Limit, Page, cursor_to, place_of
 from streams.console.api.route import ApiRoute
-from streams.console.api.validators import unless_known
+from streams.console.api.validators import unless_known, untagged_if_any
 from streams.console.parts import parts
 
 router = APIRouter(prefix="/api/v1", route_class=ApiRoute, tags=["alarms"])
@@ -42,22 +42,22 @@ class Entries(Page[Entry]):
 @router.get("/audit")
 def audit(request: Request, cursor: Cursor = None, limit: Limit = USUAL_PAGE) -> Entries:
     """Entries of all logs by their times, of each log in its order. `petawatch audit verify` checks the chains."""
-    rooms = parts(request).control_room
+    rooms = parts(request).control_room.for_one_answer()
     names = rooms.names
     place = place_of(request, cursor, *[int for _ in names])
-    unless_known(request, rooms.change_number())
+    unless_known(request, rooms.change_number(), rooms.troubles())
     reached = dict(zip(names, place or [0] * len(names), strict=True))
 
     def entries_of(room: ControlRoomReader) -> tuple[str, list[AuditEntry]]:
         name = rooms.name_of(room.state)
         return name, room.audit(reached[name], limit + 1)
 
-    logs, troubles = rooms.look(entries_of)
+    logs, _ = rooms.look(entries_of)
     found = in_order(logs)
     for each in found[:limit]:
         reached[each.room] = each.entry.number
     return Entries(
         items=[Entry.model_validate(audit_document(each)) for each in found[:limit]],
         next=cursor_to(request, *reached.values()) if len(found) > limit else None,
-        troubles=troubles,
+        troubles=untagged_if_any(request, rooms.troubles()),
     )

@@ -22,7 +22,7 @@ from streams.console.api.answers import USUAL_PAGE, Answer, Cursor, Limit, Page,
 from streams.console.api.questions import DevicePattern, Id, KindAsked, StagePattern, StretchAsked, fits
 from streams.console.api.route import ApiRoute
 from streams.console.api.step_bodies import Step
-from streams.console.api.validators import require_match, tag_answer, tag_of_answer, unless_known
+from streams.console.api.validators import require_match, tag_answer, tag_of_answer, unless_known, untagged_if_any
 from streams.console.guards import Operator
 from streams.console.parts import ConsoleParts, parts
 from streams.console.problems import RefusedError
@@ -124,17 +124,17 @@ def episodes(
     limit: Limit = USUAL_PAGE,
 ) -> Episodes:
     """Alerts with an odd shot in the stretch, by first shot, then id."""
-    rooms = parts(request).control_room
+    rooms = parts(request).control_room.for_one_answer()
     place = place_of(request, cursor, int, str)
     after: _Place | None = None if place is None else (place[0], place[1])
     question = AlertQuestion(from_ns=stretch.from_ns, to_ns=stretch.to_ns, kind=kind, severity=severity, status=status)
-    unless_known(request, rooms.look(_version)[0], rooms.change_number())
+    unless_known(request, rooms.look(_version)[0], rooms.change_number(), rooms.troubles())
 
     def wanted(alert: Alert, judged: EpisodeVerdict | None) -> bool:
         said = verdict is None or (judged is not None and judged.verdict is verdict)
         return said and fits(alert.stage.name, stage) and fits(alert.device, device)
 
-    parts_found, troubles = rooms.look(lambda room: _found_in(room.state, question, after, wanted, limit + 1))
+    parts_found, _ = rooms.look(lambda room: _found_in(room.state, question, after, wanted, limit + 1))
     found = sorted((each for part in parts_found for each in part.episodes), key=lambda each: each[0])
     # Behind where one was not looked at, others come later, too: pages go on from one place in all.
     ends = [part.end for part in parts_found if part.end is not None]
@@ -144,7 +144,7 @@ def episodes(
     return Episodes(
         items=[episode for _, episode in known[:limit]],
         next=cursor_to(request, *min(ends)) if ends else None,
-        troubles=troubles,
+        troubles=untagged_if_any(request, rooms.troubles()),
     )
 
 

@@ -18,7 +18,7 @@ from streams.console.api.answers import USUAL_PAGE, Answer, Cursor, Limit, Page,
 from streams.console.api.questions import Id, KindAsked, StageName, StretchAsked
 from streams.console.api.route import ApiRoute
 from streams.console.api.step_bodies import Step
-from streams.console.api.validators import require_match, tag_answer, tag_of_answer, unless_known
+from streams.console.api.validators import require_match, tag_answer, tag_of_answer, unless_known, untagged_if_any
 from streams.console.desk import at_desk_of
 from streams.console.guards import Operator
 from streams.console.parts import parts
@@ -81,10 +81,10 @@ def incidents(
     limit: Limit = USUAL_PAGE,
 ) -> Incidents:
     """Incidents with a shot in the stretch, the latest first shot first."""
-    room, now_ns = parts(request).control_room, parts(request).clock.now_ns()
+    room, now_ns = parts(request).control_room.for_one_answer(), parts(request).clock.now_ns()
     place = place_of(request, cursor, str)
     # A shelving may be over before anybody has written that down.
-    unless_known(request, room.change_number(), room.overdue(now_ns))
+    unless_known(request, room.change_number(), room.overdue(now_ns), room.troubles())
     question = IncidentQuestion(
         unfinished=open_only,
         stage=None if stage is None else Stage.parse(stage),
@@ -99,7 +99,7 @@ def incidents(
     return Incidents(
         items=[Incident(**_values(each, aside.get(each.id))) for each in page],
         next=behind,
-        troubles=room.troubles(),
+        troubles=untagged_if_any(request, room.troubles()),
     )
 
 

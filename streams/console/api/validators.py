@@ -41,6 +41,13 @@ def unless_known(request: Request, *version: object) -> None:
     tag_answer(request, tag_of(question, *version))
 
 
+def untagged_if_any(request: Request, troubles: list[str]) -> list[str]:
+    """The troubles of an answer: with any it loses its tag, or what it lacks would be taken for known."""
+    if troubles:
+        request.state.tag = ""
+    return troubles
+
+
 def tag_answer(request: Request, tag: str) -> None:
     """Tag the answer.
 

@@ -90,7 +90,7 @@ def incidents(
 
 def _found(console: ConsoleParts, asked: Mapping[str, str], after: str) -> _Found:
     """The incidents behind that of an id, or from the latest one on."""
-    room, now_ns = console.control_room, console.clock.now_ns()
+    room, now_ns = console.control_room.for_one_answer(), console.clock.now_ns()
     try:
         found = room.incidents(_question(asked, now_ns), after=after or None, limit=_INCIDENTS + 1)
         shown = found[:_INCIDENTS]

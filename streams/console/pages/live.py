@@ -40,7 +40,7 @@ def frames(request: Request, since: Annotated[int, Query(ge=0)] = 0) -> Response
 def incidents(request: Request) -> JSONResponse:
     """The incidents that people were told of and that go on or wait for somebody, and the stages that are covered."""
     console = parts(request)
-    reader, now_ns = console.control_room, console.clock.now_ns()
+    reader, now_ns = console.control_room.for_one_answer(), console.clock.now_ns()
     found, more = reader.most_urgent(_MOST_INCIDENTS)
     suppressed = [*reader.idle_stages(), *reader.maintenance()]
     worst, of_stages = reader.worst_alerts(found), reader.worst_alerts_of_stages(found, now_ns)

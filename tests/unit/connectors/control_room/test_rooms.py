@@ -14,6 +14,7 @@ from models.alerts.alert import Alert, AlertKind
 from models.errors import FatalError, RetryableError
 from models.event_time import HOUR_NS
 from tests.support.alarms import START_NS, ControlRoom, alert, control_room, installation_alert
+from tests.support.damaged_tables import damage
 from tests.support.hanging_disk import hanging_disk
 
 TAPE = AlertKind.TAPE_WANTED
@@ -25,6 +26,13 @@ def of_tapes(number: int, *, at_s: float) -> Alert:
 
 def rooms_of(*rooms: ControlRoom) -> ControlRooms:
     return ControlRooms(rooms[0].state, [room.state for room in rooms[1:]])
+
+
+def lacking(rooms: ControlRooms) -> list[str]:
+    """What an answer with all incidents lacks, one sentence each."""
+    asked = rooms.for_one_answer()
+    asked.incidents()
+    return asked.troubles()
 
 
 def test_pages_of_all_have_every_incident_once_and_in_order(tmp_path: Path) -> None:
@@ -114,11 +122,12 @@ def test_one_that_is_not_there_or_damaged_is_left_out_and_told_of(tmp_path: Path
     with control_room(tmp_path / "watch") as watch:
         watch.take(alert())
         both = ControlRooms(watch.state, [tmp_path / "archive/tape"])
-        assert (len(both.incidents()), both.troubles()) == (1, [])
+        assert len(both.incidents()) == 1
+        assert lacking(both) == []
         before = both.change_number()
         (tmp_path / "archive/tape").mkdir(parents=True)
         (tmp_path / "archive/tape" / DECISIONS_NAME).write_bytes(b"no database" * 1000)
-        [sentence] = both.troubles()
+        [sentence] = lacking(both)
         assert "archive/tape" in sentence
         assert "damaged" in sentence
         [incident] = both.incidents()
@@ -135,6 +144,23 @@ def test_one_that_is_not_there_or_damaged_is_left_out_and_told_of(tmp_path: Path
             assert both.change_number() != before
 
 
+def test_an_answer_tells_what_any_of_its_questions_missed(tmp_path: Path) -> None:
+    with control_room(tmp_path / "watch") as watch, control_room(tmp_path / "tape") as tape:
+        watch.take(alert())
+        tape.take(of_tapes(1, at_s=0))
+        both = rooms_of(watch, tape)
+    damage(tape.state, "alarms")
+    asked = both.for_one_answer()
+    assert (len(asked.incidents()), asked.troubles()) == (2, []), "incidents are not damaged"
+    assert len(asked.alarms()) == 1
+    [sentence] = asked.troubles()
+    assert sentence.startswith(f"What {tape.state} keeps is missing here: ")
+    asked.incidents()
+    asked.alarms()
+    assert asked.troubles() == [sentence], "once, however often"
+    assert both.for_one_answer().troubles() == []
+
+
 def test_one_whose_disk_hangs_is_left_out_and_told_of_until_it_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,7 +173,7 @@ def test_one_whose_disk_hangs_is_left_out_and_told_of_until_it_answers(
             assert both.incidents() == [here]
             assert both.most_urgent(5) == ([here], 0)
             assert both.incident(here.id) == here
-            [sentence] = both.troubles()
+            [sentence] = lacking(both)
             assert sentence == (
                 f"What {tape.state} keeps is missing here: the disk under {tape.state} does not answer; look "
                 "after it, or after its mount."
@@ -160,7 +186,7 @@ def test_one_whose_disk_hangs_is_left_out_and_told_of_until_it_answers(
             assert len(waiting) == 1, "one thread waits for the disk, however much is asked"
         waiting[0].join()
         assert set(both.incidents()) == {here, there}
-        assert (both.troubles(), both.hanging()) == ([], [])
+        assert (lacking(both), both.hanging()) == ([], [])
 
 
 def test_the_watch_s_own_directory_is_not_looked_into_twice(tmp_path: Path) -> None:

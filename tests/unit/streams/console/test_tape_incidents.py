@@ -28,6 +28,7 @@ from tests.support.alarms import START, control_room, installation_alert
 from tests.support.console_pages import post, text_of, told
 from tests.support.console_state import write_state
 from tests.support.consoles import HTML, console_client
+from tests.support.damaged_tables import damage
 from tests.support.hanging_disk import hanging_disk
 from tests.support.manual_clock import ManualClock
 from tests.support.signing_in import add_user
@@ -317,6 +318,30 @@ def test_one_sentence_tells_of_tapes_that_can_not_be_read_and_the_rest_works(
     assert client.get(f"/incidents/{incident.id}", headers=HTML).status_code == 503
     refused = client.get(f"/api/v1/incidents/{incident.id}")
     assert (refused.status_code, refused.json()["reason"]) == (500, "state_damaged")
+
+
+def test_what_an_answer_lacks_stands_in_it_and_it_has_not_the_tag_of_the_whole_one(
+    state: Path, tapes: ControlRoomReader
+) -> None:
+    client = program(state, ManualClock())
+    client.post(f"/api/v1/incidents/{tapes.incidents()[0].id}/acknowledge")
+    paths = [f"/api/v1/{each}" for each in ("alarms", "incidents", "episodes", "audit")]
+    whole = {path: client.get(path) for path in paths}
+    assert not any(answer.json()["troubles"] for answer in whole.values())
+    kept = (tapes.state / DECISIONS_NAME).read_bytes()
+    damage(tapes.state, "alarms", "incidents", "audit", "verdicts")
+    for path, before in whole.items():
+        answer = client.get(path)
+        [sentence] = answer.json()["troubles"]
+        assert "damaged" in sentence, path
+        assert len(answer.json()["items"]) < len(before.json()["items"]), path
+        assert "ETag" not in answer.headers, path
+    assert "damaged" in client.get("/incidents", headers=HTML).text
+    assert client.get("/live/incidents").json()["unread"] is True
+    (tapes.state / DECISIONS_NAME).write_bytes(kept)
+    for path, before in whole.items():
+        answer = client.get(path)
+        assert (answer.json(), answer.headers["ETag"]) == (before.json(), before.headers["ETag"]), path
 
 
 def test_a_disk_of_tapes_that_hangs_holds_up_no_page_and_no_step(
