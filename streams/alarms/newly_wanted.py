@@ -12,6 +12,7 @@ from connectors.control_room.told_subjects import what_goes_on, who_knows
 from connectors.webhooks.settings import Wanted
 from models.alarms.announcement import AnnouncedChange, Announcement
 from models.alarms.priority import Priority
+from streams.alarms.raised_priorities import raise_priorities
 from streams.alarms.step_rules import StepRules
 from streams.telling.announcing import Announcer
 from streams.telling.listeners import Listener
@@ -27,6 +28,8 @@ class _Subject:
 
     Attributes
     ----------
+    was
+        How urgent an incident was by the rules of before; None of an alert, whose priority any rules say.
     seen
         Somebody has acknowledged it.
     knows
@@ -34,6 +37,7 @@ class _Subject:
     """
 
     announcement: Announcement
+    was: Priority | None = None
     seen: bool
     knows: Mapping[str, bool]
 
@@ -46,12 +50,13 @@ class _Subject:
 
     def is_new_for(self, name: str, before: StepRules, now: StepRules) -> bool:
         """Whether he is told of it by the rules of now, was not by those of before, and does not know of it."""
-        return not self.knows.get(name) and self._is_for(name, now) and not self._is_for(name, before)
+        if self.knows.get(name) or not self._is_for(name, now, self.priority(now)):
+            return False
+        return not self._is_for(name, before, self.was or self.priority(before))
 
-    def _is_for(self, name: str, rules: StepRules) -> bool:
-        """Whether somebody is told of its beginning."""
+    def _is_for(self, name: str, rules: StepRules, urgency: Priority) -> bool:
+        """Whether somebody is told of the beginning of what is so urgent."""
         class_ = Wanted.INCIDENT if self.announcement.alert is None else Wanted.ALERT
-        urgency = self.priority(rules)
         return any(one.name == name and one.wants(class_) and one.finds_urgent(urgency) for one in rules.told)
 
     def place(self, rules: StepRules) -> tuple[int, bool, bool, int, str]:
@@ -72,9 +77,11 @@ def newly_wanted(
 ) -> list[OutboxMessage]:
     """The messages for those who are told of more by these rules than by those of before, inside a step.
 
-    Of what goes on and is not covered each is told what he would not have been told of before, and does not know.
+    Of what goes on and is not covered each is told what he would not have been told of before, and does not know. What
+    goes on is as urgent from now on as the rules of now say.
     """
-    subjects = sorted(_going_on(connection, now_ns), key=lambda each: each.place(now))
+    priorities = raise_priorities(connection, now)
+    subjects = sorted(_going_on(connection, priorities, now_ns), key=lambda each: each.place(now))
     generation = generation_of(connection)
     messages: list[OutboxMessage] = []
     for one in now.told:
@@ -112,7 +119,8 @@ def _count_up(connection: sqlite3.Connection, subjects: Iterable[_Subject], told
             store_incident(connection, incident)
 
 
-def _going_on(connection: sqlite3.Connection, now_ns: int) -> Iterator[_Subject]:
+def _going_on(connection: sqlite3.Connection, were: Mapping[str, Priority], now_ns: int) -> Iterator[_Subject]:
+    """All of it; ``were``: how urgent the incidents that have risen were before."""
     activations, incidents = what_goes_on(connection)
     by_id = {each.id: each for each in incidents}
     worst = worst_alerts(connection, by_id)
@@ -125,7 +133,12 @@ def _going_on(connection: sqlite3.Connection, now_ns: int) -> Iterator[_Subject]
             worst=worst.get(each.id),
             number=incident.revision,
         )
-        yield _Subject(announcement=announcement, seen=each.is_acknowledged, knows=who_knows(connection, each.id))
+        yield _Subject(
+            announcement=announcement,
+            was=were.get(each.id, each.priority),
+            seen=each.is_acknowledged,
+            knows=who_knows(connection, each.id),
+        )
     for activation in activations:
         announcement = Announcement(
             change=AnnouncedChange.ALERT_OPENED,

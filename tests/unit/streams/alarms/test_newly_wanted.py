@@ -118,13 +118,48 @@ def test_who_wants_to_hear_of_more_hears_that_and_nothing_again(begin: Begin) ->
     assert len(heard(room, "log")) == 3
 
 
-def test_a_kind_that_is_more_urgent_by_new_settings_is_told_to_those_who_want_such(begin: Begin) -> None:
-    pager = receiver("pager", Wanted.ALERT, Priority.HIGH)
+URGENT = AlarmSettings(kinds={LOW.kind: KindSettings(priority=Priority.HIGH)})
+
+
+@pytest.mark.parametrize("class_", [Wanted.ALERT, Wanted.INCIDENT])
+def test_a_kind_that_is_more_urgent_by_new_settings_is_told_to_those_who_want_such(
+    begin: Begin, class_: Wanted
+) -> None:
+    pager = receiver("pager", class_, Priority.HIGH)
     room = begin(pager)
     room.take(LOW)
+    before = types(room, "all")
     assert types(room, "pager") == []
-    room = begin(pager, alarms=AlarmSettings(kinds={LOW.kind: KindSettings(priority=Priority.HIGH)}))
-    assert types(room, "pager") == ["alert.opened"]
+    for _ in range(2):
+        room = begin(pager, alarms=URGENT)
+        assert types(room, "pager") == [f"{class_}.opened"]
+        assert types(room, "all") == before, "who knows of it hears nothing"
+    assert json.loads(heard(room, "pager")[0].body)["data"]["priority"] == "high"
+    room.take(over(LOW))
+    room.pass_s(600)
+    assert types(room, "pager") == [f"{class_}.opened", f"{class_}.closed"]
+
+
+def test_what_goes_on_stays_as_urgent_as_settings_have_made_it(begin: Begin) -> None:
+    room = begin()
+    room.take(LOW)
+    begin(alarms=URGENT)
+    room = begin()  # and by these its kind is of low priority again
+    room.take(replace(LOW, shots=2, last_shot_ns=LOW.last_shot_ns + SECOND_NS))
+    assert [each.priority for each in room.reader.alarms()] == [Priority.HIGH]
+    assert [each.priority for each in room.reader.incidents()] == [Priority.HIGH]
+
+
+def test_what_got_more_urgent_under_a_cover_is_told_when_that_ends(begin: Begin) -> None:
+    pager = receiver("pager", Wanted.INCIDENT, Priority.HIGH)
+    room = begin(pager)
+    room.take(LOW)
+    room.desk.start_maintenance(A3, until_ns=room.clock.now_ns() + 3600 * SECOND_NS, by="ana", why="new crystal")
+    room = begin(pager, alarms=URGENT)
+    assert types(room, "pager") == []
+    assert [each.priority for each in room.reader.incidents()] == [Priority.LOW]
+    room.desk.end_maintenance(A3, by="ana")
+    assert types(room, "pager") == ["incident.opened"]
 
 
 def test_what_is_covered_is_told_when_its_cover_ends(begin: Begin) -> None:
