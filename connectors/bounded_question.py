@@ -15,6 +15,8 @@ class HangsError(Exception):
 class BoundedQuestion(Generic[Answer]):
     """For any threads: those who ask at once get one answer, and while it hangs no other thread is begun.
 
+    What a question that hung is answered in the end is from before: it is asked anew.
+
     Parameters
     ----------
     ask
@@ -22,7 +24,7 @@ class BoundedQuestion(Generic[Answer]):
     within_s
         The longest that anybody waits for it.
     again_s
-        The longest that whoever asks again waits while it hangs; nobody does by default.
+        The longest that whoever asks again waits while it hangs, before it is asked anew; nobody does by default.
     """
 
     def __init__(self, ask: Callable[[], Answer], within_s: float, *, again_s: float = 0.0) -> None:
@@ -41,15 +43,24 @@ class BoundedQuestion(Generic[Answer]):
         HangsError
             There is none.
         """
+        asked = self._under_way()
+        if asked is self._hanging:
+            self._wait(asked, self._again_s)
+            asked = self._under_way()
+        self._wait(asked, self._within_s)
+        return asked.result()
+
+    def _under_way(self) -> Future[Answer]:
+        """The question that nobody has answered yet."""
         with self._lock:
-            asked = self._asked
-            if asked is None or asked.done():
-                asked = self._asked = self._begun()
-            patience_s = self._again_s if asked is self._hanging else self._within_s
-        if not wait([asked], patience_s).done:
+            if self._asked is None or self._asked.done():
+                self._asked = self._begun()
+            return self._asked
+
+    def _wait(self, asked: Future[Answer], at_most_s: float) -> None:
+        if not wait([asked], at_most_s).done:
             self._hanging = asked
             raise HangsError
-        return asked.result()
 
     def _begun(self) -> Future[Answer]:
         asked = Future[Answer]()

@@ -36,24 +36,47 @@ def test_one_that_hangs_is_asked_once_and_waited_for_no_more() -> None:
     assert question.answer() == 2, "not the answer from before"
 
 
-def test_one_that_hangs_is_waited_for_again_where_that_is_wanted() -> None:
-    free, begun, found = threading.Event(), list[threading.Thread](), list[str]()
+def test_one_that_hangs_is_waited_for_again_where_that_is_wanted_and_asked_anew() -> None:
+    free, begun, found = threading.Event(), list[threading.Thread](), list[int]()
 
-    def ask() -> str:
+    def ask() -> int:
         begun.append(threading.current_thread())
+        number = len(begun)
         free.wait()
-        return "there"
+        return number
 
     question = BoundedQuestion(ask, 0.05, again_s=10**6)
     with pytest.raises(HangsError):
         question.answer()
+    question._within_s = 60
     again = threading.Thread(target=lambda: found.append(question.answer()))
     again.start()
     wait_until(lambda: question._asked is not None and len(question._asked._waiters) == 1)
     assert not found
     free.set()
     again.join()
-    assert (found, len(begun)) == (["there"], 1)
+    assert (found, len(begun)) == ([2], 2), "not the answer from before"
+
+
+def test_one_that_hangs_when_it_is_asked_anew_is_given_up_as_any() -> None:
+    gates = [threading.Event(), threading.Event()]
+    waiting, begun = iter(gates), list[threading.Thread]()
+
+    def ask() -> None:
+        begun.append(threading.current_thread())
+        next(waiting).wait()
+
+    question = BoundedQuestion(ask, 0.05, again_s=10**6)
+    with pytest.raises(HangsError):
+        question.answer()
+    gates[0].set()
+    with pytest.raises(HangsError):
+        question.answer()
+    question._again_s = 0
+    with pytest.raises(HangsError):
+        question.answer()
+    assert len(begun) == 2
+    gates[1].set()
 
 
 def test_who_asks_while_another_waits_begins_no_thread() -> None:
