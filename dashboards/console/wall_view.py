@@ -12,7 +12,7 @@ from dashboards.words import plain_words
 from models.alarms.incident import Incident, IncidentState
 from models.alarms.put_aside import PutAside
 from models.alarms.suppression import Cause, Suppression
-from models.alerts.alert import Alert
+from models.alerts.alert import Alert, AlertKind
 from models.live_reading import LiveReading
 
 _LENGTH = struct.Struct("<I")
@@ -105,8 +105,16 @@ def _incident(incident: Incident, worst: Alert | None, of_stages: Sequence[Alert
         "at": {alert.stage.name: {"what": why(alert), "device": alert.device} for alert in of_stages},
         "origin": incident.origin,
         "episodes": incident.episodes,
+        # Where data had ended: a wall that shows later ones says so, minutes before the alert closes.
+        "data_ended_ms": incident.last_shot_ns // _MS_NS if _is_data_stop(incident) else None,
         "first_ms": incident.first_shot_ns // _MS_NS,
     }
+
+
+def _is_data_stop(incident: Incident) -> bool:
+    """Whether the watch's own data have stopped; those of a connector come to no wall of its own."""
+    stopped = AlertKind.DATA_STOPPED in incident.kinds and incident.subjects == ("recorders",)
+    return stopped and incident.state is IncidentState.OPEN
 
 
 def _known(value: float) -> float | None:

@@ -15,6 +15,8 @@ from connectors.control_room.reader import ControlRoomReader
 from connectors.live_board import BOARD_NAME, LiveBoardWriter
 from connectors.state.commit import Commit
 from connectors.state.directory import StateDirectory
+from models.alerts.alert import AlertStatus
+from models.alerts.facility_alerts import StopReason, data_alert
 from models.devices import RecordKind
 from models.event_time import HOUR_NS, MINUTE_NS, format_iso
 from models.live_reading import LiveReading
@@ -23,7 +25,7 @@ from models.results import FEATURE_NAMES, Scoring
 from streams.alarms.alarm_desk import AlarmDesk
 from streams.settings import load_settings
 from tests.support.console_pages import post
-from tests.support.console_state import write_state
+from tests.support.console_state import take_alerts, write_state
 from tests.support.consoles import console_client
 from tests.support.manual_clock import ManualClock
 from tests.support.served_console import served_console
@@ -96,6 +98,27 @@ def test_what_is_shelved_calls_nobody_from_the_wall_and_is_counted(tmp_path: Pat
         expect(card).to_contain_text(re.compile(r"shelved until .* UTC, by anna"))
         expect(card).to_contain_text("out of service, by ben")
         expect(card).not_to_contain_class("high")
+
+
+def test_data_that_come_again_are_said_beside_the_incident_that_they_had_stopped(tmp_path: Path, page: Page) -> None:
+    clock = SystemClock()
+    ended_ns = clock.now_ns() - MINUTE_NS
+    stop = data_alert(
+        "recorders", first_ns=ended_ns, last_ns=ended_ns, reason=StopReason.NOTHING_COMES, status=AlertStatus.OPEN
+    )
+    with StateDirectory.open(tmp_path) as directory:
+        directory.commit(Commit(alerts=[stop]))
+    take_alerts(tmp_path)
+    reading = replace(_odd_reading(), event_time_ns=ended_ns)
+    with LiveBoardWriter(tmp_path / BOARD_NAME, clock) as board, served_console(tmp_path) as console:
+        board.show(reading)
+        page.goto(console)
+        incident = page.locator(".installation .wall-incident")
+        expect(incident).to_contain_text("no new snapshot lies in the watched folders")
+        expect(page.locator(".tile canvas")).to_be_visible()
+        expect(incident).not_to_contain_text("data come again")
+        board.show(_odd_reading())
+        expect(incident).to_contain_text("data come again: it closes once they have come for some minutes")
 
 
 def test_a_stage_at_which_somebody_works_calls_nobody_from_the_wall(tmp_path: Path, page: Page) -> None:

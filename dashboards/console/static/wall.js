@@ -213,6 +213,12 @@
     const latest = Math.max(0, ...Array.from(devices.values(), ({ reading }) => reading.event_ms));
     const silent = latest > 0 && now - latest > petawatch.staleAfterMs;
     isCurrent = latest > 0 && !silent && !hasNoState();
+    for (const incident of shown.incidents) {
+      const comeAgain = isCurrent && incident.data_ended_ms !== null && latest > incident.data_ended_ms;
+      if (comeAgain === Boolean(incident.come_again)) continue;
+      incident.come_again = comeAgain;
+      showIncidentsOf(stages.get(INSTALLATION));
+    }
     const banner = document.getElementById("no-data");
     if (silent) {
       const since = new Date(latest).toISOString();
@@ -286,6 +292,7 @@
     const where = stage === INSTALLATION ? incident.subjects[0] || "" : shortName(here.device);
     link.append(make("span", "", where ? `${where}: ${here.what}` : here.what));
     const notes = incident.aside_words ? [incident.aside_words] : [];
+    if (incident.come_again) notes.push("data come again: it closes once they have come for some minutes");
     const others = incident.stages.filter((each) => each !== stage);
     if (others.length) notes.push(`also: ${others.slice(0, 3).join(", ")}${others.length > 3 ? " and more" : ""}`);
     if (incident.origin) notes.push(`likely from ${incident.origin}`);
@@ -378,6 +385,7 @@
     }
     for (const stage of stages.values()) showIncidentsOf(stage);
     showSummary();
+    showAges();
     fit();
   }
 

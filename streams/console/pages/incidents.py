@@ -26,8 +26,8 @@ router = APIRouter()
 _INCIDENTS = 100
 _SHOW = {
     "open": "open or unacknowledged",
-    "unacknowledged": "unacknowledged, and not put aside",
-    "put_aside": "shelved, out of service, under maintenance",
+    "unacknowledged": "unacknowledged",
+    "put_aside": "shelved or otherwise put aside",
     "all": "all, also those nobody was told of",
 }
 # Of what nobody has acknowledged what people have put aside, or the rest.

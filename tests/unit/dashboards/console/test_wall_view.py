@@ -81,6 +81,21 @@ def test_without_readings_it_is_an_empty_list() -> None:
     assert frames_message([]) == struct.pack("<I", 2) + b"[]"
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, 6),
+        ({"state": IncidentState.CLOSED}, None),
+        ({"kinds": (AlertKind.ARCHIVE_LATE,)}, None),
+        ({"subjects": ("recorders/10Hz",)}, None),
+    ],
+)
+def test_a_wall_knows_where_data_had_ended(changes: dict[str, Any], expected: int | None) -> None:
+    stop = incident("stop", stages=(), kinds=(AlertKind.DATA_STOPPED,), subjects=("recorders",))
+    [shown] = wall_incidents([replace(stop, **changes)], {}, {}, [], {})["incidents"]
+    assert shown["data_ended_ms"] == expected
+
+
 def test_incidents_say_how_they_stand_and_what_is_worst_on_each_card() -> None:
     here, there = alert(CAMERA.name), alert("LA_A2_00-Camera_1-Camera-1")
     shown = wall_incidents(
