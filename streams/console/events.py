@@ -282,7 +282,7 @@ class _DatabaseChanges:
         self._seen: tuple[int, int, int] | None = None
 
     def changed(self, *, hangs: bool = False) -> bool:
-        """Since the last call; on a disk that hangs nobody looks: it counts as gone."""
+        """Since the last call; what can't be looked into, or is on a disk that hangs, counts as gone."""
         seen = None if hangs else self._look()
         before, self._seen = self._seen, seen
         return seen != before
@@ -306,6 +306,6 @@ class _DatabaseChanges:
                 self._connection = connect(self._path, "mode=ro")
             with closing(self._connection.execute("PRAGMA data_version")) as rows:
                 return found.st_dev, found.st_ino, int(rows.fetchone()[0])
-        except sqlite3.Error:  # busy, or not readable for now: the next look tells
+        except sqlite3.Error:
             self.close()
-            return self._seen
+            return None  # another connection counts anew: its number may be the one that was seen

@@ -235,6 +235,39 @@ def test_another_disk_that_hangs_holds_up_nothing_and_is_told_as_unread(
         assert (incidents["unacknowledged"], incidents["unread"]) == (1, False)
 
 
+def test_what_is_decided_while_the_file_can_not_be_read_is_told_when_it_can(
+    tmp_path: Path, clock: ManualClock, runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = threading.Event()
+
+    class Unsteady(sqlite3.Connection):
+        def execute(self, *asked: Any) -> sqlite3.Cursor:
+            if failing.is_set():
+                raise sqlite3.OperationalError("disk I/O error")
+            return super().execute(*asked)
+
+    def opened(file: Path, options: str) -> sqlite3.Connection:
+        return sqlite3.connect(f"{file.as_uri()}?{options}", uri=True, isolation_level=None, factory=Unsteady)
+
+    monkeypatch.setattr("streams.console.events.connect", opened)
+    with control_room(tmp_path) as room:
+        one = Following(hub_of(tmp_path, clock), runner)
+        one.told()
+        clock.advance(1.0)
+        assert "incidents" not in one.told()
+        failing.set()
+        clock.advance(1.0)
+        one.told()
+        room.take(alert())
+        failing.clear()
+        clock.advance(1.0)
+        told = one.told()
+        assert "incidents" in told
+        assert told["status"]["incidents"]["unacknowledged"] == 1
+        clock.advance(1.0)
+        assert "incidents" not in one.told()
+
+
 def test_other_control_rooms_are_looked_into_a_few_times_a_second(
     tmp_path: Path, clock: ManualClock, runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
