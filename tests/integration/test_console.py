@@ -56,16 +56,19 @@ def test_over_tls_the_session_is_a_cookie_of_that_host_alone(tmp_path: Path) -> 
 def test_what_it_refuses_to_start_with_is_one_sentence(tmp_path: Path, command: Run) -> None:
     config = tmp_path / "petawatch.toml"
     config.write_text(f'[console]\ncertificate_file = "{config}"\nkey_file = "{config}"\n', encoding="utf-8")
+    state, nowhere = tmp_path / "state", tmp_path / "nowhere"
+    state.mkdir()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         refused: list[tuple[tuple[str | Path, ...], str]] = [
+            (("console", "--state", nowhere), f"there is no state of a watch in {nowhere}; give the --state"),
             (("console", "--http", EVERYWHERE), "nobody can sign in to it; make a user"),
             (("console", "--http", f"127.0.0.1:{port}"), "is in use by another program"),
             (("console", "--http", "127.0.0.1:0", "--config", config), "give a certificate and its key as PEM files"),
             (("watch", tmp_path, "--console", EVERYWHERE), "nobody can sign in to it; make a user"),
         ]
         for arguments, words in refused:
-            code, _, told = command(*arguments, "--state", tmp_path / "state")
+            code, _, told = command(*arguments, *([] if nowhere in arguments else ["--state", state]))
             assert code == 1
             assert words in told
             assert told.count("\n") == 1, told
