@@ -103,7 +103,7 @@ class AlarmSteps:
         """Tell what goes on to those who want to hear of it since the settings changed: once; whether anybody was."""
         with self._database.step() as connection:
             before = take_rules_before(connection)
-            if before is None:
+            if not before:
                 return False
             messages = newly_wanted(
                 connection,

@@ -48,11 +48,11 @@ class _Subject:
             return rules.priority(alert)
         return Priority.LOW if incident is None else incident.priority
 
-    def is_new_for(self, name: str, before: StepRules, now: StepRules) -> bool:
-        """Whether he is told of it by the rules of now, was not by those of before, and does not know of it."""
+    def is_new_for(self, name: str, before: Iterable[StepRules], now: StepRules) -> bool:
+        """Whether he is told of it by the rules of now, was not by all those of before, and does not know of it."""
         if self.knows.get(name) or not self._is_for(name, now, self.priority(now)):
             return False
-        return not self._is_for(name, before, self.was or self.priority(before))
+        return not all(self._is_for(name, rules, self.was or self.priority(rules)) for rules in before)
 
     def _is_for(self, name: str, rules: StepRules, urgency: Priority) -> bool:
         """Whether somebody is told of the beginning of what is so urgent."""
@@ -69,7 +69,7 @@ class _Subject:
 
 def newly_wanted(
     connection: sqlite3.Connection,
-    before: StepRules,
+    before: Sequence[StepRules],
     now: StepRules,
     *,
     announcer: Callable[[Listener], Announcer],

@@ -2,6 +2,8 @@
 
 import json
 import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,8 +18,10 @@ from streams.telling.listeners import Listener, listeners
 from streams.telling.receivers import all_told
 
 _NOTE = "step_rules"
-# Those of the start before, until whoever wants to hear of more by now was told what goes on.
-_NOTE_BEFORE = "step_rules_before"
+# A list of those of the starts before, until whoever wants to hear of more by now was told what goes on. More than one
+# start was killed before it told anybody; of many such ones the first are kept, which watched for longer.
+_NOTE_BEFORE = "rules_of_starts_before"
+_MOST_BEFORE = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,25 +56,21 @@ def step_rules(settings: Settings) -> StepRules:
 def note_rules(connection: sqlite3.Connection, rules: StepRules) -> None:
     """Let all steps of other processes go by these, inside a step."""
     # Not dump_json: it writes no infinite numbers.
-    text, before = json.dumps(_RULES.dump_python(rules, mode="json")), read_note(connection, _NOTE)
-    if before not in {None, text} and read_note(connection, _NOTE_BEFORE) is None:
-        write_note(connection, _NOTE_BEFORE, before)
+    text, noted = json.dumps(_RULES.dump_python(rules, mode="json")), read_note(connection, _NOTE)
+    before = _texts_before(connection)
+    if noted not in {None, text, *before} and len(before) < _MOST_BEFORE:
+        write_note(connection, _NOTE_BEFORE, json.dumps([*before, noted]))
     write_note(connection, _NOTE, text)
 
 
-def take_rules_before(connection: sqlite3.Connection) -> StepRules | None:
-    """Those that steps went by before the settings changed, inside a step: once; None when nothing has changed.
+def take_rules_before(connection: sqlite3.Connection) -> list[StepRules]:
+    """Those that steps went by since everybody was told what goes on, inside a step: once; none when nothing changed.
 
-    Also None of those that another program has noted and this one does not know: nobody can say then who is new.
+    Without those that another program has noted and this one does not know: nobody can say whom they did not tell.
     """
-    text = read_note(connection, _NOTE_BEFORE)
-    if text is None:
-        return None
+    texts = _texts_before(connection)
     take_note(connection, _NOTE_BEFORE)
-    try:
-        return _RULES.validate_json(text)
-    except ValidationError:
-        return None
+    return list(_known(texts))
 
 
 def noted_rules(connection: sqlite3.Connection) -> StepRules | None:
@@ -92,3 +92,14 @@ def noted_rules(connection: sqlite3.Connection) -> StepRules | None:
             "that the watch is of, or start the watch anew with this one",
             reason="state_too_new",
         ) from error
+
+
+def _texts_before(connection: sqlite3.Connection) -> list[str]:
+    return list(json.loads(read_note(connection, _NOTE_BEFORE) or "[]"))
+
+
+def _known(texts: Iterable[str]) -> Iterator[StepRules]:
+    """The rules of notes, without those that this program does not know."""
+    for text in texts:
+        with suppress(ValidationError):
+            yield _RULES.validate_json(text)

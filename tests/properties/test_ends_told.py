@@ -105,10 +105,13 @@ class _Changing(History):
         self.choose(0)
 
     def choose(self, number: int, killed: int | None = None) -> None:
-        """Begin anew with other receivers, after one who was ``killed`` before he had told anybody anything."""
+        """Begin anew with other receivers, after one who was ``killed`` before he had told anybody what went on."""
         self.ears.listen(self.named)
         if killed is not None:
             self._begin(killed)
+            self.do("open", 2)
+            self.wait(5)
+            self.ears.listen(self.named)
         self._begin(number)
         knew = {each for each, goes_on in self.ears.goes_on.items() if goes_on}
         self.room.steps.tell_newly_wanted()

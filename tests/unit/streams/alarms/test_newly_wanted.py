@@ -183,6 +183,28 @@ def test_who_was_killed_before_he_told_it_leaves_it_to_the_next(begin: Begin) ->
     assert types(room, "pager") == types(room, "log") == ["incident.opened", "alert.opened"]
 
 
+def test_what_began_under_settings_that_were_changed_back_is_told_also_if_nobody_was_told_by_those(
+    begin: Begin,
+) -> None:
+    pager = receiver("pager")
+    begin(pager)
+    room = begin(told=False)  # a start with another file, which was killed
+    room.take(alert())
+    room = begin(pager)
+    assert types(room, "pager") == ["incident.opened", "alert.opened"]
+    room = begin(pager)
+    assert len(types(room, "pager")) == 2
+
+
+def test_of_many_starts_that_were_killed_the_first_are_remembered(begin: Begin) -> None:
+    room = begin()
+    room.take(alert())
+    for number in range(12):
+        begin(receiver("pager"), receiver(f"{number}"), told=False)
+    room = begin(receiver("pager"))
+    assert types(room, "pager") == ["incident.opened", "alert.opened"]
+
+
 def test_people_read_who_looks_after_what_they_hear_of_late(begin: Begin) -> None:
     room = begin()
     room.take(alert())
