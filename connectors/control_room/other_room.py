@@ -6,6 +6,7 @@ from pathlib import Path
 
 from connectors.bounded_question import BoundedQuestion, HangsError
 from connectors.control_room.reader import ControlRoomReader
+from connectors.state.database import missing_state
 from models.errors import RetryableError
 
 # As long as nobody minds on a page; a disk that wakes up takes longer, and is looked into again when it has.
@@ -51,7 +52,22 @@ class OtherRoom:
                 f"the disk under {self.state} does not answer; look after it, or after its mount", reason="disk_error"
             ) from None
 
+    def has_lost_its_decisions(self) -> bool:
+        """Whether there is a state without a file of decisions.
+
+        Raises
+        ------
+        RetryableError
+            As ``reader``.
+        """
+        return self.reader() is None and lost_its_decisions(self._reader)
+
     def _is_there(self) -> bool:
         with suppress(OSError):
             os.statvfs(self.state)  # it is never answered from memory by network file systems
         return self._reader.is_there() and os.path.realpath(self.state) != os.path.realpath(self._own)
+
+
+def lost_its_decisions(room: ControlRoomReader) -> bool:
+    """Whether there is a state without a file of decisions: who keeps alarms makes both at the start."""
+    return missing_state(room.state) is None and not room.is_there()

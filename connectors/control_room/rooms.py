@@ -1,11 +1,12 @@
 """The control rooms of an installation as one: that of the watch, and those of parts that keep their own alarms."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 from connectors.control_room.incident_search import EVERY_INCIDENT, IncidentQuestion
-from connectors.control_room.other_room import OtherRoom
+from connectors.control_room.other_room import OtherRoom, lost_its_decisions
 from connectors.control_room.reader import ControlRoomReader
 from connectors.control_room.receipts import Receipt, ReceiptReader
 from connectors.control_room.room_entries import OWN_ROOM
@@ -15,7 +16,7 @@ from models.alarms.life_cycle import UNSEEN, AlarmState
 from models.alarms.put_aside import PutAside, put_aside
 from models.alarms.suppression import Suppression
 from models.alerts.alert import Alert, AlertKind
-from models.errors import PetawatchError
+from models.errors import PetawatchError, RetryableError
 
 Result = TypeVar("Result")
 
@@ -85,6 +86,14 @@ class ControlRooms:
     def hanging(self) -> list[Path]:
         """Those of ``places`` whose disk hangs: nobody should look there just now."""
         return [place for place, answer in self._of_others(lambda _: None) if answer is not None]
+
+    def without_decisions(self) -> list[Path]:
+        """Those of ``places`` with a state and no decisions: they were removed, or alarms were never kept there."""
+        found = [self._own.state] if lost_its_decisions(self._own) else []
+        for other in self._others:
+            with suppress(RetryableError):  # its disk hangs: told by whoever asks it
+                found += [other.state] if other.has_lost_its_decisions() else []
+        return found
 
     def places_of(self, subject_id: str) -> tuple[list[Path], list[tuple[Path, PetawatchError]]]:
         """Where an incident, an alarm or an alert is kept; the watch's own state directory when nobody knows it.

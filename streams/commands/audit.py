@@ -70,9 +70,11 @@ def list_entries(
 def verify(state: _State, config: _Config = None) -> int:
     """Check the chain of hashes; exit code 1 when an entry was changed, removed or put in, and where.
 
+    Also when a log is missing, or was not checked because it can't be read just now: the sentence says which it is.
     Who may write the file could write all of it anew: that shows only beside a hash that was noted elsewhere. The log
     about tapes is a chain of its own, and checked, too.
     """
+    from connectors.control_room.database import DECISIONS_NAME
     from connectors.state.reader import StateReader
     from models.errors import PetawatchError
     from streams.commands.usage import tell_all
@@ -82,11 +84,18 @@ def verify(state: _State, config: _Config = None) -> int:
     rooms = control_rooms(state, load_settings(config))
     with StateReader.open(state):
         checked = list(rooms.each(lambda room: (room.audit_breaks(), room.audit(0, None))))
-    troubles: list[str] = []
+    missing = rooms.without_decisions()
+    troubles = [
+        f"{place} has no audit log: somebody removed {DECISIONS_NAME}, or nothing that keeps alarms ever ran there; "
+        "find out which"
+        for place in missing
+    ]
     for place, answer in checked:
-        where = f"{place}: " if len(checked) > 1 else ""
+        if place in missing:
+            continue
+        where = f"{place}: " if len({*dict(checked), *missing}) > 1 else ""
         if isinstance(answer, PetawatchError):
-            troubles.append(f"{answer}")
+            troubles.append(f"The audit log in {place} was not checked: {answer}.")
             continue
         breaks, entries = answer
         if breaks:

@@ -284,7 +284,7 @@ def test_a_disk_of_tapes_that_hangs_is_told_in_a_sentence_and_the_rest_works(
             assert (code, err) == (1, f"petawatch: What {tapes.state} keeps is missing here: {away}.\n"), group
             assert out, group
         code, out, err = command("audit", "verify", "--state", state)
-        assert (code, err) == (1, f"petawatch: {away}\n")
+        assert (code, err) == (1, f"petawatch: The audit log in {tapes.state} was not checked: {away}.\n")
         assert out.startswith(f"{state}: 1 entry, each ")
         [drift] = ControlRoomReader(state).alarms(kind=AlertKind.DRIFT)
         assert command("alarms", "acknowledge", drift.id, "--state", state)[0] == 0
@@ -303,6 +303,22 @@ def test_a_list_says_what_it_lacks_though_the_rest_of_that_room_can_be_read(
         1,
         True,
     )
+
+
+def test_a_log_that_was_removed_is_named_and_the_other_is_checked(
+    command: Run, state: Path, tapes: ControlRoomReader
+) -> None:
+    gone = "has no audit log: somebody removed decisions.sqlite, or nothing that keeps alarms ever ran there; find out"
+    for of, other in ((tapes.state, state), (state, tapes.state)):
+        kept = {path: path.read_bytes() for path in of.glob(f"{DECISIONS_NAME}*")}
+        for path in kept:
+            path.unlink()
+        code, out, err = command("audit", "verify", "--state", state)
+        assert (code, err) == (1, f"petawatch: {of} {gone} which\n")
+        assert [line.startswith(f"{other}: ") for line in out.splitlines()] == [True]
+        for path, content in kept.items():
+            path.write_bytes(content)
+    assert command("audit", "verify", "--state", state)[0] == 0
 
 
 def test_a_damaged_log_of_the_watch_keeps_nobody_from_checking_the_other(
