@@ -29,6 +29,7 @@ from dashboards.words import (
     size_words,
     span_words,
     time_words,
+    utc_words,
 )
 from models.alarms.alarm import Alarm
 
@@ -182,9 +183,7 @@ def _picture(shown: ReportPicture) -> str:
     alert = shown.alert
     stage = alert.stage.name if alert.device else ""
     of = ", ".join(
-        words
-        for words in (place_of(alert), stage and f"stage {stage}", f"shot of {time_words(shown.shot_ns)} UTC")
-        if words
+        words for words in (place_of(alert), stage and f"stage {stage}", f"shot of {utc_words(shown.shot_ns)}") if words
     )
     return captioned(picture(shown.png, f"evidence of {place_of(alert)}"), f"{of}: {why(alert)}")
 

@@ -50,9 +50,8 @@ def list_entries(
     rooms = control_rooms(state, load_settings(config))
 
     def read(room: "ControlRoomReader") -> "tuple[tuple[str, Sequence[AuditEntry]], dict[str, str]]":
-        with StateReader.open(
-            room.state
-        ) as reader:  # a directory that is none is told apart from one without decisions
+        # A directory that is none is told apart from one without decisions.
+        with StateReader.open(room.state) as reader:
             found = room.audit(after, None)
             return (rooms.name_of(room.state), found), {} if as_json else names_in(found, room, reader)
 

@@ -38,7 +38,7 @@ _MOST_FOLLOWERS = 200
 # So that one user, or all who have not signed in, leave room for others.
 _MOST_OF_ONE = 100
 # Incidents that are counted; with more the strip says so.
-_MOST_COUNTED = 1000
+MOST_COUNTED = 1000
 _MS_NS = 1_000_000
 # One look takes some milliseconds, where no disk hangs.
 _ENDING_S = 2.0
@@ -103,7 +103,7 @@ class EventHub:
         self._other_rooms_s = float("-inf")
         self._place = state
         self._state = _DatabaseChanges(state / DATABASE_NAME)
-        self._others: list[tuple[str, Callable[[], bool]]] = [("state", self._state.changed)]
+        self._signs: list[tuple[str, Callable[[], bool]]] = [("state", self._state.changed)]
         self._lock = threading.Lock()
         self._followers: set[Follower] = set()
         self._told_s: dict[str, float] = {}
@@ -119,7 +119,7 @@ class EventHub:
 
     def look_after(self, event: str, changed: Callable[[], bool]) -> None:
         """Before the start: tell an event, too, whenever ``changed`` says so; it is asked often, from one thread."""
-        self._others.append((event, changed))
+        self._signs.append((event, changed))
 
     def start(self, say: Callable[[str], object] = _say_nothing) -> None:
         """Begin to look; ``say`` gets a sentence when it fails."""
@@ -181,7 +181,7 @@ class EventHub:
         if now_s - self._other_rooms_s >= _LOOK_AT_OTHERS_EVERY_S:
             self._look_at_other_rooms()
             self._other_rooms_s = now_s
-        for event, changed in self._others:
+        for event, changed in self._signs:
             if changed():
                 self._untold.add(event)
         if self._clock.now_ns() >= self._counts_until_ns:
@@ -256,7 +256,7 @@ class EventHub:
         self._counts_until_ns = math.inf
         rooms = self._control_room.for_one_answer()
         try:
-            found = rooms.incidents(IncidentQuestion(unacknowledged=True), limit=_MOST_COUNTED)
+            found = rooms.incidents(IncidentQuestion(unacknowledged=True), limit=MOST_COUNTED)
             aside = rooms.put_aside(found, self._clock.now_ns())
         except PetawatchError as error:
             return {"failure": str(error)}

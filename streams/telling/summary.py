@@ -4,6 +4,7 @@ import json
 
 from connectors.control_room.outbox import SUMMARY, OutboxMessage
 from connectors.webhooks.message_body import message
+from dashboards.words import counted
 from models.alarms.priority import Priority
 from models.event_time import MILLISECOND_NS, format_iso
 from streams.telling.listeners import Listener
@@ -48,11 +49,7 @@ def summary_message(
 
 
 def _text(alerts: int, incidents: int, priority: Priority, links: str) -> dict[str, str]:
-    counts = [
-        f"{count} {word if count == 1 else word + 's'}"
-        for count, word in ((incidents, "incident"), (alerts, "alert"))
-        if count
-    ]
+    counts = [counted(count, what) for count, what in ((incidents, "incident"), (alerts, "alert")) if count]
     lines = ["Too many to tell them one by one: look at the console. Of each of them only news is told from now on."]
     return {
         "title": f"[{priority}] {' and '.join(counts)} more {'goes' if alerts + incidents == 1 else 'go'} on",

@@ -15,7 +15,7 @@ from models.alarms.life_cycle import AlarmState
 from models.alerts.alert import AlertKind
 from models.errors import RetryableError
 from models.event_time import HOUR_NS, format_iso
-from tests.support.alarms import alert, control_room, installation_alert, over
+from tests.support.alarms import ControlRoom, alert, control_room, installation_alert, over
 from tests.support.commands import Run
 from tests.support.consoles import console_client
 from tests.support.damaged_tables import damage
@@ -193,11 +193,17 @@ def test_settings_say_where_the_archive_with_the_alarms_about_tapes_is(
     assert f"\n{tmp_path / 'elsewhere/tape'}: " in command("audit", "verify", *options)[1]
 
 
+def _alarm_of_both(watch: ControlRoom, tape: ControlRoom) -> str:
+    """The id of an alarm that two rooms keep."""
+    for n, room in enumerate((watch, tape)):
+        room.take(installation_alert(AlertKind.RECEIVER_FAILING, "receiver/chat", at_s=n))
+    [id_] = {alarm.id for room in (watch, tape) for alarm in room.reader.alarms()}
+    return id_
+
+
 def test_an_alarm_that_both_keep_is_decided_at_both_and_said_once(command: Run, tmp_path: Path) -> None:
     with control_room(tmp_path / "state") as watch, control_room(tmp_path / "state/archive/tape") as tape:
-        for n, room in enumerate((watch, tape)):
-            room.take(installation_alert(AlertKind.RECEIVER_FAILING, "receiver/chat", at_s=n))
-        [id_] = {alarm.id for room in (watch, tape) for alarm in room.reader.alarms()}
+        id_ = _alarm_of_both(watch, tape)
         code, out, err = command("alarms", "acknowledge", id_, "--state", watch.state)
         assert (code, out, err) == (0, f"{id_} receiver_failing receiver/chat: acknowledged\n", "")
         assert {room.reader.alarms()[0].state for room in (watch, tape)} == {AlarmState.ACKNOWLEDGED}
@@ -207,9 +213,7 @@ def test_a_step_that_one_of_both_can_not_take_is_taken_by_the_other_and_said(
     command: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with control_room(tmp_path / "state") as watch, control_room(tmp_path / "state/archive/tape") as tape:
-        for n, room in enumerate((watch, tape)):
-            room.take(installation_alert(AlertKind.RECEIVER_FAILING, "receiver/chat", at_s=n))
-        [id_] = {alarm.id for room in (watch, tape) for alarm in room.reader.alarms()}
+        id_ = _alarm_of_both(watch, tape)
         step = ControlRoomDatabase.step
 
         def full(database: ControlRoomDatabase) -> AbstractContextManager[sqlite3.Connection]:
@@ -227,9 +231,7 @@ def test_where_an_alarm_of_both_can_not_be_read_the_step_is_said_to_be_missing_t
     command: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with control_room(tmp_path / "state") as watch, control_room(tmp_path / "state/archive/tape") as tape:
-        for n, room in enumerate((watch, tape)):
-            room.take(installation_alert(AlertKind.RECEIVER_FAILING, "receiver/chat", at_s=n))
-        [id_] = {alarm.id for room in (watch, tape) for alarm in room.reader.alarms()}
+        id_ = _alarm_of_both(watch, tape)
         away = f"the disk under {tape.state} does not answer; look after it, or after its mount"
         with hanging_disk(tape.state, monkeypatch):
             code, out, err = command("alarms", "acknowledge", id_, "--state", watch.state)

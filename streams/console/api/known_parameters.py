@@ -65,9 +65,15 @@ def no_such_name(what: str, name: str, place: str, known: Iterable[str]) -> str:
         What it would be, and of what: a parameter, this path.
     """
     names = list(known)
-    shown = name if len(name) <= _SHOWN_CHARACTERS else f"{name[:_SHOWN_CHARACTERS]}..."
     if not names:
-        return f"There is no {what} {shown!r}; {place} takes none."
+        return f"There is no {what} {quoted(name)}; {place} takes none."
     near = get_close_matches(name[:_SHOWN_CHARACTERS], names, n=1)
     meant = f"; did you mean `{near[0]}`?" if near else "."
-    return f"There is no {what} {shown!r} here{meant} There {'are' if len(names) > 1 else 'is'} {', '.join(names)}."
+    return (
+        f"There is no {what} {quoted(name)} here{meant} There {'are' if len(names) > 1 else 'is'} {', '.join(names)}."
+    )
+
+
+def quoted(text: str) -> str:
+    """What a request has, in quotation marks, as far as a sentence has room for it."""
+    return repr(text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}...")

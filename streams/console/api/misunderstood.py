@@ -8,10 +8,9 @@ from fastapi.dependencies.models import Dependant
 from pydantic import BaseModel
 
 from models.devices import STAGE_PATTERN
-from streams.console.api.known_parameters import no_such_name
+from streams.console.api.known_parameters import no_such_name, quoted
 from streams.console.api.questions import ID_PATTERN
 
-_SHOWN_CHARACTERS = 40
 _WHERE = MappingProxyType({"path": "in the path", "query": "in the query", "body": "in the body"})
 _PATTERNS = MappingProxyType(
     {
@@ -70,7 +69,7 @@ def misunderstood(error: Mapping[str, Any], taken: Sequence[str]) -> tuple[str, 
         return f"The body is no JSON object; {_taken_words(taken)}", "bad_request"
     shown = f"`{place[0]}` {_WHERE.get(str(source), '')}".rstrip() if place else str(source)
     asked = source in {"path", "query"} and isinstance(error["input"], str)
-    given = f" can't be {_short(error['input'])}" if asked else ""
+    given = f" can't be {quoted(error['input'])}" if asked else ""
     return f"{shown}{given}: {_wanted(kind, error)}.", "bad_request"
 
 
@@ -86,7 +85,3 @@ def _wanted(kind: str, error: Mapping[str, Any]) -> str:
         return _SENTENCES[kind].format(**context)
     message = str(error["msg"])
     return f"{message[:1].lower()}{message[1:]}"
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}...")

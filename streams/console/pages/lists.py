@@ -11,6 +11,7 @@ from connectors.state.reader import StateReader
 from dashboards.console.stage_view import CameraRow, Known, StageRow, camera_rows, stage_rows
 from models.errors import PetawatchError
 from models.event_time import HOUR_NS, SECOND_NS
+from streams.console.events import MOST_COUNTED
 from streams.console.parts import ConsoleParts, parts
 from streams.console.problems import sentence_of
 from streams.console.rendering import render
@@ -18,8 +19,6 @@ from streams.history.known_devices import known_devices, latest_minute_end, stag
 
 router = APIRouter()
 
-# The latest ones; as many as the strip counts.
-_MOST_INCIDENTS = 1000
 _RowsOf = Callable[[StateReader, Known], Sequence[StageRow] | Sequence[CameraRow]]
 
 
@@ -62,7 +61,7 @@ def _list(request: Request, template: str, rows_of: _RowsOf) -> HTMLResponse:
 def _known(console: ConsoleParts) -> Known:
     """What the control room and the live board know."""
     room, now_ns = console.control_room, console.clock.now_ns()
-    unacknowledged = room.incidents(IncidentQuestion(unacknowledged=True), limit=_MOST_INCIDENTS)
+    unacknowledged = room.incidents(IncidentQuestion(unacknowledged=True), limit=MOST_COUNTED)
     since_ns = now_ns - round(console.settings.console.stale_after_s * SECOND_NS)
     current = [reading.device for reading in console.board.readings() if reading.event_time_ns >= since_ns]
     return Known(

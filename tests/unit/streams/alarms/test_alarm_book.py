@@ -12,7 +12,7 @@ from connectors.control_room.incident_search import IncidentQuestion
 from models.alarms.incident import IncidentState
 from models.alarms.life_cycle import AlarmState
 from models.alarms.priority import Priority
-from models.alerts.alert import AlertKind, Severity
+from models.alerts.alert import Alert, AlertKind, Severity
 from models.devices import Stage, parse_device
 from models.event_time import SECOND_NS
 from streams.alarms.settings import AlarmSettings, KindSettings
@@ -332,14 +332,20 @@ def test_stages_under_maintenance_that_join_an_incident_wake_nobody_until_that_e
         assert room.told_of(incident.id) == ["incident.opened", "incident.updated"]
 
 
+def _goes_on_under_maintenance(room: ControlRoom) -> Alert:
+    """An incident that had ended goes on again by this alert, of a stage where somebody works."""
+    known, covered = alert(), alert("LA_A3_31-Camera_2-Camera-1", AlertKind.DRIFT, at_s=10)
+    room.take(known, over(known, after_s=5))
+    room.pass_s(120)
+    until_ns = room.clock.now_ns() + 3600 * SECOND_NS
+    room.desk.start_maintenance(A3, until_ns=until_ns, by="ana", why="new crystal")
+    room.take(covered)
+    return covered
+
+
 def test_an_incident_that_only_goes_on_again_under_a_cover_is_told_of_when_that_ends(tmp_path: Path) -> None:
     with control_room(tmp_path) as room:
-        known, covered = alert(), alert("LA_A3_31-Camera_2-Camera-1", AlertKind.DRIFT, at_s=10)
-        room.take(known, over(known, after_s=5))
-        room.pass_s(120)
-        until_ns = room.clock.now_ns() + 3600 * SECOND_NS
-        room.desk.start_maintenance(A3, until_ns=until_ns, by="ana", why="new crystal")
-        room.take(covered)
+        covered = _goes_on_under_maintenance(room)
         [incident] = room.reader.incidents()
         assert (incident.state, incident.open_episodes) == (IncidentState.OPEN, 1)
         assert room.told_of(incident.id) == ["incident.opened", "incident.closed"]
@@ -356,12 +362,7 @@ def test_an_incident_that_only_goes_on_again_under_a_cover_is_told_of_when_that_
 
 def test_an_incident_that_went_on_again_and_ended_under_a_cover_is_told_of_no_more(tmp_path: Path) -> None:
     with control_room(tmp_path) as room:
-        known, covered = alert(), alert("LA_A3_31-Camera_2-Camera-1", AlertKind.DRIFT, at_s=10)
-        room.take(known, over(known, after_s=5))
-        room.pass_s(120)
-        until_ns = room.clock.now_ns() + 3600 * SECOND_NS
-        room.desk.start_maintenance(A3, until_ns=until_ns, by="ana", why="new crystal")
-        room.take(covered)
+        covered = _goes_on_under_maintenance(room)
         room.take(over(covered))
         room.pass_s(200)
         [incident] = room.reader.incidents()
